@@ -1,0 +1,257 @@
+"""The detector: leases in, findings out."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextvars import Context
+from fnmatch import fnmatchcase
+from typing import TYPE_CHECKING, Any
+
+from ._leak import LeakKind
+from ._lease import Lease, PoolRef
+from ._origin import module_matches, module_of
+from ._readers import being_read
+from ._registry import Registry
+from ._stack import RawStack, filenames
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+    from ._config import Settings
+    from ._scope import Scope
+
+# The server handed the connection itself over (docker's attach, websockets):
+# the program reads the socket, not the response.
+_SWITCHING_PROTOCOLS = 101
+
+
+class Finding:
+    """One leaked response: the facts of its lease when it was judged.
+
+    Args:
+        kind: How it leaked.
+        lease: Its lease.
+        now: The time of the judgement, in seconds of the guard's clock.
+    """
+
+    __slots__ = (
+        "age",
+        "bytes_read",
+        "client",
+        "context",
+        "idle",
+        "kind",
+        "length",
+        "method",
+        "pool",
+        "raised",
+        "scope",
+        "stack",
+        "status",
+        "thread",
+        "url",
+    )
+
+    def __init__(self, kind: LeakKind, lease: Lease, now: float) -> None:
+        """Copy what a report needs; the lease may go."""
+        self.kind = kind
+        self.stack: RawStack = lease.stack or ()
+        self.method = lease.method
+        self.url = lease.absolute_url
+        self.status = lease.status
+        self.client = lease.client
+        self.pool = lease.pool.name
+        self.thread = lease.thread
+        self.length = lease.length
+        self.bytes_read = lease.bytes_read
+        self.age = now - lease.opened
+        self.idle = now - lease.active
+        self.scope: Scope | None = lease.scope
+        self.context: dict[str, Any] = {}
+        # A LeakError has carried it: it is raised once.
+        self.raised = False
+
+
+Digest = Callable[[Context], dict[str, Any]]
+
+
+class Detector:
+    """Judges leases. Its caller lets one thread in at a time.
+
+    Args:
+        registry: Where the leases are.
+        settings: The thresholds.
+        digest: What reports need of a context; the rest is then let go.
+    """
+
+    def __init__(
+        self, registry: Registry, settings: Settings, digest: Digest
+    ) -> None:
+        """Keep them; `settings` is replaced by a second `install`."""
+        self.registry = registry
+        self.settings = settings
+        self.digest = digest
+        self.counts = dict.fromkeys(LeakKind, 0)
+        self.excused = 0
+
+    def bury(self) -> Iterator[Finding]:
+        """Judge the leases whose response was collected."""
+        registry = self.registry
+        now = registry.clock()
+        while registry.dead:
+            lease = registry.dead.popleft()
+            registry.discard(lease)
+            if lease.kind is not None:
+                continue  # Said before, as held or open; it is the same leak.
+            if lease.closed is None:
+                yield from self._judge(LeakKind.DROPPED, lease, now)
+            elif lease.pool.block:
+                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+            else:
+                registry.closed.add()
+
+    def sweep(self) -> Iterator[Finding]:
+        """Look at every open lease. Under 1 us each (``benchmarks/``)."""
+        yield from self.bury()
+        now = self.registry.clock()
+        suspects = []
+        for lease in list(self.registry.leases.values()):
+            response = lease()
+            if response is None:
+                continue  # In the deque already.
+            self.digested(lease)
+            if response._connection is None:
+                # Given back in a way that passed us by.
+                self.registry.end(response)
+            elif lease.closed is not None:
+                yield from self._overdue(lease, now)
+            elif self._idle(lease, response, now):
+                suspects.append((lease, response))
+            del response
+        yield from self._suspects(suspects, now)
+        self.registry.prune_pools()
+
+    def close_scope(self, scope: Scope) -> Iterator[Finding]:
+        """Judge what a scope, at its end, has left open."""
+        now = self.registry.clock()
+        for lease, response in self.left_open(scope):
+            if response._connection is None:
+                self.registry.end(response)
+            elif lease.closed is None:
+                lease.bytes_read = response.tell()
+                yield from self._judge(LeakKind.OPEN, lease, now)
+            elif lease.pool.block:
+                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+            else:
+                self.registry.finish_closed(lease)
+
+    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
+        """The leases opened in a scope whose response is still there."""
+        return [
+            (lease, response)
+            for lease in list(self.registry.leases.values())
+            if _within(lease.scope, scope)
+            and lease.kind is None
+            and (response := lease()) is not None
+        ]
+
+    def crowd(self) -> list[Lease]:
+        """The leases that count against ``max_open``."""
+        return [
+            lease
+            for lease in list(self.registry.leases.values())
+            if lease.closed is None
+            and (response := lease()) is not None
+            and response._connection is not None
+            and not self._excuse(lease)
+        ]
+
+    def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
+        """Whether an open response made no progress for `max_idle` seconds."""
+        bytes_read = response.tell()
+        if bytes_read != lease.bytes_read:
+            lease.bytes_read = bytes_read
+            lease.active = now
+            return False
+        return (
+            lease.kind is None
+            and now - lease.active >= self.settings.max_idle
+            and lease.status != _SWITCHING_PROTOCOLS
+        )
+
+    def _suspects(
+        self, suspects: list[tuple[Lease, HTTPResponse]], now: float
+    ) -> Iterator[Finding]:
+        """The suspects that nobody is reading."""
+        if not suspects:
+            return
+        busy = being_read([response for _, response in suspects])
+        while suspects:
+            lease, response = suspects.pop()
+            if id(response) in busy:
+                lease.active = now
+            elif response.closed:
+                # By other means than close(), so we did not see when.
+                lease.closed = now
+            else:
+                yield from self._judge(LeakKind.HELD, lease, now)
+
+    def _overdue(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Closed, and `release_conn` did not follow within `max_idle`."""
+        if lease.closed is None or now - lease.closed < self.settings.max_idle:
+            return
+        if not lease.pool.block:
+            self.registry.finish_closed(lease)
+        elif lease.kind is None:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
+    def _judge(self, kind: LeakKind, lease: Lease, now: float) -> Iterator[Finding]:
+        """Count a leak, and report it unless it is excused or not sampled."""
+        lease.kind = kind
+        if self._excuse(lease):
+            self.excused += 1
+            return
+        self.counts[kind] += 1
+        if lease.pool.block and kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+            lease.pool.lost += 1
+        if lease.stack is not None:
+            finding = Finding(kind, lease, now)
+            finding.context = self.digested(lease)
+            yield finding
+
+    def digested(self, lease: Lease) -> dict[str, Any]:
+        """What reports need of a lease's context; the rest is let go."""
+        if isinstance(lease.context, Context):
+            lease.context = self.digest(lease.context)
+        return lease.context or {}
+
+    def _excuse(self, lease: Lease) -> bool:
+        """Whether `allow` or `ignore` says that it is not to be judged."""
+        if lease.scope is not None and lease.scope.allowed is not None:
+            return True
+        return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _matches(lease: Lease, pattern: str) -> bool:
+    """Whether a URL pattern (it has a slash) or a module pattern fits."""
+    if "/" in pattern:
+        url = lease.absolute_url
+        return fnmatchcase(url, pattern) or fnmatchcase(url.partition("?")[0], pattern)
+    return any(
+        module_matches(module_of(filename), pattern)
+        for filename in filenames(lease.stack or ())
+    )
+
+
+def _within(scope: Scope | None, outer: Scope) -> bool:
+    """Whether a scope is another one or lies inside it."""
+    while scope is not None:
+        if scope is outer:
+            return True
+        scope = scope.parent
+    return False
+
+
+def pools_of(registry: Registry) -> list[PoolRef]:
+    """The pools that are still there."""
+    return [pool for pool in list(registry.pools.values()) if pool() is not None]

@@ -1,0 +1,16 @@
+"""The root of httpguard's exceptions, and the one for settings."""
+
+from __future__ import annotations
+
+
+class HTTPGuardError(Exception):
+    """Everything httpguard raises derives from this."""
+
+
+class ConfigError(HTTPGuardError, ValueError):
+    """A setting has a value that is not accepted.
+
+    The message names the setting (or the environment variable), the value and
+    what is accepted. Only `install` (and `no_leaks`, where it has to install)
+    raises it.
+    """

@@ -1,0 +1,61 @@
+"""Scopes carried by context variables: `no_leaks`, `allow`, and a call's own."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+    from ._detector import Finding
+
+
+class Scope:
+    """What a response opened now belongs to.
+
+    Args:
+        parent: The scope around this one.
+        reason: Given to `allow`; None for a `no_leaks` scope.
+    """
+
+    __slots__ = ("findings", "parent", "reason")
+
+    def __init__(self, parent: Scope | None, reason: str | None) -> None:
+        """Start with nothing found."""
+        self.parent = parent
+        self.reason = reason
+        self.findings: list[Finding] = []
+
+    @property
+    def allowed(self) -> str | None:
+        """The reason of the nearest `allow` around, or None."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.reason is not None:
+                return scope.reason
+            scope = scope.parent
+        return None
+
+
+class Call(list["HTTPResponse"]):
+    """The responses that urllib3 handed to one call of ``Session.send``.
+
+    Until that call returns they are requests' to read, not the application's.
+    """
+
+    __slots__ = ("done",)
+
+    def __init__(self) -> None:
+        """Start with none."""
+        super().__init__()
+        # A thread or task started inside the call may inherit it and live on.
+        self.done = False
+
+
+CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
+    "httpguard_scope", default=None
+)
+CURRENT_CALL: Final[ContextVar[Call | None]] = ContextVar(
+    "httpguard_call", default=None
+)

@@ -1,0 +1,126 @@
+"""The table of leaks: findings grouped by kind and site, bounded in size."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime, timezone
+from typing import Final
+
+from ._detector import Finding
+from ._hints import hint_for
+from ._leak import Frame, Leak, LeakKind
+from ._origin import Origins
+from ._redact import printable, redact_url
+from ._rhythm import Rhythm
+from ._stack import find_client, find_site, symbolize
+
+# Programs that make code as they run can have sites without end.
+MOST_GROUPS: Final = 1000
+
+
+class Group:
+    """The leaks of one kind at one site.
+
+    Args:
+        site: Where they were opened.
+        finding: The first of them.
+        when: The time of day, UTC.
+    """
+
+    __slots__ = (
+        "count",
+        "first_seen",
+        "latest",
+        "last_seen",
+        "resolved",
+        "resolved_rhythm",
+        "rhythm",
+        "site",
+    )
+
+    def __init__(self, site: Frame, finding: Finding, when: datetime) -> None:
+        """Count the first one."""
+        self.site = site
+        self.latest = finding
+        self.count = 1
+        self.resolved = 0
+        self.first_seen = self.last_seen = when
+        self.rhythm = Rhythm()
+        self.resolved_rhythm = Rhythm()
+
+    def leak(self, origins: Origins) -> Leak:
+        """The group as the frozen value that users see."""
+        latest = self.latest
+        client = latest.client or find_client(latest.stack)
+        return Leak(
+            kind=latest.kind,
+            site=self.site,
+            stack=symbolize(latest.stack, origins),
+            count=self.count,
+            resolved=self.resolved,
+            method=printable(str(latest.method)),
+            url=redact_url(str(latest.url)),
+            status=latest.status,
+            client=client,
+            pool=latest.pool,
+            thread=printable(latest.thread),
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
+            age=latest.age,
+            idle=latest.idle,
+            bytes_read=latest.bytes_read,
+            length=latest.length,
+            hint=hint_for(latest.kind, client),
+        )
+
+
+class LeakTable:
+    """Findings by kind and site.
+
+    Args:
+        origins: Whose code a file is.
+    """
+
+    def __init__(self, origins: Origins) -> None:
+        """Start empty."""
+        self.origins = origins
+        self.total = 0
+        self._groups: dict[tuple[LeakKind, Frame], Group] = {}
+
+    def add(self, finding: Finding) -> Group:
+        """Count a finding at its site; past 1000 groups the stalest one goes."""
+        site = find_site(finding.stack, self.origins)
+        when = datetime.now(timezone.utc)
+        self.total += 1
+        key = (finding.kind, site)
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MOST_GROUPS:
+                stalest = min(self._groups, key=lambda k: self._groups[k].last_seen)
+                del self._groups[stalest]
+            group = self._groups[key] = Group(site, finding, when)
+        else:
+            group.count += 1
+            group.last_seen = when
+            group.latest = finding
+        return group
+
+    def find(self, kind: str | None, site: Frame) -> Group | None:
+        """The group of a kind and site, if it is (still) here."""
+        return self._groups.get((LeakKind(kind), site))
+
+    def groups(self) -> list[Group]:
+        """All groups, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: -group.count)
+
+    def leaks(self) -> tuple[Leak, ...]:
+        """All groups as the frozen values that users see."""
+        return tuple(group.leak(self.origins) for group in self.groups())
+
+
+def leaks_of(findings: Iterable[Finding], origins: Origins) -> tuple[Leak, ...]:
+    """Just these findings, grouped: what a `LeakError` carries."""
+    table = LeakTable(origins)
+    for finding in findings:
+        table.add(finding)
+    return table.leaks()

@@ -1,0 +1,87 @@
+"""The watcher: a daemon thread that sweeps while the program does other things."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from typing import Final
+
+THREAD_NAME: Final = "httpguard-watcher"
+# A pause before a fork waits this long for a report under way, in seconds.
+_PATIENCE: Final = 0.5
+
+
+class Watcher:
+    """Calls a function every so often, from its own daemon thread.
+
+    It is started by the first lease, not by `install`: a program that streams
+    nothing gets no thread. Under gevent's monkey patching the thread is a
+    greenlet, since ``threading`` is looked up when it starts.
+
+    Args:
+        sweep: Called in the thread. It must not raise.
+        interval: Seconds between calls; 0: never any thread.
+    """
+
+    def __init__(self, sweep: Callable[[], None], interval: float) -> None:
+        """Start nothing yet."""
+        self._sweep = sweep
+        self.interval = interval
+        self._stop: threading.Event | None = None
+        self._thread: threading.Thread | None = None
+        self._wanted = False
+
+    @property
+    def idle(self) -> bool:
+        """Whether a lease opened now has to start it."""
+        return self._thread is None and self.interval > 0
+
+    def start(self) -> None:
+        """Start the thread unless it runs, or the interpreter is going."""
+        if not self.idle:
+            return
+        self._wanted = True
+        stop = threading.Event()
+        thread = threading.Thread(
+            target=self._run, args=(stop, self.interval), name=THREAD_NAME, daemon=True
+        )
+        # Two first leases at once: the second of the threads stops by itself.
+        self._stop, self._thread = stop, thread
+        try:
+            thread.start()
+        except RuntimeError:  # "can't start new thread", at exit or out of memory.
+            self._thread = None
+
+    def stop(self) -> None:
+        """Let the thread end; nobody waits for it."""
+        self._wanted = False
+        if self._stop is not None:
+            self._stop.set()
+        self._stop = self._thread = None
+
+    def pause(self) -> None:
+        """End the thread before a fork and wait for it.
+
+        CPython 3.12 warns whoever forks while a second thread runs; a program
+        that had one thread shall not be warned for ours.
+        """
+        thread, wanted = self._thread, self._wanted
+        self.stop()
+        self._wanted = wanted
+        if thread is not None and thread is not threading.current_thread():
+            thread.join(_PATIENCE)
+
+    def resume(self) -> None:
+        """Start it again after a fork, in the parent."""
+        if self._wanted:
+            self.start()
+
+    def forget(self) -> None:
+        """Start anew in a forked child, where the thread does not exist."""
+        self._stop = self._thread = None
+        self._wanted = False
+
+    def _run(self, stop: threading.Event, interval: float) -> None:
+        """The thread's work."""
+        while not stop.wait(interval) and stop is self._stop:
+            self._sweep()

@@ -1,0 +1,39 @@
+"""Patches: one file for each client, put on and taken off together.
+
+Each client's file says only what is wrapped and how its response maps to a
+lease. wrapt's post-import hooks apply it whether the client is imported before
+`install` or after, and never import it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import wrapt
+
+from . import _requests, _urllib3
+from ._patch import Hub, applied, connect, disconnect, remove
+
+__all__ = ["Hub", "applied", "apply", "disconnect", "remove"]
+
+_CLIENTS: Final = {
+    "urllib3.connectionpool": _urllib3.apply,
+    "requests.sessions": _requests.apply,
+}
+_hooked: Final[set[str]] = set()
+
+
+def apply(hub: Hub) -> None:
+    """Patch every client that is imported, and each other one when it is.
+
+    Args:
+        hub: Whom the patches tell.
+    """
+    connect(hub)
+    for module, patch in _CLIENTS.items():
+        if module in _hooked:
+            # A hook runs once; after `remove` the patch is put on from here.
+            patch()
+        else:
+            _hooked.add(module)
+            wrapt.register_post_import_hook(lambda _, patch=patch: patch(), module)

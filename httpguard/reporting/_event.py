@@ -1,0 +1,35 @@
+"""What is reported: one frozen value for every destination."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .._leak import Leak, OpenResponse
+
+LEAK: Final = "httpguard.leak"
+RESOLVED: Final = "httpguard.resolved"
+TOO_MANY_OPEN: Final = "httpguard.too_many_open"
+SUMMARY: Final = "httpguard.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a person should read.
+
+    Args:
+        name: One of the names above.
+        error: Whether it is an error (strict mode) or a warning.
+        leaks: What it is about: one leak, or all of them in a summary.
+        crowd: The open responses, where there are too many.
+        figures: Whole numbers beside them, such as ``open_now``.
+        context: What was bound to structlog's context when it was opened.
+    """
+
+    name: str
+    error: bool
+    leaks: tuple[Leak, ...] = ()
+    crowd: tuple[OpenResponse, ...] = ()
+    figures: Mapping[str, int] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)

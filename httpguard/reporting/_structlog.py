@@ -1,0 +1,89 @@
+"""To structlog, through the chain that the application has configured."""
+
+from __future__ import annotations
+
+import sys
+from contextvars import Context
+from typing import Any, Final
+
+from .._leak import Leak
+from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
+from ._text import describe_crowd, format_stack
+
+# structlog.contextvars.STRUCTLOG_KEY_PREFIX, without importing it.
+_PREFIX: Final = "structlog_"
+
+
+def is_configured() -> bool:
+    """Whether the application has set structlog up."""
+    structlog = sys.modules.get("structlog")
+    return structlog is not None and bool(structlog.is_configured())
+
+
+def keep_bound(context: Context) -> dict[str, Any]:
+    """What `structlog.contextvars.bind_contextvars` had bound in a context.
+
+    Args:
+        context: Of the moment of opening.
+
+    Returns:
+        Names and values; the rest of the context is not kept alive.
+    """
+    return {
+        variable.name.removeprefix(_PREFIX): value
+        for variable, value in context.items()
+        if variable.name.startswith(_PREFIX) and value is not Ellipsis
+    }
+
+
+def report(event: Event) -> None:
+    """Log the event with its fields flat.
+
+    Args:
+        event: Any event.
+    """
+    import structlog
+
+    fields = {**event.context, **flat_fields(event)}
+    logger = structlog.get_logger("httpguard")
+    log = logger.error if event.error else logger.warning
+    log(event.name, **fields)
+
+
+def flat_fields(event: Event) -> dict[str, Any]:
+    """The event's fields, each a JSON-ready scalar or list.
+
+    Args:
+        event: Any event.
+
+    Returns:
+        The fields of the leak with `site` as ``file:line in function`` and
+        `stack` as text, which is how structlog's own renderers expect it.
+    """
+    if event.name in (LEAK, RESOLVED):
+        return {**_leak_fields(event.leaks[0]), **event.figures}
+    if event.name == TOO_MANY_OPEN:
+        text = describe_crowd(event.crowd, event.figures["max_open"])
+        sites = dict.fromkeys(str(response.site) for response in event.crowd)
+        return {"sites": list(sites), "detail": text, **event.figures}
+    return {
+        "leaks": [
+            {
+                "kind": leak.kind.value,
+                "site": str(leak.site),
+                "count": leak.count,
+                "resolved": leak.resolved,
+                "hint": leak.hint,
+            }
+            for leak in event.leaks
+        ],
+        **event.figures,
+    }
+
+
+def _leak_fields(leak: Leak) -> dict[str, Any]:
+    """A leak's fields, flat."""
+    fields = leak.to_dict()
+    fields["site"] = str(leak.site)
+    fields["stack"] = format_stack(leak.stack)
+    return fields

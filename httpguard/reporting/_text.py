@@ -1,0 +1,165 @@
+"""Events as text that a person reads without a second tool."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+from .._leak import Frame, Leak, OpenResponse
+from .._redact import printable
+from .._stack import source_line
+from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
+
+_MOST_SOURCE: Final = 200
+
+
+def render(event: Event) -> str:
+    """The whole event: a headline, and what belongs below it.
+
+    Args:
+        event: Any event.
+
+    Returns:
+        Text without a final line break.
+    """
+    if event.name == LEAK:
+        return describe(event.leaks[0])
+    if event.name == RESOLVED:
+        leak = event.leaks[0]
+        return (
+            f"resolved {leak.kind} {place(leak.site)} · {request(leak)}"
+            f" · ended well after all, {leak.resolved} of {leak.count} so far"
+        )
+    if event.name == TOO_MANY_OPEN:
+        return describe_crowd(event.crowd, event.figures["max_open"])
+    return _summary(event)
+
+
+def describe(leak: Leak) -> str:
+    """A leak's headline and its stack.
+
+    Args:
+        leak: Any leak.
+    """
+    return f"{headline(leak)}\n{format_stack(leak.stack)}"
+
+
+def headline(leak: Leak) -> str:
+    """A leak on one line, kind and site first.
+
+    Args:
+        leak: Any leak.
+    """
+    parts = [
+        f"leak {leak.kind} {place(leak.site)}",
+        request(leak),
+        str(leak.status),
+        f"opened by thread {leak.thread} {_seconds(leak.age)} ago",
+        _bytes(leak),
+    ]
+    if leak.count > 1:
+        parts.append(f"{leak.count:,} times at this site")
+    parts.append(f"fix: {leak.hint}")
+    return " · ".join(parts)
+
+
+def place(frame: Frame) -> str:
+    """``file:line in function``, the file relative where it is below the cwd.
+
+    Args:
+        frame: Any frame.
+    """
+    filename = printable(_relative(frame.filename))
+    return f"{filename}:{frame.lineno} in {printable(frame.function)}"
+
+
+def request(response: Leak | OpenResponse) -> str:
+    """Method and redacted URL.
+
+    Args:
+        response: Leaked or open.
+    """
+    return f"{response.method} {response.url}"
+
+
+def format_stack(stack: tuple[Frame, ...]) -> str:
+    """The frames with their source lines, the application's own marked ``>``.
+
+    Args:
+        stack: The outermost frame first.
+    """
+    lines = []
+    for frame in stack:
+        mark = ">" if frame.application else " "
+        lines.append(f"  {mark} {place(frame)}")
+        source = printable(source_line(frame), _MOST_SOURCE)
+        if source:
+            lines.append(f"        {source}")
+    return "\n".join(lines)
+
+
+def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
+    """Too many open responses, by site.
+
+    Args:
+        crowd: The open responses.
+        limit: ``max_open``.
+    """
+    crowd = list(crowd)
+    sites = Counter(response.site for response in crowd)
+    oldest = {response.site: response for response in reversed(crowd)}
+    lines = [f"too many open responses: {len(crowd)} at once, max_open is {limit}"]
+    for site, count in sites.most_common():
+        first = oldest[site]
+        lines.append(
+            f"  > {count} opened at {place(site)} · {request(first)}"
+            f" · the oldest {_seconds(first.age)} ago"
+        )
+    return "\n".join(lines)
+
+
+def _summary(event: Event) -> str:
+    """What was found over the whole run, one line a site."""
+    total = event.figures["leaks_total"]
+    lines = [
+        f"summary: {total:,} leaked of {event.figures['opened']:,} opened responses,"
+        f" {event.figures['open_now']:,} still open"
+    ]
+    for leak in event.leaks:
+        resolved = f", {leak.resolved} resolved" if leak.resolved else ""
+        lines.append(
+            f"  > {leak.count:,} {leak.kind} at {place(leak.site)}{resolved}"
+            f" · {request(leak)} · fix: {leak.hint}"
+        )
+    return "\n".join(lines)
+
+
+def _bytes(leak: Leak) -> str:
+    """How much of the body was read."""
+    if leak.length is None:
+        return f"{leak.bytes_read} bytes read"
+    return f"{leak.bytes_read} of {leak.length} bytes read"
+
+
+def _seconds(seconds: float) -> str:
+    """An age that reads well: 0.3 s, 42 s, 12 min, 3 h."""
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    if seconds < 120:
+        return f"{seconds:.0f} s"
+    if seconds < 7200:
+        return f"{seconds / 60:.0f} min"
+    return f"{seconds / 3600:.0f} h"
+
+
+def _relative(filename: str) -> str:
+    """Relative to the working directory where that is shorter to read."""
+    try:
+        base = os.path.join(os.getcwd(), "")
+    except OSError:  # It was removed under us.
+        return filename
+    if len(base) > 1 and filename.startswith(base):
+        return filename[len(base) :]
+    return filename

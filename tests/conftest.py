@@ -1,0 +1,48 @@
+"""Fixtures: a real local server, and a guard with a clock that tests move."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+import httpguard
+from httpguard import Snapshot, _guard
+from tests.server import Server
+
+
+class GuardControl:
+    """Installs the guard with an injected clock and asks it."""
+
+    def __init__(self) -> None:
+        """Not installed yet; time stands at 1000 s."""
+        self.now = 1000.0
+
+    def install(self, **settings: Any) -> None:
+        """As `httpguard.install`, without a watcher thread unless asked for."""
+        settings.setdefault("check_interval", 0)
+        _guard.start(httpguard.Settings(**settings), lambda: self.now)
+
+    def advance(self, seconds: float) -> None:
+        """Let time pass."""
+        self.now += seconds
+
+    def check(self) -> Snapshot:
+        """Sweep."""
+        return httpguard.check()
+
+
+@pytest.fixture
+def guard() -> Iterator[GuardControl]:
+    """A guard that the test installs; taken off afterwards."""
+    httpguard.uninstall()
+    yield GuardControl()
+    httpguard.uninstall()
+
+
+@pytest.fixture(scope="session")
+def server() -> Iterator[Server]:
+    """The local HTTP server."""
+    with Server() as running:
+        yield running
