@@ -9,14 +9,16 @@ import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
-from contextvars import Token
-from types import TracebackType
-from typing import Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from . import _guard
+from . import _process
 from ._config import load_settings, unknown_variables
 from ._leak import Snapshot
 from ._scope import CURRENT_SCOPE, Scope
+
+if TYPE_CHECKING:
+    from contextvars import Token
+    from types import TracebackType
 
 _UNSET: Final[Any] = object()
 _F = TypeVar("_F", bound=Callable[..., Any])
@@ -74,7 +76,7 @@ def install(
         logging.getLogger("httpguard").warning(
             "httpguard knows no setting %s; is it a typo?", name
         )
-    _guard.start(settings)
+    _process.start(settings)
 
 
 def uninstall() -> None:
@@ -83,7 +85,7 @@ def uninstall() -> None:
     Does nothing if httpguard is not installed. Leaks that are known by then are
     reported first.
     """
-    _guard.stop()
+    _process.stop()
 
 
 def check() -> Snapshot:
@@ -96,7 +98,7 @@ def check() -> Snapshot:
         LeakError: In strict mode, more than ``max_leaks`` leaks were found and
             some of them were not raised before.
     """
-    guard = _guard.current()
+    guard = _process.current()
     return Snapshot() if guard is None else guard.check()
 
 
@@ -106,7 +108,7 @@ def snapshot() -> Snapshot:
     Returns:
         The state now; empty if httpguard is not installed.
     """
-    guard = _guard.current()
+    guard = _process.current()
     return Snapshot() if guard is None else guard.snapshot()
 
 
@@ -119,7 +121,7 @@ def touch(response: Any) -> bool:
     Returns:
         Whether it is open and guarded.
     """
-    guard = _guard.current()
+    guard = _process.current()
     return False if guard is None else guard.touch(response)
 
 
@@ -196,8 +198,8 @@ class _Context(abc.ABC):
     def _again(self) -> _Context:
         """A fresh one for one call of a decorated function."""
 
-    def _close(self, scope: Scope, *, raising: bool) -> None:
-        """What the end of the scope means."""
+    def _close(self, scope: Scope, *, raising: bool) -> None:  # noqa: B027
+        """What the end of the scope means: nothing, unless overridden."""
 
 
 class no_leaks(_Context):  # noqa: N801  # Used like a function.
@@ -218,7 +220,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
 
     def __enter__(self) -> None:
         """Install if need be."""
-        _guard.enter_temporary()
+        _process.enter_temporary()
         super().__enter__()
 
     def _again(self) -> no_leaks:
@@ -227,13 +229,12 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
 
     def _close(self, scope: Scope, *, raising: bool) -> None:
         """Judge what is left and raise it."""
-        guard = _guard.current()
+        guard = _process.current()
         try:
-            findings = () if guard is None else guard.close_scope(scope)
-            if guard is not None and findings and raising:
-                raise guard.leak_error(findings, "in a scope that promised none")
+            if guard is not None:
+                guard.close_scope(scope, raising=raising)
         finally:
-            _guard.leave_temporary()
+            _process.leave_temporary()
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._errors import ConfigError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
 
 _PREFIX: Final = "HTTPGUARD_"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
@@ -98,9 +100,7 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     """
     known = {_PREFIX + name.upper() for name in _CHECKS}
     return sorted(
-        name
-        for name in environment
-        if name.startswith(_PREFIX) and name not in known
+        name for name in environment if name.startswith(_PREFIX) and name not in known
     )
 
 

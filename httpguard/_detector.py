@@ -8,16 +8,16 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any
 
 from ._leak import LeakKind
-from ._lease import Lease, PoolRef
 from ._origin import module_matches, module_of
 from ._readers import being_read
-from ._registry import Registry
 from ._stack import RawStack, filenames
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from ._config import Settings
+    from ._lease import Lease
+    from ._registry import Registry
     from ._scope import Scope
 
 # The server handed the connection itself over (docker's attach, websockets):
@@ -84,15 +84,18 @@ class Detector:
         digest: What reports need of a context; the rest is then let go.
     """
 
-    def __init__(
-        self, registry: Registry, settings: Settings, digest: Digest
-    ) -> None:
+    def __init__(self, registry: Registry, settings: Settings, digest: Digest) -> None:
         """Keep them; `settings` is replaced by a second `install`."""
         self.registry = registry
         self.settings = settings
         self.digest = digest
         self.counts = dict.fromkeys(LeakKind, 0)
         self.excused = 0
+
+    @property
+    def total(self) -> int:
+        """The leaks of every kind."""
+        return sum(self.counts.values())
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
@@ -101,7 +104,7 @@ class Detector:
         while registry.dead:
             lease = registry.dead.popleft()
             registry.discard(lease)
-            if lease.kind is not None:
+            if lease.judged:
                 continue  # Said before, as held or open; it is the same leak.
             if lease.closed is None:
                 yield from self._judge(LeakKind.DROPPED, lease, now)
@@ -151,7 +154,7 @@ class Detector:
             (lease, response)
             for lease in list(self.registry.leases.values())
             if _within(lease.scope, scope)
-            and lease.kind is None
+            and not lease.judged
             and (response := lease()) is not None
         ]
 
@@ -174,7 +177,7 @@ class Detector:
             lease.active = now
             return False
         return (
-            lease.kind is None
+            not lease.judged
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
         )
@@ -202,15 +205,16 @@ class Detector:
             return
         if not lease.pool.block:
             self.registry.finish_closed(lease)
-        elif lease.kind is None:
+        elif not lease.judged:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(self, kind: LeakKind, lease: Lease, now: float) -> Iterator[Finding]:
         """Count a leak, and report it unless it is excused or not sampled."""
-        lease.kind = kind
+        lease.judged = True
         if self._excuse(lease):
             self.excused += 1
             return
+        lease.kind = kind
         self.counts[kind] += 1
         if lease.pool.block and kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
             lease.pool.lost += 1
@@ -250,8 +254,3 @@ def _within(scope: Scope | None, outer: Scope) -> bool:
             return True
         scope = scope.parent
     return False
-
-
-def pools_of(registry: Registry) -> list[PoolRef]:
-    """The pools that are still there."""
-    return [pool for pool in list(registry.pools.values()) if pool() is not None]

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import enum
-from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ._errors import HTTPGuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 
 class LeakKind(str, enum.Enum):

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import itertools
 import weakref
-from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
-from ._stack import RawStack
-
 if TYPE_CHECKING:
+    from contextvars import Context
+
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    from ._leak import LeakKind
     from ._scope import Scope
+    from ._stack import RawStack
 
     _ResponseRef = weakref.ref[HTTPResponse]
     _PoolRef = weakref.ref[HTTPConnectionPool]
@@ -34,7 +35,7 @@ class PoolRef(_PoolRef):
 
     def __init__(self, pool: HTTPConnectionPool) -> None:
         """Copy the facts."""
-        super().__init__(pool)
+        super().__init__(pool)  # type: ignore[call-arg]  # typeshed has only __new__
         self.scheme: str = pool.scheme
         self.host: str = pool.host
         self.port: int | None = pool.port
@@ -67,6 +68,7 @@ class Lease(_ResponseRef):
         "closed",
         "context",
         "finalizing",
+        "judged",
         "key",
         "kind",
         "length",
@@ -87,8 +89,10 @@ class Lease(_ResponseRef):
     closed: float | None
     # id() of the response, its key in the registry.
     key: int
-    # The kind of leak it was judged to be; a lease is judged once.
-    kind: str | None
+    # A lease is judged once; the kind of leak it was found to be, None if it
+    # was excused.
+    judged: bool
+    kind: LeakKind | None
     # A wrapper around the response is being finalized: what it closes, the
     # program did not.
     finalizing: bool

@@ -5,13 +5,14 @@ from __future__ import annotations
 import gc
 import os
 import sys
-from collections.abc import Iterable, Iterator
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._origin import http_package
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import FrameType
+
     from urllib3.response import HTTPResponse
 
 _HTTP_CLIENT: Final = os.path.join("http", "client.py")

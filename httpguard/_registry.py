@@ -8,8 +8,6 @@ import sys
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Any
 
 from ._lease import Lease, PoolRef, Tally
@@ -18,6 +16,9 @@ from ._scope import CURRENT_SCOPE
 from ._stack import capture
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
@@ -87,7 +88,7 @@ class Registry:
         lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
-        lease.finalizing = False
+        lease.finalizing = lease.judged = False
         lease.bytes_read = response._fp_bytes_read
         lease.length = response.length_remaining
         lease.status = response.status

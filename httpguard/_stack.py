@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import linecache
 import sys
-from collections.abc import Iterable
 from types import CodeType, FrameType
-from typing import Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._leak import Frame
 from ._origin import Origins, http_package, is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
 
 RawStack = tuple[CodeType | int, ...]
 """Code objects and instruction offsets in turn, the innermost first."""
@@ -59,7 +61,7 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
         The outermost frame first, httpguard's own left out.
     """
     return tuple(
-        _frame(code, offset, origins[code.co_filename])
+        _frame(code, offset, application=origins[code.co_filename])
         for code, offset in reversed(list(_pairs(stack)))
         if not is_own(code.co_filename)
     )
@@ -80,9 +82,9 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
     for code, offset in _pairs(stack):
         filename = code.co_filename
         if origins[filename]:
-            return _frame(code, offset, True)
+            return _frame(code, offset, application=True)
         if fallback is None and not is_own(filename) and not http_package(filename):
-            fallback = _frame(code, offset, False)
+            fallback = _frame(code, offset, application=False)
     return fallback or NOWHERE
 
 
@@ -125,8 +127,8 @@ def source_line(frame: Frame) -> str:
 
 def _pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
     """The flat tuple, two by two."""
-    items = iter(stack)
-    return zip(items, items)  # type: ignore[arg-type]  # alternating by construction
+    items: Iterator[Any] = iter(stack)
+    return zip(items, items, strict=True)
 
 
 def _line(code: CodeType, offset: int) -> int:
@@ -137,7 +139,7 @@ def _line(code: CodeType, offset: int) -> int:
     return code.co_firstlineno
 
 
-def _frame(code: CodeType, offset: int, application: bool) -> Frame:
+def _frame(code: CodeType, offset: int, *, application: bool) -> Frame:
     """A frame with its line and, as in a traceback, its bare function name."""
     return Frame(code.co_filename, _line(code, offset), code.co_name, application)
 

@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from datetime import datetime, timezone
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from ._detector import Finding
 from ._hints import hint_for
 from ._leak import Frame, Leak, LeakKind
-from ._origin import Origins
 from ._redact import printable, redact_url
 from ._rhythm import Rhythm
 from ._stack import find_client, find_site, symbolize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from ._detector import Finding
+    from ._origin import Origins
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000
@@ -30,8 +33,8 @@ class Group:
     __slots__ = (
         "count",
         "first_seen",
-        "latest",
         "last_seen",
+        "latest",
         "resolved",
         "resolved_rhythm",
         "rhythm",
@@ -85,6 +88,7 @@ class LeakTable:
         """Start empty."""
         self.origins = origins
         self.total = 0
+        self.resolved = 0
         self._groups: dict[tuple[LeakKind, Frame], Group] = {}
 
     def add(self, finding: Finding) -> Group:
@@ -105,9 +109,13 @@ class LeakTable:
             group.latest = finding
         return group
 
-    def find(self, kind: str | None, site: Frame) -> Group | None:
-        """The group of a kind and site, if it is (still) here."""
-        return self._groups.get((LeakKind(kind), site))
+    def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:
+        """Count a leak that ended well after all; its group, if still here."""
+        self.resolved += 1
+        group = None if kind is None else self._groups.get((kind, site))
+        if group is not None:
+            group.resolved += 1
+        return group
 
     def groups(self) -> list[Group]:
         """All groups, the most frequent first."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable
-from typing import Final
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 THREAD_NAME: Final = "httpguard-watcher"
 # A pause before a fork waits this long for a report under way, in seconds.

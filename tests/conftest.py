@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import httpguard
-from httpguard import Snapshot, _guard
+from httpguard import Snapshot, _process
 from tests.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 class GuardControl:
@@ -22,7 +24,7 @@ class GuardControl:
     def install(self, **settings: Any) -> None:
         """As `httpguard.install`, without a watcher thread unless asked for."""
         settings.setdefault("check_interval", 0)
-        _guard.start(httpguard.Settings(**settings), lambda: self.now)
+        _process.start(httpguard.Settings(**settings), lambda: self.now)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""

@@ -7,12 +7,17 @@ lease. wrapt's post-import hooks apply it whether the client is imported before
 
 from __future__ import annotations
 
-from typing import Final
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Final
 
 import wrapt
 
 from . import _requests, _urllib3
-from ._patch import Hub, applied, connect, disconnect, remove
+from ._patch import STATE, Hub, applied, connect, disconnect, remove
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Hub", "applied", "apply", "disconnect", "remove"]
 
@@ -31,9 +36,15 @@ def apply(hub: Hub) -> None:
     """
     connect(hub)
     for module, patch in _CLIENTS.items():
-        if module in _hooked:
+        if module not in _hooked:
+            _hooked.add(module)
+            wrapt.register_post_import_hook(partial(_on_import, patch), module)
+        elif module in sys.modules:
             # A hook runs once; after `remove` the patch is put on from here.
             patch()
-        else:
-            _hooked.add(module)
-            wrapt.register_post_import_hook(lambda _, patch=patch: patch(), module)
+
+
+def _on_import(patch: Callable[[], None], _module: object) -> None:
+    """Patch a client, unless httpguard was uninstalled before it came."""
+    if STATE.hub is not None:
+        patch()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from types import FrameType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 import wrapt
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 

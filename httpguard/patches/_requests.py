@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from .._scope import CURRENT_CALL, Call
 from ._patch import STATE, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 def apply() -> None:

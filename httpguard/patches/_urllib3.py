@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import io
 import sys
-from collections.abc import Callable
-from types import FrameType
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._scope import CURRENT_CALL
 from ._patch import STATE, add, wrap
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
 
 # Mocks that replay a recorded response through a real pool: nothing is held.
 _MOCKS: Final = ("vcr.", "httpretty.", "mocket.")

@@ -3,10 +3,18 @@
 from __future__ import annotations
 
 from . import _structlog
-from ._structlog import keep_bound
 from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._structlog import keep_bound
 
-__all__ = ["LEAK", "RESOLVED", "SUMMARY", "TOO_MANY_OPEN", "Event", "keep_bound", "report"]
+__all__ = [
+    "LEAK",
+    "RESOLVED",
+    "SUMMARY",
+    "TOO_MANY_OPEN",
+    "Event",
+    "keep_bound",
+    "report",
+]
 
 
 def report(event: Event) -> None:

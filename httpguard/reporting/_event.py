@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .._leak import Leak, OpenResponse
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._leak import Leak, OpenResponse
 
 LEAK: Final = "httpguard.leak"
 RESOLVED: Final = "httpguard.resolved"

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import MutableMapping
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from ._event import Event
 from ._structlog import flat_fields
 from ._text import render
+
+if TYPE_CHECKING:
+    from collections.abc import MutableMapping
+
+    from ._event import Event
 
 LOGGER_NAME: Final = "httpguard"
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import sys
-from contextvars import Context
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .._leak import Leak
 from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
 from ._text import describe_crowd, format_stack
+
+if TYPE_CHECKING:
+    from contextvars import Context
+
+    from .._leak import Leak
 
 # structlog.contextvars.STRUCTLOG_KEY_PREFIX, without importing it.
 _PREFIX: Final = "structlog_"

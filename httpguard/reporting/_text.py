@@ -4,15 +4,20 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Iterable
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from .._leak import Frame, Leak, OpenResponse
 from .._redact import printable
 from .._stack import source_line
 from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
 
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._leak import Frame, Leak, OpenResponse
+
 _MOST_SOURCE: Final = 200
+# Below so many seconds: the unit's seconds, its format and its name.
+_UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
 
 
 def render(event: Event) -> str:
@@ -123,9 +128,9 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 def _summary(event: Event) -> str:
     """What was found over the whole run, one line a site."""
     total = event.figures["leaks_total"]
+    opened, open_now = event.figures["opened"], event.figures["open_now"]
     lines = [
-        f"summary: {total:,} leaked of {event.figures['opened']:,} opened responses,"
-        f" {event.figures['open_now']:,} still open"
+        f"summary: {total:,} leaked of {opened:,} opened responses, {open_now:,} open"
     ]
     for leak in event.leaks:
         resolved = f", {leak.resolved} resolved" if leak.resolved else ""
@@ -145,12 +150,9 @@ def _bytes(leak: Leak) -> str:
 
 def _seconds(seconds: float) -> str:
     """An age that reads well: 0.3 s, 42 s, 12 min, 3 h."""
-    if seconds < 10:
-        return f"{seconds:.1f} s"
-    if seconds < 120:
-        return f"{seconds:.0f} s"
-    if seconds < 7200:
-        return f"{seconds / 60:.0f} min"
+    for limit, size, form, unit in _UNITS:
+        if seconds < limit:
+            return f"{seconds / size:{form}} {unit}"
     return f"{seconds / 3600:.0f} h"
 
 

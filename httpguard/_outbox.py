@@ -1,0 +1,75 @@
+"""The outbox: reports wait here until no lock of ours is held."""
+
+from __future__ import annotations
+
+import logging
+from collections import deque
+from contextvars import ContextVar
+from typing import Final
+
+from . import reporting
+
+# Set while our own report runs: a log handler that makes requests of its own
+# must not start the next one.
+_REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=False)
+
+
+class Outbox:
+    """Events to report, and the place where our own failures end."""
+
+    def __init__(self) -> None:
+        """Start empty."""
+        self.errors = 0
+        self._events: deque[reporting.Event] = deque()
+        self._failed: set[str] = set()
+
+    @property
+    def busy(self) -> bool:
+        """Whether this thread or task is in the middle of a report of ours."""
+        return _REPORTING.get()
+
+    def post(self, event: reporting.Event) -> None:
+        """Keep an event for the next `flush`."""
+        self._events.append(event)
+
+    def flush(self) -> None:
+        """Report everything, outside of any lock of ours."""
+        if not self._events or _REPORTING.get():
+            return
+        token = _REPORTING.set(True)
+        try:
+            while self._events:
+                try:
+                    event = self._events.popleft()
+                except IndexError:  # Another thread took the last one.
+                    break
+                self._report(event)
+        finally:
+            _REPORTING.reset(token)
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """Something of ours failed: say so once, and leave the program alone.
+
+        Args:
+            where: The part that failed.
+            error: How.
+        """
+        try:
+            self.errors += 1
+            if where in self._failed:
+                return
+            self._failed.add(where)
+            logging.getLogger("httpguard").error(
+                "httpguard failed in %s and stepped aside; the program goes on",
+                where,
+                exc_info=error,
+            )
+        except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
+            pass
+
+    def _report(self, event: reporting.Event) -> None:
+        """Report one event; a broken handler costs that one only."""
+        try:
+            reporting.report(event)
+        except Exception as error:
+            self.step_aside("report", error)

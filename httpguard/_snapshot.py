@@ -1,0 +1,104 @@
+"""The state of the guard as the frozen values that users see."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from ._leak import LeakKind, OpenResponse, PoolUse, Snapshot
+from ._redact import printable, redact_url
+from ._stack import find_client, find_site, symbolize
+
+if TYPE_CHECKING:
+    from ._detector import Detector
+    from ._lease import Lease
+    from ._origin import Origins
+    from ._registry import Registry
+    from ._table import LeakTable
+
+
+def take_snapshot(
+    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+) -> Snapshot:
+    """Put a snapshot together.
+
+    Args:
+        registry: What is open.
+        detector: What was counted.
+        table: What leaked.
+        figures: Further counters.
+    """
+    leases = open_leases(registry)
+    counts = detector.counts
+    counters = {
+        "opened": registry.opened.value,
+        "released": registry.released.value,
+        "closed": registry.closed.value,
+        **{kind.value: counts[kind] for kind in LeakKind},
+        "leaks": detector.total,
+        "resolved": table.resolved,
+        "excused": detector.excused,
+        **figures,
+    }
+    now = registry.clock()
+    return Snapshot(
+        leaks=table.leaks(),
+        open=tuple(describe_open(lease, registry.origins, now) for lease in leases),
+        counters=MappingProxyType(counters),
+        pools=_pools(registry, leases),
+    )
+
+
+def open_leases(registry: Registry) -> list[Lease]:
+    """The leases whose response holds its connection, the oldest first."""
+    return [
+        lease
+        for lease in list(registry.leases.values())
+        if lease.closed is None
+        and (response := lease()) is not None
+        and response._connection is not None
+    ]
+
+
+def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
+    """An open lease as the value that users see.
+
+    Args:
+        lease: Any lease.
+        origins: Whose code a file is.
+        now: Seconds of the guard's clock.
+    """
+    stack = lease.stack or ()
+    response = lease()
+    return OpenResponse(
+        site=find_site(stack, origins),
+        stack=symbolize(stack, origins),
+        method=printable(lease.method),
+        url=redact_url(lease.absolute_url),
+        status=lease.status,
+        client=lease.client or find_client(stack),
+        pool=lease.pool.name,
+        thread=printable(lease.thread),
+        opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
+        age=now - lease.opened,
+        idle=now - lease.active,
+        bytes_read=lease.bytes_read if response is None else response.tell(),
+        length=lease.length,
+        allowed=lease.scope.allowed if lease.scope is not None else None,
+    )
+
+
+def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
+    """The pools that are there, with what they have open, by name."""
+    pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
+    return tuple(
+        PoolUse(
+            name=pool.name,
+            maxsize=pool.maxsize,
+            block=pool.block,
+            open=sum(lease.pool is pool for lease in leases),
+            lost=pool.lost,
+        )
+        for pool in sorted(pools, key=lambda pool: pool.name)
+    )

@@ -1,0 +1,47 @@
+"""Programs of their own: written to a file and run as a user would run them."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import textwrap
+from pathlib import Path
+from typing import Any
+
+ROOT = Path(__file__).parent.parent
+
+
+def write(path: Path, source: str) -> Path:
+    """Write a dedented program."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(textwrap.dedent(source), encoding="utf-8")
+    return path
+
+
+def run(
+    *arguments: str | Path,
+    env: dict[str, str] | None = None,
+    timeout: float = 60,
+    **options: Any,
+) -> subprocess.CompletedProcess[str]:
+    """Run Python with arguments; httpguard is importable as in this process."""
+    clean = {k: v for k, v in os.environ.items() if not k.startswith("HTTPGUARD_")}
+    path = os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH", "")]))
+    return subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        env={**clean, "PYTHONPATH": path, **(env or {})},
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+        check=False,
+        **options,
+    )
+
+
+def line_of(source: str, mark: str) -> int:
+    """The line, from 1, of a dedented program that carries a comment."""
+    lines = textwrap.dedent(source).splitlines()
+    numbers = [number for number, line in enumerate(lines, 1) if mark in line]
+    assert len(numbers) == 1, numbers
+    return numbers[0]

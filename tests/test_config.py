@@ -1,0 +1,120 @@
+"""Settings: arguments over environment over defaults, and errors that help."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+import pytest
+
+import httpguard
+from httpguard import ConfigError, Settings
+from httpguard._config import load_settings, unknown_variables
+
+
+def test_defaults_are_the_documented_ones() -> None:
+    assert dataclasses.asdict(Settings()) == {
+        "strict": False,
+        "max_leaks": 0,
+        "max_open": None,
+        "max_idle": 60.0,
+        "check_interval": 5.0,
+        "stack_depth": 32,
+        "sample": 1.0,
+        "app": (),
+        "ignore": (),
+        "enabled": True,
+    }
+
+
+def test_arguments_win_over_the_environment() -> None:
+    environment = {"HTTPGUARD_MAX_IDLE": "7", "HTTPGUARD_MAX_LEAKS": "3"}
+    settings = load_settings({"max_idle": 2}, environment)
+    assert (settings.max_idle, settings.max_leaks) == (2.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "value"),
+    [
+        ("strict", "1", True),
+        ("strict", " Yes ", True),
+        ("strict", "off", False),
+        ("max_open", "none", None),
+        ("max_open", "12", 12),
+        ("sample", "0.25", 0.25),
+        ("check_interval", "0", 0.0),
+        ("app", "one, two.three,", ("one", "two.three")),
+        ("ignore", "http://*/health", ("http://*/health",)),
+    ],
+)
+def test_a_variable_is_read(name: str, text: str, value: object) -> None:
+    settings = load_settings({}, {f"HTTPGUARD_{name.upper()}": text})
+    assert getattr(settings, name) == value
+
+
+def test_an_empty_variable_counts_as_unset() -> None:
+    assert load_settings({}, {"HTTPGUARD_MAX_IDLE": " "}) == Settings()
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("strict", "maybe"),
+        ("strict", 2),
+        ("max_leaks", -1),
+        ("max_leaks", 1.5),
+        ("max_leaks", True),
+        ("max_open", 0),
+        ("max_idle", -0.1),
+        ("max_idle", float("nan")),
+        ("max_idle", float("inf")),
+        ("max_idle", True),
+        ("check_interval", "soon"),
+        ("stack_depth", 0),
+        ("sample", 1.01),
+        ("app", 3),
+        ("app", ("one", 2)),
+        ("ignore", [b"bytes"]),
+        ("enabled", "perhaps"),
+    ],
+)
+def test_a_bad_argument_is_named_with_its_value(name: str, value: Any) -> None:
+    with pytest.raises(ConfigError) as caught:
+        httpguard.install(**{name: value})
+    assert f"{name}={value!r} is not accepted: " in str(caught.value)
+    assert isinstance(caught.value, ValueError)
+    assert httpguard.snapshot().counters == {}  # Nothing was installed.
+
+
+def test_a_bad_variable_is_named_with_its_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("HTTPGUARD_SAMPLE", "half")
+    with pytest.raises(ConfigError) as caught:
+        httpguard.install()
+    expected = "HTTPGUARD_SAMPLE='half' is not accepted: a number from 0 to 1"
+    assert str(caught.value) == expected
+
+
+def test_disabled_reads_nothing_else() -> None:
+    environment = {"HTTPGUARD_ENABLED": "0", "HTTPGUARD_SAMPLE": "half"}
+    assert load_settings({}, environment).enabled is False
+
+
+def test_unknown_variables_are_named() -> None:
+    environment = {"HTTPGUARD_STRCIT": "1", "HTTPGUARD_STRICT": "1", "PATH": "/"}
+    assert unknown_variables(environment) == ["HTTPGUARD_STRCIT"]
+
+
+def test_a_typo_in_a_variable_is_said(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setenv("HTTPGUARD_STRCIT", "1")
+    httpguard.install()
+    httpguard.uninstall()
+    assert "HTTPGUARD_STRCIT" in caplog.text
+
+
+def test_settings_are_frozen() -> None:
+    with pytest.raises(dataclasses.FrozenInstanceError):
+        Settings().strict = True  # type: ignore[misc]  # what is tested

@@ -1,0 +1,136 @@
+"""Faults inside httpguard: the program gets its response all the same."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+import requests
+import urllib3
+
+from httpguard import _guard, _outbox, _process, _registry, reporting
+from httpguard._detector import Detector
+from tests.conftest import GuardControl
+from tests.server import Server
+
+
+class Fault(Exception):
+    """What is injected."""
+
+
+def fail(*_args: Any, **_options: Any) -> Any:
+    raise Fault
+
+
+POINTS: list[tuple[Any, str]] = [
+    (_registry, "capture"),
+    (_registry, "thread_name"),
+    (_registry.Registry, "_pool"),
+    (_guard.Watcher, "start"),
+    (Detector, "sweep"),
+    (Detector, "bury"),
+    (_guard, "find_site"),
+    (_guard.Group, "leak"),
+    (_guard.LeakTable, "add"),
+    (reporting, "report"),
+]
+
+
+@pytest.mark.parametrize(("owner", "name"), POINTS, ids=lambda item: str(item))
+def test_the_program_goes_on(
+    owner: Any,
+    name: str,
+    monkeypatch: pytest.MonkeyPatch,
+    guard: GuardControl,
+    server: Server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    url = server.url("/bytes/90000")
+    guard.install(check_interval=1000)
+    monkeypatch.setattr(owner, name, fail)
+    for _ in range(3):
+        guard.advance(2000)
+        requests.get(url, stream=True)
+        with requests.get(url, stream=True) as response:
+            assert len(response.content) == 90000
+        pool = urllib3.PoolManager()
+        assert len(pool.request("GET", url, preload_content=False).read()) == 90000
+        assert len(pool.request("GET", url).data) == 90000
+    said = [record for record in caplog.records if "stepped aside" in record.message]
+    current = _process.current()
+    assert current is not None
+    if name != "find_site":  # Runs when something was resolved, here nothing is.
+        assert current.outbox.errors >= 1
+        assert 1 <= len(said) <= 2
+        assert said[0].exc_info is not None
+
+
+@pytest.mark.parametrize("error", [MemoryError, KeyboardInterrupt, SystemExit])
+def test_errors_of_the_guarded_call_pass(
+    error: type[BaseException], guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    def hook(*_args: object, **_options: object) -> None:
+        raise error
+
+    with pytest.raises(error):
+        requests.get(server.url("/bytes/10"), hooks={"response": hook})
+
+
+def with_handler(handle: Callable[[logging.LogRecord], None]) -> logging.Handler:
+    class Handler(logging.Handler):
+        def emit(self, record: logging.LogRecord) -> None:
+            handle(record)
+
+    handler = Handler()
+    logging.getLogger("httpguard").addHandler(handler)
+    return handler
+
+
+def test_a_log_handler_that_raises(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    handler = with_handler(fail)
+    try:
+        requests.get(server.url("/bytes/90000"), stream=True)
+        assert requests.get(server.url("/bytes/10")).ok
+        state = guard.check()
+    finally:
+        logging.getLogger("httpguard").removeHandler(handler)
+    assert (state.counters["dropped"], state.counters["errors"]) == (1, 1)
+
+
+def test_a_log_handler_that_makes_leaking_requests(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True)
+    calls = []
+
+    def ship(record: logging.LogRecord) -> None:
+        calls.append(record)
+        requests.get(server.url("/bytes/90000"), stream=True)
+
+    handler = with_handler(ship)
+    try:
+        requests.get(server.url("/bytes/90000"), stream=True)
+        for _ in range(5):
+            try:
+                guard.check()
+            except Exception:
+                continue
+    finally:
+        logging.getLogger("httpguard").removeHandler(handler)
+    assert 1 <= len(calls) <= 3
+
+
+def test_the_outbox_survives_another_thread_taking_the_last(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    outbox = _outbox.Outbox()
+    outbox.post(reporting.Event(name="x", error=False))
+    monkeypatch.setattr(reporting, "report", lambda _: outbox._events.clear())
+    outbox.post(reporting.Event(name="y", error=False))
+    outbox.flush()
+    assert outbox.errors == 0

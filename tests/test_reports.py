@@ -1,0 +1,234 @@
+"""Reports: structlog configured, logging configured, nothing configured."""
+
+from __future__ import annotations
+
+import json
+import logging
+import re
+from pathlib import Path
+
+import pytest
+import requests
+
+from tests.conftest import GuardControl
+from tests.program import line_of, run, write
+from tests.server import Server
+
+LEAKY = """
+import sys
+{setup}
+import httpguard; httpguard.install(check_interval=0)
+import requests
+def fetch():
+    return requests.get(sys.argv[1] + "?token=secret", stream=True).status_code  # LEAK
+def main():
+    fetch()
+    httpguard.check()
+main()
+"""
+JSON_LOGS = """
+import structlog
+structlog.configure(processors=[
+    structlog.contextvars.merge_contextvars,
+    structlog.processors.add_log_level,
+    structlog.processors.JSONRenderer(),
+])
+structlog.contextvars.bind_contextvars(request_id="r-17", kind="overridden")
+"""
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.url("/bytes/90000")
+
+
+def program(tmp_path: Path, setup: str = "") -> Path:
+    return write(tmp_path / "app.py", LEAKY.format(setup=setup))
+
+
+def line(setup: str = "") -> int:
+    return line_of(LEAKY.format(setup=setup), "# LEAK")
+
+
+def headline(prefix: str, where: object, url: str) -> str:
+    """The first line of the report, as a pattern."""
+    return (
+        rf"^{prefix}leak dropped {where} in fetch · GET {url}\?token=… · 200"
+        r" · opened by thread MainThread \d+\.\d s ago · 0 of 90000 bytes read"
+        r" · fix: open it with `with requests\.get"
+    )
+
+
+def test_nothing_configured_goes_to_stderr(url: str, tmp_path: Path) -> None:
+    done = run(program(tmp_path), url, cwd=tmp_path)
+    assert re.search(headline("", f"app.py:{line()}", url), done.stderr, re.M)
+    assert re.search(
+        rf"^  > app.py:{line()} in fetch\n"
+        r"        return requests.get\(sys.argv\[1\] \+ ",
+        done.stderr,
+        re.M,
+    )
+    assert re.search(r"^    \S+sessions.py:\d+ in request$", done.stderr, re.M)
+    assert done.stderr.count("leak dropped") == 1
+    assert "secret" not in done.stderr.replace('"?token=secret"', "")
+    assert done.stdout == ""
+
+
+def test_a_file_elsewhere_is_named_whole(url: str, tmp_path: Path) -> None:
+    path = program(tmp_path / "elsewhere")
+    done = run(path, url, cwd=tmp_path.parent.parent.parent)
+    assert f"elsewhere/app.py:{line()} in fetch" in done.stderr
+
+
+def test_basic_config(url: str, tmp_path: Path) -> None:
+    setup = "import logging; logging.basicConfig()"
+    done = run(program(tmp_path, setup), url, cwd=tmp_path)
+    pattern = headline("WARNING:httpguard:", f"app.py:{line()}", url)
+    assert re.search(pattern, done.stderr, re.M), done.stderr
+
+
+def test_strict_reports_are_errors(url: str, tmp_path: Path) -> None:
+    setup = "import logging; logging.basicConfig()"
+    done = run(program(tmp_path, setup), url, env={"HTTPGUARD_STRICT": "1"})
+    assert "ERROR:httpguard:leak dropped" in done.stderr
+    assert "httpguard._leak.LeakError: 1 leaked response (max_leaks=0)" in done.stderr
+    assert done.returncode == 1
+
+
+def test_structlog_gets_flat_fields_and_the_context(url: str, tmp_path: Path) -> None:
+    done = run(program(tmp_path, JSON_LOGS), url)
+    leak, summary = map(json.loads, done.stdout.splitlines())
+    assert leak["event"] == "httpguard.leak"
+    assert leak["level"] == "warning"
+    assert leak["kind"] == "dropped"
+    assert leak["site"] == f"{tmp_path / 'app.py'}:{line(JSON_LOGS)} in fetch"
+    assert leak["request_id"] == "r-17"
+    assert leak["url"] == f"{url}?token=…"
+    assert leak["client"] == "requests"
+    assert (leak["open_now"], leak["leaks_total"], leak["count"]) == (0, 1, 1)
+    assert f"app.py:{line(JSON_LOGS)} in fetch" in leak["stack"]
+    assert summary["event"] == "httpguard.summary"
+    assert summary["leaks"][0]["site"] == leak["site"]
+    assert done.stderr == ""
+
+
+def test_the_context_is_that_of_the_opening(url: str, tmp_path: Path) -> None:
+    source = """
+    import contextvars, sys
+    import structlog
+    structlog.configure(processors=[
+        structlog.contextvars.merge_contextvars, structlog.processors.JSONRenderer()
+    ])
+    import httpguard; httpguard.install(check_interval=0, max_idle=0)
+    import requests
+    def handle(request_id):
+        structlog.contextvars.bind_contextvars(request_id=request_id)
+        return requests.get(sys.argv[1], stream=True)
+    kept = [contextvars.copy_context().run(handle, number) for number in (1, 2)]
+    structlog.contextvars.bind_contextvars(request_id=3)
+    httpguard.check()
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    leaks = [json.loads(text) for text in done.stdout.splitlines()]
+    # One site, so one report: of the first one found.
+    assert [
+        leak["request_id"] for leak in leaks if leak["event"] == "httpguard.leak"
+    ] in (
+        [1],
+        [2],
+    )
+
+
+def test_structlogs_own_console(url: str, tmp_path: Path) -> None:
+    setup = """
+import structlog
+structlog.configure(cache_logger_on_first_use=True)
+"""
+    done = run(program(tmp_path, setup), url, env={"NO_COLOR": "1"})
+    assert "httpguard.leak" in done.stdout
+    assert "kind=dropped" in done.stdout
+    assert f"app.py:{line(setup)} in fetch" in done.stdout
+    assert "stepped aside" not in done.stderr
+
+
+def test_a_chain_that_refuses_the_event_loses_nothing(url: str, tmp_path: Path) -> None:
+    setup = """
+import structlog
+def refuse(logger, method, event):
+    raise KeyError("thread")
+structlog.configure(processors=[refuse])
+"""
+    done = run(program(tmp_path, setup), url)
+    assert "leak dropped" in done.stderr
+    assert "stepped aside" in done.stderr
+    assert done.returncode == 0
+
+
+def test_the_record_carries_the_fields(
+    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install()
+    requests.get(url, stream=True)
+    guard.check()
+    (record,) = caplog.records
+    assert record.levelno == logging.WARNING
+    assert record.name == "httpguard"
+    fields = record.httpguard  # type: ignore[attr-defined]  # by extra=
+    assert (fields["event"], fields["kind"]) == ("httpguard.leak", "dropped")
+    json.dumps(fields)
+
+
+def test_the_summary_at_exit(url: str, tmp_path: Path) -> None:
+    source = """
+    import sys
+    import httpguard; httpguard.install(check_interval=0)
+    import requests
+    def fetch():
+        requests.get(sys.argv[1], stream=True)  # LEAK
+    for _ in range(3):
+        fetch()
+    kept = requests.get(sys.argv[1], stream=True)
+    """
+    done = run(write(tmp_path / "app.py", source), url, cwd=tmp_path)
+    assert "summary: 3 leaked of 4 opened responses, 1 open" in done.stderr
+    assert f"> 3 dropped at app.py:{line_of(source, '# LEAK')} in fetch" in done.stderr
+
+
+def test_cycles_dropped_before_the_exit_are_in_the_summary(
+    url: str, tmp_path: Path
+) -> None:
+    source = """
+    import gc, sys
+    gc.disable()
+    import httpguard; httpguard.install(check_interval=0)
+    import requests
+    def fetch():
+        cycle = [requests.get(sys.argv[1], stream=True)]
+        cycle.append(cycle)
+    fetch()
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert "leak dropped" in done.stderr
+
+
+def test_no_summary_when_nothing_was_found(url: str, tmp_path: Path) -> None:
+    source = """
+    import sys
+    import httpguard; httpguard.install()
+    import requests
+    kept = requests.get(sys.argv[1], stream=True)
+    class Late:
+        def __del__(self): self.response = None
+    late = Late(); late.response = requests.get(sys.argv[1], stream=True)
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert (done.stdout, done.stderr) == ("", "")
+
+
+def test_a_percent_sign_in_a_url_is_left_alone(
+    guard: GuardControl, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install()
+    requests.get(server.url("/bytes/90000/%20%%s"), stream=True)
+    guard.check()
+    assert "/bytes/90000/%20" in caplog.text

@@ -1,0 +1,223 @@
+"""The site: the application's own line, wherever the application lives."""
+
+from __future__ import annotations
+
+import zipapp
+from pathlib import Path
+
+import pytest
+import requests
+
+from httpguard._origin import Origins, is_application, module_matches, module_of
+from httpguard._stack import find_site, source_line, symbolize
+from tests.conftest import GuardControl
+from tests.program import line_of, run, write
+from tests.server import Server
+
+SHOW = """
+for leak in httpguard.check().leaks:
+    print(leak.kind, leak.site.filename, leak.site.lineno, leak.site.function)
+"""
+FETCH = """
+import sys
+import httpguard; httpguard.install()
+import requests
+def fetch():
+    return requests.get(sys.argv[1], stream=True).status_code  # LEAK
+fetch()
+"""
+LINE = line_of(FETCH, "# LEAK")
+# What a library in site-packages looks like: it opens, it forgets.
+LIBRARY = """
+import requests
+def download(url):
+    return requests.get(url, stream=True).status_code
+"""
+USES_LIBRARY = """
+import sys
+import httpguard; httpguard.install({settings})
+from sdk import download
+def sync():
+    return download(sys.argv[1])  # LEAK
+sync()
+"""
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.url("/bytes/90000")
+
+
+def test_a_script(url: str, tmp_path: Path) -> None:
+    program = write(tmp_path / "app.py", FETCH + SHOW)
+    assert run(program, url).stdout == f"dropped {program} {LINE} fetch\n"
+
+
+def test_python_c(url: str) -> None:
+    assert run("-c", FETCH + SHOW, url).stdout == f"dropped <string> {LINE} fetch\n"
+
+
+def test_standard_input(url: str) -> None:
+    done = run("-", url, input=FETCH + SHOW)
+    assert done.stdout == f"dropped <stdin> {LINE} fetch\n"
+
+
+def test_a_zipapp(url: str, tmp_path: Path) -> None:
+    write(tmp_path / "app" / "__main__.py", "import inside")
+    write(tmp_path / "app" / "inside.py", FETCH + SHOW)
+    archive = tmp_path / "app.pyz"
+    zipapp.create_archive(tmp_path / "app", archive)
+    done = run(archive, url)
+    assert done.stdout == f"dropped {archive / 'inside.py'} {LINE} fetch\n"
+
+
+def test_a_zipapps_source_is_shown(url: str, tmp_path: Path) -> None:
+    write(tmp_path / "app" / "__main__.py", "import inside")
+    write(tmp_path / "app" / "inside.py", FETCH)
+    archive = tmp_path / "app.pyz"
+    zipapp.create_archive(tmp_path / "app", archive)
+    assert "return requests.get(sys.argv[1], stream=True)" in run(archive, url).stderr
+
+
+@pytest.mark.parametrize(
+    "name", ["<ipython-input-3-0123abcd>", "/tmp/ipykernel_17/2154.py"]
+)
+def test_a_notebook(url: str, tmp_path: Path, name: str) -> None:
+    cell = write(tmp_path / "cell.txt", FETCH + SHOW)
+    program = write(
+        tmp_path / "kernel.py",
+        f"exec(compile(open({str(cell)!r}).read(), {name!r}, 'exec'))",
+    )
+    assert run(program, url).stdout == f"dropped {name} {LINE} fetch\n"
+
+
+def site_packages(tmp_path: Path, **modules: str) -> dict[str, str]:
+    directory = tmp_path / "lib" / "site-packages"
+    for name, source in modules.items():
+        write(directory / f"{name}.py", source)
+    return {"PYTHONPATH": f"{directory}:{Path(__file__).parent.parent}"}
+
+
+def test_inside_an_sdk_it_is_the_line_that_called_it(url: str, tmp_path: Path) -> None:
+    env = site_packages(tmp_path, sdk=LIBRARY)
+    source = USES_LIBRARY.format(settings="") + SHOW
+    program = write(tmp_path / "app.py", source)
+    done = run(program, url, env=env)
+    assert done.stdout == f"dropped {program} {line_of(source, '# LEAK')} sync\n"
+
+
+def test_app_makes_an_installed_package_the_applications(
+    url: str, tmp_path: Path
+) -> None:
+    env = site_packages(tmp_path, sdk=LIBRARY)
+    source = USES_LIBRARY.format(settings="app=['sdk']") + SHOW
+    program = write(tmp_path / "app.py", source)
+    done = run(program, url, env=env)
+    expected = tmp_path / "lib" / "site-packages" / "sdk.py"
+    assert done.stdout == f"dropped {expected} 4 download\n"
+
+
+def test_the_package_that_runs_as_main_is_the_applications(
+    url: str, tmp_path: Path
+) -> None:
+    env = site_packages(tmp_path)
+    package = tmp_path / "lib" / "site-packages" / "service"
+    write(package / "__init__.py", "")
+    write(package / "__main__.py", FETCH + SHOW)
+    done = run("-m", "service", url, env=env)
+    assert done.stdout == f"dropped {package / '__main__.py'} {LINE} fetch\n"
+
+
+def test_without_application_code_it_is_the_innermost_other(
+    url: str, tmp_path: Path
+) -> None:
+    env = site_packages(tmp_path, sdk=LIBRARY)
+    program = write(
+        tmp_path / "app.py",
+        f"""
+        import sys, threading
+        import httpguard; httpguard.install()
+        from sdk import download
+        thread = threading.Thread(target=download, args=(sys.argv[1],))
+        thread.start(); thread.join()
+        {SHOW.strip().splitlines()[0]}
+            {SHOW.strip().splitlines()[1].strip()}
+        """,
+    )
+    done = run(program, url, env=env)
+    expected = tmp_path / "lib" / "site-packages" / "sdk.py"
+    assert done.stdout == f"dropped {expected} 4 download\n", done.stderr
+
+
+def test_the_standard_library_is_not_the_applications() -> None:
+    for module in (threading_file(), json_file(), "<frozen importlib._bootstrap>"):
+        assert not is_application(module, ())
+
+
+def threading_file() -> str:
+    import threading
+
+    return str(threading.__file__)
+
+
+def json_file() -> str:
+    import json
+
+    return str(json.__file__)
+
+
+def test_origins_are_judged_once_a_file() -> None:
+    origins = Origins()
+    assert origins[__file__] is True
+    assert origins[str(requests.__file__)] is False
+    assert set(origins) == {__file__, str(requests.__file__)}
+
+
+def test_modules_are_named() -> None:
+    assert module_of(__file__) == __name__
+    assert module_of("<string>") == "__main__"
+    assert module_of("/x/site-packages/pkg/sub/mod.py") == "pkg.sub.mod"
+    assert module_of("/x/dist-packages/pkg/__init__.py") == "pkg"
+    assert module_of("/srv/app/worker.py") == "worker"
+
+
+@pytest.mark.parametrize(
+    ("name", "pattern", "expected"),
+    [
+        ("pkg.sub", "pkg", True),
+        ("pkg", "pkg", True),
+        ("pkgs", "pkg", False),
+        ("pkg.sub.mod", "pkg.*.mod", True),
+        ("pkg", "pkg.sub", False),
+    ],
+)
+def test_module_patterns(name: str, pattern: str, expected: bool) -> None:
+    assert module_matches(name, pattern) is expected
+
+
+def test_the_whole_stack_is_kept_to_its_depth(guard: GuardControl, url: str) -> None:
+    guard.install(stack_depth=5)
+
+    def down(depth: int) -> None:
+        if depth:
+            down(depth - 1)
+        else:
+            requests.get(url, stream=True)
+
+    down(20)
+    (leak,) = guard.check().leaks
+    own = [frame for frame in leak.stack if frame.application]
+    assert [frame.function for frame in own] == ["down"] * 5
+    assert leak.stack[-1].function == "request"
+    assert source_line(leak.site) == "requests.get(url, stream=True)"
+
+
+def test_an_empty_stack_has_a_site_all_the_same() -> None:
+    assert find_site((), Origins()).filename == "<unknown>"
+    assert symbolize((), Origins()) == ()
+
+
+def test_an_instruction_without_a_line_has_the_functions_first() -> None:
+    code = test_an_empty_stack_has_a_site_all_the_same.__code__
+    site = find_site((code, 1_000_000), Origins())
+    assert site.lineno == code.co_firstlineno

@@ -1,0 +1,185 @@
+"""Strict mode: LeakError in the application's own thread, each leak once."""
+
+from __future__ import annotations
+
+import pickle
+import threading
+
+import pytest
+import requests
+import urllib3
+
+import httpguard
+from httpguard import LeakError, LeakKind
+from tests.conftest import GuardControl
+from tests.server import Server
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.url("/bytes/90000")
+
+
+def leak(url: str) -> None:
+    requests.get(url, stream=True)
+
+
+def other_leak(url: str) -> None:
+    requests.get(url, stream=True)
+
+
+def test_the_next_request_raises_once(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True)
+    leak(url)
+    with pytest.raises(LeakError) as caught:
+        requests.get(url)
+    assert [(item.kind, item.count) for item in caught.value.leaks] == [
+        (LeakKind.DROPPED, 1)
+    ]
+    line = leak.__code__.co_firstlineno + 1
+    assert f"test_strict.py:{line} in leak" in str(caught.value)
+    assert requests.get(url).status_code == 200
+    leak(url)
+    with pytest.raises(LeakError):
+        guard.check()
+    assert guard.check().counters["dropped"] == 2
+
+
+def test_urllib3_requests_raise_too(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True)
+    pool = urllib3.PoolManager()
+    pool.request("GET", url, preload_content=False)
+    with pytest.raises(LeakError):
+        pool.request("GET", url)
+    assert len(pool.request("GET", url).data) == 90000
+
+
+def test_max_leaks_are_forgiven(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True, max_leaks=2)
+    leak(url)
+    other_leak(url)
+    guard.check()
+    leak(url)
+    with pytest.raises(LeakError) as caught:
+        guard.check()
+    text = str(caught.value)
+    assert "3 leaked responses (max_leaks=2)" in text
+    assert "in leak ·" in text
+    assert "in other_leak ·" in text
+    assert sorted(item.count for item in caught.value.leaks) == [1, 2]
+
+
+def test_by_the_environment(
+    monkeypatch: pytest.MonkeyPatch, guard: GuardControl, url: str
+) -> None:
+    monkeypatch.setenv("HTTPGUARD_STRICT", "1")
+    httpguard.install()
+    leak(url)
+    with pytest.raises(LeakError):
+        httpguard.check()
+
+
+def test_max_open_closes_and_raises(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True, max_open=2)
+    session = requests.Session()
+    kept = [session.get(url, stream=True) for _ in range(2)]
+    with pytest.raises(LeakError) as caught:
+        session.get(url, stream=True)
+    assert "3 at once, max_open is 2" in str(caught.value)
+    assert "test_max_open_closes_and_raises" in str(caught.value)
+    assert sum(item.count for item in caught.value.leaks) == 3
+    state = guard.check()
+    assert (len(state.open), state.counters["too_many_open"]) == (2, 1)
+    kept.pop().close()
+    session.get(url, stream=True).close()
+    kept.pop().close()
+    assert guard.check().leaks == ()
+
+
+def test_max_open_gives_the_slot_back(guard: GuardControl, server: Server) -> None:
+    guard.install(strict=True, max_open=1)
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
+    kept = pool.request("GET", "/bytes/90000", preload_content=False)
+    for _ in range(5):
+        with pytest.raises(LeakError):
+            pool.request(
+                "GET", "/bytes/90000", preload_content=False, pool_timeout=0.01
+            )
+    kept.drain_conn()
+    pool.request("GET", "/bytes/10", pool_timeout=0.01)
+    assert guard.check().leaks == ()
+
+
+def test_max_open_is_only_reported_without_strict(
+    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install(max_open=1)
+    kept = [requests.get(url, stream=True) for _ in range(3)]
+    assert "too many open responses: 2 at once, max_open is 1" in caplog.text
+    assert guard.check().counters["too_many_open"] == 2
+    for response in kept:
+        response.close()
+
+
+def test_plain_calls_are_no_crowd(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True, max_open=1)
+    failures: list[Exception] = []
+
+    def work() -> None:
+        try:
+            for _ in range(3):
+                requests.get(url)
+                urllib3.PoolManager().request("GET", url)
+        except Exception as error:
+            failures.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(50)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert failures == []
+    assert guard.check().counters["opened"] == 0
+
+
+def test_allowed_and_ignored_responses_are_no_crowd(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True, max_open=1, ignore=("*/chunked/*",))
+    with httpguard.allow("by design"):
+        kept = [requests.get(server.url("/bytes/90000"), stream=True)]
+    kept.append(requests.get(server.url("/chunked/5"), stream=True))
+    kept.append(requests.get(server.url("/bytes/90000"), stream=True))
+    with pytest.raises(LeakError):
+        requests.get(server.url("/bytes/90000"), stream=True)
+    for response in kept:
+        response.close()
+
+
+def test_it_never_rises_in_another_thread(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True, check_interval=0.01)
+    leak(url)
+    seen = threading.Event()
+    raised: list[BaseException] = []
+    threading.excepthook, before = (
+        lambda details: raised.append(details.exc_value or SystemExit()),
+        threading.excepthook,
+    )
+    try:
+        while not httpguard.snapshot().leaks and not seen.wait(0.01):
+            pass
+    finally:
+        threading.excepthook = before
+    assert raised == []
+    with pytest.raises(LeakError):
+        requests.get(url)
+
+
+def test_leak_error_survives_pickling(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True)
+    leak(url)
+    with pytest.raises(LeakError) as caught:
+        guard.check()
+    copy = pickle.loads(pickle.dumps(caught.value))
+    assert str(copy) == str(caught.value)
+    assert copy.leaks == caught.value.leaks

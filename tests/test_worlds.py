@@ -1,0 +1,253 @@
+"""Threads, fork, gevent, asyncio, and the end of the interpreter."""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import time
+from pathlib import Path
+
+import pytest
+import requests
+
+import httpguard
+from httpguard._watcher import THREAD_NAME
+from tests.conftest import GuardControl
+from tests.program import run, write
+from tests.server import Server
+
+
+@pytest.fixture
+def url(server: Server) -> str:
+    return server.url("/bytes/90000")
+
+
+def watchers() -> list[threading.Thread]:
+    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
+
+
+def test_the_watcher_starts_with_the_first_lease(url: str) -> None:
+    httpguard.install(check_interval=60)
+    requests.get(url)
+    assert watchers() == []
+    response = requests.get(url, stream=True)
+    (thread,) = watchers()
+    assert thread.daemon
+    requests.get(url, stream=True).close()
+    assert watchers() == [thread]
+    response.close()
+    httpguard.uninstall()
+    thread.join(5)
+    assert not thread.is_alive()
+
+
+def test_the_watcher_finds_without_any_call(
+    url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    httpguard.install(check_interval=0.01, max_idle=0.01)
+    kept = requests.get(url, stream=True)
+    deadline = time.monotonic() + 30
+    while "leak held" not in caplog.text and time.monotonic() < deadline:
+        time.sleep(0.01)
+    assert caplog.text.count("leak held") == 1
+    kept.close()
+    httpguard.uninstall()
+
+
+def test_a_new_interval_replaces_the_thread(url: str) -> None:
+    httpguard.install(check_interval=60)
+    response = requests.get(url, stream=True)
+    (before,) = watchers()
+    httpguard.install(check_interval=0)
+    before.join(5)
+    assert watchers() == []
+    httpguard.install(check_interval=60)
+    requests.get(url, stream=True).close()
+    assert len(watchers()) == 1
+    response.close()
+    httpguard.uninstall()
+
+
+def test_guarded_calls_sweep_where_no_thread_does(
+    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install(check_interval=0)
+    kept = requests.get(url, stream=True)
+    guard.advance(61)
+    requests.get(url)
+    assert caplog.text.count("leak held") == 1
+    kept.close()
+
+
+def test_leaks_of_many_threads_are_all_counted(guard: GuardControl, url: str) -> None:
+    guard.install()
+
+    def work() -> None:
+        for _ in range(20):
+            requests.get(url, stream=True)
+
+    threads = [threading.Thread(target=work) for _ in range(16)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    state = guard.check()
+    assert [leak.count for leak in state.leaks] == [320]
+    assert (state.counters["opened"], state.counters["dropped"]) == (320, 320)
+    assert state.open == ()
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_starts_anew(url: str, tmp_path: Path) -> None:
+    source = """
+    import os, sys, threading, time, warnings
+    warnings.simplefilter("error")
+    import httpguard; httpguard.install(check_interval=0.02)
+    from httpguard import _process
+    import requests
+    def drop():
+        requests.get(sys.argv[1], stream=True)
+    kept = requests.get(sys.argv[1], stream=True)
+    drop(); httpguard.check()
+    pid = os.fork()
+    if pid == 0:
+        before = httpguard.snapshot()
+        assert not before.leaks and not before.open, before
+        del kept
+        assert not httpguard.check().leaks
+        table = _process.current().table
+        drop()
+        deadline = time.monotonic() + 20
+        while not table.total and time.monotonic() < deadline:
+            time.sleep(0.01)
+        time.sleep(0.2)  # For the watcher to say it.
+        names = [thread.name for thread in threading.enumerate()]
+        counts = [leak.count for leak in httpguard.snapshot().leaks]
+        print("child", counts, names.count("httpguard-watcher"), flush=True)
+        os._exit(0)
+    assert os.waitpid(pid, 0)[1] == 0
+    state = httpguard.snapshot()
+    names = [thread.name for thread in threading.enumerate()]
+    print("parent", len(state.open), [leak.count for leak in state.leaks],
+          names.count("httpguard-watcher"), flush=True)
+    kept.close()
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert done.stdout == "child [1] 1\nparent 1 [1] 1\n", done.stderr
+    assert done.stderr.count("leak dropped") == 2
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_worker_of_multiprocessing_reports_its_own(url: str, tmp_path: Path) -> None:
+    source = """
+    import multiprocessing, sys
+    import httpguard
+    import requests
+    def drop(url):
+        requests.get(url, stream=True)
+    if __name__ == "__main__":
+        httpguard.install()
+        context = multiprocessing.get_context("fork")
+        worker = context.Process(target=drop, args=(sys.argv[1],))
+        worker.start(); worker.join()
+        assert not httpguard.check().leaks
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert done.stderr.count("leak dropped") == 1, done.stderr
+
+
+def test_gevent(url: str, server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    source = """
+    from gevent import monkey; monkey.patch_all()
+    import gevent, sys
+    import httpguard; httpguard.install(check_interval=0.02, max_idle=0.1)
+    import requests
+    def drop():
+        requests.get(sys.argv[1], stream=True)
+    def read():
+        with requests.get(sys.argv[2], stream=True) as response:
+            for _ in response.iter_content(1): pass
+    reader = gevent.spawn(read)
+    gevent.joinall([gevent.spawn(drop) for _ in range(5)])
+    gevent.sleep(0.5)
+    state = httpguard.snapshot()
+    print([(str(leak.kind), leak.count, leak.site.function) for leak in state.leaks],
+          len(state.open))
+    reader.kill()
+    """
+    done = run(write(tmp_path / "app.py", source), url, server.url("/slow"))
+    assert done.stdout == "[('dropped', 5, 'drop')] 1\n", done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_asyncio_threads(guard: GuardControl, url: str) -> None:
+    import asyncio
+
+    guard.install()
+
+    async def main() -> None:
+        await asyncio.gather(*[asyncio.to_thread(drop, url) for _ in range(8)])
+
+    asyncio.run(main())
+    (leak,) = guard.check().leaks
+    assert (leak.count, leak.site.function) == (8, "drop")
+
+
+def drop(url: str) -> None:
+    requests.get(url, stream=True)
+
+
+@pytest.mark.parametrize("flags", [["-X", "dev", "-W", "error"], ["-O"], ["-OO"]])
+def test_interpreter_modes_with_responses_open_at_exit(
+    url: str, tmp_path: Path, flags: list[str]
+) -> None:
+    source = """
+    import sys, threading
+    import httpguard; httpguard.install(check_interval=0.01)
+    import urllib3
+    pool = urllib3.PoolManager()
+    kept = [pool.request("GET", sys.argv[1], preload_content=False) for _ in range(3)]
+    threading.Thread(target=threading.Event().wait, daemon=True).start()
+    print(len(httpguard.snapshot().open))
+    """
+    before = time.monotonic()
+    done = run(*flags, write(tmp_path / "app.py", source), url)
+    assert done.stdout == "3\n"
+    assert "Traceback" not in done.stderr
+    assert "leak" not in done.stderr.replace("ResourceWarning", "")
+    assert time.monotonic() - before < 30
+
+
+def test_a_closed_stderr_hurts_nobody(url: str, tmp_path: Path) -> None:
+    source = """
+    import os, sys
+    import httpguard; httpguard.install(check_interval=0)
+    import requests
+    os.close(2)
+    requests.get(sys.argv[1], stream=True)
+    httpguard.check()
+    print("fine")
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert (done.returncode, done.stdout) == (0, "fine\n")
+
+
+@pytest.mark.skipif(sys.version_info < (3, 12), reason="the warning is of 3.12")
+def test_our_thread_makes_nobodys_fork_warn(url: str, tmp_path: Path) -> None:
+    source = """
+    import os, sys, warnings
+    warnings.simplefilter("error")
+    import httpguard; httpguard.install(check_interval=60)
+    import requests
+    kept = requests.get(sys.argv[1], stream=True)
+    for _ in range(20):
+        pid = os.fork()
+        if not pid:
+            os._exit(0)
+        os.waitpid(pid, 0)
+    print("fine")
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert done.stdout == "fine\n", done.stderr
