@@ -56,7 +56,7 @@ class Finding:
         """Copy what a report needs; the lease may go."""
         self.kind = kind
         self.stack: RawStack = lease.stack or ()
-        self.method = lease.method
+        self.method = str(lease.method)
         self.url = lease.absolute_url
         self.status = lease.status
         self.client = lease.client

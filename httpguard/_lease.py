@@ -99,9 +99,9 @@ class Lease(_ResponseRef):
     bytes_read: int
     length: int | None
     status: int
-    method: str
-    # Absolute, or a path of the pool.
-    url: str
+    # As the program gave them; the URL is absolute or a path of the pool.
+    method: Any
+    url: Any
     # "requests" where it is known; "" where the stack tells.
     client: str
     pool: PoolRef
@@ -115,9 +115,8 @@ class Lease(_ResponseRef):
     @property
     def absolute_url(self) -> str:
         """The URL with scheme and host, not redacted."""
-        if self.url.startswith("/") or not self.url:
-            return self.pool.name + self.url
-        return self.url
+        url = str(self.url)
+        return self.pool.name + url if url.startswith("/") or not url else url
 
 
 class Tally:

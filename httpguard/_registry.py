@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import contextvars
 import random
 import sys
 import threading
 import time
 from collections import deque
+from contextvars import copy_context
+from sys import modules
 from typing import TYPE_CHECKING, Any
 
 from ._lease import Lease, PoolRef, Tally
@@ -42,6 +43,7 @@ class Registry:
         self.pools: dict[int, PoolRef] = {}
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
+        self._bury = self.dead.append
         # Judged leaks that ended well after all: to be said.
         self.resolved: deque[Lease] = deque()
         self.opened = Tally()
@@ -51,13 +53,12 @@ class Registry:
         self.depth = 32
         self.sample = 1.0
 
-    def add(
+    def add(  # noqa: PLR0917  # By position: half a microsecond less.
         self,
         response: HTTPResponse,
         pool: HTTPConnectionPool,
-        *,
-        method: str,
-        url: str,
+        method: Any,
+        url: Any,
         client: str,
         frame: FrameType | None,
     ) -> Lease:
@@ -74,17 +75,15 @@ class Registry:
         Returns:
             The lease.
         """
-        lease = Lease(response, self.dead.append)
-        scope = CURRENT_SCOPE.get()
+        lease = Lease(response, self._bury)
+        lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
             lease.stack = capture(frame, self.depth, self.origins)
         else:
             lease.stack = None
         # structlog's context variables are bound around the request, and gone
-        # when a sweep reports its leak. Copying a context is O(1), 60 ns.
-        lease.context = (
-            contextvars.copy_context() if "structlog" in sys.modules else None
-        )
+        # when a sweep reports its leak. Copying a context is O(1), 30 ns.
+        lease.context = copy_context() if "structlog" in modules else None
         lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
@@ -95,9 +94,11 @@ class Registry:
         lease.method = method
         lease.url = url
         lease.client = client
-        lease.scope = scope
         lease.thread = thread_name()
-        lease.pool = self._pool(pool)
+        known = self.pools.get(id(pool))
+        if known is None or known() is not pool:
+            known = self.pools[id(pool)] = PoolRef(pool)
+        lease.pool = known
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -147,13 +148,6 @@ class Registry:
             if pool() is None and self.pools.get(key) is pool:
                 self.pools.pop(key, None)
 
-    def _pool(self, pool: HTTPConnectionPool) -> PoolRef:
-        """The one reference to a pool."""
-        known = self.pools.get(id(pool))
-        if known is None or known() is not pool:
-            known = self.pools[id(pool)] = PoolRef(pool)
-        return known
-
 
 def thread_name() -> str:
     """The name of the thread, or greenlet, that runs this.
@@ -164,7 +158,7 @@ def thread_name() -> str:
     ident = threading.get_ident()
     thread = threading._active.get(ident)  # type: ignore[attr-defined]  # the table behind enumerate()
     if thread is not None:
-        return str(thread.name)
+        return thread._name  # type: ignore[no-any-return]  # the property is twice as slow
     greenlet = sys.modules.get("greenlet")
     if greenlet is not None:
         name = getattr(greenlet.getcurrent(), "name", None)

@@ -46,11 +46,9 @@ class Call(list["HTTPResponse"]):
 
     __slots__ = ("done",)
 
-    def __init__(self) -> None:
-        """Start with none."""
-        super().__init__()
-        # A thread or task started inside the call may inherit it and live on.
-        self.done = False
+    # A thread or task started inside the call may inherit it and live on. Set by
+    # its maker: an __init__ would double the cost of the object.
+    done: bool
 
 
 CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(

@@ -74,7 +74,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
     return OpenResponse(
         site=find_site(stack, origins),
         stack=symbolize(stack, origins),
-        method=printable(lease.method),
+        method=printable(str(lease.method)),
         url=redact_url(lease.absolute_url),
         status=lease.status,
         client=lease.client or find_client(stack),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from itertools import repeat
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -18,7 +19,7 @@ RawStack = tuple[CodeType | int, ...]
 
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
-_MOST_FRAMES: Final = range(256)
+_MOST_FRAMES: Final = 256
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -37,15 +38,21 @@ def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
         The flat tuple that `symbolize` reads.
     """
     stack: list[CodeType | int] = []
-    for _ in _MOST_FRAMES:
+    keep = stack.append
+    # No stack of at most `depth` frames has more than `depth` of any kind.
+    for _ in repeat(None, depth):
         if frame is None:
+            return tuple(stack)
+        keep(frame.f_code)
+        keep(frame.f_lasti)
+        frame = frame.f_back
+    depth -= sum(origins[code.co_filename] for code in stack[::2])  # type: ignore[union-attr]
+    for _ in repeat(None, _MOST_FRAMES):
+        if frame is None or depth <= 0:
             break
-        code = frame.f_code
-        stack += (code, frame.f_lasti)
-        if origins[code.co_filename]:
-            depth -= 1
-            if depth <= 0:
-                break
+        keep(frame.f_code)
+        keep(frame.f_lasti)
+        depth -= origins[frame.f_code.co_filename]
         frame = frame.f_back
     return tuple(stack)
 

@@ -32,16 +32,14 @@ class Watcher:
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
         self._wanted = False
-
-    @property
-    def idle(self) -> bool:
-        """Whether a lease opened now has to start it."""
-        return self._thread is None and self.interval > 0
+        # Whether a lease opened now has to start it; read for every lease.
+        self.idle = interval > 0
 
     def start(self) -> None:
         """Start the thread unless it runs, or the interpreter is going."""
         if not self.idle:
             return
+        self.idle = False
         self._wanted = True
         stop = threading.Event()
         thread = threading.Thread(
@@ -52,7 +50,7 @@ class Watcher:
         try:
             thread.start()
         except RuntimeError:  # "can't start new thread", at exit or out of memory.
-            self._thread = None
+            self.stop()
 
     def stop(self) -> None:
         """Let the thread end; nobody waits for it."""
@@ -60,6 +58,7 @@ class Watcher:
         if self._stop is not None:
             self._stop.set()
         self._stop = self._thread = None
+        self.idle = self.interval > 0
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.
@@ -82,6 +81,13 @@ class Watcher:
         """Start anew in a forked child, where the thread does not exist."""
         self._stop = self._thread = None
         self._wanted = False
+        self.idle = self.interval > 0
+
+    def set_interval(self, interval: float) -> None:
+        """Sweep in another rhythm from the next lease on; 0: not at all."""
+        if interval != self.interval:
+            self.interval = interval
+            self.stop()
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""

@@ -14,12 +14,12 @@ from typing import TYPE_CHECKING, Final
 import wrapt
 
 from . import _requests, _urllib3
-from ._patch import STATE, Hub, applied, connect, disconnect, remove
+from ._patch import STATE, Hub, connect, disconnect, remove
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hub", "applied", "apply", "disconnect", "remove"]
+__all__ = ["Hub", "apply", "disconnect", "remove"]
 
 _CLIENTS: Final = {
     "urllib3.connectionpool": _urllib3.apply,

@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from .._scope import CURRENT_CALL, Call
-from ._patch import STATE, wrap
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from ._patch import STATE, Method, wrap
 
 
 def apply() -> None:
@@ -19,34 +16,36 @@ def apply() -> None:
     wrap(Session, "send", _send)
 
 
-def _send(
-    wrapped: Callable[..., Any],
-    _session: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
+def _send(wrapped: Method) -> Method:
     """A whole call, redirects and retries included.
 
     Without ``stream=True`` requests reads the body before it returns, so that
     no lease is needed; what still holds a connection then is handed over.
     """
-    hub = STATE.hub
-    outer = CURRENT_CALL.get()
-    if hub is None or (outer is not None and not outer.done):
-        return wrapped(*args, **kwargs)
-    hub.before_request()
-    call = Call()
-    token = CURRENT_CALL.set(call)
-    result = None
-    failed = True
-    try:
-        result = wrapped(*args, **kwargs)
-        failed = False
-    finally:
-        CURRENT_CALL.reset(token)
-        call.done = True
-        if call:
-            request = args[0] if args else kwargs.get("request")
-            hub.settle(call, result, request, sys._getframe(1), failed=failed)
-            call.clear()
-    return result
+
+    def send(self: Any, *args: Any, **kwargs: Any) -> Any:
+        hub = STATE.hub
+        outer = CURRENT_CALL.get()
+        if hub is None or (outer is not None and not outer.done):
+            return wrapped(self, *args, **kwargs)
+        hub.before_request()
+        call = Call()
+        call.done = False
+        token = CURRENT_CALL.set(call)
+        result = None
+        failed = True
+        try:
+            result = wrapped(self, *args, **kwargs)
+            failed = False
+        finally:
+            CURRENT_CALL.reset(token)
+            call.done = True
+            for response in call:
+                if response._connection is not None:
+                    request = args[0] if args else kwargs.get("request")
+                    frame = sys._getframe(1)
+                    hub.settle(call, result, request, frame, failed=failed)
+                    break
+        return result
+
+    return send

@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import io
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from .._scope import CURRENT_CALL
-from ._patch import STATE, add, wrap
+from ._patch import STATE, Method, add, wrap
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from types import FrameType
+
+    from urllib3.response import HTTPResponse
 
 # Mocks that replay a recorded response through a real pool: nothing is held.
 _MOCKS: Final = ("vcr.", "httpretty.", "mocket.")
-_real: Final[dict[type, bool]] = {}
+
+
+class _Reality(dict[type, bool]):
+    """Class of connection -> whether a connection of that class holds anything."""
+
+    def __missing__(self, kind: type) -> bool:
+        """Judge a class seen for the first time."""
+        self[kind] = known = not kind.__module__.startswith(_MOCKS)
+        return known
+
+
+_IS_REAL: Final = _Reality()
 
 
 def apply() -> None:
@@ -23,86 +36,88 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    wrap(HTTPConnectionPool, "urlopen", _urlopen)
+    wrap(HTTPConnectionPool, "urlopen", partial(_urlopen, HTTPResponse))
     wrap(HTTPResponse, "release_conn", _release_conn)
     wrap(HTTPResponse, "close", _close)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
 
 
-def _urlopen(
-    wrapped: Callable[..., Any],
-    pool: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    """The lowest call that hands a response out; redirects re-enter it.
+def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
+    """The lowest call that hands a response out; redirects re-enter it."""
+    current_call = CURRENT_CALL.get
 
-    About 1 us where the body was read inside (``benchmarks/``).
+    def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
+        hub = STATE.hub
+        if hub is None:
+            return wrapped(self, *args, **kwargs)
+        call = current_call()
+        if call is None or call.done:
+            call = None
+            hub.before_request()
+        response = wrapped(self, *args, **kwargs)
+        # No connection: read inside (preload_content).
+        if (
+            isinstance(response, response_class)
+            and (connection := response._connection) is not None
+            and _IS_REAL[type(connection)]
+        ):
+            if call is not None:
+                call.append(response)
+            else:
+                method = args[0] if args else kwargs.get("method")
+                url = args[1] if len(args) > 1 else kwargs.get("url")
+                hub.hand_over(response, self, method, url, sys._getframe(1))
+        return response
+
+    return urlopen
+
+
+def _release_conn(wrapped: Method) -> Method:
+    """The one way in which a connection is given back to its pool.
+
+    Called once or more for every request, lease or not.
     """
-    hub = STATE.hub
-    if hub is None:
-        return wrapped(*args, **kwargs)
-    call = CURRENT_CALL.get()
-    if call is not None and call.done:
-        call = None
-    if call is None:
-        hub.before_request()
-    response = wrapped(*args, **kwargs)
-    connection = getattr(response, "_connection", None)
-    # None: read inside (preload_content), or no response of urllib3's own.
-    if connection is None or not _is_real(response, connection):
-        return response
-    if call is not None:
-        call.append(response)
-        return response
-    method = args[0] if args else kwargs.get("method", "")
-    url = args[1] if len(args) > 1 else kwargs.get("url", "")
-    hub.hand_over(response, pool, str(method), str(url), sys._getframe(1))
-    return response
+
+    def release_conn(self: Any) -> None:
+        wrapped(self)
+        registry = STATE.registry
+        if (
+            registry is not None
+            and id(self) in registry.leases
+            and self._connection is None
+        ):
+            registry.end(self)
+
+    return release_conn
 
 
-def _release_conn(
-    wrapped: Callable[..., Any],
-    response: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
-    """The one way in which a connection is given back to its pool."""
-    result = wrapped(*args, **kwargs)
-    hub = STATE.hub
-    if hub is not None and response._connection is None:
-        hub.registry.end(response)
-    return result
-
-
-def _close(
-    wrapped: Callable[..., Any],
-    response: Any,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
-) -> Any:
+def _close(wrapped: Method) -> Method:
     """Closing: by the program, or by a finalizer, which does not count.
 
     Runs in finalizers: no lock, no log.
     """
-    hub = STATE.hub
-    lease = None if hub is None else hub.registry.leases.get(id(response))
-    if hub is not None and lease is not None:
-        lease.bytes_read = response._fp_bytes_read
-        finalizing = lease.finalizing or _in_finalizer(response, sys._getframe(1))
-        if not finalizing and lease.closed is None and lease() is response:
-            lease.closed = hub.registry.clock()
-    return wrapped(*args, **kwargs)
+
+    def close(self: Any) -> None:
+        registry = STATE.registry
+        lease = None if registry is None else registry.leases.get(id(self))
+        if registry is not None and lease is not None:
+            lease.bytes_read = self._fp_bytes_read
+            finalizing = lease.finalizing or _in_finalizer(self, sys._getframe(1))
+            if not finalizing and lease.closed is None and lease() is self:
+                lease.closed = registry.clock()
+        wrapped(self)
+
+    return close
 
 
-def _dealloc_warn(response: Any, _source: object) -> None:
+def _dealloc_warn(self: Any, _source: object) -> None:
     """A ``BufferedReader`` or ``TextIOWrapper`` around it is being finalized.
 
     ``io`` announces this (CPython 3.10 to 3.14, as it does to ``FileIO``) and
     then closes the response by a call that looks like the program's own.
     """
-    hub = STATE.hub
-    lease = None if hub is None else hub.registry.get(response)
+    registry = STATE.registry
+    lease = None if registry is None else registry.get(self)
     if lease is not None:
         lease.finalizing = True
 
@@ -123,12 +138,3 @@ def _in_finalizer(response: Any, frame: FrameType | None) -> bool:
             return True
         frame = frame.f_back
     return False
-
-
-def _is_real(response: Any, connection: Any) -> bool:
-    """Whether a connection of a real pool is held."""
-    kind = type(connection)
-    known = _real.get(kind)
-    if known is None:
-        known = _real[kind] = not kind.__module__.startswith(_MOCKS)
-    return known and hasattr(response, "_fp_bytes_read")
