@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-import sys
 import threading
 import time
 from collections import deque
@@ -150,7 +149,7 @@ class Registry:
 
 
 def thread_name() -> str:
-    """The name of the thread, or greenlet, that runs this.
+    """The name of the thread, or the number of the greenlet, that runs this.
 
     Not by ``threading.current_thread()``: for a thread that Python did not
     start, that one makes a dummy which the program would see.
@@ -159,9 +158,5 @@ def thread_name() -> str:
     thread = threading._active.get(ident)  # type: ignore[attr-defined]  # the table behind enumerate()
     if thread is not None:
         return thread._name  # type: ignore[no-any-return]  # the property is twice as slow
-    greenlet = sys.modules.get("greenlet")
-    if greenlet is not None:
-        name = getattr(greenlet.getcurrent(), "name", None)
-        if isinstance(name, str):
-            return name
+    # Not a greenlet's `name` either: gevent assigns one as it is asked for.
     return f"thread-{ident}"

@@ -9,8 +9,8 @@ import json
 import socket
 import threading
 import time
-from collections.abc import Callable
 from http.client import IncompleteRead
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -20,8 +20,12 @@ from urllib3.response import HTTPResponse
 
 from httpguard import LeakKind, _process
 from httpguard._readers import being_read
-from tests.conftest import GuardControl
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 @pytest.fixture

@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 import inspect
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
-import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 import httpguard
 from httpguard import LeakKind
-from tests.conftest import GuardControl
 from tests.program import run, write
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 PATCHED = [
     (HTTPConnectionPool, "urlopen"),
@@ -80,11 +83,11 @@ def test_what_others_patched_on_top_of_us_stays(
     theirs.__wrapped__ = ours  # type: ignore[attr-defined]  # as functools.wraps does
     monkeypatch.setattr(requests.Session, "send", theirs)
     httpguard.uninstall()
-    assert requests.Session.send is theirs
+    assert requests.Session.__dict__["send"] is theirs
     assert requests.get(server.url("/bytes/10")).content == b"x" * 10
     # Installed again, our wrapper below theirs is still the only one.
     guard.install()
-    assert requests.Session.send is theirs
+    assert requests.Session.__dict__["send"] is theirs
     requests.get(server.url("/bytes/90000"), stream=True)
     assert [leak.count for leak in guard.check().leaks] == [1]
     httpguard.uninstall()
@@ -162,7 +165,3 @@ def test_install_imports_no_client(tmp_path: Path) -> None:
         """,
     )
     assert run(program).stdout == "[]\n"
-
-
-def test_urllib3_is_a_supported_version() -> None:
-    assert urllib3.__version__.split(".")[0] in {"1", "2"}

@@ -5,14 +5,18 @@ from __future__ import annotations
 import json
 import logging
 import re
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
-from tests.conftest import GuardControl
 from tests.program import line_of, run, write
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 LEAKY = """
 import sys
@@ -61,14 +65,14 @@ def headline(prefix: str, where: object, url: str) -> str:
 
 def test_nothing_configured_goes_to_stderr(url: str, tmp_path: Path) -> None:
     done = run(program(tmp_path), url, cwd=tmp_path)
-    assert re.search(headline("", f"app.py:{line()}", url), done.stderr, re.M)
+    assert re.search(headline("", f"app.py:{line()}", url), done.stderr, re.MULTILINE)
     assert re.search(
         rf"^  > app.py:{line()} in fetch\n"
         r"        return requests.get\(sys.argv\[1\] \+ ",
         done.stderr,
-        re.M,
+        re.MULTILINE,
     )
-    assert re.search(r"^    \S+sessions.py:\d+ in request$", done.stderr, re.M)
+    assert re.search(r"^    \S+sessions.py:\d+ in request$", done.stderr, re.MULTILINE)
     assert done.stderr.count("leak dropped") == 1
     assert "secret" not in done.stderr.replace('"?token=secret"', "")
     assert done.stdout == ""
@@ -84,7 +88,7 @@ def test_basic_config(url: str, tmp_path: Path) -> None:
     setup = "import logging; logging.basicConfig()"
     done = run(program(tmp_path, setup), url, cwd=tmp_path)
     pattern = headline("WARNING:httpguard:", f"app.py:{line()}", url)
-    assert re.search(pattern, done.stderr, re.M), done.stderr
+    assert re.search(pattern, done.stderr, re.MULTILINE), done.stderr
 
 
 def test_strict_reports_are_errors(url: str, tmp_path: Path) -> None:
@@ -232,3 +236,46 @@ def test_a_percent_sign_in_a_url_is_left_alone(
     requests.get(server.url("/bytes/90000/%20%%s"), stream=True)
     guard.check()
     assert "/bytes/90000/%20" in caplog.text
+
+
+def test_a_disabled_logger_hides_nothing(url: str, tmp_path: Path) -> None:
+    source = """
+    import logging.config, sys
+    import httpguard; httpguard.install(check_interval=0)
+    import requests
+    requests.get(sys.argv[1], stream=True); httpguard.check()
+    logging.config.dictConfig({
+        "version": 1,
+        "formatters": {"f": {"format": "%(name)s %(filename)s:%(lineno)d %(message)s"}},
+        "handlers": {"h": {"class": "logging.StreamHandler", "formatter": "f"}},
+        "root": {"handlers": ["h"]},
+    })
+    requests.get(sys.argv[1], stream=True); httpguard.check()  # AGAIN
+    """
+    done = run(write(tmp_path / "app.py", source), url, cwd=tmp_path)
+    # The record names the site as its place.
+    place = f"app.py:{line_of(source, '# AGAIN')}"
+    assert f"httpguard {place} leak dropped {place} in <module>" in done.stderr
+
+
+def test_structlogs_async_logger(url: str, tmp_path: Path) -> None:
+    source = """
+    import asyncio, logging, sys
+    import structlog
+    logging.basicConfig(format="%(message)s")
+    structlog.configure(
+        wrapper_class=structlog.stdlib.AsyncBoundLogger,
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        processors=[structlog.processors.JSONRenderer()],
+    )
+    import httpguard; httpguard.install(check_interval=0)
+    import requests
+    async def main():
+        requests.get(sys.argv[1], stream=True)
+        httpguard.check()
+    asyncio.run(main())
+    """
+    done = run("-W", "error", write(tmp_path / "app.py", source), url)
+    assert '"event": "httpguard.leak"' in done.stderr
+    assert "never awaited" not in done.stderr
+    assert "stepped aside" not in done.stderr

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-import pytest
+from typing import TYPE_CHECKING
+
 import requests
 
 from httpguard import _table
 from httpguard._rhythm import Rhythm
-from tests.conftest import GuardControl
-from tests.server import Server
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 def test_first_tenth_hundredth() -> None:

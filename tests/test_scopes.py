@@ -5,15 +5,19 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import threading
-from collections.abc import Callable
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 import httpguard
 from httpguard import LeakError, LeakKind
-from tests.conftest import GuardControl
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 @pytest.fixture
@@ -136,8 +140,10 @@ def test_tasks_side_by_side_keep_their_own_leaks(url: str) -> None:
         return "clean"
 
     async def main() -> list[str]:
-        return await asyncio.gather(
-            guarded(lambda: leak(url)), guarded(lambda: None), guarded(lambda: None)
+        return list(
+            await asyncio.gather(
+                guarded(lambda: leak(url)), guarded(lambda: None), guarded(lambda: None)
+            )
         )
 
     assert asyncio.run(main()) == ["leaked", "clean", "clean"]

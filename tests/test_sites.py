@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import zipapp
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 from httpguard._origin import Origins, is_application, module_matches, module_of
 from httpguard._stack import find_site, source_line, symbolize
-from tests.conftest import GuardControl
 from tests.program import line_of, run, write
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 SHOW = """
 for leak in httpguard.check().leaks:
@@ -191,7 +194,7 @@ def test_modules_are_named() -> None:
         ("pkg", "pkg.sub", False),
     ],
 )
-def test_module_patterns(name: str, pattern: str, expected: bool) -> None:
+def test_module_patterns(name: str, pattern: str, *, expected: bool) -> None:
     assert module_matches(name, pattern) is expected
 
 

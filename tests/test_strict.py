@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pickle
 import threading
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -11,8 +12,10 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError, LeakKind
-from tests.conftest import GuardControl
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 @pytest.fixture

@@ -6,16 +6,20 @@ import os
 import sys
 import threading
 import time
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
 
 import httpguard
 from httpguard._watcher import THREAD_NAME
-from tests.conftest import GuardControl
 from tests.program import run, write
-from tests.server import Server
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 @pytest.fixture

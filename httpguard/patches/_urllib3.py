@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._scope import CURRENT_CALL
 from ._patch import STATE, Method, add, wrap
+from ._requests import is_for_requests
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,19 +17,32 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
 # Mocks that replay a recorded response through a real pool: nothing is held.
-_MOCKS: Final = ("vcr.", "httpretty.", "mocket.")
+# vcrpy does so by its class of http.client response; what it lets through has a
+# real one. The others fake the socket.
+_MOCKED_BODIES: Final = ("vcr.",)
+_MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
 
 
 class _Reality(dict[type, bool]):
-    """Class of connection -> whether a connection of that class holds anything."""
+    """Class of a body or a socket -> whether it is of the real world.
+
+    Args:
+        mocks: How the names of the modules of mocks begin.
+    """
+
+    def __init__(self, mocks: tuple[str, ...]) -> None:
+        """Start with nothing known."""
+        super().__init__()
+        self._mocks = mocks
 
     def __missing__(self, kind: type) -> bool:
         """Judge a class seen for the first time."""
-        self[kind] = known = not kind.__module__.startswith(_MOCKS)
+        self[kind] = known = not kind.__module__.startswith(self._mocks)
         return known
 
 
-_IS_REAL: Final = _Reality()
+_REAL_BODY: Final = _Reality(_MOCKED_BODIES)
+_REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
 
 
 def apply() -> None:
@@ -59,14 +73,16 @@ def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
         if (
             isinstance(response, response_class)
             and (connection := response._connection) is not None
-            and _IS_REAL[type(connection)]
+            and _REAL_BODY[type(response._fp)]
+            and _REAL_SOCKET[type(connection.sock)]
         ):
-            if call is not None:
+            frame = sys._getframe(1)
+            if call is not None and is_for_requests(frame):
                 call.append(response)
             else:
                 method = args[0] if args else kwargs.get("method")
                 url = args[1] if len(args) > 1 else kwargs.get("url")
-                hub.hand_over(response, self, method, url, sys._getframe(1))
+                hub.hand_over(response, self, method, url, frame)
         return response
 
     return urlopen

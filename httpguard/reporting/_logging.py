@@ -29,22 +29,73 @@ def report(event: Event) -> None:
 
     # Not cached by structlog: an application may configure it at any time.
     logger = structlog.wrap_logger(
-        logging.getLogger(LOGGER_NAME),
-        processors=[_to_record],
-        wrapper_class=structlog.stdlib.BoundLogger,
+        _Records(_logger()),
+        processors=[_to_text],
+        wrapper_class=structlog.BoundLogger,
         cache_logger_on_first_use=False,
     )
     log = logger.error if event.error else logger.warning
     log(event.name, rendered=event)
 
 
-def _to_record(
+def _to_text(
     _logger: Any, _method: str, fields: MutableMapping[str, Any]
-) -> tuple[tuple[str, str], dict[str, Any]]:
-    """The last processor: the arguments of the standard library's call.
-
-    The text is an argument, so that a percent sign in a URL is left alone.
-    """
+) -> tuple[tuple[str, Event], dict[str, Any]]:
+    """The last processor: the arguments of the methods below."""
     event: Event = fields["rendered"]
-    extra = {"event": event.name, **event.context, **flat_fields(event)}
-    return ("%s", render(event)), {"extra": {"httpguard": extra}}
+    return (render(event), event), {}
+
+
+class _Records:
+    """Makes records that name the leak's site as their place, not a line of ours.
+
+    Args:
+        logger: Where they go.
+    """
+
+    def __init__(self, logger: logging.Logger) -> None:
+        self._target = logger
+
+    def warning(self, text: str, event: Event) -> None:
+        """Log at this level."""
+        self._log(logging.WARNING, text, event)
+
+    def error(self, text: str, event: Event) -> None:
+        """Log at this level."""
+        self._log(logging.ERROR, text, event)
+
+    def _log(self, level: int, text: str, event: Event) -> None:
+        """Make a record and hand it to the logger's handlers.
+
+        The text is an argument, so that a percent sign in a URL is left alone.
+        """
+        if not self._target.isEnabledFor(level):
+            return
+        fields = {"event": event.name, **event.context, **flat_fields(event)}
+        site = event.leaks[0].site if event.leaks else None
+        record = self._target.makeRecord(
+            LOGGER_NAME,
+            level,
+            site.filename if site else __file__,
+            site.lineno if site else 0,
+            "%s",
+            (text,),
+            None,
+            site.function if site else None,
+            {"httpguard": fields},
+        )
+        self._target.handle(record)
+
+
+def _logger() -> logging.Logger:
+    """The logger ``httpguard``, or one like it where that was shut off.
+
+    `logging.config.dictConfig` disables, unless told otherwise, every logger
+    that exists and that it does not name; a report of ours may have made ours.
+    """
+    logger = logging.getLogger(LOGGER_NAME)
+    if not logger.disabled:
+        return logger
+    fresh = logging.Logger(LOGGER_NAME)  # noqa: LOG001  # getLogger has the other
+    fresh.parent = logging.getLogger()
+    return fresh

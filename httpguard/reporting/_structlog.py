@@ -45,12 +45,24 @@ def report(event: Event) -> None:
     Args:
         event: Any event.
     """
-    import structlog
-
     fields = {**event.context, **flat_fields(event)}
-    logger = structlog.get_logger("httpguard")
+    logger = _logger()
     log = logger.error if event.error else logger.warning
     log(event.name, **fields)
+
+
+def _logger() -> Any:
+    """The application's own logger, made synchronous where it is to be awaited."""
+    import structlog
+
+    config = structlog.get_config()
+    wrapper = config["wrapper_class"]
+    if isinstance(wrapper, type) and issubclass(
+        wrapper, structlog.stdlib.AsyncBoundLogger
+    ):
+        inner = config["logger_factory"]("httpguard")
+        return structlog.wrap_logger(inner, wrapper_class=structlog.stdlib.BoundLogger)
+    return structlog.get_logger("httpguard")
 
 
 def flat_fields(event: Event) -> dict[str, Any]:
@@ -89,4 +101,6 @@ def _leak_fields(leak: Leak) -> dict[str, Any]:
     fields = leak.to_dict()
     fields["site"] = str(leak.site)
     fields["stack"] = format_stack(leak.stack)
+    fields["age"] = round(leak.age, 3)
+    fields["idle"] = round(leak.idle, 3)
     return fields

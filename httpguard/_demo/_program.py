@@ -1,0 +1,172 @@
+"""A program of the demo, run as a user runs one: a process, its log, its output."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping
+
+_HERE: Final = os.path.dirname(os.path.abspath(__file__))
+# A program takes less than a second; one that hangs is ended.
+_PATIENCE: Final = 30.0
+_HEADLINE: Final = re.compile(
+    r" httpguard: leak (?P<kind>\w+) (?P<file>.+?):(?P<line>\d+) in "
+)
+_MARK: Final = re.compile(r"# LEAK (?P<kind>\w+)$")
+_PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
+
+LEAKY: Final = "leaky.py"
+FIXED: Final = "fixed.py"
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Place:
+    """A leak of the demo: its file, the line and the kind."""
+
+    file: str
+    line: int
+    kind: str
+
+    def __str__(self) -> str:
+        """As it is said in a sentence."""
+        return f"{self.kind} at {self.file}:{self.line}"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """What a program did.
+
+    Args:
+        log: The lines it wrote to stderr.
+        counters: What it printed: the guard's counters; empty if nothing.
+        exit_code: Negative: ended by that signal.
+    """
+
+    log: tuple[str, ...]
+    counters: Mapping[str, int]
+    exit_code: int
+
+    @property
+    def reported(self) -> list[Place]:
+        """The leaks in its log, sorted; one that is said twice is there twice."""
+        places = [place for line in self.log if (place := find_report(line))]
+        return sorted(places)
+
+
+def find_report(line: str) -> Place | None:
+    """The leak whose report a line of a log begins, if it does.
+
+    Args:
+        line: Any line.
+    """
+    match = _HEADLINE.search(line)
+    if match is None:
+        return None
+    return Place(os.path.basename(match["file"]), int(match["line"]), match["kind"])
+
+
+def read_source(name: str) -> list[str]:
+    """The lines of a program.
+
+    Args:
+        name: `LEAKY` or `FIXED`.
+    """
+    with open(os.path.join(_HERE, name), encoding="utf-8") as file:
+        return file.read().splitlines()
+
+
+def find_marks(name: str) -> list[Place]:
+    """The leaks that a program's comments own up to, sorted.
+
+    Args:
+        name: `LEAKY` or `FIXED`.
+    """
+    lines = enumerate(read_source(name), 1)
+    found = [(number, _MARK.search(line)) for number, line in lines]
+    return sorted(Place(name, number, mark["kind"]) for number, mark in found if mark)
+
+
+def run(name: str, url: str, show: Callable[[str], None]) -> Outcome:
+    """Run a program to its end.
+
+    It runs from a directory of its own, so that it is nobody's library: what is
+    installed in site-packages does not count as the application's code.
+
+    Args:
+        name: `LEAKY` or `FIXED`.
+        url: The shop's.
+        show: Called with each line of its log as it comes.
+
+    Returns:
+        What it did.
+    """
+    with tempfile.TemporaryDirectory(prefix="httpguard-demo-") as directory:
+        shutil.copy(os.path.join(_HERE, name), directory)
+        log = []
+        with _started([sys.executable, name, url], directory) as process:
+            for line in process.stderr or ():
+                log.append(line.rstrip("\n"))
+                show(log[-1])
+            output = process.stdout.read() if process.stdout else ""
+    return Outcome(tuple(log), _parse_counters(output), process.returncode)
+
+
+@contextmanager
+def _started(command: list[str], directory: str) -> Iterator[subprocess.Popen[str]]:
+    """A process that has ended at the end of the scope, in one way or another."""
+    with subprocess.Popen(  # noqa: S603  # This interpreter, our own file.
+        command,
+        cwd=directory,
+        env=_environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        encoding="utf-8",
+        errors="replace",
+    ) as process:
+        timer = threading.Timer(_PATIENCE, process.kill)
+        timer.daemon = True
+        timer.start()
+        try:
+            yield process
+        except BaseException:
+            process.kill()
+            raise
+        finally:
+            timer.cancel()
+
+
+def _environment() -> dict[str, str]:
+    """The user's environment without what would change the programs' ways."""
+    environment = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith("HTTPGUARD_") and name.lower() not in _PROXIES
+    }
+    root = os.path.dirname(os.path.dirname(_HERE))
+    # Run from a checkout that is not installed; site-packages must not come
+    # before the standard library.
+    if os.path.basename(root) not in {"site-packages", "dist-packages"}:
+        paths = [root, environment.get("PYTHONPATH", "")]
+        environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    return environment | {"PYTHONUTF8": "1", "PYTHONIOENCODING": "utf-8"}
+
+
+def _parse_counters(output: str) -> dict[str, int]:
+    """What the program printed; nothing where it did not get that far."""
+    try:
+        counters = json.loads(output)
+    except ValueError:
+        return {}
+    return counters if isinstance(counters, dict) else {}

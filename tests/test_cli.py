@@ -1,0 +1,137 @@
+"""The command httpguard: help, version, errors of use, missing extras."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import httpguard
+from httpguard import cli
+from tests.program import run
+
+# Plain text of a known width, also where a CI service asks for colours.
+PLAIN = {"COLUMNS": "80", "_TYPER_FORCE_DISABLE_TERMINAL": "1", "PYTHONUTF8": "1"}
+SCRIPT = Path(sys.executable).with_name("httpguard")
+
+
+def call(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    return run("-m", "httpguard.cli", *arguments, env=PLAIN | env, encoding="utf-8")
+
+
+def call_without(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """As where a module is not installed."""
+    program = (
+        f"import sys; sys.modules[{module!r}] = None\n"
+        f"from httpguard.cli import main; main({list(arguments)!r})"
+    )
+    return run("-c", program, env=PLAIN)
+
+
+def test_version() -> None:
+    done = call("--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"httpguard {httpguard.__version__}\n"
+
+
+@pytest.mark.skipif(not SCRIPT.exists(), reason="httpguard is not installed here")
+def test_the_installed_script() -> None:
+    done = subprocess.run(
+        [SCRIPT, "--version"], capture_output=True, text=True, check=True
+    )
+    assert done.stdout == f"httpguard {httpguard.__version__}\n"
+
+
+@pytest.mark.parametrize("option", ["--help", "-h"])
+def test_help_says_what_it_is_and_where_to_begin(option: str) -> None:
+    done = call(option)
+    assert (done.returncode, done.stderr) == (0, "")
+    text = " ".join(done.stdout.split())
+    assert "Find the HTTP responses that a Python program never closes." in text
+    assert "httpguard.install()" in text
+    assert "Try httpguard demo" in text
+    assert "demo Show what httpguard reports" in text
+
+
+def test_help_of_a_command() -> None:
+    done = call("demo", "--help")
+    assert (done.returncode, done.stderr) == (0, "")
+    text = " ".join(done.stdout.split())
+    assert "The exit code is 0 if just the promised leaks were reported" in text
+    assert "--source" in text
+
+
+def test_no_command_shows_the_help_and_is_an_error_of_use() -> None:
+    done = call()
+    assert done.returncode == 2
+    assert "Try httpguard demo" in " ".join(done.stdout.split())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "named"),
+    [
+        (("nonsense",), "nonsense"),
+        (("--bogus",), "--bogus"),
+        (("demo", "--bogus"), "--bogus"),
+        (("demo", "surplus"), "surplus"),
+    ],
+)
+def test_errors_of_use_name_the_argument(
+    arguments: tuple[str, ...], named: str
+) -> None:
+    done = call(*arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert named in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments", "extra"),
+    [
+        ("typer", ["--version"], "cli"),
+        ("rich", ["--help"], "cli"),
+        ("typer", ["demo"], "demo"),
+        ("rich", ["demo"], "demo"),
+        ("requests", ["demo"], "demo"),
+        ("urllib3", ["demo"], "demo"),
+    ],
+)
+def test_a_missing_extra_is_named(
+    module: str, arguments: list[str], extra: str
+) -> None:
+    done = call_without(module, *arguments)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.startswith(f"httpguard: {module} is not installed")
+    assert f'python -m pip install "httpguard[{extra}]"' in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_the_sources_need_no_client() -> None:
+    assert call_without("requests", "demo", "--source").returncode == 0
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("demo", "--source")])
+def test_a_terminal_that_knows_ascii_only(arguments: tuple[str, ...]) -> None:
+    done = call(*arguments, PYTHONIOENCODING="ascii")
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+def test_the_extras_load_when_the_command_runs() -> None:
+    program = "import httpguard.cli, sys; print({'typer', 'rich'} & {*sys.modules})"
+    assert run("-c", program).stdout == "set()\n"
+
+
+def test_main_takes_arguments(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        cli.main(["--version"])
+    assert exited.value.code == 0
+    assert capsys.readouterr().out == f"httpguard {httpguard.__version__}\n"
+
+
+def test_main_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as exited:
+        cli.main([])
+    assert exited.value.code == 2
+    assert "demo" in capsys.readouterr().out

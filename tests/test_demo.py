@@ -1,0 +1,237 @@
+"""httpguard demo: what it shows, and that it notices when that is wrong."""
+
+from __future__ import annotations
+
+import os
+import re
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import pytest
+
+from httpguard import LeakKind, cli
+from httpguard._demo import _program, _promise
+from httpguard._demo._program import FIXED, LEAKY, Outcome, Place
+from tests.program import ROOT, run
+
+if TYPE_CHECKING:
+    import subprocess
+    from pathlib import Path
+
+SOURCES = ROOT / "httpguard" / "_demo"
+TWINS = {"has_stock", "confirm", "export_customers", "follow_prices"}
+REPORT = re.compile(
+    r"^\S+ WARNING httpguard: leak (\w+) (\S+):(\d+) in (\w+) · ", re.MULTILINE
+)
+SUMMED = re.compile(r"^  > (\d+) (\w+) at (\S+):(\d+) in (\w+)", re.MULTILINE)
+# What the user has set must not matter.
+HOSTILE = {
+    "HTTPGUARD_STRICT": "1",
+    "HTTPGUARD_MAX_IDLE": "0",
+    "HTTP_PROXY": "http://127.0.0.1:9",
+    "http_proxy": "http://127.0.0.1:9",
+}
+GOOD = Outcome(
+    log=("12:00:00 INFO shop: open: True",),
+    counters={
+        **dict.fromkeys(LeakKind, 0),
+        "opened": 8,
+        "released": 8,
+        "closed": 0,
+        "leaks": 0,
+        "errors": 0,
+    },
+    exit_code=0,
+)
+
+
+def guilty_lines() -> dict[str, int]:
+    """Kind -> line, from the comments in the leaky program."""
+    lines = (SOURCES / LEAKY).read_text(encoding="utf-8").splitlines()
+    marks = (line.partition("# LEAK ")[2] for line in lines)
+    return {kind: number for number, kind in enumerate(marks, 1) if kind}
+
+
+def call(*arguments: str, **env: str) -> subprocess.CompletedProcess[str]:
+    env = {"COLUMNS": "80", "PYTHONUTF8": "1", **env}
+    return run("-m", "httpguard.cli", "demo", *arguments, env=env, encoding="utf-8")
+
+
+@pytest.fixture(scope="module")
+def shown() -> str:
+    """The demo's output, after a run that went well."""
+    done = call(**HOSTILE)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def leaky_log(shown: str) -> str:
+    return shown.partition("$ python fixed.py")[0]
+
+
+@pytest.fixture(scope="module")
+def fixed_log(shown: str) -> str:
+    return shown.partition("$ python fixed.py")[2]
+
+
+def test_the_program_has_each_kind_once() -> None:
+    assert set(guilty_lines()) == {kind.value for kind in LeakKind}
+
+
+def test_each_leak_is_reported_once_at_its_line(leaky_log: str) -> None:
+    reports = [
+        (kind, file, int(line)) for kind, file, line, _ in REPORT.findall(leaky_log)
+    ]
+    expected = [(kind, LEAKY, line) for kind, line in guilty_lines().items()]
+    assert sorted(reports) == sorted(expected)
+
+
+def test_each_leak_is_summed_up(leaky_log: str) -> None:
+    summary = [
+        (int(count), kind, file, int(line))
+        for count, kind, file, line, _ in SUMMED.findall(leaky_log)
+    ]
+    expected = [(1, kind, LEAKY, line) for kind, line in guilty_lines().items()]
+    assert sorted(summary) == sorted(expected)
+
+
+def test_the_twins_are_not_mentioned(leaky_log: str) -> None:
+    found = {function for *_, function in REPORT.findall(leaky_log)}
+    found |= {function for *_, function in SUMMED.findall(leaky_log)}
+    assert not found & TWINS
+
+
+def test_the_guilty_source_is_quoted(leaky_log: str) -> None:
+    source = (SOURCES / LEAKY).read_text(encoding="utf-8").splitlines()
+    for line in guilty_lines().values():
+        assert f"\n        {source[line - 1].strip()}\n" in leaky_log
+
+
+def test_each_report_has_a_heading_of_one_sentence(leaky_log: str) -> None:
+    for kind, *_ in REPORT.findall(leaky_log):
+        heading, _, _ = leaky_log.partition(f"httpguard: leak {kind} ")
+        paragraph = heading.rpartition("\n")[0].rpartition("\n\n")[2]
+        assert re.match(rf"{kind}: [^\d]+\.", paragraph.replace("\n", " "))
+
+
+def test_the_fixed_program_is_silent(fixed_log: str) -> None:
+    assert " INFO shop: done" in fixed_log
+    assert "httpguard: leak" not in fixed_log
+    assert "WARNING" not in fixed_log
+    assert "8 responses opened, 8 given back, 0 leaks." in " ".join(fixed_log.split())
+
+
+def test_both_programs_do_the_same_work() -> None:
+    functions = [
+        re.findall(
+            r"^def (\w+)", (SOURCES / name).read_text(encoding="utf-8"), re.MULTILINE
+        )
+        for name in (LEAKY, FIXED)
+    ]
+    assert functions[0] == functions[1]
+    assert set(functions[0]) > TWINS
+
+
+def test_the_sources_can_be_read() -> None:
+    done = call("--source")
+    assert done.returncode == 0
+    for name in (LEAKY, FIXED):
+        for number, line in enumerate(_program.read_source(name), 1):
+            assert f"\n{number:4}  {line}".rstrip() in done.stdout
+
+
+def test_it_fails_where_the_guard_sees_nothing(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import httpguard\nhttpguard.install = lambda **_: None\n"
+    )
+    done = call(PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
+    assert done.returncode == 1
+    assert "this is not what was promised" in done.stderr
+    assert (
+        f"not reported: dropped at {LEAKY}:{guilty_lines()['dropped']}" in done.stderr
+    )
+    assert FIXED not in done.stdout
+
+
+def test_it_fails_where_a_program_does(tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(
+        "import sys\nif 'leaky.py' in sys.orig_argv: sys.modules['requests'] = None\n"
+    )
+    done = call(PYTHONPATH=os.pathsep.join([str(ROOT), str(tmp_path)]))
+    assert done.returncode == 1
+    assert "leaky.py did not get to its end (exit code 1)" in done.stderr
+    # Why, is in its log.
+    assert "ModuleNotFoundError: import of requests halted" in done.stdout
+
+
+def test_it_fails_where_a_promised_leak_is_not_seen(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    marks = [*_program.find_marks(LEAKY), Place(LEAKY, 1, "held")]
+    monkeypatch.setattr(_promise, "find_marks", lambda _: marks)
+    with pytest.raises(SystemExit) as exited:
+        cli.main(["demo"])
+    assert exited.value.code == 1
+    assert f"not reported: held at {LEAKY}:1" in capsys.readouterr().err
+
+
+def test_a_program_that_hangs_is_ended(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / "hang.py").write_text(
+        "import sys, time; print('here', file=sys.stderr, flush=True); time.sleep(60)"
+    )
+    monkeypatch.setattr(_program, "_HERE", str(tmp_path))
+    monkeypatch.setattr(_program, "_PATIENCE", 1.0)
+    seen: list[str] = []
+    outcome = _program.run("hang.py", "", seen.append)
+    assert outcome.exit_code != 0
+    assert outcome.log == tuple(seen) == ("here",)
+    assert outcome.counters == {}
+
+
+def test_the_judgement_of_a_good_run() -> None:
+    assert _promise.judge_fixed(GOOD, GOOD) == []
+
+
+@pytest.mark.parametrize(
+    ("bad", "sentence"),
+    [
+        (replace(GOOD, exit_code=1), "fixed.py did not get to its end (exit code 1)"),
+        (replace(GOOD, counters={}), "fixed.py did not get to its end (exit code 0)"),
+        (
+            replace(GOOD, log=("x ERROR httpguard: oh",)),
+            "fixed.py was to be silent, but its log says: x ERROR httpguard: oh",
+        ),
+        (
+            replace(GOOD, counters={**GOOD.counters, "errors": 2}),
+            "fixed.py counted 2 errors, not 0",
+        ),
+        (
+            replace(GOOD, counters={**GOOD.counters, "released": 7}),
+            "fixed.py gave 7 connections back, not 8",
+        ),
+    ],
+)
+def test_the_judgement_of_a_bad_run(bad: Outcome, sentence: str) -> None:
+    assert _promise.judge_fixed(bad, GOOD) == [sentence]
+
+
+def test_a_report_that_is_said_twice_was_not_promised() -> None:
+    line = guilty_lines()["held"]
+    log = [
+        f"12:00:00 WARNING httpguard: leak {kind} leaky.py:{number} in f · GET"
+        for kind, number in [*guilty_lines().items(), ("held", line)]
+    ]
+    counters: dict[str, int] = {
+        **GOOD.counters,
+        **dict.fromkeys(LeakKind, 1),
+        "leaks": 4,
+        "released": 4,
+    }
+    outcome = Outcome(tuple(log), counters, 0)
+    assert _promise.judge_leaky(outcome) == [
+        f"reported, not promised: held at {LEAKY}:{line}"
+    ]
+    assert _promise.judge_leaky(replace(outcome, log=tuple(log[:-1]))) == []

@@ -1,0 +1,145 @@
+"""The examples, each run as a user runs it."""
+
+from __future__ import annotations
+
+import json
+import re
+from importlib.util import find_spec
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.program import ROOT, run
+
+if TYPE_CHECKING:
+    import subprocess
+
+EXAMPLES = ROOT / "examples"
+REPORT = re.compile(r"^leak (\w+) (\S+):(\d+) in (\S+) · ", re.MULTILINE)
+SUMMED = re.compile(r"^  > (\d+) (\w+) at (\S+):(\d+) in (\S+) · ", re.MULTILINE)
+PROGRAMS = sorted(path.name for path in EXAMPLES.glob("[a-z]*.py"))
+
+
+def guilty_line(name: str) -> int:
+    """The line that says LEAK."""
+    lines = (EXAMPLES / name).read_text(encoding="utf-8").splitlines()
+    (line,) = (n for n, text in enumerate(lines, 1) if text.endswith("# LEAK"))
+    return line
+
+
+def example(name: str, *needs: str) -> subprocess.CompletedProcess[str]:
+    """The example after a run that went well."""
+    for module in needs:
+        if find_spec(module) is None:
+            pytest.skip(f"needs {module}")
+    command = ["-m", "pytest", "-s"] if name.startswith("test_") else []
+    env = {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    path = f"examples/{name}"
+    done = run(*command, path, env=env, cwd=ROOT, encoding="utf-8")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def assert_found(stderr: str, name: str, function: str, count: int) -> None:
+    """One report and one line of the summary, nothing else."""
+    line = str(guilty_line(name))
+    file = f"examples/{name}"
+    assert REPORT.findall(stderr) == [("dropped", file, line, function)]
+    assert SUMMED.findall(stderr) == [(str(count), "dropped", file, line, function)]
+
+
+def test_script() -> None:
+    done = example("script.py")
+    assert_found(done.stderr, "script.py", "is_up", 1)
+    assert done.stdout.splitlines() == [
+        "up: True",
+        "up: True",
+        f"1 dropped, opened at line {guilty_line('script.py')}",
+        "opened: 2",
+        "given back: 1",
+    ]
+
+
+def test_flask_service() -> None:
+    done = example("flask_service.py", "flask")
+    assert_found(done.stderr, "flask_service.py", "leaky", 3)
+    assert done.stdout.splitlines() == [
+        *["GET /leaky: 502, 34 bytes"] * 3,
+        "GET /repaired: 502, 34 bytes",
+        "GET /download: 200, 90000 bytes",
+        "3 dropped, opened in leaky()",
+    ]
+
+
+def test_worker_pool() -> None:
+    done = example("worker_pool.py")
+    assert_found(done.stderr, "worker_pool.py", "has_lines", 1)
+    assert "too many open" not in done.stderr
+    assert done.stdout.splitlines() == [
+        "40 jobs read 40000 lines",
+        "opened: 40",
+        "given back: 40",
+        "too many open: 0",
+        "leaks: 0",
+        "the old job: True",
+        f"1 dropped, opened at line {guilty_line('worker_pool.py')}",
+        "slots lost: 1 of 4",
+    ]
+
+
+def test_grequests_gevent() -> None:
+    done = example("grequests_gevent.py", "grequests")
+    # The stack of a greenlet begins in grequests.
+    ((kind, file, line, function),) = REPORT.findall(done.stderr)
+    assert (kind, function) == ("dropped", "send")
+    assert file.endswith("grequests.py")
+    assert SUMMED.findall(done.stderr) == [("3", kind, file, line, function)]
+    assert "/page/" in done.stderr
+    assert done.stdout.splitlines() == [
+        "repaired: [200, 200, 200]",
+        "leaks: 0",
+        "leaky: [200, 200, 200]",
+        "3 dropped, opened in send()",
+    ]
+
+
+def test_test_strict() -> None:
+    done = example("test_strict.py")
+    line = str(guilty_line("test_strict.py"))
+    found = ("dropped", "examples/test_strict.py", line, "first_line")
+    assert "1 leaked response (in a scope that promised none)\n" in done.stdout
+    assert REPORT.findall(done.stdout) == [found]
+    assert re.search(r"\b3 passed\b", done.stdout)
+
+
+def test_structlog_json() -> None:
+    done = example("structlog_json.py")
+    assert done.stderr == ""
+    lines = [json.loads(line) for line in done.stdout.splitlines()]
+    (leak,) = (line for line in lines if line["event"] == "httpguard.leak")
+    assert (leak["kind"], leak["count"], leak["level"]) == ("dropped", 1, "warning")
+    line = guilty_line("structlog_json.py")
+    assert leak["site"].endswith(f"structlog_json.py:{line} in handle_leaky")
+    # Of the moment of opening, though r-3 was bound when it was said.
+    assert leak["request_id"] == "r-2"
+    handled = [line["request_id"] for line in lines if line["event"] == "handled"]
+    assert handled == ["r-1", "r-2", "r-3"]
+    (summary,) = (line for line in lines if line["event"] == "httpguard.summary")
+    assert "request_id" not in summary
+    assert [site["count"] for site in summary["leaks"]] == [1]
+
+
+@pytest.mark.parametrize("name", PROGRAMS)
+def test_each_says_how_to_run_it_as_the_readme_does(name: str) -> None:
+    command = re.search(
+        r"^Run:  (.+)$", (EXAMPLES / name).read_text(encoding="utf-8"), re.MULTILINE
+    )
+    assert command is not None
+    readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
+    rows = [row for row in readme.splitlines() if row.startswith(f"| [{name}]({name})")]
+    assert len(rows) == 1
+    assert f"`{command[1]}`" in rows[0]
+
+
+def test_each_has_a_test() -> None:
+    assert {f"test_{name.removesuffix('.py')}" for name in PROGRAMS} <= set(globals())
