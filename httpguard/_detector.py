@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
+from ._response import holds_connection, is_shut
 from ._stack import RawStack, filenames
 
 if TYPE_CHECKING:
@@ -123,11 +124,13 @@ class Detector:
             if response is None:
                 continue  # In the deque already.
             self.digested(lease)
-            if response._connection is None:
+            if not holds_connection(response):
                 # Given back in a way that passed us by.
                 self.registry.end(response)
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
+            elif is_shut(response):
+                lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -138,7 +141,7 @@ class Detector:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
         for lease, response in self.left_open(scope):
-            if response._connection is None:
+            if not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
                 lease.bytes_read = response.tell()
@@ -165,7 +168,7 @@ class Detector:
             for lease in list(self.registry.leases.values())
             if lease.closed is None
             and (response := lease()) is not None
-            and response._connection is not None
+            and holds_connection(response)
             and not self._excuse(lease)
         ]
 
@@ -193,9 +196,6 @@ class Detector:
             lease, response = suspects.pop()
             if id(response) in busy:
                 lease.active = now
-            elif response.closed:
-                # By other means than close(), so we did not see when.
-                lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now)
 

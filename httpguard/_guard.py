@@ -133,7 +133,12 @@ class Guard:
             self._check_crowd([(lease, response)], self.settings.max_open)
 
     def settle(
-        self, call: Call, result: Any, request: Any, frame: FrameType, *, failed: bool
+        self,
+        call: Call,
+        result: Any,
+        request: Any,
+        error: BaseException | None,
+        frame: FrameType,
     ) -> None:
         """A call of ``Session.send`` ended: what it left open is handed over.
 
@@ -141,8 +146,8 @@ class Guard:
             call: The responses that urllib3 gave it.
             result: The requests response, None if the call raised.
             request: The prepared request.
+            error: What the call raised, if it did: nothing is raised over that.
             frame: The innermost frame to keep.
-            failed: The call raised: nothing is raised over that.
 
         Raises:
             LeakError: As in `hand_over`.
@@ -162,9 +167,9 @@ class Guard:
                 opened.append((lease, response))
             if opened and self.watcher.idle:
                 self.watcher.start()
-        except Exception as error:
-            self.step_aside("settle", error)
-        if opened and not failed and self.settings.max_open is not None:
+        except Exception as failure:
+            self.step_aside("settle", failure)
+        if opened and error is None and self.settings.max_open is not None:
             self._check_crowd(opened, self.settings.max_open)
 
     def step_aside(self, where: str, error: Exception) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from ._leak import LeakKind, OpenResponse, PoolUse, Snapshot
 from ._redact import printable, redact_url
+from ._response import holds_connection
 from ._stack import find_client, find_site, symbolize
 
 if TYPE_CHECKING:
@@ -57,7 +58,7 @@ def open_leases(registry: Registry) -> list[Lease]:
         for lease in list(registry.leases.values())
         if lease.closed is None
         and (response := lease()) is not None
-        and response._connection is not None
+        and holds_connection(response)
     ]
 
 

@@ -37,7 +37,12 @@ class Hub(Protocol):
         """urllib3 hands a response out; may raise `LeakError`."""
 
     def settle(
-        self, call: Call, result: Any, request: Any, frame: FrameType, *, failed: bool
+        self,
+        call: Call,
+        result: Any,
+        request: Any,
+        error: BaseException | None,
+        frame: FrameType,
     ) -> None:
         """A call of ``Session.send`` left responses open; may raise `LeakError`."""
 

@@ -37,20 +37,22 @@ def _send(wrapped: Method) -> Method:
         call = Call()
         call.done = False
         token = CURRENT_CALL.set(call)
-        result = None
-        failed = True
+        result = error = None
         try:
             result = wrapped(self, *args, **kwargs)
-            failed = False
+        except BaseException as raised:
+            error = raised
+            raise
         finally:
             CURRENT_CALL.reset(token)
             call.done = True
             for response in call:
-                if response._connection is not None:
+                if response._connection is not None and _was_handed_out(error):
                     request = args[0] if args else kwargs.get("request")
-                    frame = sys._getframe(1)
-                    hub.settle(call, result, request, frame, failed=failed)
+                    hub.settle(call, result, request, error, sys._getframe(1))
                     break
+            # Through this frame the error would refer to itself.
+            error = None
         return result
 
     return send
@@ -86,3 +88,20 @@ def is_for_requests(frame: FrameType | None) -> bool:
             return False
         frame = frame.f_back
     return False
+
+
+def _was_handed_out(error: BaseException | None) -> bool:
+    """Whether a failed call had handed its responses to the application.
+
+    A response hook gets them before the body is read, and may raise. Otherwise
+    requests failed to read a body, and nobody else had the response in hands.
+
+    Args:
+        error: What the call raised; None: it returned.
+    """
+    traceback = error.__traceback__ if error is not None else None
+    while traceback is not None:
+        if traceback.tb_frame.f_code.co_name == "dispatch_hook":
+            return True
+        traceback = traceback.tb_next
+    return error is None

@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from .._response import is_shut
 from .._scope import CURRENT_CALL
 from ._patch import STATE, Method, add, wrap
 from ._requests import is_for_requests
@@ -117,10 +118,13 @@ def _close(wrapped: Method) -> Method:
         registry = STATE.registry
         lease = None if registry is None else registry.leases.get(id(self))
         if registry is not None and lease is not None:
-            lease.bytes_read = self._fp_bytes_read
+            # The cycle collector has cleared the reference before it finalizes.
+            owner = lease()
             finalizing = lease.finalizing or _in_finalizer(self, sys._getframe(1))
-            if not finalizing and lease.closed is None and lease() is self:
-                lease.closed = registry.clock()
+            if owner is self or (owner is None and finalizing):
+                lease.bytes_read = self._fp_bytes_read
+                if lease.closed is None and (not finalizing or is_shut(self)):
+                    lease.closed = registry.clock()
         wrapped(self)
 
     return close

@@ -1,0 +1,78 @@
+"""The few routes of S3, Docker and Kubernetes that their SDKs need."""
+
+from __future__ import annotations
+
+import json
+import struct
+from typing import Final
+
+from ._handler import Handler, route
+from ._routes import lines
+
+_OBJECT: Final = b"x" * 90_000
+_OBJECT_HEADERS: Final = {
+    "ETag": '"0123456789abcdef0123456789abcdef"',
+    "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
+    "Content-Type": "application/octet-stream",
+}
+_NO_SUCH_KEY: Final = (
+    b'<?xml version="1.0"?><Error><Code>NoSuchKey</Code><Message>no such key'
+    b"</Message><Resource>/bucket/missing</Resource><RequestId>1</RequestId>"
+    b"<HostId>1</HostId><Key>missing</Key><BucketName>bucket</BucketName></Error>"
+)
+_CONTAINER: Final = {"Id": "x", "Name": "/x", "Config": {"Tty": False}}
+_POD: Final = {
+    "type": "ADDED",
+    "object": {"kind": "Pod", "apiVersion": "v1", "metadata": {"name": "pod"}},
+}
+
+
+@route("bucket")
+def _bucket(handler: Handler, rest: list[str]) -> None:
+    """S3: an object of 90000 bytes under any key but ``missing``."""
+    if handler.command == "PUT":
+        handler.reply(b"", headers=_OBJECT_HEADERS)
+    elif rest == ["missing"]:
+        headers = {"Content-Type": "application/xml"}
+        handler.reply(_NO_SUCH_KEY, status=404, headers=headers)
+    else:
+        handler.reply(_OBJECT, headers=_OBJECT_HEADERS)
+
+
+@route("v1.41")
+def _docker(handler: Handler, rest: list[str]) -> None:
+    """Docker: what is asked for is the last part of the path."""
+    what = rest[-1]
+    if what == "json":
+        handler.reply_json(_CONTAINER)
+    elif what in {"export", "get"}:
+        handler.reply(_OBJECT, headers={"Content-Type": "application/x-tar"})
+    elif what == "logs":
+        handler.reply_chunked([_log_frame(line) for line in lines(500)])
+    elif what in {"create", "events"}:
+        handler.reply_chunked([b'{"status": "Pulling"}\r\n'] * 500)
+    elif what == "version":
+        handler.reply_json({"ApiVersion": "1.41"})
+    else:
+        handler.reply(b'{"message": "no such thing"}', status=404)
+
+
+@route("api")
+def _kubernetes(handler: Handler, rest: list[str]) -> None:
+    """Kubernetes: a pod's log, and pods as a list or a watch."""
+    if rest[-1] == "log":
+        handler.reply(b"".join(lines(1000)), headers={"Content-Type": "text/plain"})
+    elif "watch" in handler.query:
+        handler.reply_chunked([_json_line(_POD)] * 500)
+    else:
+        handler.reply_json({"kind": "PodList", "apiVersion": "v1", "items": []})
+
+
+def _log_frame(line: bytes) -> bytes:
+    """A line as Docker multiplexes it: stream, length, text."""
+    return struct.pack(">BxxxL", 1, len(line)) + line
+
+
+def _json_line(document: object) -> bytes:
+    """A JSON document on a line of its own."""
+    return json.dumps(document).encode() + b"\n"
