@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
+_SLOT_STILL_HELD = (LeakKind.HELD, LeakKind.OPEN)
 
 
 class Finding:
@@ -105,14 +106,16 @@ class Detector:
         while registry.dead:
             lease = registry.dead.popleft()
             registry.discard(lease)
-            if lease.judged:
-                continue  # Said before, as held or open; it is the same leak.
-            if lease.closed is None:
+            if lease.closed is not None and not lease.pool.block:
+                registry.finish_closed(lease)
+            elif lease.judged:
+                # Said before, as held or open; it is the same leak.
+                if lease.pool.block and lease.kind in _SLOT_STILL_HELD:
+                    lease.pool.lost += 1
+            elif lease.closed is None:
                 yield from self._judge(LeakKind.DROPPED, lease, now)
-            elif lease.pool.block:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
-                registry.closed.add()
+                yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -144,7 +147,7 @@ class Detector:
             if not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response.tell()
+                lease.bytes_read = response.tell() + lease.chunked
                 yield from self._judge(LeakKind.OPEN, lease, now)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
@@ -174,7 +177,7 @@ class Detector:
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response.tell()
+        bytes_read = response.tell() + lease.chunked
         if bytes_read != lease.bytes_read:
             lease.bytes_read = bytes_read
             lease.active = now

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
 from ._detector import Detector, Finding
+from ._leak import LeakKind
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
@@ -209,7 +210,7 @@ class Guard:
         lease = self.registry.get(response)
         if lease is None:
             lease = self.registry.get(getattr(response, "raw", None))
-        if lease is None:
+        if lease is None or lease.closed is not None:
             return False
         lease.active = self.registry.clock()
         return True
@@ -234,6 +235,9 @@ class Guard:
         if findings and raising:
             limit = "in a scope that promised none"
             raise leak_error(findings, limit, self.registry.origins)
+        outer = scope.parent.promise if scope.parent is not None else None
+        if outer is not None:
+            outer.findings += findings
 
     def finish(self) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop."""
@@ -309,11 +313,9 @@ class Guard:
         group = self.table.add(finding)
         if self.settings.strict:
             self._pending.append(finding)
-        scope = finding.scope
-        while scope is not None and scope.reason is not None:
-            scope = scope.parent
-        if scope is not None:
-            scope.findings.append(finding)
+        promise = finding.scope.promise if finding.scope is not None else None
+        if promise is not None:
+            promise.findings.append(finding)
         # The table keeps the finding, and shall not keep the scope.
         finding.scope = None
         self._post_if_due(group)
@@ -323,6 +325,8 @@ class Guard:
         resolved = self.registry.resolved
         while resolved:
             lease = resolved.popleft()
+            if lease.kind is LeakKind.UNRELEASED:
+                lease.pool.lost -= 1
             site = find_site(lease.stack or (), self.registry.origins)
             group = self.table.resolve(lease.kind, site)
             if group is None:

@@ -64,6 +64,7 @@ class Lease(_ResponseRef):
     __slots__ = (
         "active",
         "bytes_read",
+        "chunked",
         "client",
         "closed",
         "context",
@@ -96,7 +97,9 @@ class Lease(_ResponseRef):
     # A wrapper around the response is being finalized: what it closes, the
     # program did not.
     finalizing: bool
+    # Bytes on the wire, as of the last look; of these, by chunks, without framing.
     bytes_read: int
+    chunked: int
     length: int | None
     status: int
     # As the program gave them; the URL is absolute or a path of the pool.

@@ -88,6 +88,7 @@ class Registry:
         lease.closed = lease.kind = None
         lease.finalizing = lease.judged = False
         lease.bytes_read = response._fp_bytes_read
+        lease.chunked = 0
         lease.length = response.length_remaining
         lease.status = response.status
         lease.method = method

@@ -37,6 +37,14 @@ class Scope:
             scope = scope.parent
         return None
 
+    @property
+    def promise(self) -> Scope | None:
+        """The nearest `no_leaks` scope, this one or around it, or None."""
+        scope: Scope | None = self
+        while scope is not None and scope.reason is not None:
+            scope = scope.parent
+        return scope
+
 
 class Call(list["HTTPResponse"]):
     """The responses that urllib3 handed to one call of ``Session.send``.

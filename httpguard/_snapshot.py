@@ -84,7 +84,9 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
         age=now - lease.opened,
         idle=now - lease.active,
-        bytes_read=lease.bytes_read if response is None else response.tell(),
+        bytes_read=(
+            lease.bytes_read if response is None else response.tell() + lease.chunked
+        ),
         length=lease.length,
         allowed=lease.scope.allowed if lease.scope is not None else None,
     )

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
+import types
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -145,3 +147,15 @@ def test_the_outbox_survives_another_thread_taking_the_last(
     outbox.post(reporting.Event(name="y", error=False))
     outbox.flush()
     assert outbox.errors == 0
+
+
+def test_a_half_imported_structlog(
+    monkeypatch: pytest.MonkeyPatch, guard: GuardControl, server: Server
+) -> None:
+    """Another thread is in the middle of importing it."""
+    guard.install()
+    real = sys.modules.pop("structlog", None)
+    monkeypatch.setitem(sys.modules, "structlog", types.ModuleType("structlog"))
+    assert not reporting._structlog.is_configured()
+    if real is not None:
+        monkeypatch.setitem(sys.modules, "structlog", real)

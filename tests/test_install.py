@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import gc
 import inspect
+import socket
+import threading
+import weakref
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
+from urllib3.util.retry import Retry
 
 import httpguard
 from httpguard import LeakKind
@@ -165,3 +170,33 @@ def test_install_imports_no_client(tmp_path: Path) -> None:
         """,
     )
     assert run(program).stdout == "[]\n"
+
+
+def test_a_retried_response_is_freed_at_once(guard: GuardControl) -> None:
+    """No cycle through a frame of ours: a traceback of the first try keeps it."""
+    guard.install()
+    listener = socket.create_server(("127.0.0.1", 0))
+
+    def serve() -> None:
+        for answer in (b"", b"HTTP/1.1 200 OK\r\nContent-Length: 3\r\n\r\nabc"):
+            connection, _ = listener.accept()
+            connection.recv(65536)
+            connection.sendall(answer)
+            connection.close()
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    pool = HTTPConnectionPool("127.0.0.1", listener.getsockname()[1])
+    gc.collect()
+    gc.disable()
+    try:
+        response = pool.urlopen("GET", "/", retries=Retry(read=1))
+        assert response.retries is not None
+        assert len(response.retries.history) == 1
+        reference = weakref.ref(response)
+        del response
+        assert reference() is None
+    finally:
+        gc.enable()
+        thread.join()
+        listener.close()

@@ -51,9 +51,13 @@ def _send(wrapped: Method) -> Method:
                     request = args[0] if args else kwargs.get("request")
                     hub.settle(call, result, request, error, sys._getframe(1))
                     break
-            # Through this frame the error would refer to itself.
+            # What a traceback keeps of this frame shall keep nothing alive.
+            call.clear()
             error = None
-        return result
+        try:
+            return result
+        finally:
+            del result
 
     return send
 

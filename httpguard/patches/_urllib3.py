@@ -54,6 +54,8 @@ def apply() -> None:
     wrap(HTTPConnectionPool, "urlopen", partial(_urlopen, HTTPResponse))
     wrap(HTTPResponse, "release_conn", _release_conn)
     wrap(HTTPResponse, "close", _close)
+    if "_handle_chunk" in HTTPResponse.__dict__:
+        wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
 
 
@@ -84,7 +86,12 @@ def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
                 method = args[0] if args else kwargs.get("method")
                 url = args[1] if len(args) > 1 else kwargs.get("url")
                 hub.hand_over(response, self, method, url, frame)
-        return response
+        try:
+            return response
+        finally:
+            # A retried attempt's traceback, which the response refers to, keeps
+            # this frame: with the response in it that would be a cycle.
+            del response
 
     return urlopen
 
@@ -122,12 +129,31 @@ def _close(wrapped: Method) -> Method:
             owner = lease()
             finalizing = lease.finalizing or _in_finalizer(self, sys._getframe(1))
             if owner is self or (owner is None and finalizing):
-                lease.bytes_read = self._fp_bytes_read
+                lease.bytes_read = self._fp_bytes_read + lease.chunked
                 if lease.closed is None and (not finalizing or is_shut(self)):
                     lease.closed = registry.clock()
         wrapped(self)
 
     return close
+
+
+def _handle_chunk(wrapped: Method) -> Method:
+    """One chunk of a body read by `stream` or by iteration.
+
+    Such a reader leaves no other trace: `tell` counts what `read` reads, in
+    urllib3 1.26 and 2.x alike, and nothing of this.
+    """
+
+    def _handle_chunk(self: Any, amt: int | None) -> bytes:
+        chunk: bytes = wrapped(self, amt)
+        registry = STATE.registry
+        if registry is not None:
+            lease = registry.leases.get(id(self))
+            if lease is not None:
+                lease.chunked += len(chunk)
+        return chunk
+
+    return _handle_chunk
 
 
 def _dealloc_warn(self: Any, _source: object) -> None:

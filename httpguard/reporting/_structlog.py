@@ -19,8 +19,9 @@ _PREFIX: Final = "structlog_"
 
 def is_configured() -> bool:
     """Whether the application has set structlog up."""
-    structlog = sys.modules.get("structlog")
-    return structlog is not None and bool(structlog.is_configured())
+    # Half made while another thread imports it.
+    configured = getattr(sys.modules.get("structlog"), "is_configured", None)
+    return configured is not None and bool(configured())
 
 
 def keep_bound(context: Context) -> dict[str, Any]:
