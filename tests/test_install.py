@@ -29,6 +29,7 @@ PATCHED = [
     (HTTPConnectionPool, "urlopen"),
     (HTTPResponse, "release_conn"),
     (HTTPResponse, "close"),
+    (HTTPResponse, "_handle_chunk"),
     (requests.Session, "send"),
 ]
 

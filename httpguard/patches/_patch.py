@@ -5,8 +5,6 @@ from __future__ import annotations
 import functools
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-import wrapt
-
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
@@ -89,6 +87,8 @@ def wrap(owner: type, name: str, factory: Callable[[Method], Method]) -> None:
         name: The attribute.
         factory: Makes the function from the original.
     """
+    import wrapt
+
     original = owner.__dict__[name]
     if _is_wrapped(original):
         return
