@@ -135,3 +135,8 @@ def test_main_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
         cli.main([])
     assert exited.value.code == 2
     assert "demo" in capsys.readouterr().out
+
+
+def test_as_a_module() -> None:
+    done = run("-m", "httpguard", "--version")
+    assert (done.returncode, done.stdout.split()[0]) == (0, "httpguard")

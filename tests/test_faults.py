@@ -159,3 +159,28 @@ def test_a_half_imported_structlog(
     assert not reporting._structlog.is_configured()
     if real is not None:
         monkeypatch.setitem(sys.modules, "structlog", real)
+
+
+def test_the_exit_survives_a_fault(
+    monkeypatch: pytest.MonkeyPatch, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    requests.get(server.url("/bytes/90000"), stream=True)
+    monkeypatch.setattr(Detector, "bury", fail)
+    current = _process.current()
+    assert current is not None
+    current.finish()
+    assert current.outbox.errors == 1
+
+
+def test_too_many_open_survives_a_fault(
+    monkeypatch: pytest.MonkeyPatch, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_open=1, strict=True)
+    monkeypatch.setattr(Detector, "crowd", fail)
+    kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(3)]
+    current = _process.current()
+    assert current is not None
+    assert current.outbox.errors == 2
+    for response in kept:
+        response.close()

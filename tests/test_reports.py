@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from httpguard.reporting import _text
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -279,3 +280,28 @@ def test_structlogs_async_logger(url: str, tmp_path: Path) -> None:
     assert '"event": "httpguard.leak"' in done.stderr
     assert "never awaited" not in done.stderr
     assert "stepped aside" not in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0 s"), (9.96, "10.0 s"), (42, "42 s"), (130, "2 min"), (7300, "2 h")],
+)
+def test_ages_read_well(seconds: float, text: str) -> None:
+    assert _text._seconds(seconds) == text
+
+
+def test_a_removed_working_directory(url: str, tmp_path: Path) -> None:
+    setup = "import os, tempfile; d = tempfile.mkdtemp(); os.chdir(d); os.rmdir(d)"
+    path = program(tmp_path, setup)
+    done = run(path, url)
+    assert f"leak dropped {path}:{line(setup)} in fetch" in done.stderr
+
+
+def test_a_level_above_error_is_respected(
+    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install()
+    with caplog.at_level(logging.CRITICAL, "httpguard"):
+        requests.get(url, stream=True)
+        guard.check()
+    assert caplog.records == []

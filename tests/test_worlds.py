@@ -12,12 +12,15 @@ import pytest
 import requests
 
 import httpguard
-from httpguard._watcher import THREAD_NAME
+from httpguard import _process
+from httpguard._watcher import THREAD_NAME, Watcher
 from tests.program import run, write
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
+    from httpguard._detector import Finding
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -255,3 +258,53 @@ def test_our_thread_makes_nobodys_fork_warn(url: str, tmp_path: Path) -> None:
     """
     done = run(write(tmp_path / "app.py", source), url)
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_no_thread_can_be_started(
+    guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    start = threading.Thread.start
+
+    def refuse(thread: threading.Thread) -> None:
+        if thread.name == THREAD_NAME:
+            raise RuntimeError("can't start new thread")
+        start(thread)
+
+    guard.install(check_interval=60)
+    with monkeypatch.context() as patch:
+        patch.setattr(threading.Thread, "start", refuse)
+        requests.get(url, stream=True)
+    assert watchers() == []
+    # The next lease tries again.
+    requests.get(url, stream=True).close()
+    assert len(watchers()) == 1
+    assert guard.check().counters["errors"] == 0
+
+
+def test_the_watcher_pauses_around_a_fork(url: str) -> None:
+    watcher = Watcher(lambda: None, 60)
+    watcher.resume()
+    assert watcher.idle
+    watcher.start()
+    watcher.start()
+    watcher.pause()
+    assert watcher.idle
+    watcher.resume()
+    assert not watcher.idle
+    watcher.stop()
+    watcher.resume()
+    assert watcher.idle
+
+
+def test_a_finalizer_may_check_inside_a_sweep(guard: GuardControl, url: str) -> None:
+    guard.install()
+    current = _process.current()
+    assert current is not None
+    seen = []
+
+    def judge() -> Iterator[Finding]:
+        seen.append(httpguard.check())
+        return iter(())
+
+    current._sweep(judge)
+    assert len(seen) == 1
