@@ -1,0 +1,1 @@
+"""What httpguard costs. Measurements to read, never timed tests."""

@@ -1,0 +1,191 @@
+"""Single steps of the hot path, each by itself: what it costs, how often it runs.
+
+Every step is timed where nothing else happens: on a response that is done, or
+above methods that have been replaced by stubs. So the figures hold whatever the
+engine looks like inside.
+"""
+
+from __future__ import annotations
+
+import contextvars
+import sys
+import timeit
+from collections import Counter
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final
+
+import requests
+import wrapt
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.response import HTTPResponse
+
+from httpguard._lease import Lease
+from httpguard._process import current
+from httpguard._registry import thread_name
+from httpguard._stack import capture
+
+from ._calls import Call, Client, memory_client
+from ._stacks import at_depth
+from ._variants import guard
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+_LOOPS: Final = 2000
+_REPEATS: Final = 40
+_METHODS: Final = (
+    (requests.Session, "send"),
+    (HTTPConnectionPool, "urlopen"),
+    (HTTPResponse, "release_conn"),
+    (HTTPResponse, "close"),
+)
+
+
+def seconds(step: Callable[[], object]) -> float:
+    """Seconds of one call: the best of many repeats, without the loop's own.
+
+    Args:
+        step: Takes nothing.
+    """
+    return _best(step) - _best(lambda: None)
+
+
+def _best(step: Callable[[], object]) -> float:
+    """Seconds of one round of timeit's loop."""
+    return min(timeit.repeat(step, number=_LOOPS, repeat=_REPEATS)) / _LOOPS
+
+
+def calls_a_request() -> dict[str, Counter[str]]:
+    """How often each patched method is called, by kind of request."""
+    return {kind: _counted(call) for kind, call in memory_client().calls().items()}
+
+
+def _counted(call: Call) -> Counter[str]:
+    """How often each patched method is called in one request."""
+    call()  # With a connection in the pool, as most requests are.
+    counts: Counter[str] = Counter()
+    with _replaced(lambda name, method: _counting(counts, name, method)):
+        call()
+    return counts
+
+
+def wrappers() -> dict[str, float]:
+    """Seconds that the guard adds to one call of each patched method.
+
+    Where nothing is held: opening and ending a lease come on top.
+    """
+    client = memory_client()
+    response: Any = client.manager.request("GET", client.url)
+    session, pool = client.session, response._pool
+    results = {"send": requests.Response(), "urlopen": response}
+    steps: dict[str, Callable[[], object]] = {
+        "send": lambda: session.send(response),
+        "urlopen": lambda: pool.urlopen("GET", "/item", preload_content=True),
+        # Looked up at each call, as callers do.
+        "release_conn": lambda: response.release_conn(),  # noqa: PLW0108
+        "close": lambda: response.close(),  # noqa: PLW0108
+    }
+    with _replaced(lambda name, _method: _stub(results.get(name))):
+        plain = {name: _best(step) for name, step in steps.items()}
+        with guard():
+            own = {name: _best(step) for name, step in steps.items()}
+    return {name: own[name] - plain[name] for name in steps}
+
+
+def parts() -> dict[str, float]:
+    """Seconds of what opening and ending a lease is made of."""
+    client = memory_client()
+    with guard():
+        return at_depth(lambda: _parts(client))
+
+
+def _parts(client: Client) -> dict[str, float]:
+    """The same, called from a stack of the usual depth."""
+    installed = current()
+    if installed is None:
+        raise RuntimeError("httpguard is not installed")
+    registry, frame = installed.registry, sys._getframe()
+    response: Any = client.manager.request("GET", client.url, preload_content=False)
+    pool = response._pool
+    registry.end(response)
+    variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
+
+    def lease() -> None:
+        installed.hand_over(response, pool, "GET", "/item", frame)
+        registry.end(response)
+
+    names = {
+        "a lease: opened and ended, all of it": lease,
+        "capture()": lambda: capture(frame, 32, registry.origins),
+        "Lease()": lambda: Lease(response, registry.dead.append),
+        "thread_name()": thread_name,
+        "copy_context()": contextvars.copy_context,
+        "ContextVar.get()": lambda: variable.get(0),
+        "ContextVar.set() and reset()": lambda: variable.reset(variable.set(1)),
+        "clock()": registry.clock,
+        "Tally.add()": registry.opened.add,
+        "before_request()": installed.before_request,
+    }
+    found = {name: seconds(step) for name, step in names.items()}
+    response.read()
+    return found
+
+
+def floors() -> dict[str, float]:
+    """Seconds that an empty wrapper adds to a method, by way of making it."""
+
+    class Plain:
+        def method(self, _a: object, _b: object = None) -> None:
+            pass
+
+    def function(self: Any, *args: Any, **kwargs: Any) -> Any:
+        return original(self, *args, **kwargs)
+
+    def through(wrapped: Any, _instance: object, args: Any, kwargs: Any) -> Any:
+        return wrapped(*args, **kwargs)
+
+    original: Any = Plain.method
+    target: Any = Plain()
+    ways = {
+        "nothing": original,
+        "wrapt.FunctionWrapper": wrapt.FunctionWrapper(original, through),
+        "a plain function, *args and **kwargs": function,
+    }
+    found = {}
+    for name, method in ways.items():
+        setattr(Plain, "method", method)  # noqa: B010  # mypy forbids the other.
+        found[name] = _best(lambda: target.method("GET", _b=None))
+    none = found.pop("nothing")
+    return {name: value - none for name, value in found.items()}
+
+
+@contextmanager
+def _replaced(replace: Callable[[str, Any], Any]) -> Iterator[None]:
+    """The methods that get patched, replaced."""
+    originals = [(owner, name, owner.__dict__[name]) for owner, name in _METHODS]
+    for owner, name, method in originals:
+        setattr(owner, name, replace(name, method))
+    try:
+        yield
+    finally:
+        for owner, name, method in originals:
+            setattr(owner, name, method)
+
+
+def _counting(counts: Counter[str], name: str, method: Any) -> Any:
+    """A method that is counted."""
+
+    def counted(*args: Any, **kwargs: Any) -> Any:
+        counts[name] += 1
+        return method(*args, **kwargs)
+
+    return counted
+
+
+def _stub(result: object) -> Any:
+    """A method that only returns."""
+
+    def stub(*_args: object, **_kwargs: object) -> object:
+        return result
+
+    return stub

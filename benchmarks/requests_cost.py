@@ -1,0 +1,182 @@
+"""What a request costs more under httpguard, OpenTelemetry and Sentry.
+
+In one process, in interleaved blocks, with paired differences. In memory the
+CPU time of the process is measured (threads included), on loopback wall time.
+
+Run: ``python -m benchmarks.requests_cost [--quick] [--json FILE]``
+"""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from rich.table import Table
+
+from ._calls import KINDS, Client, memory_client, network_client
+from ._loopback import loopback_server
+from ._output import console, interval, parser, progress, write
+from ._paired import (
+    Clock,
+    Figures,
+    Pair,
+    Spread,
+    added,
+    run_rounds,
+    spread,
+    time_block,
+)
+from ._stacks import DEPTH, deepened
+from ._variants import CONTROL, OTEL, OTEL_SDK, variants
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Sequence
+
+_MICRO: Final = 1e6
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """How long to measure.
+
+    Args:
+        rounds: Blocks of each variant and kind.
+        requests: In each block.
+        warm_up: Before each block.
+    """
+
+    rounds: int
+    requests: int
+    warm_up: int
+
+
+# Quick: both together stay under a minute.
+_PLANS: Final = {
+    ("memory", False): Plan(rounds=60, requests=100, warm_up=20),
+    ("loopback", False): Plan(rounds=60, requests=100, warm_up=20),
+    ("memory", True): Plan(rounds=14, requests=50, warm_up=15),
+    ("loopback", True): Plan(rounds=10, requests=50, warm_up=15),
+}
+
+
+def measure(client: Client, clock: Clock, plan: Plan, title: str) -> Figures[float]:
+    """Seconds a request, without and with each variant.
+
+    Args:
+        client: Where requests go.
+        clock: What a second is.
+        plan: How long.
+        title: For the progress line.
+    """
+    calls = client.calls()
+
+    def block(kind: str) -> float:
+        call = deepened(calls[kind])
+        return time_block(
+            call, warm_up=plan.warm_up, requests=plan.requests, clock=clock
+        )
+
+    with progress(title, plan.rounds) as advance:
+        return run_rounds(variants(), KINDS, block, plan.rounds, advance)
+
+
+def summarize(figures: Figures[float]) -> dict[str, Any]:
+    """The figures as they are written: seconds, by kind and variant.
+
+    Args:
+        figures: What `measure` found.
+    """
+    summary: dict[str, Any] = {}
+    for kind, pairs in figures.items():
+        found = {name: added(values) for name, values in pairs.items()}
+        summary[kind] = {"without": _without(pairs).to_dict()}
+        for name, value in found.items():
+            summary[kind][name] = value.to_dict() | {
+                f"ratio to {other}": value.median / found[other].median
+                for other in (OTEL, OTEL_SDK)
+                if other in found
+            }
+    return summary
+
+
+def table(title: str, figures: Figures[float]) -> Table:
+    """What is printed.
+
+    Args:
+        title: Above it.
+        figures: What `measure` found.
+    """
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("us added per request")
+    for kind in figures:
+        shown.add_column(kind, justify="right")
+    plain = [f"{_without(pairs).median * _MICRO:.0f}" for pairs in figures.values()]
+    shown.add_row("(a request without)", *plain, end_section=True)
+    for name in next(iter(figures.values())):
+        shown.add_row(name, *(_cell(pairs, name) for pairs in figures.values()))
+    return shown
+
+
+def _without(pairs: dict[str, list[Pair[float]]]) -> Spread:
+    """A request with nothing put on, over all blocks of a kind."""
+    return spread(base for values in pairs.values() for base, _ in values)
+
+
+def _cell(pairs: dict[str, list[Pair[float]]], name: str) -> str:
+    """Microseconds added, their interval, and the ratio to OpenTelemetry."""
+    found = added(pairs[name])
+    text = interval(found, _MICRO)
+    if OTEL not in pairs or name == CONTROL:
+        return text
+    return f"{text} {found.median / added(pairs[OTEL]).median:.2f}x"
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Measure, print and write.
+
+    Args:
+        arguments: Of the command line.
+    """
+    options = _options(arguments)
+    written: dict[str, Any] = {"depth": DEPTH}
+
+    def run(where: str, title: str, client: Client, clock: Clock) -> None:
+        plan = _plan(options, where)
+        figures = measure(client, clock, plan, where)
+        written[where] = summarize(figures)
+        console.print(table(f"{title}; {plan}", figures))
+
+    if options.only != "loopback":
+        run("memory", "In memory, CPU time", memory_client(), time.process_time)
+    if options.only != "memory":
+        with loopback_server() as url:
+            client = network_client(url)
+            run("loopback", "Loopback, wall time", client, time.perf_counter)
+    console.print(
+        "Median of the paired differences and its 95 % confidence interval; "
+        f"x: ratio to '{OTEL}' in this run."
+    )
+    write(options.json, written)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """The command line."""
+    made = parser(__doc__)
+    made.add_argument("--only", choices=("memory", "loopback"))
+    for name in ("rounds", "requests"):
+        made.add_argument(f"--{name}", type=int, help="instead of the plan's")
+    return made.parse_args(arguments)
+
+
+def _plan(options: argparse.Namespace, where: str) -> Plan:
+    """The plan, with what the command line says otherwise."""
+    plan = _PLANS[where, options.quick]
+    return Plan(
+        options.rounds or plan.rounds, options.requests or plan.requests, plan.warm_up
+    )
+
+
+if __name__ == "__main__":
+    main()
