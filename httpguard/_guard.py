@@ -81,23 +81,28 @@ class Guard:
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
+        self.alert = self._lazy or bool(self._pending)
 
     # What the patches call.
 
     def before_request(self) -> None:
-        """Judge what died since the last time. 0.1 us when nothing did.
+        """Judge what ended since the last time, and sweep where no thread does.
 
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
         """
-        registry = self.registry
-        if (
-            registry.dead
-            or registry.resolved
-            or self._pending
-            or (self._lazy and registry.clock() >= self._next_sweep)
-        ):
-            self._attend()
+        if self.outbox.busy:
+            return
+        try:
+            registry = self.registry
+            if self._lazy and registry.clock() >= self._next_sweep:
+                self._sweep(self._full_sweep, patience=0)
+            elif registry.dead or registry.resolved:
+                self._sweep(self.detector.bury, patience=0)
+            self.outbox.flush()
+        except Exception as error:
+            self.step_aside("before_request", error)
+        self._raise_pending()
 
     def hand_over(
         self,
@@ -260,18 +265,6 @@ class Guard:
 
     # Inside.
 
-    def _attend(self) -> None:
-        """A guarded call's share of the work."""
-        if self.outbox.busy:
-            return
-        try:
-            full = self.registry.clock() >= self._next_sweep
-            self._sweep(self._full_sweep if full else self.detector.bury, patience=0)
-            self.outbox.flush()
-        except Exception as error:
-            self.step_aside("before_request", error)
-        self._raise_pending()
-
     def _sweep(
         self, judge: Callable[[], Iterable[Finding]], *, patience: float = -1
     ) -> None:
@@ -313,6 +306,7 @@ class Guard:
         group = self.table.add(finding)
         if self.settings.strict:
             self._pending.append(finding)
+            self.alert = True
         promise = finding.scope.promise if finding.scope is not None else None
         if promise is not None:
             promise.findings.append(finding)
@@ -368,6 +362,7 @@ class Guard:
         with self._lock:
             findings = [finding for finding in self._pending if not finding.raised]
             self._pending.clear()
+            self.alert = self._lazy
         if findings:
             raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 

@@ -20,6 +20,8 @@ class Hub(Protocol):
     """Whom the patches tell what they see."""
 
     registry: Registry
+    # Whether a guarded call has to report in although nothing ended.
+    alert: bool
 
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""

@@ -33,7 +33,9 @@ def _send(wrapped: Method) -> Method:
             outer is not None and not outer.done and is_redirect(sys._getframe(1))
         ):
             return wrapped(self, *args, **kwargs)
-        hub.before_request()
+        registry = hub.registry
+        if registry.dead or registry.resolved or hub.alert:
+            hub.before_request()
         call = Call()
         call.done = False
         token = CURRENT_CALL.set(call)

@@ -70,7 +70,9 @@ def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
         call = current_call()
         if call is None or call.done:
             call = None
-            hub.before_request()
+            registry = hub.registry
+            if registry.dead or registry.resolved or hub.alert:
+                hub.before_request()
         response = wrapped(self, *args, **kwargs)
         # No connection: read inside (preload_content).
         if (
