@@ -182,6 +182,7 @@ class _Context(abc.ABC):
 
             @functools.wraps(function)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
+                """Call it in a scope."""
                 async with self._again():
                     return await function(*args, **kwargs)
 
