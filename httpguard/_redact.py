@@ -21,8 +21,8 @@ def redact_url(url: str) -> str:
         url: Any URL or path, from the program or from a server's redirect.
 
     Returns:
-        At most 300 characters, none of them a control character. Names of
-        query parameters stay, their values become an ellipsis.
+        At most 300 characters of it, control characters escaped. Names of query
+        parameters stay, their values become an ellipsis.
     """
     url, _, _ = url.partition("#")
     url, mark, query = url.partition("?")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .._redact import printable
 from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
 from ._text import describe_crowd, format_stack
 
@@ -86,7 +87,7 @@ def flat_fields(event: Event) -> dict[str, Any]:
         "leaks": [
             {
                 "kind": leak.kind.value,
-                "site": str(leak.site),
+                "site": printable(str(leak.site)),
                 "count": leak.count,
                 "resolved": leak.resolved,
                 "hint": leak.hint,
@@ -100,7 +101,7 @@ def flat_fields(event: Event) -> dict[str, Any]:
 def _leak_fields(leak: Leak) -> dict[str, Any]:
     """A leak's fields, flat."""
     fields = leak.to_dict()
-    fields["site"] = str(leak.site)
+    fields["site"] = printable(str(leak.site))
     fields["stack"] = format_stack(leak.stack)
     fields["age"] = round(leak.age, 3)
     fields["idle"] = round(leak.idle, 3)
