@@ -159,13 +159,13 @@ def cut_body_preloaded(server: Address) -> None:
 @leaks()
 def slow_body_not_read(server: Address) -> None:
     """A time-out helps only those who read."""
-    requests.get(server.url("/slow/unread"), stream=True, timeout=0.05)  # LEAK
+    requests.get(server.url("/slow/unread"), stream=True, timeout=1.0)  # LEAK
 
 
 @innocent(twin_of=slow_body_not_read)
 def read_timeout(server: Address) -> object:
     """A read that times out closes the connection."""
-    response = requests.get(server.url("/slow/timeout"), stream=True, timeout=0.05)
+    response = requests.get(server.url("/slow/timeout"), stream=True, timeout=1.0)
     with pytest.raises(requests.ConnectionError):
         assert response.content
     return response
@@ -175,13 +175,13 @@ def read_timeout(server: Address) -> object:
 def read_timeout_not_streamed(server: Address) -> None:
     """The same inside requests."""
     with suppress(requests.ConnectionError):
-        requests.get(server.url("/slow/timeout"), timeout=0.05)
+        requests.get(server.url("/slow/timeout"), timeout=1.0)
 
 
 @innocent(twin_of=slow_body_not_read)
 def read_timeout_urllib3(server: Address) -> object:
     """And in urllib3."""
-    pool = urllib3.PoolManager(timeout=0.05)
+    pool = urllib3.PoolManager(timeout=1.0)
     response = pool.request("GET", server.url("/slow/timeout"), preload_content=False)
     with pytest.raises(urllib3.exceptions.ReadTimeoutError):
         response.read()
