@@ -71,7 +71,9 @@ def _sample(call: Call, seconds: float) -> Counter[tuple[str, int, str]]:
     def look(_signal: int, frame: FrameType | None) -> None:
         if frame is not None:
             code = frame.f_code
-            places[code.co_filename, frame.f_lineno, code.co_name] += 1
+            # Before its first instruction a frame has no line yet.
+            line = frame.f_lineno or code.co_firstlineno
+            places[code.co_filename, line, code.co_name] += 1
 
     before = signal.signal(signal.SIGALRM, look)
     signal.setitimer(signal.ITIMER_REAL, _INTERVAL, _INTERVAL)

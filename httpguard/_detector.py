@@ -124,8 +124,10 @@ class Detector:
         suspects = []
         for lease in list(self.registry.leases.values()):
             response = lease()
-            if response is None:
-                continue  # In the deque already.
+            # Dead ones are in the deque. While another thread finalizes one, its
+            # reference still answers, and it looks as if the program closed it.
+            if response is None or lease.finalizing:
+                continue
             self.digested(lease)
             if not holds_connection(response):
                 # Given back in a way that passed us by.

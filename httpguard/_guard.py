@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
-# At exit a sweep under way gets this many seconds to end.
+# At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
 
@@ -251,7 +251,7 @@ class Guard:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
-            self.watcher.set_interval(0)
+            self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()
         except Exception as error:

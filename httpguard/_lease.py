@@ -24,6 +24,12 @@ else:
 _DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
+ANNOUNCED: Final = 1
+"""The finalizer of a wrapper is about to close the response."""
+FINALIZED: Final = 2
+"""A finalizer, its own or a wrapper's, has closed it."""
+
+
 class PoolRef(_PoolRef):
     """A weak reference to a connection pool, with what is said of it in reports.
 
@@ -94,9 +100,8 @@ class Lease(_ResponseRef):
     # was excused.
     judged: bool
     kind: LeakKind | None
-    # A wrapper around the response is being finalized: what it closes, the
-    # program did not.
-    finalizing: bool
+    # 0, or one of the two below: what a finalizer closes, the program did not.
+    finalizing: int
     # Bytes on the wire, as of the last look; of these, by chunks, without framing.
     bytes_read: int
     chunked: int

@@ -86,7 +86,8 @@ class Registry:
         lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
-        lease.finalizing = lease.judged = False
+        lease.finalizing = 0
+        lease.judged = False
         lease.bytes_read = response._fp_bytes_read
         lease.chunked = 0
         lease.length = response.length_remaining

@@ -52,13 +52,20 @@ class Watcher:
         except RuntimeError:  # "can't start new thread", at exit or out of memory.
             self.stop()
 
-    def stop(self) -> None:
-        """Let the thread end; nobody waits for it."""
+    def stop(self, patience: float = 0) -> None:
+        """Let the thread end.
+
+        Args:
+            patience: Seconds to wait for it; it may be in the middle of a report.
+        """
+        thread, self._thread = self._thread, None
         self._wanted = False
         if self._stop is not None:
             self._stop.set()
-        self._stop = self._thread = None
+        self._stop = None
         self.idle = self.interval > 0
+        if patience and thread is not None and thread is not threading.current_thread():
+            thread.join(patience)
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.
@@ -66,11 +73,9 @@ class Watcher:
         CPython 3.12 warns whoever forks while a second thread runs; a program
         that had one thread shall not be warned for ours.
         """
-        thread, wanted = self._thread, self._wanted
-        self.stop()
+        wanted = self._wanted
+        self.stop(_PATIENCE)
         self._wanted = wanted
-        if thread is not None and thread is not threading.current_thread():
-            thread.join(_PATIENCE)
 
     def resume(self) -> None:
         """Start it again after a fork, in the parent."""
@@ -83,11 +88,16 @@ class Watcher:
         self._wanted = False
         self.idle = self.interval > 0
 
-    def set_interval(self, interval: float) -> None:
-        """Sweep in another rhythm from the next lease on; 0: not at all."""
+    def set_interval(self, interval: float, patience: float = 0) -> None:
+        """Sweep in another rhythm from the next lease on.
+
+        Args:
+            interval: Seconds; 0: not at all.
+            patience: As in `stop`, for a thread in the old rhythm.
+        """
         if interval != self.interval:
             self.interval = interval
-            self.stop()
+            self.stop(patience)
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 import urllib3
+from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
@@ -328,3 +329,53 @@ def test_a_snapshot_is_json_ready(guard: GuardControl, url: str) -> None:
     assert state["counters"]["opened"] == 2
     assert state["pools"][0]["block"] is False
     kept.release_conn()
+
+
+def test_a_sweep_that_meets_a_finalizer_is_not_fooled(
+    guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The reference answers while another thread finalizes the response."""
+    guard.install()
+    closing, swept = threading.Event(), threading.Event()
+
+    def close(connection: HTTPConnection) -> None:
+        real_close(connection)
+        if threading.current_thread() is dropper:
+            closing.set()
+            swept.wait(5)
+
+    real_close = HTTPConnection.close
+    monkeypatch.setattr(HTTPConnection, "close", close)
+    dropper = threading.Thread(target=stream, args=(url,))
+    dropper.start()
+    assert closing.wait(5)
+    guard.check()
+    swept.set()
+    dropper.join()
+    state = guard.check()
+    assert (state.counters["dropped"], state.counters["closed"]) == (1, 0)
+
+
+def test_a_wrapper_dropped_before_the_response_is_closed(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install()
+    response = stream(url)
+    wrapper = io.BufferedReader(response)
+    del wrapper
+    response.close()
+    del response
+    state = guard.check()
+    assert (state.counters["dropped"], state.counters["closed"]) == (0, 1)
+
+
+def test_a_wrapper_dropped_before_the_response_is(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install()
+    response = stream(url)
+    wrapper = io.BufferedReader(response)
+    del wrapper
+    guard.check()
+    del response
+    assert [leak.kind for leak in guard.check().leaks] == [LeakKind.DROPPED]

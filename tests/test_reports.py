@@ -305,3 +305,25 @@ def test_a_level_above_error_is_respected(
         requests.get(url, stream=True)
         guard.check()
     assert caplog.records == []
+
+
+def test_a_report_under_way_at_exit_is_not_lost(url: str, tmp_path: Path) -> None:
+    source = """
+    import logging, sys, time
+    class Slow(logging.Handler):
+        def emit(self, record):
+            time.sleep(0.3)
+            print(record.getMessage().split(" · ")[0], file=sys.stderr)
+    logging.getLogger().addHandler(Slow())
+    import httpguard; httpguard.install(check_interval=0.01)
+    from httpguard import _process
+    import requests
+    requests.get(sys.argv[1], stream=True)
+    while not _process.current().table.total:
+        time.sleep(0.001)
+    """
+    done = run(write(tmp_path / "app.py", source), url, cwd=tmp_path)
+    assert [text.split()[0] for text in done.stderr.splitlines()[:2]] == [
+        "leak",
+        "summary:",
+    ]

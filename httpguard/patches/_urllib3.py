@@ -7,6 +7,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from .._scope import CURRENT_CALL
 from ._patch import STATE, Method, add, wrap
@@ -129,10 +130,13 @@ def _close(wrapped: Method) -> Method:
         if registry is not None and lease is not None:
             # The cycle collector has cleared the reference before it finalizes.
             owner = lease()
-            finalizing = lease.finalizing or _in_finalizer(self, sys._getframe(1))
-            if owner is self or (owner is None and finalizing):
+            by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(
+                self, sys._getframe(1)
+            )
+            if owner is self or (owner is None and by_finalizer):
                 lease.bytes_read = self._fp_bytes_read + lease.chunked
-                if lease.closed is None and (not finalizing or is_shut(self)):
+                lease.finalizing = FINALIZED if by_finalizer else 0
+                if lease.closed is None and (not by_finalizer or is_shut(self)):
                     lease.closed = registry.clock()
         wrapped(self)
 
@@ -167,7 +171,7 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     registry = STATE.registry
     lease = None if registry is None else registry.get(self)
     if lease is not None:
-        lease.finalizing = True
+        lease.finalizing = ANNOUNCED
 
 
 def _in_finalizer(response: Any, frame: FrameType | None) -> bool:
