@@ -38,26 +38,25 @@ def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
         The flat tuple that `symbolize` reads.
     """
     stack: list[CodeType | int] = []
-    keep = stack.append
     # No stack of at most `depth` frames has more than `depth` of any kind, so
     # that nothing is asked of the first ones. Two at a turn: 5 % less.
     for _ in repeat(None, (depth + 1) // 2):
         if frame is None:
             return tuple(stack)
-        keep(frame.f_code)
-        keep(frame.f_lasti)
+        stack.append(frame.f_code)
+        stack.append(frame.f_lasti)
         frame = frame.f_back
         if frame is None:
             return tuple(stack)
-        keep(frame.f_code)
-        keep(frame.f_lasti)
+        stack.append(frame.f_code)
+        stack.append(frame.f_lasti)
         frame = frame.f_back
     depth -= sum(origins[code.co_filename] for code in stack[::2])  # type: ignore[union-attr]
     for _ in repeat(None, _MOST_FRAMES):
         if frame is None or depth <= 0:
             break
-        keep(frame.f_code)
-        keep(frame.f_lasti)
+        stack.append(frame.f_code)
+        stack.append(frame.f_lasti)
         depth -= origins[frame.f_code.co_filename]
         frame = frame.f_back
     return tuple(stack)
