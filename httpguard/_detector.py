@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
-from ._response import holds_connection, is_shut
+from ._response import holds_connection, is_cut, is_shut
 from ._stack import RawStack, filenames
 
 if TYPE_CHECKING:
@@ -134,7 +134,7 @@ class Detector:
                 self.registry.end(response)
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
-            elif is_shut(response):
+            elif is_cut(response):
                 lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
@@ -201,6 +201,8 @@ class Detector:
             lease, response = suspects.pop()
             if id(response) in busy:
                 lease.active = now
+            elif is_shut(response):
+                lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now)
 

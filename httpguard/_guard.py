@@ -15,7 +15,7 @@ from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
 from ._rhythm import Rhythm
-from ._snapshot import describe_open, open_leases, take_snapshot
+from ._snapshot import count_open, describe_open, take_snapshot
 from ._stack import find_site
 from ._strict import crowd_error, leak_error
 from ._table import Group, LeakTable
@@ -348,7 +348,7 @@ class Guard:
     def _figures(self) -> dict[str, int]:
         """What every event says beside its own."""
         return {
-            "open_now": len(open_leases(self.registry)),
+            "open_now": count_open(self.registry),
             "leaks_total": self.detector.total,
         }
 

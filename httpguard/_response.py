@@ -13,14 +13,16 @@ def holds_connection(response: HTTPResponse) -> bool:
     return response._connection is not None
 
 
-def is_shut(response: HTTPResponse) -> bool:
-    """Whether its socket was closed by other means than `close`.
+def is_cut(response: HTTPResponse) -> bool:
+    """Whether the program closed its socket, and not the response.
 
-    docker's ``CancellableStream.close`` does so: the program has closed it.
+    docker's ``CancellableStream.close`` does so.
     """
-    if response.closed:
-        return True
-    # `socket.socket` and `ssl.SSLSocket` tell so; other sockets never look shut.
-    return (
-        getattr(getattr(response._connection, "sock", None), "_closed", False) is True
-    )
+    # `socket.socket` and `ssl.SSLSocket` tell so; other sockets never look cut.
+    sock = getattr(response._connection, "sock", None)
+    return sock is not None and getattr(sock, "_closed", False) is True
+
+
+def is_shut(response: HTTPResponse) -> bool:
+    """Whether it was closed by other means than its own `close`."""
+    return response.closed or is_cut(response)

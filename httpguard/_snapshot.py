@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from ._leak import LeakKind, OpenResponse, PoolUse, Snapshot
 from ._redact import printable, redact_url
@@ -17,6 +17,8 @@ if TYPE_CHECKING:
     from ._origin import Origins
     from ._registry import Registry
     from ._table import LeakTable
+
+_MANY: Final = 1000
 
 
 def take_snapshot(
@@ -60,6 +62,15 @@ def open_leases(registry: Registry) -> list[Lease]:
         and (response := lease()) is not None
         and holds_connection(response)
     ]
+
+
+def count_open(registry: Registry) -> int:
+    """How many responses are open; past 1000 those just closed count too.
+
+    A report tells it, and shall not take long because much is open.
+    """
+    leases = len(registry.leases)
+    return leases if leases > _MANY else len(open_leases(registry))
 
 
 def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:

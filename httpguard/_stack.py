@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import linecache
 import sys
+from functools import lru_cache
 from itertools import repeat
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
@@ -143,8 +144,9 @@ def _pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
     return zip(items, items, strict=True)
 
 
+@lru_cache(maxsize=4096)
 def _line(code: CodeType, offset: int) -> int:
-    """The line of an instruction."""
+    """The line of an instruction; a snapshot asks for the same ones again."""
     for start, end, line in code.co_lines():
         if line is not None and start <= offset < end:
             return line
