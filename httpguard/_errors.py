@@ -6,6 +6,9 @@ from __future__ import annotations
 class HTTPGuardError(Exception):
     """Everything httpguard raises derives from this."""
 
+    # What a traceback shows is the name to catch it by.
+    __module__ = "httpguard"
+
 
 class ConfigError(HTTPGuardError, ValueError):
     """A setting has a value that is not accepted.
@@ -14,3 +17,5 @@ class ConfigError(HTTPGuardError, ValueError):
     what is accepted. Only `install` (and `no_leaks`, where it has to install)
     raises it.
     """
+
+    __module__ = "httpguard"

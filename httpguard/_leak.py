@@ -176,6 +176,8 @@ class LeakError(HTTPGuardError):
         leaks: The leaks it is about, one for each kind and site.
     """
 
+    __module__ = "httpguard"
+
     leaks: tuple[Leak, ...]
 
     def __init__(self, message: str, leaks: tuple[Leak, ...] = ()) -> None:

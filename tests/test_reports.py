@@ -96,7 +96,7 @@ def test_strict_reports_are_errors(url: str, tmp_path: Path) -> None:
     setup = "import logging; logging.basicConfig()"
     done = run(program(tmp_path, setup), url, env={"HTTPGUARD_STRICT": "1"})
     assert "ERROR:httpguard:leak dropped" in done.stderr
-    assert "httpguard._leak.LeakError: 1 leaked response (max_leaks=0)" in done.stderr
+    assert "httpguard.LeakError: 1 leaked response (max_leaks=0)" in done.stderr
     assert done.returncode == 1
 
 
