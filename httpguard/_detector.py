@@ -149,7 +149,7 @@ class Detector:
             if not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response.tell() + lease.chunked
+                lease.bytes_read = response._fp_bytes_read + lease.chunked
                 yield from self._judge(LeakKind.OPEN, lease, now)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
@@ -179,7 +179,7 @@ class Detector:
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response.tell() + lease.chunked
+        bytes_read = response._fp_bytes_read + lease.chunked
         if bytes_read != lease.bytes_read:
             lease.bytes_read = bytes_read
             lease.active = now

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
 from ._detector import Detector, Finding
-from ._leak import LeakKind
+from ._leak import LeakKind, Snapshot
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from ._config import Settings
-    from ._leak import LeakError, Snapshot
+    from ._leak import LeakError
     from ._lease import Lease
     from ._scope import Call, Scope
 
@@ -186,13 +186,12 @@ class Guard:
 
     def check(self) -> Snapshot:
         """Sweep now, and in strict mode raise what is due."""
-        self._sweep(self._full_sweep)
-        self.outbox.flush()
+        self.watch()
         self._raise_pending()
         return self.snapshot()
 
     def watch(self) -> None:
-        """The watcher's sweep: it never raises, the application's thread does."""
+        """Sweep and report. It never raises: the application's thread does."""
         try:
             self._sweep(self._full_sweep)
             self.outbox.flush()
@@ -201,14 +200,18 @@ class Guard:
 
     def snapshot(self) -> Snapshot:
         """What is known now. Judges the collected, reports nothing."""
-        self._sweep(self.detector.bury)
-        return take_snapshot(
-            self.registry,
-            self.detector,
-            self.table,
-            too_many_open=self.overruns,
-            errors=self.outbox.errors,
-        )
+        try:
+            self._sweep(self.detector.bury)
+            return take_snapshot(
+                self.registry,
+                self.detector,
+                self.table,
+                too_many_open=self.overruns,
+                errors=self.outbox.errors,
+            )
+        except Exception as error:
+            self.step_aside("snapshot", error)
+            return Snapshot(counters={"errors": self.outbox.errors})
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
@@ -230,12 +233,15 @@ class Guard:
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """
-        self._sweep(self.detector.bury)
-        if self.detector.left_open(scope):
-            gc.collect()
+        try:
             self._sweep(self.detector.bury)
-        self._sweep(lambda: self.detector.close_scope(scope))
-        self.outbox.flush()
+            if self.detector.left_open(scope):
+                gc.collect()
+                self._sweep(self.detector.bury)
+            self._sweep(lambda: self.detector.close_scope(scope))
+            self.outbox.flush()
+        except Exception as error:
+            self.step_aside("close_scope", error)
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"

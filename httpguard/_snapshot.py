@@ -96,7 +96,9 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         age=now - lease.opened,
         idle=now - lease.active,
         bytes_read=(
-            lease.bytes_read if response is None else response.tell() + lease.chunked
+            lease.bytes_read
+            if response is None
+            else response._fp_bytes_read + lease.chunked
         ),
         length=lease.length,
         allowed=lease.scope.allowed if lease.scope is not None else None,
