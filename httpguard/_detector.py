@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
-_SLOT_STILL_HELD = (LeakKind.HELD, LeakKind.OPEN)
 
 
 class Finding:
@@ -106,12 +105,13 @@ class Detector:
         while registry.dead:
             lease = registry.dead.popleft()
             registry.discard(lease)
+            if lease.ended:
+                continue
             if lease.closed is not None and not lease.pool.block:
                 registry.finish_closed(lease)
             elif lease.judged:
                 # Said before, as held or open; it is the same leak.
-                if lease.pool.block and lease.kind in _SLOT_STILL_HELD:
-                    lease.pool.lost += 1
+                _lose_slot(lease)
             elif lease.closed is None:
                 yield from self._judge(LeakKind.DROPPED, lease, now)
             else:
@@ -126,7 +126,7 @@ class Detector:
             response = lease()
             # Dead ones are in the deque. While another thread finalizes one, its
             # reference still answers, and it looks as if the program closed it.
-            if response is None or lease.finalizing:
+            if response is None or lease.finalizing or lease.ended:
                 continue
             self.digested(lease)
             if not holds_connection(response):
@@ -162,7 +162,7 @@ class Detector:
             (lease, response)
             for lease in list(self.registry.leases.values())
             if _within(lease.scope, scope)
-            and not lease.judged
+            and not (lease.judged or lease.ended)
             and (response := lease()) is not None
         ]
 
@@ -212,19 +212,23 @@ class Detector:
             return
         if not lease.pool.block:
             self.registry.finish_closed(lease)
-        elif not lease.judged:
+        elif lease.judged:
+            _lose_slot(lease)
+        else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(self, kind: LeakKind, lease: Lease, now: float) -> Iterator[Finding]:
         """Count a leak, and report it unless it is excused or not sampled."""
+        if lease.ended:
+            return  # While we looked.
         lease.judged = True
         if self._excuse(lease):
             self.excused += 1
             return
         lease.kind = kind
         self.counts[kind] += 1
-        if lease.pool.block and kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
-            lease.pool.lost += 1
+        if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+            _lose_slot(lease)
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
@@ -241,6 +245,13 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _lose_slot(lease: Lease) -> None:
+    """Count the slot of a blocking pool that a leak has taken, once."""
+    if lease.pool.block and lease.kind is not None and not lease.lost:
+        lease.lost = True
+        lease.pool.lost += 1
 
 
 def _matches(lease: Lease, pattern: str) -> bool:

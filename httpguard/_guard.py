@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
 from ._detector import Detector, Finding
-from ._leak import LeakKind, Snapshot
+from ._leak import Snapshot
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
@@ -325,7 +325,7 @@ class Guard:
         resolved = self.registry.resolved
         while resolved:
             lease = resolved.popleft()
-            if lease.kind is LeakKind.UNRELEASED:
+            if lease.lost:
                 lease.pool.lost -= 1
             site = find_site(lease.stack or (), self.registry.origins)
             group = self.table.resolve(lease.kind, site)
@@ -386,6 +386,7 @@ class Guard:
             if error is None:
                 return
             for lease, response in opened:
+                lease.ended = True
                 self.registry.discard(lease)
                 response.close()
                 response.release_conn()

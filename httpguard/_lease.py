@@ -74,11 +74,13 @@ class Lease(_ResponseRef):
         "client",
         "closed",
         "context",
+        "ended",
         "finalizing",
         "judged",
         "key",
         "kind",
         "length",
+        "lost",
         "method",
         "opened",
         "pool",
@@ -94,6 +96,11 @@ class Lease(_ResponseRef):
     opened: float
     active: float
     closed: float | None
+    # Its slot of a blocking pool is counted as lost.
+    lost: bool
+    # It gave its connection back, or needs not: whoever still has the lease, a
+    # sweep or the deque, leaves it alone.
+    ended: bool
     # id() of the response, its key in the registry.
     key: int
     # A lease is judged once; the kind of leak it was found to be, None if it

@@ -87,7 +87,7 @@ class Registry:
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
         lease.finalizing = 0
-        lease.judged = False
+        lease.judged = lease.ended = lease.lost = False
         lease.bytes_read = response._fp_bytes_read
         lease.chunked = 0
         lease.length = response.length_remaining
@@ -117,6 +117,7 @@ class Registry:
         # A dead lease under a reused id is in the deque and is judged there.
         if lease is None or lease() is not response:
             return
+        lease.ended = True
         self.released.add()
         if lease.kind is not None:
             self.resolved.append(lease)
@@ -124,6 +125,7 @@ class Registry:
     def finish_closed(self, lease: Lease) -> None:
         """Closed unread where nothing waits for the slot: that ends it well."""
         self.discard(lease)
+        lease.ended = True
         self.closed.add()
         if lease.kind is not None:
             self.resolved.append(lease)

@@ -1,0 +1,1 @@
+"""Other projects' test suites, run without and with httpguard: no pass may be lost."""

@@ -1,0 +1,1 @@
+"""Modules that pytest loads inside the suites by `-p`, this folder on its path."""

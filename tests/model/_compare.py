@@ -1,0 +1,150 @@
+"""Whether the guard says what the ledger says."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ._sites import SITES
+
+if TYPE_CHECKING:
+    from httpguard import Leak, OpenResponse, Snapshot
+
+    from ._ledger import Entry, Finding, Ledger
+
+_COUNTERS: Final = (
+    "opened",
+    "released",
+    "closed",
+    "dropped",
+    "held",
+    "unreleased",
+    "open",
+    "resolved",
+    "excused",
+    "errors",
+)
+_SITES: Final = {
+    (site.filename, site.line, site.name, site.library): site.name
+    for site in SITES.values()
+}
+
+Facts = Mapping[str, object]
+
+
+def differences(snapshot: Snapshot, ledger: Ledger) -> list[str]:
+    """What the two do not agree in, a line each; empty if in nothing."""
+    return _unlike(_said(snapshot), _due(ledger)) + _unlikely(snapshot, ledger)
+
+
+def unlike_raised(leaks: Iterable[Leak], findings: Iterable[Finding]) -> list[str]:
+    """The same of what a `LeakError` carries."""
+    said = {f"raised {leak.kind} {_site(leak)}": leak.count for leak in leaks}
+    due = Counter(f"raised {each.kind} {each.site.name}" for each in findings)
+    return _unlike(said, due)
+
+
+def _unlike(said: Facts, due: Facts) -> list[str]:
+    """The facts that are in one only, or not the same in both."""
+    return [
+        f"{name}: the guard says {said.get(name)}, the model {due.get(name)}"
+        for name in dict.fromkeys([*said, *due])
+        if said.get(name) != due.get(name)
+    ]
+
+
+def _said(snapshot: Snapshot) -> Facts:
+    """What a snapshot says."""
+    facts: dict[str, object] = {
+        name: snapshot.counters[name] for name in _COUNTERS if snapshot.counters[name]
+    }
+    for leak in snapshot.leaks:
+        facts[f"{leak.kind} {_site(leak)}"] = (leak.count, leak.resolved)
+    facts["listed"] = [_open_said(response) for response in snapshot.open]
+    facts["pools"] = sorted((use.block, use.open, use.lost) for use in snapshot.pools)
+    return facts
+
+
+def _due(ledger: Ledger) -> Facts:
+    """What it has to say."""
+    facts: dict[str, object] = {k: v for k, v in ledger.counters.items() if v}
+    for (kind, site), entries in ledger.leaks.items():
+        key = f"{kind} {site.name}"
+        facts[key] = (len(entries), ledger.resolved[kind, site])
+    facts["listed"] = [_open_due(entry, ledger.now) for entry in ledger.listed()]
+    facts["pools"] = _pools(ledger)
+    return facts
+
+
+def _open_said(response: OpenResponse) -> tuple[object, ...]:
+    """An open response as the guard shows it."""
+    path = urlsplit(response.url).path
+    return (
+        _site(response),
+        path,
+        response.thread,
+        response.allowed,
+        response.age,
+        None if _is_chunked(path) else response.bytes_read,
+    )
+
+
+def _open_due(entry: Entry, now: float) -> tuple[object, ...]:
+    """The same as the ledger has it."""
+    response = entry.ref()
+    return (
+        entry.site.name,
+        entry.path,
+        entry.thread,
+        entry.reason,
+        now - entry.opened,
+        None if _is_chunked(entry.path) or response is None else response.tell(),
+    )
+
+
+def _is_chunked(path: str) -> bool:
+    """Whether urllib3's own count of its bytes is wrong."""
+    return path.startswith("/chunked")
+
+
+def _pools(ledger: Ledger) -> list[tuple[bool, int, int]]:
+    """Each pool that is there: blocking or not, what is open, slots lost."""
+    uses: dict[int, list[Entry]] = {}
+    for entry in ledger.entries:
+        pool = entry.pool()
+        if pool is not None:
+            uses.setdefault(id(pool), []).append(entry)
+    listed = ledger.listed()
+    return sorted(
+        (
+            entries[0].block,
+            sum(entry in listed for entry in entries),
+            sum(entry.lost for entry in entries),
+        )
+        for entries in uses.values()
+    )
+
+
+def _unlikely(snapshot: Snapshot, ledger: Ledger) -> list[str]:
+    """Leaks whose latest response is none of those that leaked there."""
+    found = []
+    for leak in snapshot.leaks:
+        entries = [
+            entry
+            for (kind, site), entries in ledger.leaks.items()
+            for entry in entries
+            if kind == leak.kind and site.name == _site(leak)
+        ]
+        latest = (urlsplit(leak.url).path, leak.thread)
+        if latest not in {(entry.path, entry.thread) for entry in entries}:
+            found.append(f"{leak.kind} {_site(leak)}: {latest} did not leak")
+    return found
+
+
+def _site(said: Leak | OpenResponse) -> Any:
+    """The name of the line it was opened at, where that is one of ours."""
+    frame = said.site
+    key = (frame.filename, frame.lineno, frame.function, said.client)
+    return _SITES.get(key, key)

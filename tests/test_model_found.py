@@ -1,0 +1,161 @@
+"""What the model found, each as a program of its own.
+
+The model (`tests/test_model.py`) runs random programs; where it and the guard
+disagreed and the guard was wrong, the program was cut down to the lines here.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+import urllib3
+
+import httpguard
+from httpguard import LeakError, _detector
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from httpguard import Snapshot
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+
+@pytest.fixture
+def plain(server: Server) -> Iterator[urllib3.HTTPConnectionPool]:
+    with urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2) as pool:
+        yield pool
+
+
+@pytest.fixture
+def blocking(server: Server) -> Iterator[urllib3.HTTPConnectionPool]:
+    with urllib3.HTTPConnectionPool(
+        server.host, server.port, maxsize=2, block=True
+    ) as pool:
+        yield pool
+
+
+def found(state: Snapshot) -> list[tuple[str, int, int]]:
+    return [(str(leak.kind), leak.count, leak.resolved) for leak in state.leaks]
+
+
+def test_chunks_taken_from_a_stream_are_progress(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = plain.request("GET", "/chunked/1000", preload_content=False)
+    chunks = response.stream(100)
+    for _ in range(4):
+        assert next(chunks)
+        guard.advance(50)
+        assert found(guard.check()) == []
+    response.release_conn()
+
+
+def test_held_then_closed_then_collected_is_resolved(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = plain.request("GET", "/bytes/90000", preload_content=False)
+    guard.advance(61)
+    guard.check()
+    response.close()
+    del response
+    state = guard.check()
+    assert found(state) == [("held", 1, 1)]
+    assert state.counters["closed"] == 1
+
+
+def test_what_an_inner_scope_did_not_raise_the_outer_one_does(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    with pytest.raises(LeakError), httpguard.no_leaks():  # noqa: SIM117
+        with contextlib.suppress(KeyError), httpguard.no_leaks():
+            plain.request("GET", "/bytes/90000", preload_content=False)
+            raise KeyError
+
+
+def test_the_slot_of_a_held_response_is_lost_when_it_is_dropped(
+    guard: GuardControl, blocking: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = blocking.request("GET", "/bytes/90000", preload_content=False)
+    guard.advance(61)
+    guard.check()
+    del response
+    (use,) = guard.check().pools
+    assert (use.open, use.lost) == (0, 1)
+
+
+def test_a_slot_given_back_late_is_not_lost(
+    guard: GuardControl, blocking: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = blocking.request("GET", "/bytes/90000", preload_content=False)
+    response.close()
+    guard.advance(61)
+    (use,) = guard.check().pools
+    assert use.lost == 1
+    response.release_conn()
+    (use,) = guard.check().pools
+    assert use.lost == 0
+
+
+def test_a_resolved_leak_that_is_dropped_at_once_counts_once(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    response = requests.get(server.url("/bytes/90000"), stream=True)
+    guard.advance(61)
+    guard.check()
+    response.close()
+    del response
+    state = guard.check()
+    assert found(state) == [("held", 1, 1)]
+    assert state.counters["released"] == 1
+    assert state.counters["closed"] == 0
+
+
+def test_released_and_dropped_during_a_sweep_is_no_leak(
+    guard: GuardControl,
+    plain: urllib3.HTTPConnectionPool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard.install()
+    first, second = (
+        plain.request("GET", "/bytes/90000", preload_content=False) for _ in range(2)
+    )
+    rest = [second]
+    del second
+
+    def another_thread_meanwhile(_response: object) -> bool:
+        if rest:
+            rest.pop().release_conn()
+        return False
+
+    monkeypatch.setattr(_detector, "is_cut", another_thread_meanwhile)
+    guard.check()
+    state = guard.check()
+    assert found(state) == []
+    assert state.counters["released"] == 1
+    first.release_conn()
+
+
+def test_the_slot_of_a_held_response_is_lost_when_it_is_closed_only(
+    guard: GuardControl, blocking: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = blocking.request("GET", "/bytes/90000", preload_content=False)
+    guard.advance(61)
+    guard.check()
+    response.close()
+    guard.advance(61)
+    (use,) = guard.check().pools
+    assert (use.open, use.lost) == (0, 1)
+    response.release_conn()
+    (use,) = guard.check().pools
+    assert (use.open, use.lost) == (0, 0)
