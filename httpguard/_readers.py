@@ -7,7 +7,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ._origin import http_package
+from ._origin import http_package, is_own
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -47,9 +47,23 @@ def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
 
 
 def _frames() -> Iterator[FrameType]:
-    """Every frame of every thread and every suspended greenlet."""
-    for top in [*sys._current_frames().values(), *_greenlet_frames()]:
-        frame: FrameType | None = top
+    """Every frame of every thread and every suspended greenlet, but our own.
+
+    A frame of ours in one of our own locals would be a cycle, and all that the
+    frames of this sweep hold, the suspects too, would live until it is collected.
+    """
+    tops = list(sys._current_frames().values())
+    if sys._getframe() in tops:
+        tops.remove(sys._getframe())
+    # This thread too may be in a read: a finalizer or a signal came in between.
+    frame = sys._getframe().f_back
+    while frame is not None and is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    tops += _greenlet_frames()
+    if frame is not None:
+        tops.append(frame)
+    while tops:
+        frame = tops.pop()
         while frame is not None:
             yield frame
             frame = frame.f_back
