@@ -9,6 +9,7 @@ import json
 import socket
 import threading
 import time
+import weakref
 from http.client import IncompleteRead
 from typing import TYPE_CHECKING
 
@@ -379,3 +380,19 @@ def test_a_wrapper_dropped_before_the_response_is(
     guard.check()
     del response
     assert [leak.kind for leak in guard.check().leaks] == [LeakKind.DROPPED]
+
+
+def test_a_sweep_keeps_nothing_alive(guard: GuardControl, url: str) -> None:
+    """Not even until the cycle collector comes: no frame of ours is in a cycle."""
+    guard.install()
+    gc.collect()
+    gc.disable()
+    try:
+        response = stream(url)
+        guard.advance(61)
+        guard.check()
+        reference = weakref.ref(response)
+        del response
+        assert reference() is None
+    finally:
+        gc.enable()
