@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -11,7 +12,7 @@ from ._sites import SITES
 if TYPE_CHECKING:
     from httpguard import Leak, OpenResponse, Snapshot
 
-    from ._ledger import Entry, Ledger
+    from ._ledger import Entry, Finding, Ledger
 
 _COUNTERS: Final = (
     "opened",
@@ -23,15 +24,12 @@ _COUNTERS: Final = (
     "open",
     "resolved",
     "excused",
-    "too_many_open",
     "errors",
 )
 _SITES: Final = {
     (site.filename, site.line, site.name, site.library): site.name
     for site in SITES.values()
 }
-
-_JUDGED_ALIVE: Final = frozenset({"held", "open"})
 
 Facts = Mapping[str, object]
 
@@ -41,10 +39,11 @@ def differences(snapshot: Snapshot, ledger: Ledger) -> list[str]:
     return _unlike(_said(snapshot), _due(ledger)) + _unlikely(snapshot, ledger)
 
 
-def unlike_raised(leaks: Iterable[Leak], due: Mapping[str, int]) -> list[str]:
-    """The same of what a `LeakError` carries, by kind and site."""
-    said = {f"{leak.kind} {_site(leak)}": leak.count for leak in leaks}
-    return [f"raised {line}" for line in _unlike(said, due)]
+def unlike_raised(leaks: Iterable[Leak], findings: Iterable[Finding]) -> list[str]:
+    """The same of what a `LeakError` carries."""
+    said = {f"raised {leak.kind} {_site(leak)}": leak.count for leak in leaks}
+    due = Counter(f"raised {each.kind} {each.site.name}" for each in findings)
+    return _unlike(said, due)
 
 
 def _unlike(said: Facts, due: Facts) -> list[str]:
@@ -88,7 +87,6 @@ def _open_said(response: OpenResponse) -> tuple[object, ...]:
         response.thread,
         response.allowed,
         response.age,
-        response.idle,
         None if _is_chunked(path) else response.bytes_read,
     )
 
@@ -102,7 +100,6 @@ def _open_due(entry: Entry, now: float) -> tuple[object, ...]:
         entry.thread,
         entry.reason,
         now - entry.opened,
-        now - entry.active,
         None if _is_chunked(entry.path) or response is None else response.tell(),
     )
 
@@ -134,22 +131,16 @@ def _unlikely(snapshot: Snapshot, ledger: Ledger) -> list[str]:
     """Leaks whose latest response is none of those that leaked there."""
     found = []
     for leak in snapshot.leaks:
-        # What was collected is judged some time after.
-        age = leak.age if leak.kind in _JUDGED_ALIVE else None
-        latest = (urlsplit(leak.url).path, leak.thread, age)
-        if latest not in _leaked(ledger, str(leak.kind), _site(leak)):
+        entries = [
+            entry
+            for (kind, site), entries in ledger.leaks.items()
+            for entry in entries
+            if kind == leak.kind and site.name == _site(leak)
+        ]
+        latest = (urlsplit(leak.url).path, leak.thread)
+        if latest not in {(entry.path, entry.thread) for entry in entries}:
             found.append(f"{leak.kind} {_site(leak)}: {latest} did not leak")
     return found
-
-
-def _leaked(ledger: Ledger, kind: str, name: str) -> set[tuple[object, ...]]:
-    """The responses that leaked in a way at a site."""
-    return {
-        (entry.path, entry.thread, entry.age if kind in _JUDGED_ALIVE else None)
-        for (known, site), entries in ledger.leaks.items()
-        for entry in entries
-        if (known, site.name) == (kind, name)
-    }
 
 
 def _site(said: Leak | OpenResponse) -> Any:
