@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from ._session import Result
+    from ._suite import Run
 
 # Wide enough for the tables, also in a log file.
 console: Final = Console(width=120, highlight=False)
@@ -79,7 +80,10 @@ def _project(result: Result) -> dict[str, Any]:
         "noise": {test: asdict(trials) for test, trials in result.noise.items()},
         "seconds": dict(zip(("plain", "guarded"), result.seconds, strict=True)),
         "cpu": dict(zip(("plain", "guarded"), result.cpu, strict=True)),
-        "rounds": result.measured,
+        "runs": {
+            "plain": _times(result.plain[: result.measured]),
+            "guarded": _times(result.guarded[: result.measured]),
+        },
         "installed_first": result.found["installed_first"],
         "counters": result.found["counters"],
         "leaks": [
@@ -87,6 +91,11 @@ def _project(result: Result) -> dict[str, Any]:
             for leak, place, said in _leaks(result)
         ],
     }
+
+
+def _times(runs: Sequence[Run]) -> list[dict[str, float]]:
+    """Wall and CPU time of each run."""
+    return [{"seconds": run.seconds, "cpu": run.cpu} for run in runs]
 
 
 def _passes_table(results: Sequence[Result]) -> Table:
