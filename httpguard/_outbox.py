@@ -5,9 +5,12 @@ from __future__ import annotations
 import logging
 from collections import deque
 from contextvars import ContextVar
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from . import reporting
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Set while our own report runs: a log handler that makes requests of its own
 # must not start the next one.
@@ -68,8 +71,15 @@ class Outbox:
             pass
 
     def _report(self, event: reporting.Event) -> None:
-        """Report one event; a broken handler costs that one only."""
+        """Report one event to every destination."""
+        for send in reporting.destinations():
+            self._send(send, event)
+
+    def _send(
+        self, send: Callable[[reporting.Event], None], event: reporting.Event
+    ) -> None:
+        """Report one event; a broken destination costs that one only."""
         try:
-            reporting.report(event)
+            send(event)
         except Exception as error:
-            self.step_aside("report", error)
+            self.step_aside(getattr(send, "__name__", type(send).__name__), error)

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
+from httpguard import reporting
 from httpguard.reporting import _text
 from tests.program import line_of, run, write
 
@@ -327,3 +328,27 @@ def test_a_report_under_way_at_exit_is_not_lost(url: str, tmp_path: Path) -> Non
         "leak",
         "summary:",
     ]
+
+
+def test_a_sink_gets_events_and_a_broken_one_stops_nothing(
+    guard: GuardControl, url: str
+) -> None:
+    seen: list[str] = []
+
+    def broken(event: reporting.Event) -> None:
+        raise OSError(event.name)
+
+    def listen(event: reporting.Event) -> None:
+        seen.append(event.name)
+
+    guard.install()
+    reporting.attach(broken)
+    reporting.attach(listen)
+    try:
+        requests.get(f"{url}/bytes/90000", stream=True)
+        counters = guard.check().counters
+    finally:
+        reporting.detach(broken)
+        reporting.detach(listen)
+    assert seen == ["httpguard.leak"]
+    assert (counters["dropped"], counters["errors"]) == (1, 1)

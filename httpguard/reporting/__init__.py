@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Final
+
 from . import _structlog
 from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
 from ._structlog import keep_bound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = [
     "LEAK",
@@ -12,9 +17,36 @@ __all__ = [
     "SUMMARY",
     "TOO_MANY_OPEN",
     "Event",
+    "attach",
+    "destinations",
+    "detach",
     "keep_bound",
     "report",
 ]
+
+_sinks: Final[list[Callable[[Event], None]]] = []
+
+
+def attach(sink: Callable[[Event], None]) -> None:
+    """Send every event to one more destination, beside the application's logs.
+
+    Args:
+        sink: Called with each event, under no lock, in whichever thread reports.
+            What it raises is logged once and stops nothing.
+    """
+    if sink not in _sinks:
+        _sinks.append(sink)
+
+
+def detach(sink: Callable[[Event], None]) -> None:
+    """Send no more events to a destination that `attach` added."""
+    if sink in _sinks:
+        _sinks.remove(sink)
+
+
+def destinations() -> tuple[Callable[[Event], None], ...]:
+    """Where events go: the logs first, then the attached sinks."""
+    return (report, *_sinks)
 
 
 def report(event: Event) -> None:
