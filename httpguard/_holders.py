@@ -32,8 +32,10 @@ _SECONDS_A_BLOCK: Final = 25e-9
 _thread_time: Final = getattr(time, "thread_time", time.perf_counter)
 _MOST_STEPS: Final = 16
 # Of a larger container only the first and the last so many items are looked at.
-_MOST_ITEMS: Final = 4096
+_MOST_ITEMS: Final = 1024
 _CLOCK_EVERY: Final = 512
+# Of the time for the search forward, before libraries' frames have their turn.
+_SHARE_OF_THE_APPLICATION: Final = 0.75
 # The frame, a variable, and the argument of the call that counts.
 _SOLE_OWNER: Final = 3
 # What a loop keeps by means that no search sees.
@@ -113,9 +115,10 @@ class _Search:
         """From what the application's own code refers to, then from the rest."""
         seen = {id(self), id(vars(self)), id(sys.modules), *self._spaces}
         seen.update(id(part) for part in vars(self).values())
+        seen.discard(id(self._target))
         now = self._clock()
-        half = now + (self._deadline - now) / 2
-        return self._spread(seen, half, application=True) or self._spread(
+        most = now + (self._deadline - now) * _SHARE_OF_THE_APPLICATION
+        return self._spread(seen, most, application=True) or self._spread(
             seen, self._deadline, application=False
         )
 
@@ -129,17 +132,23 @@ class _Search:
                 if root.value is self._target:
                     return describe(str(root), [self._target])
                 self._enqueue(root.value, -1 - index, seen)
+        found, owners, target = self._found, self._owners, self._target
+        is_tracked = gc.is_tracked
         looked = 0
-        while position < len(self._found):
+        while position < len(found):
             if looked >= _CLOCK_EVERY:
                 looked = 0
                 if self._clock() >= deadline:
                     break
-            for child in _referents(self._found[position]):
+            for child in _referents(found[position]):
                 looked += 1
-                if child is self._target:
-                    return self._path(position)
-                self._enqueue(child, position, seen)
+                key = id(child)
+                if key not in seen and is_tracked(child):
+                    if child is target:
+                        return self._path(position)
+                    seen.add(key)
+                    found.append(child)
+                    owners.append(position)
             position += 1
         return None
 
