@@ -49,13 +49,16 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
-        if _process.guard is not None:
-            _process.guard.configure(settings)
-            return
-        _process.guard = Guard(settings, clock)
-        patches.apply(_process.guard)
-        atexit.register(_finish)
-        _finish_with_worker()
+        guard = _process.guard
+        if guard is not None:
+            guard.configure(settings)
+        else:
+            guard = _process.guard = Guard(settings, clock)
+            patches.apply(guard)
+            atexit.register(_finish)
+            _finish_with_worker()
+        if settings.follow_executors:
+            patches.follow_executors()
 
 
 def stop() -> None:
