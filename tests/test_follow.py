@@ -162,4 +162,4 @@ def test_a_greenlet(tmp_path: Path, server: Server) -> None:
     done = run(str(program), server.url("/bytes/90000"))
     number = line_of(GEVENT, "# LEAK")
     assert done.stdout.split() == ["dropped", "1", str(number), "main"], done.stderr
-    assert "submitted at app.py" in done.stderr
+    assert f"submitted at {program}:{number} in main" in done.stderr
