@@ -51,6 +51,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         _process.visitors = 0
         if _process.guard is not None:
             _process.guard.configure(settings)
+            # Another library may have taken ours off, with its own below.
+            patches.apply(_process.guard)
             return
         _process.guard = Guard(settings, clock)
         patches.apply(_process.guard)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Hub(Protocol):
         raising: bool = True,
     ) -> None:
         """A response is handed out; may raise `LeakError`."""
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A patch failed."""
 
 
 class State:
@@ -107,7 +111,7 @@ def wrap(
         return
 
     def make(method: Method) -> Method:
-        function = functools.wraps(method)(factory(method))
+        function = functools.wraps(method)(factory(_callable(method)))
         setattr(function, _MARK, True)
         return function
 
@@ -132,17 +136,45 @@ def remove() -> None:
     """Give every attribute back, the last patched first.
 
     Where somebody has patched on top of us, theirs stays, and our function below
-    passes everything through from now on.
+    passes everything through from now on. Should they take theirs off, and put
+    that function back, the next `remove` takes it away.
     """
     disconnect()
+    buried = []
     while _applied:
-        owner, name, original, ours = _applied.pop()
-        if owner.__dict__.get(name) is not ours:
-            continue
-        if original is _ABSENT:
+        patch = _applied.pop()
+        owner, name, original, ours = patch
+        current = owner.__dict__.get(name, _ABSENT)
+        if current is not ours:
+            if current is not original:
+                buried.append(patch)
+        elif original is _ABSENT:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+    _applied.extend(reversed(buried))
+
+
+def _callable(method: Any) -> Method:
+    """What to call, self first, to do as a look-up of the attribute would.
+
+    A function is that already. Other libraries put descriptors in its place,
+    such as `wrapt.FunctionWrapper` (OpenTelemetry and ddtrace do), which tell
+    their wrapper who self is only where they were asked for the bound method.
+
+    Args:
+        method: As it lies in the class.
+    """
+    # Not isinstance: those wrappers pretend to be what they wrap.
+    if type(method) is FunctionType:
+        return method
+    bind = getattr(type(method), "__get__", None)
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = method if bind is None else bind(method, self, type(self))
+        return bound(*args, **kwargs)
+
+    return call
 
 
 def _is_wrapped(function: Any) -> bool:
