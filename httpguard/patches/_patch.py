@@ -7,7 +7,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
@@ -111,7 +111,8 @@ def wrap(
         return
 
     def make(method: Method) -> Method:
-        function = functools.wraps(method)(factory(_callable(method)))
+        inner = _callable(method) if isinstance(owner, type) else method
+        function = functools.wraps(method)(factory(inner))
         setattr(function, _MARK, True)
         return function
 
@@ -130,6 +131,42 @@ def add(owner: type, name: str, function: Method) -> None:
     if name not in owner.__dict__:
         setattr(owner, name, function)
         _applied.append((owner, name, _ABSENT, function))
+
+
+def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> None:
+    """Wrap what the subclasses of a class define themselves, now and later.
+
+    A subclass may have a method of its own that does not call the one it
+    overrides: ours would never run.
+
+    Args:
+        owner: The class.
+        factories: By the name of the attribute, as for `wrap`.
+    """
+
+    def wrap_own(kind: type) -> None:
+        try:
+            for name, factory in factories.items():
+                if name in vars(kind):
+                    wrap(kind, name, factory)
+        except Exception as error:
+            step_aside("follow", error)
+
+    def init_subclass(cls: Any, /, **options: Any) -> None:
+        super(owner, cls).__init_subclass__(**options)  # type: ignore[arg-type]  # a class
+        if STATE.hub is not None:
+            wrap_own(cls)
+
+    add(owner, "__init_subclass__", classmethod(init_subclass))
+    for kind in _subclasses(owner):
+        wrap_own(kind)
+
+
+def step_aside(where: str, error: Exception) -> None:
+    """A patch failed: the guard says so, if there is one."""
+    hub = STATE.hub
+    if hub is not None:
+        hub.step_aside(where, error)
 
 
 def remove() -> None:
@@ -153,6 +190,17 @@ def remove() -> None:
         else:
             setattr(owner, name, original)
     _applied.extend(reversed(buried))
+
+
+def _subclasses(owner: type) -> set[type]:
+    """The subclasses there are, at any depth."""
+    known: set[type] = set()
+    todo = [owner]
+    while todo:
+        fresh: set[type] = set(type.__subclasses__(todo.pop())) - known
+        known |= fresh
+        todo += fresh
+    return known
 
 
 def _callable(method: Any) -> Method:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
-from ._patch import STATE, Method, add, wrap
+from ._patch import STATE, Method, add, follow, wrap
 from ._real import holds_real_connection
 from ._requests import reads_body, session_above
 
@@ -21,12 +21,17 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    wrap(HTTPConnectionPool, "urlopen", _urlopen)
-    wrap(HTTPResponse, "release_conn", _release_conn)
-    wrap(HTTPResponse, "close", _close)
+    urlopen = {"urlopen": _urlopen}
+    ends = {"release_conn": _release_conn, "close": _close}
+    for name, factory in ends.items():
+        wrap(HTTPResponse, name, factory)
+    follow(HTTPResponse, ends)
     if "_handle_chunk" in HTTPResponse.__dict__:
         wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
+    # Last: with this one responses are seen.
+    wrap(HTTPConnectionPool, "urlopen", urlopen["urlopen"])
+    follow(HTTPConnectionPool, urlopen)
 
 
 def _urlopen(wrapped: Method) -> Method:
