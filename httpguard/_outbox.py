@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import logging
+import traceback
 from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from . import reporting
+from ._redact import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -15,6 +17,40 @@ if TYPE_CHECKING:
 # Set while our own report runs: a log handler that makes requests of its own
 # must not start the next one.
 _REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=False)
+
+
+def say_failed(where: str, error: Exception) -> None:
+    """Log that something of ours failed. It never raises.
+
+    The traceback goes with the record as text: whoever keeps the record shall not
+    keep frames, and with them a response of the program. An error of the program's
+    that was on its way is left out: it may name URLs.
+
+    Args:
+        where: The part that failed.
+        error: How.
+    """
+    try:
+        logger = logging.getLogger("httpguard")
+        record = logger.makeRecord(
+            logger.name,
+            logging.ERROR,
+            __file__,
+            0,
+            "httpguard failed in %s and stepped aside; the program goes on",
+            (where,),
+            None,
+        )
+        text = "".join(
+            traceback.format_exception(
+                type(error), error, error.__traceback__, chain=False
+            )
+        )
+        record.exc_text = "\n".join(map(printable, text.splitlines()))
+        if logger.isEnabledFor(logging.ERROR):
+            logger.handle(record)
+    except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
+        pass
 
 
 class Outbox:
@@ -57,18 +93,10 @@ class Outbox:
             where: The part that failed.
             error: How.
         """
-        try:
-            self.errors += 1
-            if where in self._failed:
-                return
+        self.errors += 1
+        if where not in self._failed:
             self._failed.add(where)
-            logging.getLogger("httpguard").error(
-                "httpguard failed in %s and stepped aside; the program goes on",
-                where,
-                exc_info=error,
-            )
-        except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
-            pass
+            say_failed(where, error)
 
     def _report(self, event: reporting.Event) -> None:
         """Report one event to every destination."""

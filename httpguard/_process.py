@@ -54,8 +54,13 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             # Another library may have taken ours off, with its own below.
             patches.apply(_process.guard)
             return
-        _process.guard = Guard(settings, clock)
-        patches.apply(_process.guard)
+        guard = Guard(settings, clock)
+        try:
+            patches.apply(guard)
+        except BaseException:
+            patches.remove()
+            raise
+        _process.guard = guard
         atexit.register(_finish)
         _finish_with_worker()
 
