@@ -15,7 +15,6 @@ from . import _process
 from ._config import load_settings, unknown_variables
 from ._errors import ConfigError
 from ._leak import Snapshot
-from ._outbox import say_failed
 from ._scope import CURRENT_SCOPE, Scope
 
 if TYPE_CHECKING:
@@ -83,7 +82,7 @@ def install(
     except ConfigError:
         raise
     except Exception as error:
-        say_failed("install", error)
+        _process.failed("install", error)
 
 
 def uninstall() -> None:
@@ -95,7 +94,7 @@ def uninstall() -> None:
     try:
         _process.stop()
     except Exception as error:
-        say_failed("uninstall", error)
+        _process.failed("uninstall", error)
 
 
 def check() -> Snapshot:
@@ -151,7 +150,7 @@ class _Context(abc.ABC):
             self._entered.append((scope, CURRENT_SCOPE.set(scope)))
         except Exception as failure:
             self._entered.append(None)
-            say_failed("scope", failure)
+            _process.failed("scope", failure)
 
     def __exit__(
         self,
@@ -244,7 +243,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         except ConfigError:
             raise
         except Exception as error:
-            say_failed("no_leaks", error)
+            _process.failed("no_leaks", error)
         super().__enter__()
 
     def _again(self) -> no_leaks:
@@ -261,7 +260,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             try:
                 _process.leave_temporary()
             except Exception as error:
-                say_failed("no_leaks", error)
+                _process.failed("no_leaks", error)
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

@@ -18,9 +18,12 @@ if TYPE_CHECKING:
 # must not start the next one.
 _REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=False)
 
+# The parts whose failure was said: once in a process, whoever installs how often.
+_SAID: Final[set[str]] = set()
+
 
 def say_failed(where: str, error: Exception) -> None:
-    """Log that something of ours failed. It never raises.
+    """Log that something of ours failed, once for each part. It never raises.
 
     The traceback goes with the record as text: whoever keeps the record shall not
     keep frames, and with them a response of the program. An error of the program's
@@ -30,6 +33,9 @@ def say_failed(where: str, error: Exception) -> None:
         where: The part that failed.
         error: How.
     """
+    if where in _SAID:
+        return
+    _SAID.add(where)
     try:
         logger = logging.getLogger("httpguard")
         record = logger.makeRecord(
@@ -41,16 +47,22 @@ def say_failed(where: str, error: Exception) -> None:
             (where,),
             None,
         )
-        text = "".join(
-            traceback.format_exception(
-                type(error), error, error.__traceback__, chain=False
-            )
-        )
-        record.exc_text = "\n".join(map(printable, text.splitlines()))
+        record.exc_text = _traceback(error)
         if logger.isEnabledFor(logging.ERROR):
             logger.handle(record)
     except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
         pass
+
+
+def _traceback(error: Exception) -> str | None:
+    """An error's own traceback as text, None where that cannot be made."""
+    try:
+        lines = traceback.format_exception(
+            type(error), error, error.__traceback__, chain=False
+        )
+        return "\n".join(map(printable, "".join(lines).splitlines()))
+    except Exception:
+        return None
 
 
 class Outbox:
@@ -60,7 +72,6 @@ class Outbox:
         """Start empty."""
         self.errors = 0
         self._events: deque[reporting.Event] = deque()
-        self._failed: set[str] = set()
 
     @property
     def busy(self) -> bool:
@@ -94,9 +105,7 @@ class Outbox:
             error: How.
         """
         self.errors += 1
-        if where not in self._failed:
-            self._failed.add(where)
-            say_failed(where, error)
+        say_failed(where, error)
 
     def _report(self, event: reporting.Event) -> None:
         """Report one event to every destination."""

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import httpguard
-from httpguard import Snapshot, _process
+from httpguard import Snapshot, _outbox, _process
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -39,6 +39,8 @@ class GuardControl:
 def guard() -> Iterator[GuardControl]:
     """A guard that the test installs; taken off afterwards."""
     httpguard.uninstall()
+    # What failed in another test is said again.
+    _outbox._SAID.clear()
     yield GuardControl()
     httpguard.uninstall()
 
