@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -33,6 +34,15 @@ class GuardControl:
     def check(self) -> Snapshot:
         """Sweep."""
         return httpguard.check()
+
+
+@pytest.fixture(scope="module")
+def small_heap() -> Iterator[None]:
+    """What was there before is left out of collections, which then take no time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
@@ -86,6 +85,8 @@ NOT_CALLED: Final = frozenset(
     }
 )
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 class Guarded(Control):
     """The guard, with what else happens to a process."""
@@ -115,15 +116,6 @@ def _clean() -> Iterator[None]:
     forget()
     yield
     forget()
-
-
-@pytest.fixture(scope="module", autouse=True)
-def _small_heap() -> Iterator[None]:
-    """What was there before is no concern of the collections of these programs."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
 
 
 def forget() -> None:
