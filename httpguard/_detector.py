@@ -11,6 +11,7 @@ from ._holders import held_by
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
+from ._redact import printable
 from ._response import holds_connection, is_cut, is_shut
 from ._stack import RawStack, filenames, find_site
 
@@ -68,9 +69,9 @@ class Finding:
         self.url = lease.absolute_url
         self.status = lease.status
         self.client = lease.client
-        self.pool = lease.pool.name
+        self.pool = printable(lease.pool.name)
         self.thread = lease.thread
-        self.length = lease.length
+        self.length = lease.announced
         self.bytes_read = lease.bytes_read
         self.age = now - lease.opened
         self.idle = now - lease.active

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from . import patches
 from ._config import Settings, load_settings
 from ._guard import Guard
+from ._outbox import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -35,6 +36,14 @@ class _Process:
 _process: Final = _Process()
 
 
+def failed(where: str, error: Exception) -> None:
+    """Something failed outside of the guard, if there is one: count it and say so."""
+    if _process.guard is not None:
+        _process.guard.step_aside(where, error)
+    else:
+        say_failed(where, error)
+
+
 def current() -> Guard | None:
     """The guard, None if not installed."""
     return _process.guard
@@ -52,9 +61,16 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         guard = _process.guard
         if guard is not None:
             guard.configure(settings)
-        else:
-            guard = _process.guard = Guard(settings, clock)
+            # Another library may have taken ours off, with its own below.
             patches.apply(guard)
+        else:
+            guard = Guard(settings, clock)
+            try:
+                patches.apply(guard)
+            except BaseException:
+                patches.remove()
+                raise
+            _process.guard = guard
             atexit.register(_finish)
             _finish_with_worker()
         if settings.follow_executors:
@@ -104,8 +120,11 @@ def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
-        guard.finish()
-        patches.disconnect()
+        try:
+            guard.finish()
+            patches.disconnect()
+        except Exception as error:
+            guard.step_aside("exit", error)
 
 
 def _finish_with_worker(*_: object) -> None:
@@ -122,25 +141,34 @@ def _finish_with_worker(*_: object) -> None:
 
 def _before_fork() -> None:
     """Run in the parent, before."""
-    if _process.guard is not None and sys.version_info >= (3, 12):
-        _process.guard.watcher.pause()
+    try:
+        if _process.guard is not None and sys.version_info >= (3, 12):
+            _process.guard.watcher.pause()
+    except Exception as error:
+        failed("fork", error)
 
 
 def _after_fork_in_parent() -> None:
     """Run in the parent, after."""
-    if _process.guard is not None:
-        _process.guard.watcher.resume()
+    try:
+        if _process.guard is not None:
+            _process.guard.watcher.resume()
+    except Exception as error:
+        failed("fork", error)
 
 
 def _after_fork_in_child() -> None:
     """Run in the child, where another thread's lock would stay locked."""
     _process.lock = threading.RLock()
-    if _process.guard is None:
-        return
-    _process.guard.after_fork_in_child()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.register_after_fork(_process, _finish_with_worker)
+    try:
+        if _process.guard is None:
+            return
+        _process.guard.after_fork_in_child()
+        util = sys.modules.get("multiprocessing.util")
+        if util is not None:
+            util.register_after_fork(_process, _finish_with_worker)
+    except Exception as error:
+        failed("fork", error)
 
 
 if hasattr(os, "register_at_fork"):

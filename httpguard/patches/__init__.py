@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from . import _executors, _requests, _urllib3
-from ._patch import STATE, Hub, connect, disconnect, remove
+from ._patch import STATE, Hub, connect, disconnect, remove, step_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -52,10 +52,13 @@ def _put_on(module: str, patch: Callable[[], None]) -> None:
         wrapt.register_post_import_hook(partial(_on_import, patch), module)
     elif module in sys.modules:
         # A hook runs once; after `remove` the patch is put on from here.
-        patch()
+        _on_import(patch, None)
 
 
 def _on_import(patch: Callable[[], None], _module: object) -> None:
     """Patch a client, unless httpguard was uninstalled before it came."""
     if STATE.hub is not None:
-        patch()
+        try:
+            patch()
+        except Exception as error:  # Of a version that we do not know, say.
+            step_aside("patches", error)
