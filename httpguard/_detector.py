@@ -149,7 +149,7 @@ class Detector:
             if not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response._fp_bytes_read + lease.chunked
+                _progressed(lease, response, now)
                 yield from self._judge(LeakKind.OPEN, lease, now)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
@@ -179,13 +179,9 @@ class Detector:
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            lease.bytes_read = bytes_read
-            lease.active = now
-            return False
         return (
-            not lease.judged
+            not _progressed(lease, response, now)
+            and not lease.judged
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
         )
@@ -245,6 +241,16 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
+    """Whether bytes were read since the last look; if so, its idle clock restarts."""
+    bytes_read = response._fp_bytes_read + lease.chunked
+    if bytes_read == lease.bytes_read:
+        return False
+    lease.bytes_read = bytes_read
+    lease.active = now
+    return True
 
 
 def _lose_slot(lease: Lease) -> None:

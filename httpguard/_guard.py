@@ -242,7 +242,9 @@ class Guard:
             self.outbox.flush()
         except Exception as error:
             self.step_aside("close_scope", error)
-        findings = [finding for finding in scope.findings if not finding.raised]
+        with self._lock:  # What is found from here on is for the scopes around.
+            scope.over = True
+            findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
             raise leak_error(findings, limit, self.registry.origins)

@@ -14,7 +14,7 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.model import STATISTICS, Program
+from tests.model import STATISTICS, RandomProgram
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -56,7 +56,7 @@ def test_the_guard_and_the_model_agree(
     STATISTICS.clear()
     try:
         run_state_machine_as_test(
-            lambda: Program(server),  # type: ignore[arg-type]  # any factory does
+            lambda: RandomProgram(server),  # type: ignore[arg-type]  # any factory does
             settings=settings.get_profile(PROFILE),
         )
     finally:

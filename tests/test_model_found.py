@@ -7,6 +7,7 @@ disagreed and the guard was wrong, the program was cut down to the lines here.
 from __future__ import annotations
 
 import contextlib
+import contextvars
 from typing import TYPE_CHECKING
 
 import pytest
@@ -159,3 +160,66 @@ def test_the_slot_of_a_held_response_is_lost_when_it_is_closed_only(
     response.release_conn()
     (use,) = guard.check().pools
     assert (use.open, use.lost) == (0, 0)
+
+
+def test_progress_is_seen_at_the_end_of_a_scope(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        response = plain.request("GET", "/bytes/90000", preload_content=False)
+        guard.advance(50)
+        response.read(10)
+    (leak,) = raised.value.leaks
+    assert (leak.age, leak.idle, leak.bytes_read) == (50, 0, 10)
+    guard.advance(20)
+    (still_open,) = httpguard.snapshot().open
+    assert (still_open.age, still_open.idle) == (70, 20)
+    response.release_conn()
+
+
+def test_what_is_opened_in_a_scope_that_is_over_the_one_around_raises(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    kept = []
+
+    def task() -> None:
+        kept.append(plain.request("GET", "/bytes/90000", preload_content=False))
+
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        with httpguard.no_leaks():
+            context = contextvars.copy_context()
+        context.run(task)
+    (leak,) = raised.value.leaks
+    assert (str(leak.kind), leak.count, leak.site.function) == ("open", 1, "task")
+    kept.pop().release_conn()
+
+
+def test_what_is_dropped_in_a_scope_that_is_over_the_one_around_raises(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+
+    def task() -> None:
+        plain.request("GET", "/bytes/90000", preload_content=False)
+
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        with httpguard.no_leaks():
+            context = contextvars.copy_context()
+        context.run(task)
+        httpguard.check()
+    (leak,) = raised.value.leaks
+    assert (str(leak.kind), leak.count, leak.site.function) == ("dropped", 1, "task")
+
+
+def test_a_scope_that_is_over_and_has_none_around_raises_nowhere(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    with httpguard.no_leaks():
+        context = contextvars.copy_context()
+    context.run(plain.request, "GET", "/bytes/90000", preload_content=False)
+    with httpguard.no_leaks():
+        pass
+    assert found(httpguard.check()) == [("dropped", 1, 0)]
