@@ -6,20 +6,11 @@ over real clients and a real server: `_program` has what all steps need, `_openi
 `_reading`, `_ending`, `_keeping` and `_telling` the steps, by what they do to a
 response. Each step tells the ledger what it did, and at every check the two are
 compared (`_compare`). `_sites` are the lines that open responses, `_bodies` what
-they ask for, `_handles` what a program has in hands.
+they ask for, `_handles` what a program has in hands; `_run` runs them.
 """
 
 from __future__ import annotations
 
-from ._ending import Ending
-from ._keeping import Keeping
-from ._opening import Opening
-from ._reading import Reading
-from ._statistics import STATISTICS
-from ._telling import Telling
+from ._run import figures, run_programs
 
-__all__ = ["STATISTICS", "RandomProgram"]
-
-
-class RandomProgram(Opening, Reading, Ending, Keeping, Telling):
-    """All the steps."""
+__all__ = ["figures", "run_programs"]
