@@ -100,22 +100,10 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        registry = self.registry
-        now = registry.clock()
-        while registry.dead:
-            lease = registry.dead.popleft()
-            registry.discard(lease)
-            if lease.ended:
-                continue
-            if lease.closed is not None and not lease.pool.block:
-                registry.finish_closed(lease)
-            elif lease.judged:
-                # Said before, as held or open; it is the same leak.
-                _lose_slot(lease)
-            elif lease.closed is None:
-                yield from self._judge(LeakKind.DROPPED, lease, now)
-            else:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+        dead = self.registry.dead
+        now = self.registry.clock()
+        while dead:
+            yield from self._bury(dead.popleft(), now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -145,8 +133,13 @@ class Detector:
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
-        for lease, response in self.left_open(scope):
-            if not holds_connection(response):
+        for lease in self.left_open(scope):
+            response = lease()
+            if response is None:
+                # A collection in another thread has cleared the reference, and is
+                # on its way to the callback.
+                yield from self._bury(lease, now)
+            elif not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
                 _progressed(lease, response, now)
@@ -155,15 +148,16 @@ class Detector:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
+            del response
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
 
-    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases opened in a scope whose response is still there."""
+    def left_open(self, scope: Scope) -> list[Lease]:
+        """The leases opened in a scope that have not been judged."""
         return [
-            (lease, response)
+            lease
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope)
-            and not (lease.judged or lease.ended)
-            and (response := lease()) is not None
+            if _within(lease.scope, scope) and not (lease.judged or lease.ended)
         ]
 
     def crowd(self) -> list[Lease]:
@@ -176,6 +170,21 @@ class Detector:
             and holds_connection(response)
             and not self._excuse(lease)
         ]
+
+    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Judge a lease whose response was collected."""
+        self.registry.discard(lease)
+        if lease.ended:
+            return
+        if lease.closed is not None and not lease.pool.block:
+            self.registry.finish_closed(lease)
+        elif lease.judged:
+            # Said before, as held or open; it is the same leak.
+            _lose_slot(lease)
+        elif lease.closed is None:
+            yield from self._judge(LeakKind.DROPPED, lease, now)
+        else:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
