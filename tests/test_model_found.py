@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import contextvars
+import io
 from typing import TYPE_CHECKING
 
 import pytest
@@ -223,3 +224,17 @@ def test_a_scope_that_is_over_and_has_none_around_raises_nowhere(
     with httpguard.no_leaks():
         pass
     assert found(httpguard.check()) == [("dropped", 1, 0)]
+
+
+def test_progress_is_seen_when_a_wrapper_is_dropped(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = plain.request("GET", "/bytes/90000", preload_content=False)
+    wrapper: io.BufferedIOBase = io.BufferedReader(response, 64)
+    guard.advance(5)
+    response.read(10)
+    del wrapper  # It closes the response, which the program has not.
+    (still_open,) = guard.check().open
+    assert (still_open.bytes_read, still_open.idle) == (10, 0)
+    response.release_conn()

@@ -134,7 +134,11 @@ def _close(wrapped: Method) -> Method:
                 self, sys._getframe(1)
             )
             if owner is self or (owner is None and by_finalizer):
-                lease.bytes_read = self._fp_bytes_read + lease.chunked
+                bytes_read = self._fp_bytes_read + lease.chunked
+                if bytes_read != lease.bytes_read:
+                    # No sweep looks at it once a finalizer has closed it.
+                    lease.bytes_read = bytes_read
+                    lease.active = registry.clock()
                 lease.finalizing = FINALIZED if by_finalizer else 0
                 if lease.closed is None and (not by_finalizer or is_shut(self)):
                     lease.closed = registry.clock()

@@ -193,8 +193,9 @@ class Ledger:
                 self._collect(entry)
             elif response._connection is None:
                 self.release(entry)
-            elif response.closed and entry.closed is None:
+            elif response.closed and entry.closed is None and not entry.shut:
                 entry.shut = True
+                self._see(entry)
 
     # What the guard does.
 
