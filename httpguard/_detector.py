@@ -143,7 +143,8 @@ class Detector:
                 self.registry.end(response)
             elif lease.closed is None:
                 _progressed(lease, response, now)
-                yield from self._judge(LeakKind.OPEN, lease, now)
+                if not _failed_to_read(lease):
+                    yield from self._judge(LeakKind.OPEN, lease, now)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
@@ -166,6 +167,7 @@ class Detector:
             lease
             for lease in list(self.registry.leases.values())
             if lease.closed is None
+            and not lease.reading
             and (response := lease()) is not None
             and holds_connection(response)
             and not self._excuse(lease)
@@ -176,7 +178,9 @@ class Detector:
         self.registry.discard(lease)
         if lease.ended:
             return
-        if lease.closed is not None and not lease.pool.block:
+        if _failed_to_read(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
@@ -191,6 +195,7 @@ class Detector:
         return (
             not _progressed(lease, response, now)
             and not lease.judged
+            and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
         )
@@ -260,6 +265,14 @@ def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
     lease.bytes_read = bytes_read
     lease.active = now
     return True
+
+
+def _failed_to_read(lease: Lease) -> bool:
+    """Whether requests began to read the body, for itself, and gave up.
+
+    The application never had the response in hands.
+    """
+    return lease.reading and lease.bytes_read > 0
 
 
 def _lose_slot(lease: Lease) -> None:
