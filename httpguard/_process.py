@@ -11,12 +11,21 @@ from typing import TYPE_CHECKING, Final
 
 from . import patches
 from ._config import Settings, load_settings
+from ._errors import ConfigError
 from ._guard import Guard
+from ._interpreter import is_main
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+# It ends with a fatal error where a daemon thread is left, as the watcher is, and
+# has no hooks for forks.
+_SUBINTERPRETER: Final = (
+    "httpguard supports the main interpreter only, and this is a subinterpreter. "
+    "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
+    "HTTPGUARD_ENABLED=0, or do not call install() here"
+)
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
 
@@ -46,16 +55,22 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     Args:
         settings: What to do; `enabled` is not looked at.
         clock: Seconds, monotonic.
+
+    Raises:
+        ConfigError: This is a subinterpreter.
     """
     with _process.lock:
         _process.visitors = 0
         if _process.guard is not None:
             _process.guard.configure(settings)
             return
+        if not is_main():
+            raise ConfigError(_SUBINTERPRETER)
         _process.guard = Guard(settings, clock)
         patches.apply(_process.guard)
         atexit.register(_finish)
         _finish_with_worker()
+        _once_a_worker_begins()
 
 
 def stop() -> None:
@@ -75,6 +90,8 @@ def enter_temporary() -> None:
     Raises:
         ConfigError: A setting of the environment is not accepted.
     """
+    if _process.guard is not None and not _process.visitors:
+        return
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
@@ -89,6 +106,8 @@ def enter_temporary() -> None:
 
 def leave_temporary() -> None:
     """A scope ends: the last one that had to install uninstalls."""
+    if not _process.visitors:
+        return
     with _process.lock:
         if not _process.visitors:
             return
@@ -106,15 +125,22 @@ def _finish() -> None:
 
 
 def _finish_with_worker(*_: object) -> None:
-    """In a worker of multiprocessing, which leaves without atexit, run all the same.
-
-    Such a worker clears the finalizers that it inherits as it begins, so that
-    one forked while httpguard is installed calls this when it has.
-    """
+    """In a worker of multiprocessing, which leaves without atexit, run all the same."""
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process():
         util.Finalize(None, _finish, exitpriority=_LAST)
+
+
+def _once_a_worker_begins() -> None:
+    """Have multiprocessing call that when a worker has made itself ready.
+
+    It clears the finalizers that it inherits from its parent, and those of a
+    ``__main__`` that a worker of a fork server imports.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_process, _finish_with_worker)
 
 
 def _before_fork() -> None:
@@ -135,9 +161,7 @@ def _after_fork_in_child() -> None:
     if _process.guard is None:
         return
     _process.guard.after_fork_in_child()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.register_after_fork(_process, _finish_with_worker)
+    _once_a_worker_begins()
 
 
 if hasattr(os, "register_at_fork"):
