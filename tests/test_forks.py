@@ -36,6 +36,9 @@ def child():
     httpguard.install(check_interval=0.01)
     assert httpguard.snapshot().counters["errors"] == 0
     httpguard.uninstall()
+    # The watcher may be about to say it.
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join()
     print("child", os.getpid(), flush=True)
     os._exit(0)
 """
