@@ -123,7 +123,9 @@ class Detector:
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
-                lease.closed = now  # We did not see when.
+                # By a finalizer in another thread, meanwhile, is not by the program.
+                if not lease.finalizing:
+                    lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -212,7 +214,8 @@ class Detector:
             if id(response) in busy:
                 lease.active = now
             elif is_shut(response):
-                lease.closed = now
+                if not lease.finalizing:
+                    lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import contextvars
 import io
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -16,7 +17,7 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _detector
+from httpguard import LeakError, _detector, _watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -238,3 +239,33 @@ def test_progress_is_seen_when_a_wrapper_is_dropped(
     (still_open,) = guard.check().open
     assert (still_open.bytes_read, still_open.idle) == (10, 0)
     response.release_conn()
+
+
+@pytest.mark.parametrize("look", ["is_cut", "is_shut"])
+def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
+    guard: GuardControl,
+    plain: urllib3.HTTPConnectionPool,
+    monkeypatch: pytest.MonkeyPatch,
+    look: str,
+) -> None:
+    guard.install()
+    wrappers: list[io.BufferedIOBase] = [
+        io.BufferedReader(plain.request("GET", "/bytes/90000", preload_content=False))
+    ]
+
+    def another_thread_meanwhile(_response: object) -> bool:
+        wrappers.clear()  # Its finalizer closes the response.
+        return True
+
+    monkeypatch.setattr(_detector, look, another_thread_meanwhile)
+    guard.advance(61)
+    guard.check()
+    assert found(guard.check()) == [("dropped", 1, 0)]
+
+
+def test_the_watcher_is_paused_before_it_has_begun() -> None:
+    watcher = _watcher.Watcher(lambda: None, 60)
+    watcher._thread = threading.Thread(target=lambda: None)
+    watcher._stop = threading.Event()
+    watcher.pause()
+    assert watcher.idle
