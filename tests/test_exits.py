@@ -112,6 +112,7 @@ def test_other_allocators(server: Server, tmp_path: Path, allocator: str) -> Non
 
 SUBINTERPRETER = """
 import sys
+import httpguard; httpguard.install()
 try:
     import _interpreters as interpreters
 except ImportError:
@@ -132,8 +133,6 @@ interpreter = interpreters.create()
 failure = interpreters.run_string(interpreter, source)
 assert failure is None, failure
 interpreters.destroy(interpreter)
-import httpguard
-httpguard.install()
 print("main", httpguard.check().counters["errors"])
 """
 
