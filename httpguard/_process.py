@@ -9,11 +9,12 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches
+from . import patches, reporting
 from ._config import Settings, load_settings
 from ._errors import ConfigError
 from ._guard import Guard
 from ._interpreter import is_main
+from ._origin import preload_origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,9 +145,22 @@ def _once_a_worker_begins() -> None:
 
 
 def _before_fork() -> None:
-    """Run in the parent, before."""
-    if _process.guard is not None and sys.version_info >= (3, 12):
-        _process.guard.watcher.pause()
+    """Run in the parent, before.
+
+    A module that another thread is importing at this moment stays locked for ever
+    in the child. What reports import when they need it is therefore loaded first.
+    """
+    guard = _process.guard
+    if guard is None:
+        return
+    try:
+        if guard.registry.opened.value or threading.active_count() > 1:
+            preload_origins()
+            reporting.preload()
+        if sys.version_info >= (3, 12):
+            guard.watcher.pause()
+    except Exception as error:
+        guard.step_aside("before_fork", error)
 
 
 def _after_fork_in_parent() -> None:

@@ -101,6 +101,26 @@ forked.set()
 assert os.waitpid(pid, 0)[1] == 0
 slow.close()
 """
+IMPORT = """
+import importlib.machinery
+begun = threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            begun.set()
+            time.sleep(0.5)
+        return None
+assert "{module}" not in sys.modules
+sys.meta_path.insert(0, Slow())
+leaking = threading.Thread(target=drop)
+leaking.start()
+begun.wait()  # The watcher, or the request, is in the middle of the import.
+pid = os.fork()
+if not pid:
+    child()
+assert os.waitpid(pid, 0)[1] == 0
+leaking.join()
+"""
 BUSY = """
 stop = threading.Event()
 def work():
@@ -143,6 +163,11 @@ def test_a_fork_inside_the_watchers_lock(server: Server, tmp_path: Path) -> None
 
 def test_a_fork_inside_a_report(server: Server, tmp_path: Path) -> None:
     assert len(children(REPORT, server, tmp_path)) == 1
+
+
+@pytest.mark.parametrize("module", ["sysconfig", "structlog"])
+def test_a_fork_inside_an_import(server: Server, tmp_path: Path, module: str) -> None:
+    assert len(children(IMPORT.format(module=module), server, tmp_path)) == 1
 
 
 def test_forks_while_threads_do_everything(server: Server, tmp_path: Path) -> None:

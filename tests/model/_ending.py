@@ -111,6 +111,7 @@ class Ending(Program):
             self.do(box[0].raw.read, "thread")
         elif how == "release":
             self.do(box[0].raw.release_conn, "thread")
+            self.disturbed = True
         elif how == "close":
             self.ledger.close(entry)
             self.do(box[0].raw.close, "thread")
