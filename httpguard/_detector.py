@@ -270,14 +270,18 @@ class Detector:
             yield finding
 
     def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
-        """What refers to a response; searched for once, or twice, for each site."""
+        """What refers to a response; searched for a few times for each site."""
         origins = self.registry.origins
-        site = find_site(stack, origins)
-        tries = self._explained.get(site, 0)
-        if tries >= _MOST_SEARCHES or len(self._explained) > _MOST_EXPLAINED:
-            return None
-        chain = held_by(response, origins, self.settings.explain)
-        self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._explained.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
+                chain = held_by(response, origins, self.settings.explain)
+                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self.registry.faults.append(("explain", error.with_traceback(None)))
         return chain
 
     def digested(self, lease: Lease) -> dict[str, Any]:
