@@ -36,6 +36,8 @@ def install(
     sample: float = _UNSET,
     app: Iterable[str] = _UNSET,
     ignore: Iterable[str] = _UNSET,
+    explain: float = _UNSET,
+    follow_executors: bool = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -61,6 +63,11 @@ def install(
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns that are
             never judged.
+        explain: Seconds of processor time, for each site, that a sweep may search
+            for what still refers to a `held` or `open` response. 0: it does not.
+        follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
+            stack of what its workers open goes on to the line that submitted the
+            work. gevent's greenlets need no patch.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 

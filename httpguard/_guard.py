@@ -79,6 +79,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
+        self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0

@@ -58,20 +58,23 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
-        if _process.guard is not None:
-            _process.guard.configure(settings)
+        guard = _process.guard
+        if guard is not None:
+            guard.configure(settings)
             # Another library may have taken ours off, with its own below.
-            patches.apply(_process.guard)
-            return
-        guard = Guard(settings, clock)
-        try:
             patches.apply(guard)
-        except BaseException:
-            patches.remove()
-            raise
-        _process.guard = guard
-        atexit.register(_finish)
-        _finish_with_worker()
+        else:
+            guard = Guard(settings, clock)
+            try:
+                patches.apply(guard)
+            except BaseException:
+                patches.remove()
+                raise
+            _process.guard = guard
+            atexit.register(_finish)
+            _finish_with_worker()
+        if settings.follow_executors:
+            patches.follow_executors()
 
 
 def stop() -> None:

@@ -10,6 +10,7 @@ from contextvars import copy_context
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ._follow import submission
 from ._lease import Lease, PoolRef, Tally
 from ._origin import Origins
 from ._scope import CURRENT_SCOPE
@@ -54,6 +55,8 @@ class Registry:
         self.closed = Tally()
         self.origins = Origins()
         self.depth = 32
+        # Whether stacks go on to where an executor's work was submitted.
+        self.follow = False
         self.sample = 1.0
 
     def add(  # noqa: PLR0917  # By position: half a microsecond less.
@@ -82,6 +85,8 @@ class Registry:
         lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
             lease.stack = capture(frame, self.depth, self.origins)
+            if self.follow:
+                lease.stack += submission(frame)
         else:
             lease.stack = None
         # structlog's context variables are bound around the request, and gone
