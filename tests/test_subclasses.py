@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
-import urllib3
 from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
@@ -147,7 +146,7 @@ class OnItsOwn(HTTPResponse):
 
     def release_conn(self) -> None:
         if self._pool and self._connection:
-            self._pool._put_conn(self._connection)  # type: ignore[attr-defined]  # its own
+            self._pool._put_conn(self._connection)
             self._connection = None
 
 
