@@ -13,6 +13,7 @@ import pytest
 
 import httpguard
 from httpguard import _origin
+from tests.faults._points import CORE
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -123,7 +124,10 @@ def test_without(setup: str, interval: float, server: Server, tmp_path: Path) ->
 def test_nothing_of_one_system_is_taken_for_granted() -> None:
     """Only behind a check, which the one file that has one makes at its end."""
     used = []
-    for path in PACKAGE.rglob("*.py"):
+    for module in CORE:
+        path = PACKAGE / f"{module.replace('.', '/')}.py"
+        if not path.exists():
+            path = path.with_suffix("") / "__init__.py"
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
             names: set[str] = set()
             if isinstance(node, ast.Import):
