@@ -138,6 +138,8 @@ def texts_of(
         current.finish()
     finally:
         structlog.reset_defaults()
+    current.finish()  # Once more, to the standard library's logger.
+    assert caplog.messages[-1].startswith("summary: ")
     current.table._groups.clear()
     held.close()
     assert {leak.kind.value for leak in state.leaks} == {"dropped", "held", "open"}

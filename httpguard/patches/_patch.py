@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -104,6 +105,8 @@ def wrap(
         name: The attribute.
         factory: Makes the function from the original.
     """
+    import inspect
+
     import wrapt
 
     original = owner.__dict__[name]
@@ -113,6 +116,9 @@ def wrap(
     def make(method: Method) -> Method:
         inner = _callable(method) if isinstance(owner, type) else method
         function = functools.wraps(method)(factory(inner))
+        # `inspect.getfullargspec` does not look below a wrapper.
+        with suppress(TypeError, ValueError):
+            vars(function)["__signature__"] = inspect.signature(method)
         setattr(function, _MARK, True)
         return function
 

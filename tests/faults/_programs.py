@@ -115,7 +115,9 @@ def structured(guard: Control, server: Server) -> Outcome:
         kept = [requests.get(url, stream=True) for _ in range(2)]
         got: Outcome = [len(response.content) for response in kept]
         got.append(requests.get(url, stream=True).status_code)
-        guard.install(check_interval=500, app=("some.library",))
+        guard.install(check_interval=500, app=("some.library",), follow_executors=True)
+        with ThreadPoolExecutor(1) as executor:
+            got.append(executor.submit(len, "work").result())
         got.append(len(requests.get(url).content))
         guard.advance(61)
         httpguard.check()
