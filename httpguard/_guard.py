@@ -6,6 +6,7 @@ import gc
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
@@ -85,6 +86,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
+        self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
@@ -98,18 +100,18 @@ class Guard:
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
         """
-        if self.outbox.busy:
-            return
         try:
+            if self.outbox.busy:
+                return
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("before_request", error)
-        self._raise_pending()
+        except Exception as failure:
+            self.step_aside("before_request", failure)
+        self._raise_due()
 
     def hand_over(
         self,
@@ -167,7 +169,7 @@ class Guard:
     def check(self) -> Snapshot:
         """Sweep now, and in strict mode raise what is due."""
         self.watch()
-        self._raise_pending()
+        self._raise_due()
         return self.snapshot()
 
     def watch(self) -> None:
@@ -195,12 +197,16 @@ class Guard:
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
-        lease = self.registry.get(response)
-        if lease is None:
-            lease = self.registry.get(getattr(response, "raw", None))
-        if lease is None or lease.closed is not None:
+        try:
+            lease = self.registry.get(response)
+            if lease is None:
+                lease = self.registry.get(getattr(response, "raw", None))
+            if lease is None or lease.closed is not None:
+                return False
+            lease.active = self.registry.clock()
+        except Exception as error:
+            self.step_aside("touch", error)
             return False
-        lease.active = self.registry.clock()
         return True
 
     def close_scope(self, scope: Scope, *, raising: bool) -> None:
@@ -213,6 +219,7 @@ class Guard:
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """
+        error = None
         try:
             self._sweep(self.detector.bury)
             if self.detector.left_open(scope):
@@ -220,16 +227,26 @@ class Guard:
                 self._sweep(self.detector.bury)
             self._sweep(lambda: self.detector.close_scope(scope))
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("close_scope", error)
+        except Exception as failure:
+            self.step_aside("close_scope", failure)
         scope.over = True  # Whatever failed above.
+        try:
+            error = self._scope_error(scope, raising=raising)
+        except Exception as failure:
+            self.step_aside("no_leaks", failure)
+        if error is not None:
+            raise error
+
+    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
+        """What a scope that has ended is to raise; or its parent gets to know."""
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
-            raise leak_error(findings, limit, self.registry.origins)
+            return leak_error(findings, limit, self.registry.origins)
         outer = scope.parent.promise if scope.parent is not None else None
         if outer is not None:
             outer.findings += findings
+        return None
 
     def finish(self) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop."""
@@ -246,9 +263,12 @@ class Guard:
 
     def after_fork_in_child(self) -> None:
         """The leases, leaks and threads are the parent's."""
-        self.registry.clear()
-        self._reset(self.settings)
-        self.watcher.forget()
+        try:
+            self.registry.clear()
+            self._reset(self.settings)
+            self.watcher.forget()
+        except Exception as error:
+            self.step_aside("fork", error)
 
     # Inside.
 
@@ -267,6 +287,10 @@ class Guard:
         Raises:
             TimeoutError: No patience was given, and the usual one was in vain.
         """
+        faults = self.registry.faults
+        while faults:
+            with suppress(IndexError):  # Another thread took the last one.
+                self.step_aside(*faults.popleft())
         if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
             if patience is None:
                 msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
@@ -345,13 +369,23 @@ class Guard:
             "leaks_total": self.detector.total,
         }
 
-    def _raise_pending(self) -> None:
-        """In strict mode, raise each leak once, past ``max_leaks``."""
+    def _raise_due(self) -> None:
+        """Raise what is due in this thread."""
+        error = None
+        try:
+            error = self._due_error()
+        except Exception as failure:
+            self.step_aside("strict", failure)
+        if error is not None:
+            raise error
+
+    def _due_error(self) -> LeakError | None:
+        """In strict mode, past ``max_leaks``, each leak once."""
         if not self._pending or not self.settings.strict:
-            return
+            return None
         limit = self.settings.max_leaks
         if self.table.total <= limit:
-            return
+            return None
         # No lock: on the request path nobody waits for a sweep.
         findings = []
         while self._pending:
@@ -365,8 +399,9 @@ class Guard:
         self.alert = self._lazy
         if self._pending:  # Found meanwhile, and perhaps before the line above.
             self.alert = True
-        if findings:
-            raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
+        if not findings:
+            return None
+        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
     def _check_crowd(self, lease: Lease, response: HTTPResponse, limit: int) -> None:
         """Whether the response just opened is one too many."""

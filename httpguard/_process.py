@@ -15,6 +15,7 @@ from ._errors import ConfigError
 from ._guard import Guard
 from ._interpreter import is_main
 from ._origin import preload_origins
+from ._outbox import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -45,6 +46,14 @@ class _Process:
 _process: Final = _Process()
 
 
+def failed(where: str, error: Exception) -> None:
+    """Something failed outside of the guard, if there is one: count it and say so."""
+    if _process.guard is not None:
+        _process.guard.step_aside(where, error)
+    else:
+        say_failed(where, error)
+
+
 def current() -> Guard | None:
     """The guard, None if not installed."""
     return _process.guard
@@ -62,16 +71,26 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
-        if _process.guard is not None:
-            _process.guard.configure(settings)
-            return
-        if not is_main():
-            raise ConfigError(_SUBINTERPRETER)
-        _process.guard = Guard(settings, clock)
-        patches.apply(_process.guard)
-        atexit.register(_finish)
-        _finish_with_worker()
-        _once_a_worker_begins()
+        guard = _process.guard
+        if guard is not None:
+            guard.configure(settings)
+            # Another library may have taken ours off, with its own below.
+            patches.apply(guard)
+        else:
+            if not is_main():
+                raise ConfigError(_SUBINTERPRETER)
+            guard = Guard(settings, clock)
+            try:
+                patches.apply(guard)
+            except BaseException:
+                patches.remove()
+                raise
+            _process.guard = guard
+            atexit.register(_finish)
+            _finish_with_worker()
+            _once_a_worker_begins()
+        if settings.follow_executors:
+            patches.follow_executors()
 
 
 def stop() -> None:
@@ -121,8 +140,11 @@ def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
-        guard.finish()
-        patches.disconnect()
+        try:
+            guard.finish()
+            patches.disconnect()
+        except Exception as error:
+            guard.step_aside("exit", error)
 
 
 def _finish_with_worker(*_: object) -> None:
@@ -160,22 +182,28 @@ def _before_fork() -> None:
         if sys.version_info >= (3, 12):
             guard.watcher.pause()
     except Exception as error:
-        guard.step_aside("before_fork", error)
+        failed("fork", error)
 
 
 def _after_fork_in_parent() -> None:
     """Run in the parent, after."""
-    if _process.guard is not None:
-        _process.guard.watcher.resume()
+    try:
+        if _process.guard is not None:
+            _process.guard.watcher.resume()
+    except Exception as error:
+        failed("fork", error)
 
 
 def _after_fork_in_child() -> None:
     """Run in the child, where another thread's lock would stay locked."""
     _process.lock = threading.RLock()
-    if _process.guard is None:
-        return
-    _process.guard.after_fork_in_child()
-    _once_a_worker_begins()
+    try:
+        if _process.guard is None:
+            return
+        _process.guard.after_fork_in_child()
+        _once_a_worker_begins()
+    except Exception as error:
+        failed("fork", error)
 
 
 if hasattr(os, "register_at_fork"):

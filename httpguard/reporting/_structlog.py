@@ -96,7 +96,7 @@ def flat_fields(event: Event) -> dict[str, Any]:
         return {**_leak_fields(event.leaks[0]), **event.figures}
     if event.name == TOO_MANY_OPEN:
         text = describe_crowd(event.crowd, event.figures["max_open"])
-        sites = dict.fromkeys(str(response.site) for response in event.crowd)
+        sites = dict.fromkeys(printable(str(response.site)) for response in event.crowd)
         return {"sites": list(sites), "detail": text, **event.figures}
     return {
         "leaks": [
