@@ -117,14 +117,28 @@ class OpenResponse:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """One connection pool that has responses open or has lost slots.
+    """One connection pool, and how well its size fits. Figures since `install`.
 
     Args:
         name: Scheme, host and port, as in `Leak.pool`.
         maxsize: The connections it keeps.
         block: Whether a request waits when they are all in use.
         open: Responses that hold one of its connections now.
-        lost: Slots of a blocking pool that leaks have taken for good.
+        lost: Slots of a blocking pool that leaks have taken, less those that
+            were given back (`reclaimed`).
+        in_use: Connections that requests and open responses hold now.
+        peak: The most that were in use at once.
+        idle: Open connections that wait in the pool for the next request.
+        connected: Connections opened.
+        reused: Requests that found an open connection in the pool.
+        reuse_rate: The share of requests, 0 to 1, that did; 0 before the first.
+        discarded: Connections closed because the pool was full when they came
+            back.
+        waiting: Requests that wait for a connection now.
+        waited: Requests that had to wait for one.
+        wait_total: How long these waited together, in seconds.
+        wait_max: The longest of these waits, in seconds.
+        reclaimed: Lost slots that ``reclaim`` gave back.
     """
 
     name: str
@@ -132,6 +146,18 @@ class PoolUse:
     block: bool
     open: int
     lost: int
+    in_use: int = 0
+    peak: int = 0
+    idle: int = 0
+    connected: int = 0
+    reused: int = 0
+    reuse_rate: float = 0.0
+    discarded: int = 0
+    waiting: int = 0
+    waited: int = 0
+    wait_total: float = 0.0
+    wait_max: float = 0.0
+    reclaimed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -149,7 +175,10 @@ class Snapshot:
             ``released``, ``closed``, one for each leak kind, ``leaks`` (their
             sum), ``resolved``, ``excused`` (would-be leaks under `allow` or
             `ignore`), ``too_many_open`` and ``errors`` (times httpguard failed
-            inside and stepped aside).
+            inside and stepped aside). Of all pools, those that are gone too:
+            ``connected``, ``reused``, ``discarded``, ``waited`` (as in
+            `PoolUse`), ``pool_starved`` (times a pool had a request wait for
+            longer than ``max_wait``) and ``reclaimed``.
         pools: The pools in use, by name.
     """
 
