@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LeakKind(str, enum.Enum):
-    """How a response leaked: the word used in API, logs and metrics."""
+    """How a response or a session leaked: the word used in API, logs and metrics."""
 
     DROPPED = "dropped"
     """Collected by the garbage collector while it held its connection."""
@@ -25,6 +25,9 @@ class LeakKind(str, enum.Enum):
     """Closed unread in a ``block=True`` pool and never released."""
     OPEN = "open"
     """Still open when a scope that promised to leave nothing open ended."""
+    SESSION = "session"
+    """A session or pool manager collected with open connections and never closed,
+    or one more than ``max_sessions`` made by the same line and still in use."""
 
     def __str__(self) -> str:
         """The bare word, on every Python version."""
@@ -56,6 +59,10 @@ class Frame:
 class Leak:
     """The leaks of one kind opened at one site.
 
+    Of a `session` leak the site is the line that made it, `pool` where it went
+    first, `alive` how many sessions of the site were in use and `sockets` the
+    connections they kept; what is a response's (method, status, bytes) is empty.
+
     Times of day are UTC; ages and idle times are seconds, of the latest of
     these leaks; `method` to `thread`, `stack` and `bytes_read` are those of the
     latest too. `bytes_read` counts bytes on the wire, `length` is what the
@@ -80,6 +87,8 @@ class Leak:
     bytes_read: int
     length: int | None
     hint: str
+    alive: int = 0
+    sockets: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -178,7 +187,8 @@ class Snapshot:
             inside and stepped aside). Of all pools, those that are gone too:
             ``connected``, ``reused``, ``discarded``, ``waited`` (as in
             `PoolUse`), ``pool_starved`` (times a pool had a request wait for
-            longer than ``max_wait``) and ``reclaimed``.
+            longer than ``max_wait``), ``reclaimed`` and ``held_closed`` (responses
+            that ``on_held="close"`` closed).
         pools: The pools in use, by name.
     """
 
