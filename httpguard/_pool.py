@@ -190,7 +190,7 @@ class PoolRef(_PoolRef):
         if len(self.losses) < _MOST_LOSSES or (lease.kind, site) in self.losses:
             self.losses[lease.kind, site] += 1
 
-    def regain(self, lease: Lease, site: Frame) -> None:
+    def regain(self, lease: Lease | SessionRef, site: Frame) -> None:
         """A slot that was counted as lost has come back."""
         if not lease.lost or lease.kind is None:
             return

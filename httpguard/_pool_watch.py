@@ -180,11 +180,8 @@ class PoolWatch:
                 self._rhythms.clear()
             rhythm = self._rhythms.setdefault(pool.name, Rhythm())
             if rhythm.due(1, now):
-                yield {
-                    **describe_pressure(pool),
-                    "lately": lost,
-                    "seconds": now - since,
-                }
+                lately = {"lately": lost, "seconds": round(now - since, 3)}
+                yield {**describe_pressure(pool), **lately}
 
     def next_look(self, now: float) -> float | None:
         """In how many seconds a request will have waited for too long, if any waits."""

@@ -70,14 +70,14 @@ def describe_descriptors(details: Mapping[str, Any]) -> str:
         details: Of the event.
     """
     share = details["descriptors"] / details["limit"]
-    lines = [
+    headline = (
         f"fd pressure: {details['descriptors']:,} of {details['limit']:,} file"
         f" descriptors are open ({share:.0%}) · {details['threads']} threads"
-    ]
+    )
     if details["sockets"]:
         states = (f"{count:,} {state}" for state, count in details["sockets"].items())
-        lines[0] += f" · sockets: {', '.join(states)}"
-    lines += [
+        headline += f" · sockets: {', '.join(states)}"
+    lines = [
         f"  > {item['count']:,} open responses, opened at {_place(item)}"
         for item in details["responses"]
     ]
@@ -85,7 +85,7 @@ def describe_descriptors(details: Mapping[str, Any]) -> str:
         f"  > {item['sockets']:,} connections kept by sessions made at {_place(item)}"
         for item in details["sessions"]
     ]
-    return "\n".join([*lines, f"  fix: {details['hint']}"])
+    return "\n".join([headline, *lines, f"  fix: {details['hint']}"])
 
 
 def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
