@@ -49,8 +49,6 @@ _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
-# The watcher looks no more often than this, in seconds, however short max_wait is.
-_QUICKEST: Final = 0.1
 
 
 class Guard:
@@ -96,7 +94,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
-        self.watcher.set_interval(_interval(settings))
+        self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
         self.alert = self._lazy or bool(self._pending)
@@ -214,11 +212,14 @@ class Guard:
         try:
             waiter = self.pools.begin_wait(pool, frame)
             self.attend()
+            soon = self._next_look()
+            if soon is not None and soon < self.settings.check_interval:
+                self.watcher.hurry()
             if self.settings.reclaim:
                 self._sweep(self.detector.bury, patience=0)
-                owner = pool()
-                if owner is not None and owner.pool.empty() and self.pools.collect():
-                    self._sweep(self.detector.bury, patience=0)
+                for young in (True, False):
+                    if self.pools.is_dry(pool) and self.pools.collect(young=young):
+                        self._sweep(self.detector.bury, patience=0)
         except Exception as error:
             self.step_aside("begin_wait", error)
             return None
@@ -300,7 +301,7 @@ class Guard:
         """Sweep and report. It never raises: the application's thread does."""
         try:
             if self.settings.reclaim and self.registry.waiters:
-                self.pools.collect()
+                self.pools.collect_for_waiters()
             self._sweep(self._full_sweep)
             self._report()
         except Exception as error:
@@ -588,10 +589,3 @@ class Guard:
                     details={"pools": describe_pools(self.registry)},
                 )
             )
-
-
-def _interval(settings: Settings) -> float:
-    """How often the watcher looks: it shall see a request that waits in time."""
-    if not settings.check_interval or settings.max_wait is None:
-        return settings.check_interval
-    return min(settings.check_interval, max(settings.max_wait, _QUICKEST))
