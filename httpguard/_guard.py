@@ -282,6 +282,11 @@ class Guard:
             limit = self.settings.max_sessions
             if limit is not None and count > limit:
                 self.attend()
+                # They may be gone by the next sweep; and each look costs a walk over
+                # all of them.
+                if count % limit == 1 % limit:
+                    self._sweep(self.detector.crowded_sessions, patience=0)
+                    self._report()
         except Exception as error:
             self.step_aside("own", error)
 
