@@ -1,6 +1,6 @@
 """Sessions and pool managers: who makes them, which pools are theirs, their close.
 
-About 5 us for a new session and 4 for a pool manager (``benchmarks/``), nothing for a
+About 6 us for a new session and 5 for a pool manager (``benchmarks/``), nothing for a
 request through one. ``requests.get()`` closes its own, and is passed through.
 """
 
