@@ -46,6 +46,10 @@ class Settings:
             in use and not closed are leaks. None: sessions are not judged.
         reclaim: Give slots of blocking pools that leaks have taken back.
         on_held: ``report`` a `held` response only, or ``close`` it after that.
+        explain: Seconds, for each site, that a sweep may search for what still
+            refers to a response that is `held` or `open`. 0: it does not.
+        follow_executors: Patch thread pools too, so that the stack of what their
+            workers open goes on to the line that submitted the work.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -65,6 +69,8 @@ class Settings:
     max_sessions: int | None = 20
     reclaim: bool = False
     on_held: str = "report"
+    explain: float = 0.02
+    follow_executors: bool = False
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -228,5 +234,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     ),
     "reclaim": (_boolean, _SWITCH),
     "on_held": (_choice("report", "close"), "report or close"),
+    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
+    "follow_executors": (_boolean, _SWITCH),
     "enabled": (_boolean, _SWITCH),
 }

@@ -6,11 +6,13 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from ._holders import held_by
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
+from ._redact import printable
 from ._response import holds_connection, is_cut, is_shut
 from ._sessions import SessionRef, sockets_of
 from ._stack import RawStack, filenames, find_site
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from ._config import Settings
+    from ._leak import Frame
     from ._lease import Lease
     from ._registry import Registry
     from ._scope import Scope
@@ -26,6 +29,10 @@ if TYPE_CHECKING:
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
+# What holds the responses of a site is searched for so often, until it is found,
+# and of so many sites.
+_MOST_SEARCHES: Final = 3
+_MOST_EXPLAINED: Final = 1000
 
 
 class Finding:
@@ -43,6 +50,7 @@ class Finding:
         "bytes_read",
         "client",
         "context",
+        "held_by",
         "idle",
         "kind",
         "length",
@@ -65,9 +73,9 @@ class Finding:
         self.url = lease.absolute_url
         self.status = lease.status
         self.client = lease.client
-        self.pool = lease.pool.name
+        self.pool = printable(lease.pool.name)
         self.thread = lease.thread
-        self.length = lease.length
+        self.length = lease.announced
         self.bytes_read = lease.bytes_read
         self.age = now - lease.opened
         self.idle = now - lease.active
@@ -78,6 +86,8 @@ class Finding:
             # A scope's promise is about responses.
             self.scope = None
         self.context: dict[str, Any] = {}
+        # What refers to the response, where that was searched for and found.
+        self.held_by: str | None = None
         # A LeakError has carried it: it is raised once.
         self.raised = False
 
@@ -104,6 +114,8 @@ class Detector:
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
         self.lost: deque[Lease] = deque()
         self.held: deque[Lease] = deque()
+        # Site -> how often what holds its responses was searched for.
+        self._explained: dict[Frame, int] = {}
 
     @property
     def total(self) -> int:
@@ -112,23 +124,11 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected, and such sessions."""
-        registry = self.registry
-        now = registry.clock()
+        dead = self.registry.dead
+        now = self.registry.clock()
         yield from self._bury_sessions(now)
-        while registry.dead:
-            lease = registry.dead.popleft()
-            registry.discard(lease)
-            if lease.ended:
-                continue
-            if lease.closed is not None and not lease.pool.block:
-                registry.finish_closed(lease)
-            elif lease.judged:
-                # Said before, as held or open; it is the same leak.
-                self._lose(lease)
-            elif lease.closed is None:
-                yield from self._judge(LeakKind.DROPPED, lease, now)
-            else:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+        while dead:
+            yield from self._bury(dead.popleft(), now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -148,7 +148,9 @@ class Detector:
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
-                lease.closed = now  # We did not see when.
+                # By a finalizer in another thread, meanwhile, is not by the program.
+                if not lease.finalizing:
+                    lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -159,25 +161,32 @@ class Detector:
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
-        for lease, response in self.left_open(scope):
-            if not holds_connection(response):
+        for lease in self.left_open(scope):
+            response = lease()
+            if response is None:
+                # A collection in another thread has cleared the reference, and is
+                # on its way to the callback.
+                yield from self._bury(lease, now)
+            elif not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response._fp_bytes_read + lease.chunked
-                yield from self._judge(LeakKind.OPEN, lease, now)
+                _progressed(lease, response, now)
+                if not _failed_to_read(lease):
+                    yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
+            del response
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
 
-    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases opened in a scope whose response is still there."""
+    def left_open(self, scope: Scope) -> list[Lease]:
+        """The leases opened in a scope that have not been judged."""
         return [
-            (lease, response)
+            lease
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope)
-            and not (lease.judged or lease.ended)
-            and (response := lease()) is not None
+            if _within(lease.scope, scope) and not (lease.judged or lease.ended)
         ]
 
     def crowd(self) -> list[Lease]:
@@ -186,20 +195,35 @@ class Detector:
             lease
             for lease in list(self.registry.leases.values())
             if lease.closed is None
+            and not lease.reading
             and (response := lease()) is not None
             and holds_connection(response)
             and not self._excuse(lease)
         ]
 
+    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Judge a lease whose response was collected."""
+        self.registry.discard(lease)
+        if lease.ended:
+            return
+        if _failed_to_read(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
+            self.registry.finish_closed(lease)
+        elif lease.judged:
+            # Said before, as held or open; it is the same leak.
+            self._lose(lease)
+        elif lease.closed is None:
+            yield from self._judge(LeakKind.DROPPED, lease, now)
+        else:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            lease.bytes_read = bytes_read
-            lease.active = now
-            return False
         return (
-            not lease.judged
+            not _progressed(lease, response, now)
+            and not lease.judged
+            and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
         )
@@ -216,9 +240,10 @@ class Detector:
             if id(response) in busy:
                 lease.active = now
             elif is_shut(response):
-                lease.closed = now
+                if not lease.finalizing:
+                    lease.closed = now
             else:
-                yield from self._judge(LeakKind.HELD, lease, now)
+                yield from self._judge(LeakKind.HELD, lease, now, response)
 
     def _overdue(self, lease: Lease, now: float) -> Iterator[Finding]:
         """Closed, and `release_conn` did not follow within `max_idle`."""
@@ -232,7 +257,11 @@ class Detector:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(
-        self, kind: LeakKind, lease: Lease | SessionRef, now: float
+        self,
+        kind: LeakKind,
+        lease: Lease | SessionRef,
+        now: float,
+        response: HTTPResponse | None = None,
     ) -> Iterator[Finding]:
         """Count a leak, and report it unless it is excused or not sampled."""
         if lease.ended:
@@ -251,6 +280,10 @@ class Detector:
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
+            if response is not None and self.settings.explain:
+                finding.held_by = self._explain(lease.stack, response)
+            # Whoever takes the finding may take long.
+            del response
             yield finding
 
     def _lose(self, lease: Lease) -> None:
@@ -282,6 +315,21 @@ class Detector:
                     session.alive, session.sockets = len(crowd), sockets
                     yield from self._judge(LeakKind.SESSION, session, now)
 
+    def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
+        """What refers to a response; searched for a few times for each site."""
+        origins = self.registry.origins
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._explained.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
+                chain = held_by(response, origins, self.settings.explain)
+                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self.registry.faults.append(("explain", error.with_traceback(None)))
+        return chain
+
     def digested(self, lease: Lease | SessionRef) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""
         if isinstance(lease.context, Context):
@@ -293,6 +341,24 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
+    """Whether bytes were read since the last look; if so, its idle clock restarts."""
+    bytes_read = response._fp_bytes_read + lease.chunked
+    if bytes_read == lease.bytes_read:
+        return False
+    lease.bytes_read = bytes_read
+    lease.active = now
+    return True
+
+
+def _failed_to_read(lease: Lease) -> bool:
+    """Whether requests began to read the body, for itself, and gave up.
+
+    The application never had the response in hands.
+    """
+    return lease.reading and lease.bytes_read > 0
 
 
 def _matches(lease: Lease | SessionRef, pattern: str) -> bool:

@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +15,7 @@ from . import reporting
 from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
+from ._lease import Tally
 from ._origin import Origins
 from ._outbox import Outbox
 from ._pool_watch import PoolWatch
@@ -41,7 +43,7 @@ if TYPE_CHECKING:
     from ._leak import LeakError
     from ._lease import Lease
     from ._pool import PoolRef, Waiter
-    from ._scope import Call, Scope
+    from ._scope import Scope
     from ._sessions import SessionRef
 
 # With no watcher thread, guarded calls look at open responses this often.
@@ -49,6 +51,12 @@ _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+_PATIENCE: Final = 10.0
+# What a snapshot waits: one without the very latest is better than a late one.
+_GLANCE: Final = 1.0
 
 
 class Guard:
@@ -75,9 +83,9 @@ class Guard:
         self.table = LeakTable(self.registry.origins)
         self.pools = PoolWatch(self.registry, settings)
         self.descriptors = Descriptors(self.registry)
-        self.overruns = 0
         # Held responses that were closed for the program.
         self.shut = 0
+        self._overruns = Tally()
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
@@ -94,6 +102,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
+        self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
@@ -107,18 +116,18 @@ class Guard:
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
         """
-        if self.outbox.busy:
-            return
         try:
+            if self.outbox.busy:
+                return
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
             self._report()
-        except Exception as error:
-            self.step_aside("before_request", error)
-        self._raise_pending()
+        except Exception as failure:
+            self.step_aside("before_request", failure)
+        self._raise_due()
 
     def hand_over(
         self,
@@ -127,8 +136,12 @@ class Guard:
         method: Any,
         url: Any,
         frame: FrameType,
+        *,
+        client: str = "",
+        reading: bool = False,
+        raising: bool = True,
     ) -> None:
-        """urllib3 gave the application a response that holds a connection.
+        """The application is given a response that holds a connection.
 
         Args:
             response: The response.
@@ -136,6 +149,9 @@ class Guard:
             method: As the program gave it.
             url: Absolute, or a path of the pool.
             frame: The innermost frame to keep.
+            client: ``requests``, or empty where the stack tells.
+            reading: requests is going to read the body first.
+            raising: False where an error of the program is on its way.
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``; it is
@@ -145,54 +161,20 @@ class Guard:
             registry = self.registry
             if id(response) in registry.leases and registry.get(response):
                 return  # A redirect or retry re-entered urlopen.
-            lease = registry.add(response, pool, method, url, "", frame)
+            lease = registry.add(response, pool, method, url, client, frame)
+            lease.reading = reading
             if self.watcher.idle:
                 self.watcher.start()
         except Exception as error:
             self.step_aside("hand_over", error)
             return
-        if self.settings.max_open is not None:
-            self._check_crowd([(lease, response)], self.settings.max_open)
+        if self.settings.max_open is not None and raising:
+            self._check_crowd(lease, response, self.settings.max_open)
 
-    def settle(
-        self,
-        call: Call,
-        result: Any,
-        request: Any,
-        error: BaseException | None,
-        frame: FrameType,
-    ) -> None:
-        """A call of ``Session.send`` ended: what it left open is handed over.
-
-        Args:
-            call: The responses that urllib3 gave it.
-            result: The requests response, None if the call raised.
-            request: The prepared request.
-            error: What the call raised, if it did: nothing is raised over that.
-            frame: The innermost frame to keep.
-
-        Raises:
-            LeakError: As in `hand_over`.
-        """
-        opened = []
-        try:
-            for response in dict.fromkeys(call):
-                pool = response._pool
-                if response._connection is None or pool is None:
-                    continue
-                sent = request
-                if result is not None and result.raw is response:
-                    sent = result.request or request
-                lease = self.registry.add(
-                    response, pool, sent.method, sent.url, "requests", frame
-                )
-                opened.append((lease, response))
-            if opened and self.watcher.idle:
-                self.watcher.start()
-        except Exception as failure:
-            self.step_aside("settle", failure)
-        if opened and error is None and self.settings.max_open is not None:
-            self._check_crowd(opened, self.settings.max_open)
+    @property
+    def overruns(self) -> int:
+        """How often more than ``max_open`` were open."""
+        return self._overruns.value
 
     def attend(self) -> None:
         """Something happened that a sweep should see: have the watcher run."""
@@ -299,7 +281,7 @@ class Guard:
     def check(self) -> Snapshot:
         """Sweep now, and in strict mode raise what is due."""
         self.watch()
-        self._raise_pending()
+        self._raise_due()
         return self.snapshot()
 
     def watch(self) -> None:
@@ -315,7 +297,7 @@ class Guard:
     def snapshot(self) -> Snapshot:
         """What is known now. Judges the collected, reports nothing."""
         try:
-            self._sweep(self.detector.bury)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,
@@ -331,12 +313,16 @@ class Guard:
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
-        lease = self.registry.get(response)
-        if lease is None:
-            lease = self.registry.get(getattr(response, "raw", None))
-        if lease is None or lease.closed is not None:
+        try:
+            lease = self.registry.get(response)
+            if lease is None:
+                lease = self.registry.get(getattr(response, "raw", None))
+            if lease is None or lease.closed is not None:
+                return False
+            lease.active = self.registry.clock()
+        except Exception as error:
+            self.step_aside("touch", error)
             return False
-        lease.active = self.registry.clock()
         return True
 
     def close_scope(self, scope: Scope, *, raising: bool) -> None:
@@ -349,6 +335,7 @@ class Guard:
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """
+        error = None
         try:
             self._sweep(self.detector.bury)
             if self.detector.left_open(scope):
@@ -356,15 +343,26 @@ class Guard:
                 self._sweep(self.detector.bury)
             self._sweep(lambda: self.detector.close_scope(scope))
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("close_scope", error)
+        except Exception as failure:
+            self.step_aside("close_scope", failure)
+        scope.over = True  # Whatever failed above.
+        try:
+            error = self._scope_error(scope, raising=raising)
+        except Exception as failure:
+            self.step_aside("no_leaks", failure)
+        if error is not None:
+            raise error
+
+    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
+        """What a scope that has ended is to raise; or its parent gets to know."""
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
-            raise leak_error(findings, limit, self.registry.origins)
+            return leak_error(findings, limit, self.registry.origins)
         outer = scope.parent.promise if scope.parent is not None else None
         if outer is not None:
             outer.findings += findings
+        return None
 
     def finish(self) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop."""
@@ -381,14 +379,17 @@ class Guard:
 
     def after_fork_in_child(self) -> None:
         """The leases, leaks and threads are the parent's."""
-        self.registry.clear()
-        self._reset(self.settings)
-        self.watcher.forget()
+        try:
+            self.registry.clear()
+            self._reset(self.settings)
+            self.watcher.forget()
+        except Exception as error:
+            self.step_aside("fork", error)
 
     # Inside.
 
     def _sweep(
-        self, judge: Callable[[], Iterable[Finding]], *, patience: float = -1
+        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
     ) -> None:
         """Judge, one thread at a time, and put what was found in the outbox.
 
@@ -397,9 +398,19 @@ class Guard:
 
         Args:
             judge: What to run under the lock.
-            patience: Seconds to wait for the lock; -1: as long as it takes.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
         """
-        if not self._lock.acquire(timeout=patience):
+        faults = self.registry.faults
+        while faults:
+            with suppress(IndexError):  # Another thread took the last one.
+                self.step_aside(*faults.popleft())
+        if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
+            if patience is None:
+                msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
+                raise TimeoutError(msg)
             return
         try:
             if self._sweeping:
@@ -517,38 +528,55 @@ class Guard:
             "leaks_total": self.detector.total,
         }
 
-    def _raise_pending(self) -> None:
-        """In strict mode, raise each leak once, past ``max_leaks``."""
+    def _raise_due(self) -> None:
+        """Raise what is due in this thread."""
+        error = None
+        try:
+            error = self._due_error()
+        except Exception as failure:
+            self.step_aside("strict", failure)
+        if error is not None:
+            raise error
+
+    def _due_error(self) -> LeakError | None:
+        """In strict mode, past ``max_leaks``, each leak once."""
         if not self._pending or not self.settings.strict:
-            return
+            return None
         limit = self.settings.max_leaks
         if self.table.total <= limit:
-            return
-        with self._lock:
-            findings = [finding for finding in self._pending if not finding.raised]
-            self._pending.clear()
-            self.alert = self._lazy
-        if findings:
-            raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
+            return None
+        # No lock: on the request path nobody waits for a sweep.
+        findings = []
+        while self._pending:
+            try:
+                finding = self._pending.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            if not finding.raised:
+                finding.raised = True
+                findings.append(finding)
+        self.alert = self._lazy
+        if self._pending:  # Found meanwhile, and perhaps before the line above.
+            self.alert = True
+        if not findings:
+            return None
+        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
-    def _check_crowd(
-        self, opened: list[tuple[Lease, HTTPResponse]], limit: int
-    ) -> None:
-        """Whether the responses just opened are too many."""
+    def _check_crowd(self, lease: Lease, response: HTTPResponse, limit: int) -> None:
+        """Whether the response just opened is one too many."""
         if len(self.registry.leases) <= limit:
             return
         try:
             crowd = self.detector.crowd()
-            if len(crowd) <= limit or not any(lease in crowd for lease, _ in opened):
+            if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return
             error = self._overrun(crowd, limit)
             if error is None:
                 return
-            for lease, response in opened:
-                lease.ended = True
-                self.registry.discard(lease)
-                response.close()
-                response.release_conn()
+            lease.ended = True
+            self.registry.discard(lease)
+            response.close()
+            response.release_conn()
         except Exception as failure:
             self.step_aside("max_open", failure)
             return
@@ -559,10 +587,9 @@ class Guard:
         now = self.registry.clock()
         origins = self.registry.origins
         responses = tuple(describe_open(lease, origins, now) for lease in crowd)
-        with self._lock:
-            self.overruns += 1
-            due = self._overrun_rhythm.due(self.overruns, now)
-        if due:
+        # No lock, as in `_raise_pending`; two at once may both be said.
+        count = self._overruns.add() + 1
+        if self._overrun_rhythm.due(count, now):
             self.outbox.post(
                 reporting.Event(
                     name=reporting.TOO_MANY_OPEN,

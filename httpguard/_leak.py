@@ -43,12 +43,15 @@ class Frame:
         lineno: The line that was being executed, from 1.
         function: The function's name as in a traceback.
         application: Whether the code is the application's own.
+        submitted: Whether this line handed the work to an executor or greenlet
+            which the frames after it did.
     """
 
     filename: str
     lineno: int
     function: str
     application: bool = field(default=False, compare=False)
+    submitted: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         """``file:line in function``."""
@@ -66,7 +69,10 @@ class Leak:
     Times of day are UTC; ages and idle times are seconds, of the latest of
     these leaks; `method` to `thread`, `stack` and `bytes_read` are those of the
     latest too. `bytes_read` counts bytes on the wire, `length` is what the
-    server announced (None: unknown).
+    server announced (None: unknown). `held_by` is, of the first `held` or `open`
+    one, the chain of what refers to the response, such as ``app.cache (module
+    global) -> [cut: dict['k']] -> Response.raw``, with the step in brackets that a
+    person would cut (None: not searched, or not found within `explain`).
     """
 
     kind: LeakKind
@@ -89,6 +95,7 @@ class Leak:
     hint: str
     alive: int = 0
     sockets: int = 0
+    held_by: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -50,6 +51,7 @@ class Lease(_ResponseRef):
         "method",
         "opened",
         "pool",
+        "reading",
         "scope",
         "slot",
         "stack",
@@ -90,12 +92,23 @@ class Lease(_ResponseRef):
     # The connection taken from a blocking pool and its turn, to tell later whether
     # that slot is still out; None where there is nothing to give back.
     slot: tuple[Slot, int] | None
+    # requests reads the body before the application gets the response.
+    reading: bool
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None
     scope: Scope | None
     # The context variables of the moment; after a sweep, what reports need of them.
     context: Context | dict[str, Any] | None
+
+    @property
+    def announced(self) -> int | None:
+        """The length that the server announced, None where that cannot be true.
+
+        It may be a number of thousands of digits.
+        """
+        length = self.length
+        return length if length is None or length <= sys.maxsize else None
 
     @property
     def absolute_url(self) -> str:

@@ -1,4 +1,4 @@
-"""Scopes carried by context variables: `no_leaks`, `allow`, and a call's own."""
+"""Scopes carried by a context variable: `no_leaks` and `allow`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from urllib3.response import HTTPResponse
-
     from ._detector import Finding
 
 
@@ -19,12 +17,14 @@ class Scope:
         reason: Given to `allow`; None for a `no_leaks` scope.
     """
 
-    __slots__ = ("findings", "parent", "reason")
+    __slots__ = ("findings", "over", "parent", "reason")
 
     def __init__(self, parent: Scope | None, reason: str | None) -> None:
         """Start with nothing found."""
         self.parent = parent
         self.reason = reason
+        # It has ended; tasks that it started may still open responses in it.
+        self.over = False
         self.findings: list[Finding] = []
 
     @property
@@ -39,29 +39,13 @@ class Scope:
 
     @property
     def promise(self) -> Scope | None:
-        """The nearest `no_leaks` scope, this one or around it, or None."""
+        """The nearest `no_leaks` scope that is on, this one or around it, or None."""
         scope: Scope | None = self
-        while scope is not None and scope.reason is not None:
+        while scope is not None and (scope.over or scope.reason is not None):
             scope = scope.parent
         return scope
 
 
-class Call(list["HTTPResponse"]):
-    """The responses that urllib3 handed to one call of ``Session.send``.
-
-    Until that call returns they are requests' to read, not the application's.
-    """
-
-    __slots__ = ("done",)
-
-    # A thread or task started inside the call may inherit it and live on. Set by
-    # its maker: an __init__ would double the cost of the object.
-    done: bool
-
-
 CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
     "httpguard_scope", default=None
-)
-CURRENT_CALL: Final[ContextVar[Call | None]] = ContextVar(
-    "httpguard_call", default=None
 )

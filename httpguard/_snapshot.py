@@ -63,6 +63,7 @@ def open_leases(registry: Registry) -> list[Lease]:
         lease
         for lease in list(registry.leases.values())
         if lease.closed is None
+        and (lease.judged or not lease.reading)
         and (response := lease()) is not None
         and holds_connection(response)
     ]
@@ -94,7 +95,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         url=redact_url(lease.absolute_url),
         status=lease.status,
         client=lease.client or find_client(stack),
-        pool=lease.pool.name,
+        pool=printable(lease.pool.name),
         thread=printable(lease.thread),
         opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
         age=now - lease.opened,
@@ -104,7 +105,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
             if response is None
             else response._fp_bytes_read + lease.chunked
         ),
-        length=lease.length,
+        length=lease.announced,
         allowed=lease.scope.allowed if lease.scope is not None else None,
     )
 
@@ -125,7 +126,9 @@ def describe_pools(registry: Registry) -> list[dict[str, Any]]:
         totals.setdefault(name, Totals()).merge(kept)
     for pool in live_pools(registry):
         totals.setdefault(pool.name, Totals()).add(pool)
-    found = [{"pool": name, **total.to_dict()} for name, total in totals.items()]
+    found = [
+        {"pool": printable(name), **total.to_dict()} for name, total in totals.items()
+    ]
     return sorted(found, key=lambda item: -item["connected"])
 
 
@@ -159,7 +162,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
         pool.settle_waits()
         found.append(
             PoolUse(
-                name=pool.name,
+                name=printable(pool.name),
                 maxsize=pool.maxsize,
                 block=pool.block,
                 open=sum(lease.pool is pool for lease in leases),

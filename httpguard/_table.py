@@ -33,6 +33,7 @@ class Group:
     __slots__ = (
         "count",
         "first_seen",
+        "held_by",
         "last_seen",
         "latest",
         "resolved",
@@ -47,6 +48,7 @@ class Group:
         self.latest = finding
         self.count = 1
         self.resolved = 0
+        self.held_by = finding.held_by
         self.first_seen = self.last_seen = when
         self.rhythm = Rhythm()
         self.resolved_rhythm = Rhythm()
@@ -76,6 +78,7 @@ class Group:
             hint=hint_for(latest.kind, client),
             alive=latest.alive,
             sockets=latest.sockets,
+            held_by=self.held_by,
         )
 
 
@@ -109,6 +112,7 @@ class LeakTable:
             group.count += 1
             group.last_seen = when
             group.latest = finding
+            group.held_by = group.held_by or finding.held_by
         return group
 
     def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -76,7 +77,9 @@ class Watcher:
             stop.set()
         self.idle = self.interval > 0
         if patience and thread is not None and thread is not threading.current_thread():
-            thread.join(patience)
+            # Not started yet, by a third thread: it will stop by itself.
+            with contextlib.suppress(RuntimeError):
+                thread.join(patience)
 
     def hurry(self) -> None:
         """Something new may be due soon: let the thread think again when to look."""

@@ -27,6 +27,8 @@ def test_defaults_are_the_documented_ones() -> None:
         "max_sessions": 20,
         "reclaim": False,
         "on_held": "report",
+        "explain": 0.02,
+        "follow_executors": False,
         "enabled": True,
     }
 

@@ -11,13 +11,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import _pools, _requests, _sessions, _urllib3
-from ._patch import STATE, Hub, connect, disconnect, remove
+from . import _executors, _pools, _requests, _sessions, _urllib3
+from ._patch import STATE, Hub, connect, disconnect, remove, step_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hub", "apply", "disconnect", "remove"]
+__all__ = ["Hub", "apply", "disconnect", "follow_executors", "remove"]
 
 # A module may be there twice: a hook runs the patches of its own row.
 _CLIENTS: Final = (
@@ -36,20 +36,33 @@ def apply(hub: Hub) -> None:
     Args:
         hub: Whom the patches tell.
     """
+    connect(hub)
+    for module, patch in _CLIENTS:
+        _put_on(module, patch)
+
+
+def follow_executors() -> None:
+    """Patch thread pools, for the time until `remove`."""
+    _put_on("concurrent.futures.thread", _executors.apply)
+
+
+def _put_on(module: str, patch: Callable[[], None]) -> None:
+    """Patch a module now or when it is imported."""
     # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
     import wrapt
 
-    connect(hub)
-    for module, patch in _CLIENTS:
-        if patch not in _hooked:
-            _hooked.add(patch)
-            wrapt.register_post_import_hook(partial(_on_import, patch), module)
-        elif module in sys.modules:
-            # A hook runs once; after `remove` the patch is put on from here.
-            patch()
+    if patch not in _hooked:
+        _hooked.add(patch)
+        wrapt.register_post_import_hook(partial(_on_import, patch), module)
+    elif module in sys.modules:
+        # A hook runs once; after `remove` the patch is put on from here.
+        _on_import(patch, None)
 
 
 def _on_import(patch: Callable[[], None], _module: object) -> None:
     """Patch a client, unless httpguard was uninstalled before it came."""
     if STATE.hub is not None:
-        patch()
+        try:
+            patch()
+        except Exception as error:  # Of a version that we do not know, say.
+            step_aside("patches", error)

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import FrameType
+    from collections.abc import Callable, Mapping
+    from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
     from .._pool import PoolRef, Waiter
     from .._registry import Registry
-    from .._scope import Call
     from .._sessions import SessionRef
 
 
@@ -37,18 +38,15 @@ class Hub(Protocol):
         method: Any,
         url: Any,
         frame: FrameType,
+        *,
+        client: str = "",
+        reading: bool = False,
+        raising: bool = True,
     ) -> None:
-        """urllib3 hands a response out; may raise `LeakError`."""
+        """A response is handed out; may raise `LeakError`."""
 
-    def settle(
-        self,
-        call: Call,
-        result: Any,
-        request: Any,
-        error: BaseException | None,
-        frame: FrameType,
-    ) -> None:
-        """A call of ``Session.send`` left responses open; may raise `LeakError`."""
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A patch failed."""
 
     def attend(self) -> None:
         """Something happened that the watcher should look at."""
@@ -68,25 +66,38 @@ class Hub(Protocol):
     def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
         """A session made a pool."""
 
-    def step_aside(self, where: str, error: Exception) -> None:
-        """A patch failed."""
-
 
 class State:
-    """Who listens at the moment; None makes every patch pass calls through."""
+    """Who listens at the moment; None makes every patch pass calls through.
 
-    __slots__ = ("hub", "registry")
+    Beside that, the code of the functions of requests by which the patches
+    recognise a caller, None until requests is imported.
+    """
+
+    __slots__ = (
+        "adapter_send",
+        "dispatch_hook",
+        "hub",
+        "own_send",
+        "registry",
+        "session_send",
+    )
 
     def __init__(self) -> None:
         """Nobody listens yet."""
         self.hub: Hub | None = None
         self.registry: Registry | None = None
+        self.session_send: CodeType | None = None
+        self.adapter_send: CodeType | None = None
+        self.dispatch_hook: CodeType | None = None
+        # Of our function around the adapter's.
+        self.own_send: CodeType | None = None
 
 
 STATE: Final = State()
 _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
-_applied: Final[list[tuple[type, str, Any, Any]]] = []
+_applied: Final[list[tuple[type | ModuleType, str, Any, Any]]] = []
 
 Method = Any
 
@@ -102,18 +113,22 @@ def disconnect() -> None:
     STATE.hub = STATE.registry = None
 
 
-def wrap(owner: type, name: str, factory: Callable[[Method], Method]) -> None:
-    """Have wrapt replace a method by a function around it.
+def wrap(
+    owner: type | ModuleType, name: str, factory: Callable[[Method], Method]
+) -> None:
+    """Have wrapt replace a function by one around it.
 
-    A plain function, since these methods run several times a request: a call
+    A plain function, since these run several times a request: a call
     through `wrapt.FunctionWrapper` costs 0.7 us, through this 0.3
     (``benchmarks/``). Name, signature and documentation stay what they were.
 
     Args:
-        owner: The class whose own attribute it is.
+        owner: The class or module whose own attribute it is.
         name: The attribute.
         factory: Makes the function from the original.
     """
+    import inspect
+
     import wrapt
 
     original = owner.__dict__[name]
@@ -121,7 +136,11 @@ def wrap(owner: type, name: str, factory: Callable[[Method], Method]) -> None:
         return
 
     def make(method: Method) -> Method:
-        function = functools.wraps(method)(factory(method))
+        inner = _callable(method) if isinstance(owner, type) else method
+        function = functools.wraps(method)(factory(inner))
+        # `inspect.getfullargspec` does not look below a wrapper.
+        with suppress(TypeError, ValueError):
+            vars(function)["__signature__"] = inspect.signature(method)
         setattr(function, _MARK, True)
         return function
 
@@ -142,21 +161,96 @@ def add(owner: type, name: str, function: Method) -> None:
         _applied.append((owner, name, _ABSENT, function))
 
 
+def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> None:
+    """Wrap what the subclasses of a class define themselves, now and later.
+
+    A subclass may have a method of its own that does not call the one it
+    overrides: ours would never run.
+
+    Args:
+        owner: The class.
+        factories: By the name of the attribute, as for `wrap`.
+    """
+
+    def wrap_own(kind: type) -> None:
+        try:
+            for name, factory in factories.items():
+                if name in vars(kind):
+                    wrap(kind, name, factory)
+        except Exception as error:
+            step_aside("follow", error)
+
+    def init_subclass(cls: Any, /, **options: Any) -> None:
+        super(owner, cls).__init_subclass__(**options)  # type: ignore[arg-type]  # a class
+        if STATE.hub is not None:
+            wrap_own(cls)
+
+    add(owner, "__init_subclass__", classmethod(init_subclass))
+    for kind in _subclasses(owner):
+        wrap_own(kind)
+
+
+def step_aside(where: str, error: Exception) -> None:
+    """A patch failed: the guard says so, if there is one."""
+    hub = STATE.hub
+    if hub is not None:
+        hub.step_aside(where, error)
+
+
 def remove() -> None:
     """Give every attribute back, the last patched first.
 
     Where somebody has patched on top of us, theirs stays, and our function below
-    passes everything through from now on.
+    passes everything through from now on. Should they take theirs off, and put
+    that function back, the next `remove` takes it away.
     """
     disconnect()
+    buried = []
     while _applied:
-        owner, name, original, ours = _applied.pop()
-        if owner.__dict__.get(name) is not ours:
-            continue
-        if original is _ABSENT:
+        patch = _applied.pop()
+        owner, name, original, ours = patch
+        current = owner.__dict__.get(name, _ABSENT)
+        if current is not ours:
+            if current is not original:
+                buried.append(patch)
+        elif original is _ABSENT:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+    _applied.extend(reversed(buried))
+
+
+def _subclasses(owner: type) -> set[type]:
+    """The subclasses there are, at any depth."""
+    known: set[type] = set()
+    todo = [owner]
+    while todo:
+        fresh: set[type] = set(type.__subclasses__(todo.pop())) - known
+        known |= fresh
+        todo += fresh
+    return known
+
+
+def _callable(method: Any) -> Method:
+    """What to call, self first, to do as a look-up of the attribute would.
+
+    A function is that already. Other libraries put descriptors in its place,
+    such as `wrapt.FunctionWrapper` (OpenTelemetry and ddtrace do), which tell
+    their wrapper who self is only where they were asked for the bound method.
+
+    Args:
+        method: As it lies in the class.
+    """
+    # Not isinstance: those wrappers pretend to be what they wrap.
+    if type(method) is FunctionType:
+        return method
+    bind = getattr(type(method), "__get__", None)
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = method if bind is None else bind(method, self, type(self))
+        return bound(*args, **kwargs)
+
+    return call
 
 
 def _is_wrapped(function: Any) -> bool:

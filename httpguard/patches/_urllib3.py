@@ -4,47 +4,19 @@ from __future__ import annotations
 
 import io
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from .._leak import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
-from .._scope import CURRENT_CALL
-from ._patch import STATE, Method, add, wrap
-from ._requests import is_for_requests
+from ._patch import STATE, Method, add, follow, wrap
+from ._real import holds_real_connection
+from ._requests import reads_body, session_above
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from urllib3.response import HTTPResponse
-
-# Mocks that replay a recorded response through a real pool: nothing is held.
-# vcrpy does so by its class of http.client response; what it lets through has a
-# real one. The others fake the socket.
-_MOCKED_BODIES: Final = ("vcr.",)
-_MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
-
-
-class _Reality(dict[type, bool]):
-    """Class of a body or a socket -> whether it is of the real world.
-
-    Args:
-        mocks: How the names of the modules of mocks begin.
-    """
-
-    def __init__(self, mocks: tuple[str, ...]) -> None:
-        """Start with nothing known."""
-        super().__init__()
-        self._mocks = mocks
-
-    def __missing__(self, kind: type) -> bool:
-        """Judge a class seen for the first time."""
-        self[kind] = known = not kind.__module__.startswith(self._mocks)
-        return known
-
-
-_REAL_BODY: Final = _Reality(_MOCKED_BODIES)
-_REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
+    from .._lease import Lease
 
 
 def apply() -> None:
@@ -52,43 +24,52 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    wrap(HTTPConnectionPool, "urlopen", partial(_urlopen, HTTPResponse))
-    wrap(HTTPResponse, "release_conn", _release_conn)
-    wrap(HTTPResponse, "close", _close)
+    urlopen = {"urlopen": _urlopen}
+    ends = {"release_conn": _release_conn, "close": _close}
+    for name, factory in ends.items():
+        wrap(HTTPResponse, name, factory)
+    follow(HTTPResponse, ends)
     if "_handle_chunk" in HTTPResponse.__dict__:
         wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
+    # Last: with this one responses are seen.
+    wrap(HTTPConnectionPool, "urlopen", urlopen["urlopen"])
+    follow(HTTPConnectionPool, urlopen)
 
 
-def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
+def _urlopen(wrapped: Method) -> Method:
     """The lowest call that hands a response out; redirects re-enter it."""
-    current_call = CURRENT_CALL.get
 
     def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
         hub = STATE.hub
         if hub is None:
             return wrapped(self, *args, **kwargs)
-        call = current_call()
-        if call is None or call.done:
-            call = None
-            registry = hub.registry
-            if registry.dead or registry.resolved or hub.alert:
-                hub.before_request()
+        registry = hub.registry
+        if registry.dead or registry.resolved or hub.alert:
+            hub.before_request()
         response = wrapped(self, *args, **kwargs)
-        # No connection: read inside (preload_content).
-        if (
-            isinstance(response, response_class)
-            and (connection := response._connection) is not None
-            and _REAL_BODY[type(response._fp)]
-            and _REAL_SOCKET[type(connection.sock)]
-        ):
-            frame = sys._getframe(1)
-            if call is not None and is_for_requests(frame):
-                call.append(response)
-            else:
-                method = args[0] if args else kwargs.get("method")
-                url = args[1] if len(args) > 1 else kwargs.get("url")
-                hub.hand_over(response, self, method, url, frame)
+        try:
+            if holds_real_connection(response):
+                frame = sys._getframe(1)
+                # What requests' adapter gets, our patch of that hands over.
+                if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
+                    session = None
+                    if frame.f_code.co_name == "send":
+                        session = session_above(frame)
+                    reading = session is not None and reads_body(session)
+                    hub.hand_over(
+                        response,
+                        self,
+                        args[0] if args else kwargs.get("method"),
+                        args[1] if len(args) > 1 else kwargs.get("url"),
+                        frame if session is None or reading else session,
+                        client="" if session is None else "requests",
+                        reading=reading,
+                    )
+        except LeakError:
+            raise
+        except Exception as error:
+            hub.step_aside("urlopen", error)
         try:
             return response
         finally:
@@ -97,6 +78,15 @@ def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
             del response
 
     return urlopen
+
+
+def _is_patched(frame: FrameType) -> bool:
+    """Whether ``HTTPAdapter.send`` was called by our function around it.
+
+    Not where somebody took the method before it was patched.
+    """
+    caller = frame.f_back
+    return caller is not None and caller.f_code is STATE.own_send
 
 
 def _release_conn(wrapped: Method) -> Method:
@@ -108,12 +98,12 @@ def _release_conn(wrapped: Method) -> Method:
     def release_conn(self: Any) -> None:
         wrapped(self)
         registry = STATE.registry
-        if (
-            registry is not None
-            and id(self) in registry.leases
-            and self._connection is None
-        ):
-            registry.end(self)
+        if registry is not None and id(self) in registry.leases:
+            try:
+                if self._connection is None:
+                    registry.end(self)
+            except Exception as error:
+                registry.give_up(self, "release_conn", error)
 
     return release_conn
 
@@ -128,22 +118,32 @@ def _close(wrapped: Method) -> Method:
         registry = STATE.registry
         lease = None if registry is None else registry.leases.get(id(self))
         if registry is not None and lease is not None:
-            # The cycle collector has cleared the reference before it finalizes.
-            owner = lease()
-            by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(
-                self, sys._getframe(1)
-            )
-            if owner is self or (owner is None and by_finalizer):
-                lease.bytes_read = self._fp_bytes_read + lease.chunked
-                lease.finalizing = FINALIZED if by_finalizer else 0
-                if lease.closed is None and (not by_finalizer or is_shut(self)):
-                    lease.closed = registry.clock()
-                    if not lease.pool.block:
-                        # Nothing waits for it to come back.
-                        lease.pool.out.pop(id(self._connection), None)
+            try:
+                _note_close(self, lease, registry.clock(), sys._getframe(1))
+            except Exception as error:
+                registry.give_up(self, "close", error)
         wrapped(self)
 
     return close
+
+
+def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> None:
+    """A response with a lease is about to be closed by whoever's frame it is."""
+    # The cycle collector has cleared the reference before it finalizes.
+    owner = lease()
+    by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
+    if owner is response or (owner is None and by_finalizer):
+        bytes_read = response._fp_bytes_read + lease.chunked
+        if bytes_read != lease.bytes_read:
+            # No sweep looks at it once a finalizer has closed it.
+            lease.bytes_read = bytes_read
+            lease.active = now
+        lease.finalizing = FINALIZED if by_finalizer else 0
+        if lease.closed is None and (not by_finalizer or is_shut(response)):
+            lease.closed = now
+            if not lease.pool.block:
+                # Nothing waits for it to come back.
+                lease.pool.out.pop(id(response._connection), None)
 
 
 def _handle_chunk(wrapped: Method) -> Method:
@@ -172,9 +172,13 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     then closes the response by a call that looks like the program's own.
     """
     registry = STATE.registry
-    lease = None if registry is None else registry.get(self)
-    if lease is not None:
-        lease.finalizing = ANNOUNCED
+    if registry is not None:
+        try:
+            lease = registry.get(self)
+            if lease is not None:
+                lease.finalizing = ANNOUNCED
+        except Exception as error:
+            registry.give_up(self, "finalizer", error)
 
 
 def _in_finalizer(response: Any, frame: FrameType | None) -> bool:

@@ -61,12 +61,13 @@ def render(event: Event) -> str:
 
 
 def describe(leak: Leak) -> str:
-    """A leak's headline and its stack.
+    """A leak's headline, what holds it, and its stack.
 
     Args:
         leak: Any leak.
     """
-    return f"{headline(leak)}\n{format_stack(leak.stack)}"
+    held_by = f"\n  held by: {leak.held_by}" if leak.held_by else ""
+    return f"{headline(leak)}{held_by}\n{format_stack(leak.stack)}"
 
 
 def headline(leak: Leak) -> str:
@@ -135,7 +136,8 @@ def format_stack(stack: tuple[Frame, ...]) -> str:
     lines = []
     for frame in stack:
         mark = ">" if frame.application else " "
-        lines.append(f"  {mark} {place(frame)}")
+        submitted = "submitted at " if frame.submitted else ""
+        lines.append(f"  {mark} {submitted}{place(frame)}")
         source = printable(source_line(frame), _MOST_SOURCE)
         if source:
             lines.append(f"        {source}")
