@@ -14,6 +14,7 @@ import time
 import timeit
 from typing import TYPE_CHECKING, Any, Final
 
+import requests
 import urllib3
 
 import httpguard
@@ -22,6 +23,8 @@ from httpguard import reporting
 from ._transport import HOST, memory_manager
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from httpguard.reporting import Event
 
 _URL: Final = f"http://{HOST}/item"
@@ -53,6 +56,15 @@ def _best(step: Any) -> float:
     """Microseconds of one call, the best of many rounds."""
     rounds = timeit.repeat(step, number=_LOOPS, repeat=_ROUNDS)
     return min(rounds) / _LOOPS * 1e6
+
+
+def made(make: Callable[[], object]) -> float:
+    """Microseconds added to making a session or a pool manager."""
+    without = _best(make)
+    httpguard.install()
+    guarded = _best(make)
+    httpguard.uninstall()
+    return guarded - without
 
 
 def time_to_report() -> float:
@@ -107,6 +119,8 @@ def _blocking(maxsize: int = 1) -> urllib3.PoolManager:
 def main() -> None:
     """Print all of it."""
     print(f"pool counters: {counters():.2f} us a request")
+    print(f"a session: {made(requests.Session):.2f} us")
+    print(f"a pool manager: {made(urllib3.PoolManager):.2f} us")
     seconds = time_to_report()
     print(f"from the first wait to the report: {seconds:.3f} s (max_wait={_MAX_WAIT})")
     for reclaim in (False, True):

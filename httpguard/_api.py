@@ -36,12 +36,12 @@ def install(
     sample: float = _UNSET,
     app: Iterable[str] = _UNSET,
     ignore: Iterable[str] = _UNSET,
-    explain: float = _UNSET,
-    follow_executors: bool = _UNSET,
     max_wait: float | None = _UNSET,
     max_sessions: int | None = _UNSET,
     reclaim: bool = _UNSET,
     on_held: str = _UNSET,
+    explain: float = _UNSET,
+    follow_executors: bool = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -67,11 +67,6 @@ def install(
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns that are
             never judged.
-        explain: Seconds of processor time, for each site, that a sweep may search
-            for what still refers to a `held` or `open` response. 0: it does not.
-        follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
-            stack of what its workers open goes on to the line that submitted the
-            work. gevent's greenlets need no patch.
         max_wait: Seconds a request may wait for a connection of a blocking pool
             before that is reported, with who holds the connections. None: not
             reported.
@@ -82,6 +77,11 @@ def install(
             the program lives on.
         on_held: ``report`` a `held` response only, or ``close`` it after that; a
             later read of it raises urllib3's own error.
+        explain: Seconds of processor time, for each site, that a sweep may search
+            for what still refers to a `held` or `open` response. 0: it does not.
+        follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
+            stack of what its workers open goes on to the line that submitted the
+            work. gevent's greenlets need no patch.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 

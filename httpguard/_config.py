@@ -40,16 +40,16 @@ class Settings:
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns, with
             ``*`` and ``?`` as wildcards, that are never judged.
-        explain: Seconds, for each site, that a sweep may search for what still
-            refers to a response that is `held` or `open`. 0: it does not.
-        follow_executors: Patch thread pools too, so that the stack of what their
-            workers open goes on to the line that submitted the work.
         max_wait: Seconds a request may wait for a connection of a blocking pool
             before that is reported. None: not reported.
         max_sessions: More sessions than this that one line has made and that are
             in use and not closed are leaks. None: sessions are not judged.
         reclaim: Give slots of blocking pools that leaks have taken back.
         on_held: ``report`` a `held` response only, or ``close`` it after that.
+        explain: Seconds, for each site, that a sweep may search for what still
+            refers to a response that is `held` or `open`. 0: it does not.
+        follow_executors: Patch thread pools too, so that the stack of what their
+            workers open goes on to the line that submitted the work.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -65,12 +65,12 @@ class Settings:
     sample: float = 1.0
     app: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
-    explain: float = 0.02
-    follow_executors: bool = False
     max_wait: float | None = 5.0
     max_sessions: int | None = 20
     reclaim: bool = False
     on_held: str = "report"
+    explain: float = 0.02
+    follow_executors: bool = False
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -227,8 +227,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "sample": (_number(0.0, 1.0), "a number from 0 to 1"),
     "app": (_words, _PATTERNS),
     "ignore": (_words, _PATTERNS),
-    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
-    "follow_executors": (_boolean, _SWITCH),
     "max_wait": (_wait, "a number of seconds, 0 or more, or none for no report"),
     "max_sessions": (
         _limit,
@@ -236,5 +234,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     ),
     "reclaim": (_boolean, _SWITCH),
     "on_held": (_choice("report", "close"), "report or close"),
+    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
+    "follow_executors": (_boolean, _SWITCH),
     "enabled": (_boolean, _SWITCH),
 }

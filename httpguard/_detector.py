@@ -111,11 +111,11 @@ class Detector:
         self.digest = digest
         self.counts = dict.fromkeys(LeakKind, 0)
         self.excused = 0
-        # Site -> how often what holds its responses was searched for.
-        self._explained: dict[Frame, int] = {}
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
         self.lost: deque[Lease] = deque()
         self.held: deque[Lease] = deque()
+        # Site -> how often what holds its responses was searched for.
+        self._explained: dict[Frame, int] = {}
 
     @property
     def total(self) -> int:
@@ -286,21 +286,6 @@ class Detector:
             del response
             yield finding
 
-    def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
-        """What refers to a response; searched for a few times for each site."""
-        origins = self.registry.origins
-        chain = None
-        try:
-            site = find_site(stack, origins)
-            tries = self._explained.get(site, 0)
-            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
-                chain = held_by(response, origins, self.settings.explain)
-                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
-        except Exception as error:
-            # The leak is reported all the same.
-            self.registry.faults.append(("explain", error.with_traceback(None)))
-        return chain
-
     def _lose(self, lease: Lease) -> None:
         """Count the slot of a blocking pool that a leak has taken, once."""
         if lease.pool.block and lease.kind is not None and not lease.lost:
@@ -329,6 +314,21 @@ class Detector:
                 if not session.judged:
                     session.alive, session.sockets = len(crowd), sockets
                     yield from self._judge(LeakKind.SESSION, session, now)
+
+    def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
+        """What refers to a response; searched for a few times for each site."""
+        origins = self.registry.origins
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._explained.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
+                chain = held_by(response, origins, self.settings.explain)
+                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self.registry.faults.append(("explain", error.with_traceback(None)))
+        return chain
 
     def digested(self, lease: Lease | SessionRef) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""

@@ -81,11 +81,11 @@ class Guard:
         self.outbox = Outbox()
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
-        self._overruns = Tally()
         self.pools = PoolWatch(self.registry, settings)
         self.descriptors = Descriptors(self.registry)
         # Held responses that were closed for the program.
         self.shut = 0
+        self._overruns = Tally()
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)

@@ -93,9 +93,9 @@ class Leak:
     bytes_read: int
     length: int | None
     hint: str
-    held_by: str | None = None
     alive: int = 0
     sockets: int = 0
+    held_by: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

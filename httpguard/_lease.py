@@ -89,11 +89,11 @@ class Lease(_ResponseRef):
     # "requests" where it is known; "" where the stack tells.
     client: str
     pool: PoolRef
-    # requests reads the body before the application gets the response.
-    reading: bool
     # The connection taken from a blocking pool and its turn, to tell later whether
     # that slot is still out; None where there is nothing to give back.
     slot: tuple[Slot, int] | None
+    # requests reads the body before the application gets the response.
+    reading: bool
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None

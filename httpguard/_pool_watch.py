@@ -8,6 +8,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from ._pool import GIVEN_UP, Waiter, is_out, rate
+from ._redact import printable
 from ._registry import thread_name
 from ._rhythm import Rhythm
 from ._shortage import describe_shortage
@@ -233,7 +234,7 @@ def describe_pressure(pool: PoolRef) -> dict[str, Any]:
     connected, peak = pool.connected.value, pool.peak
     saved = min(pool.discarded.value, max(connected - peak, 0))
     details = {
-        "pool": pool.name,
+        "pool": printable(pool.name),
         "maxsize": pool.maxsize,
         "peak": peak,
         "connected": connected,

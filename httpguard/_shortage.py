@@ -51,7 +51,7 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
     ]
     known = sum(held["count"] for held in holders) + len(under_way) + pool.lost
     return {
-        "pool": pool.name,
+        "pool": printable(pool.name),
         "maxsize": pool.maxsize,
         "waiting": len(waiters),
         "longest_wait": round(now - waiters[0].since, 3) if waiters else 0.0,

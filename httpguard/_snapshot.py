@@ -126,7 +126,9 @@ def describe_pools(registry: Registry) -> list[dict[str, Any]]:
         totals.setdefault(name, Totals()).merge(kept)
     for pool in live_pools(registry):
         totals.setdefault(pool.name, Totals()).add(pool)
-    found = [{"pool": name, **total.to_dict()} for name, total in totals.items()]
+    found = [
+        {"pool": printable(name), **total.to_dict()} for name, total in totals.items()
+    ]
     return sorted(found, key=lambda item: -item["connected"])
 
 

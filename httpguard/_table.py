@@ -76,9 +76,9 @@ class Group:
             bytes_read=latest.bytes_read,
             length=latest.length,
             hint=hint_for(latest.kind, client),
-            held_by=self.held_by,
             alive=latest.alive,
             sockets=latest.sockets,
+            held_by=self.held_by,
         )
 
 

@@ -23,12 +23,12 @@ def test_defaults_are_the_documented_ones() -> None:
         "sample": 1.0,
         "app": (),
         "ignore": (),
-        "explain": 0.02,
-        "follow_executors": False,
         "max_wait": 5.0,
         "max_sessions": 20,
         "reclaim": False,
         "on_held": "report",
+        "explain": 0.02,
+        "follow_executors": False,
         "enabled": True,
     }
 

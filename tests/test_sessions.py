@@ -157,6 +157,28 @@ def test_the_line_is_that_of_the_program_not_of_its_subclass(
     assert found(guard) == [("make", 1, 1)]
 
 
+def test_a_proxy_belongs_to_its_session(guard: GuardControl, server: Server) -> None:
+    def by_proxy() -> None:
+        session = requests.Session()
+        session.trust_env = False
+        proxies = {"http": server.url("")}
+        assert session.get("http://behind.test/lines", proxies=proxies).ok
+
+    guard.install(max_sessions=20)
+    by_proxy()
+    assert found(guard) == [("by_proxy", 1, 1)]
+
+
+def test_a_manager_of_a_proxy(guard: GuardControl, server: Server) -> None:
+    def by_proxy() -> None:
+        manager = urllib3.proxy_from_url(server.url(""))
+        assert manager.request("GET", "http://behind.test/lines").status == 200
+
+    guard.install(max_sessions=20)
+    by_proxy()
+    assert found(guard) == [("by_proxy", 1, 1)]
+
+
 def test_two_hosts_are_two_sockets(guard: GuardControl, server: Server) -> None:
     def both() -> None:
         session = requests.Session()

@@ -63,9 +63,6 @@ class Hub(Protocol):
     def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
         """A session made a pool."""
 
-    def step_aside(self, where: str, error: Exception) -> None:
-        """A patch failed."""
-
 
 class State:
     """Who listens at the moment; None makes every patch pass calls through.
