@@ -25,8 +25,6 @@ if TYPE_CHECKING:
 # is injected into all that they call.
 WALLS: Final = frozenset(
     {
-        *(f"_api.{name}" for name in ("install", "uninstall", "check", "snapshot")),
-        "_api.touch",
         *(
             f"_guard.Guard.{name}"
             for name in (
@@ -40,6 +38,10 @@ WALLS: Final = frozenset(
                 "_raise_due",
             )
         ),
+        # The program's own call passes through it.
+        "_follow.Followed.__call__",
+        "_follow.Followed.__getattr__",
+        "_follow.Followed.__repr__",
         "_outbox.Outbox.step_aside",
         "_outbox.say_failed",
         "_outbox._traceback",
@@ -62,11 +64,8 @@ WALLS: Final = frozenset(
 )
 POINTS: Final = [
     point
-    for point in points("httpguard._config")  # Its errors are for `install` to raise.
-    if point.name not in WALLS and not point.name.startswith("_api._Context.")
-    if not point.name.startswith(
-        ("_api.no_leaks.", "_api.allow.", "patches._patch.Hub")
-    )
+    for point in points()
+    if point.name not in WALLS and not point.name.startswith("patches._patch.Hub.")
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
 # the authors of reports, or with a value that the program was given.

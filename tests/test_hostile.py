@@ -40,7 +40,8 @@ SECRET_PATH: Final = (
 )
 # A line of a report begins like one of these, and holds no more than its parts can.
 LINE: Final = re.compile(
-    r"(leak |summary: |resolved |  > |    |too many open responses: |\d+ leaked )"
+    r"(leak |summary: |resolved |  > |  held by: |    |"
+    r"too many open responses: |\d+ leaked )"
 )
 LONGEST_LINE: Final = 1000
 
@@ -137,6 +138,8 @@ def texts_of(
         current.finish()
     finally:
         structlog.reset_defaults()
+    current.finish()  # Once more, to the standard library's logger.
+    assert caplog.messages[-1].startswith("summary: ")
     current.table._groups.clear()
     held.close()
     assert {leak.kind.value for leak in state.leaks} == {"dropped", "held", "open"}

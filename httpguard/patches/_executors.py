@@ -11,7 +11,7 @@ from typing import Any
 
 from .._follow import DEPTH, Followed, submission
 from .._stack import capture
-from ._patch import STATE, Method, wrap
+from ._patch import STATE, Method, step_aside, wrap
 
 
 def apply() -> None:
@@ -27,9 +27,12 @@ def _submit(wrapped: Method) -> Method:
     def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         registry = STATE.registry
         if registry is not None and registry.follow:
-            frame = sys._getframe(1)
-            here = capture(frame, DEPTH, registry.origins)
-            fn = Followed(fn, here + submission(frame))
+            try:
+                frame = sys._getframe(1)
+                here = capture(frame, DEPTH, registry.origins)
+                fn = Followed(fn, here + submission(frame))
+            except Exception as error:
+                step_aside("follow_executors", error)
         return wrapped(self, fn, *args, **kwargs)
 
     return submit

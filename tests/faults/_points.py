@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import inspect
-import pkgutil
 import sys
 from collections import Counter
 from contextlib import contextmanager
@@ -13,14 +12,19 @@ from importlib import import_module
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-import httpguard
-
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-# Commands that a person runs; nothing of them runs inside a guarded program.
-_APART: Final = ("httpguard._commands", "httpguard._demo", "httpguard.cli")
-_APART_TOO: Final = ("httpguard.__main__",)
+# What runs inside a guarded program whatever its settings are.
+CORE: Final = (
+    *("_detector", "_edges", "_follow", "_guard", "_hints", "_holders", "_leak"),
+    *("_lease", "_origin", "_outbox"),
+    *("_process", "_readers", "_redact", "_registry", "_response", "_rhythm"),
+    *("_scope", "_secrets", "_snapshot", "_stack", "_strict", "_table", "_watcher"),
+    *("patches", "patches._executors", "patches._patch", "patches._real"),
+    *("patches._requests", "patches._urllib3"),
+    *("reporting", "reporting._logging", "reporting._structlog", "reporting._text"),
+)
 
 
 class FaultError(Exception):
@@ -44,21 +48,18 @@ class Point:
         return self.name
 
 
-def points(*apart: str) -> list[Point]:
-    """Every function of every module that runs inside a guarded program.
-
-    Args:
-        apart: Further modules, or packages, that do not.
-    """
+def points() -> list[Point]:
+    """Every function of every module of the core."""
     found: dict[str, Point] = {}
-    for module in _modules((*_APART, *_APART_TOO, *apart)):
+    for name in CORE:
+        module = import_module(f"httpguard.{name}")
         for owner in (module, *_classes(module)):
             for item in vars(owner).values():
                 for function in _functions(item):
                     if function.__module__ == module.__name__:
                         place = function.__module__.removeprefix("httpguard.")
-                        name = f"{place}.{function.__qualname__}"
-                        found[name] = Point(name, function)
+                        label = f"{place}.{function.__qualname__}"
+                        found[label] = Point(label, function)
     return list(found.values())
 
 
@@ -128,15 +129,6 @@ def _raising(free: int) -> CodeType:
     exec("\n".join(lines), namespace)
     code: CodeType = namespace["outer"]().__code__
     return code
-
-
-def _modules(apart: tuple[str, ...]) -> Iterator[ModuleType]:
-    """All modules of the package but some."""
-    for info in pkgutil.walk_packages(httpguard.__path__, "httpguard."):
-        if not any(
-            info.name == name or info.name.startswith(f"{name}.") for name in apart
-        ):
-            yield import_module(info.name)
 
 
 def _classes(module: ModuleType) -> list[type]:
