@@ -50,7 +50,7 @@ def test_daemon_threads_in_the_middle_of_requests(
 ) -> None:
     program = write(tmp_path / "app.py", DAEMONS.format(before=""))
     for _ in range(3):
-        done = run(program, server.url("/bytes/90000"), timeout=30)
+        done = run(program, server.url("/bytes/90000"))
         assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
         assert not OURS.search(done.stderr), done.stderr
         assert done.stderr.count("summary: ") == 1
@@ -60,7 +60,7 @@ def test_daemon_threads_in_the_middle_of_requests(
 def test_daemon_threads_and_no_stderr(server: Server, tmp_path: Path, how: str) -> None:
     program = write(tmp_path / "app.py", DAEMONS.format(before=how))
     for _ in range(2):
-        done = run(program, server.url("/bytes/90000"), timeout=30)
+        done = run(program, server.url("/bytes/90000"))
         assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
         assert not OURS.search(done.stderr), done.stderr
 
@@ -80,7 +80,7 @@ def test_the_end_waits_for_no_read(server: Server, tmp_path: Path) -> None:
     print("the end", flush=True)
     """
     # The server keeps this one waiting for as long as the test runs.
-    done = run(write(tmp_path / "app.py", source), server.url("/slow"), timeout=30)
+    done = run(write(tmp_path / "app.py", source), server.url("/slow"))
     assert (done.returncode, done.stdout) == (0, "the end\n"), done.stderr
     assert done.stderr == ""
 

@@ -130,7 +130,7 @@ def work():
         requests.get(sys.argv[1], stream=True).close()
 threads = [threading.Thread(target=work) for _ in range(4)]
 for thread in threads: thread.start()
-for _ in range(20):
+for _ in range(10):
     pid = os.fork()
     if not pid:
         child()
@@ -171,4 +171,4 @@ def test_a_fork_inside_an_import(server: Server, tmp_path: Path, module: str) ->
 
 
 def test_forks_while_threads_do_everything(server: Server, tmp_path: Path) -> None:
-    assert len(children(BUSY, server, tmp_path)) == 20
+    assert len(children(BUSY, server, tmp_path)) == 10

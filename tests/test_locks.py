@@ -148,7 +148,9 @@ def test_a_scope_ends_between_a_reference_cleared_and_its_callback(
 
 
 def test_a_collection_at_every_allocation_stops_nobody() -> None:
-    done = run("-m", "tests.stress_gc", "--minutes", "0.06", "--patience", "60")
+    done = run(
+        "-m", "tests.stress_gc", "--minutes", "0.06", "--patience", "60", timeout=110
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     dropped = re.search(r"([\d,]+) of them dropped in cycles", done.stdout)
     assert dropped is not None
