@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Final
@@ -22,7 +23,12 @@ _MANY: Final = 1000
 
 
 def take_snapshot(
-    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+    registry: Registry,
+    detector: Detector,
+    table: LeakTable,
+    *,
+    most: int | None = None,
+    **figures: int,
 ) -> Snapshot:
     """Put a snapshot together.
 
@@ -30,6 +36,7 @@ def take_snapshot(
         registry: What is open.
         detector: What was counted.
         table: What leaked.
+        most: Describe no more leaks and no more open responses; None: all.
         figures: Further counters.
     """
     leases = open_leases(registry)
@@ -46,8 +53,10 @@ def take_snapshot(
     }
     now = registry.clock()
     return Snapshot(
-        leaks=table.leaks(),
-        open=tuple(describe_open(lease, registry.origins, now) for lease in leases),
+        leaks=table.leaks(most),
+        open=tuple(
+            describe_open(lease, registry.origins, now) for lease in leases[:most]
+        ),
         counters=MappingProxyType(counters),
         pools=_pools(registry, leases),
     )
@@ -108,12 +117,13 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     """The pools that are there, with what they have open, by name."""
     pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
+    in_use = Counter(id(lease.pool) for lease in leases)
     return tuple(
         PoolUse(
             name=pool.name,
             maxsize=pool.maxsize,
             block=pool.block,
-            open=sum(lease.pool is pool for lease in leases),
+            open=in_use[id(pool)],
             lost=pool.lost,
         )
         for pool in sorted(pools, key=lambda pool: pool.name)
