@@ -89,7 +89,9 @@ def follow(settings: Settings | None) -> None:
     Args:
         settings: Those of `install`; None: uninstalled.
     """
-    wanted = (None, None) if settings is None else (settings.serve, settings.serve_token)
+    wanted = (
+        (None, None) if settings is None else (settings.serve, settings.serve_token)
+    )
     if wanted == _installed.wanted and (
         _installed.page is None or not _installed.page.closed
     ):

@@ -50,11 +50,13 @@ class ASGIApplication:
             (name.lower().encode("latin-1"), value.encode("latin-1"))
             for name, value in answer.all_headers()
         ]
-        await send({
-            "type": "http.response.start",
-            "status": answer.status,
-            "headers": headers,
-        })
+        await send(
+            {
+                "type": "http.response.start",
+                "status": answer.status,
+                "headers": headers,
+            }
+        )
         body = b"" if scope["method"] == "HEAD" else answer.body
         await send({"type": "http.response.body", "body": body})
 

@@ -16,7 +16,9 @@ _MOST_HEAD: Final = 8192
 _READ: Final = 16384
 _END: Final = b"\r\n\r\n"
 _REQUEST_LINE: Final = re.compile(r"([A-Z]{1,16}) (/[!-~]*) HTTP/1\.([01])")
-_HEADER: Final = re.compile(r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)")
+_HEADER: Final = re.compile(
+    r"([!#$%&'*+.^_`|~0-9A-Za-z-]+):[ \t]*([^\x00-\x08\x0a-\x1f\x7f]*)"
+)
 _HEAD_TAIL: Final = "".join(f"{name}: {value}\r\n" for name, value in SECURITY)
 
 

@@ -98,8 +98,9 @@ def _limit() -> int | None:
 
 def _memory() -> int | None:
     """Resident bytes now, where /proc tells."""
-    with contextlib.suppress(OSError, ValueError, IndexError), open(
-        "/proc/self/statm", "rb"
-    ) as file:
+    with (
+        contextlib.suppress(OSError, ValueError, IndexError),
+        open("/proc/self/statm", "rb") as file,
+    ):
         return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return None

@@ -38,7 +38,8 @@ def _snapshot(request: Request, view: View) -> Answer:
     document = view.document()
     if request.headers.get("if-none-match") == document.tag:
         return Answer(304, headers=(("ETag", document.tag),))
-    if "gzip" in request.headers.get("accept-encoding", ""):
+    accepted = request.headers.get("accept-encoding", "")
+    if document.packed is not None and "gzip" in accepted:
         return Answer(200, JSON, document.packed, _packed_headers(document.tag))
     return Answer(200, JSON, document.plain, (("ETag", document.tag),))
 

@@ -131,7 +131,7 @@ class Server:
         while not ends[0]:
             try:
                 self._turn()
-            except Exception as error:
+            except Exception as error:  # noqa: PERF203  # One turn may fail.
                 if ends[0] or self.closed:
                     return
                 step_aside("web server", error)
@@ -177,9 +177,7 @@ class Server:
             sock.setblocking(False)
             with contextlib.suppress(OSError):
                 sock.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            connection = Connection(
-                sock, self._application.answer, self._patience, now
-            )
+            connection = Connection(sock, self._application.answer, self._patience, now)
             self._connections.add(connection)
             self._selector.register(sock, selectors.EVENT_READ, connection)
 

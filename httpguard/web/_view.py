@@ -38,12 +38,12 @@ class Document:
 
     Args:
         plain: As it is.
-        packed: By gzip, or the same where that is not worth while.
+        packed: By gzip; None: too small to be worth it.
         tag: Its ETag.
     """
 
     plain: bytes
-    packed: bytes
+    packed: bytes | None
     tag: str
 
 
@@ -95,7 +95,7 @@ class View:
             plain = to_json(self._content(guard, rows))
             if len(plain) <= _MOST_BYTES:
                 break
-        packed = plain if len(plain) < _SMALL else _gzip(plain)
+        packed = None if len(plain) < _SMALL else _gzip(plain)
         cost = time.thread_time() - begin
         self._good_until = self._clock() + min(max(_FRESH, cost / _SHARE), _STALE)
         self._number += 1
