@@ -4,7 +4,12 @@ import { draw } from "./elements.js";
 import { duration, whole } from "./format.js";
 
 const MARGIN = { top: 8, right: 8, bottom: 22, left: 44 };
-const SPANS = [300, 900, 3600];
+// Seconds shown, and between two marks of the time.
+const SPANS = [
+  [300, 60],
+  [900, 300],
+  [3600, 900],
+];
 
 export class Chart {
   constructor(container, output, noun) {
@@ -30,7 +35,7 @@ export class Chart {
     const height = this.container.clientHeight;
     if (!this.points.length || width < 80) return;
     const oldest = this.points[0].ago;
-    const span = SPANS.find((seconds) => oldest <= seconds) || SPANS[SPANS.length - 1];
+    const [span, step] = SPANS.find(([seconds]) => oldest <= seconds) || SPANS[SPANS.length - 1];
     const top = ceiling(Math.max(...this.points.map((point) => point.value)));
     const x = (ago) => MARGIN.left + (1 - Math.min(ago / span, 1)) * (width - MARGIN.left - MARGIN.right);
     const y = (value) => MARGIN.top + (1 - value / top) * (height - MARGIN.top - MARGIN.bottom);
@@ -41,11 +46,10 @@ export class Chart {
       parts.push(draw("line", { class: "grid", x1: MARGIN.left, x2: width - MARGIN.right, y1: y(value), y2: y(value) }));
       parts.push(draw("text", { class: "tick", x: MARGIN.left - 8, y: y(value) + 4, "text-anchor": "end" }, short(value)));
     }
-    const marks = width < 420 ? [1, 0] : [1, 2 / 3, 1 / 3, 0];
-    for (const share of marks) {
-      const anchor = share === 1 ? "start" : share === 0 ? "end" : "middle";
-      const text = share === 0 ? "now" : `-${Math.round((share * span) / 60)} min`;
-      parts.push(draw("text", { class: "tick", x: x(share * span), y: height - 4, "text-anchor": anchor }, text));
+    for (let ago = span; ago >= 0; ago -= width < 420 ? span : step) {
+      const anchor = ago === span ? "start" : ago === 0 ? "end" : "middle";
+      const text = ago === 0 ? "now" : `-${ago / 60} min`;
+      parts.push(draw("text", { class: "tick", x: x(ago), y: height - 4, "text-anchor": anchor }, text));
     }
     // A value holds until the next sample.
     let line = "";
