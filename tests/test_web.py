@@ -259,7 +259,7 @@ class TestBounds:
             spun.append(sum(range(5_000_000)))
             return make(*arguments)
 
-        view._content = slow  # type: ignore[method-assign]
+        view._content = slow  # type: ignore[method-assign, assignment]
         view.document()
         assert spun
         assert view._good_until - view._clock() > 2.0
@@ -546,7 +546,7 @@ class TestTheProgramDoesNotNotice:
     ) -> None:
         guard.install(max_idle=10)
         host = f"http://localhost:{port_of(page)}/healthz"
-        kept = [
+        kept: list[Any] = [
             requests.get(page.url, stream=True),
             requests.get(host, stream=True),
             urllib3.PoolManager().request("GET", page.url, preload_content=False),
