@@ -77,7 +77,7 @@ def page() -> Iterator[Page]:
 def browser(chromium: Chrome) -> Iterator[Browser]:
     """The browser on an empty page, as wide as a desk's, with system colours."""
     chromium.get("about:blank")
-    chromium.get_log("browser")
+    chromium.get_log("browser")  # type: ignore[no-untyped-call]
     yield Browser(chromium)
     chromium.execute_cdp_cmd("Emulation.clearDeviceMetricsOverride", {})
     chromium.execute_cdp_cmd("Emulation.setEmulatedMedia", {"features": []})
@@ -124,7 +124,8 @@ class Browser:
 
     def complaints(self) -> list[str]:
         """Errors and warnings of the console since the last time."""
-        return [entry["message"] for entry in self.driver.get_log("browser")]
+        log = self.driver.get_log("browser")  # type: ignore[no-untyped-call]
+        return [entry["message"] for entry in log]
 
     def dark(self, dark: bool) -> None:  # noqa: FBT001  # Read as a sentence.
         """Let the system wish for dark or light."""

@@ -28,10 +28,11 @@ def drop(server: Server) -> None:
     requests.get(server.url("/bytes/90000"), stream=True)  # dropped here
 
 
-def lose_slot(server: Server) -> None:
+def lose_slot(server: Server) -> urllib3.HTTPConnectionPool:
     pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
     with pool.request("GET", "/bytes/90000", preload_content=False):  # lost here
         pass
+    return pool
 
 
 @pytest.fixture
@@ -40,7 +41,7 @@ def busy(guard: GuardControl, server: Server) -> Iterator[GuardControl]:
     guard.install()
     drop(server)
     drop(server)
-    lose_slot(server)
+    blocking = lose_slot(server)
     pool = urllib3.HTTPConnectionPool(server.host, server.port)
     first = pool.request("GET", "/bytes/90000?a", preload_content=False)
     others = [
@@ -50,6 +51,7 @@ def busy(guard: GuardControl, server: Server) -> Iterator[GuardControl]:
     yield guard
     for response in (first, *others):
         response.close()
+    blocking.close()
 
 
 def test_a_leak_appears_while_the_page_is_open(
@@ -204,8 +206,7 @@ def test_dark_and_light(busy: GuardControl, page: Page, browser: Browser) -> Non
     browser.run("localStorage.clear()")
 
 
-@pytest.mark.parametrize("dark", [False, True])
-@pytest.mark.parametrize("width", [0, 360])
+@pytest.mark.parametrize(("dark", "width"), [(False, 0), (True, 360)])
 def test_accessible(
     busy: GuardControl, page: Page, browser: Browser, *, dark: bool, width: int
 ) -> None:
