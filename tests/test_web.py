@@ -246,23 +246,33 @@ class TestBounds:
         assert second.tag != first.tag
         assert len(json.loads(second.plain)["leaks"]) == 1
 
-    def test_what_is_dear_is_made_seldom(self, guard: GuardControl) -> None:
+    def test_what_is_dear_is_made_seldom_but_leaks_are_soon_seen(
+        self, guard: GuardControl, server: Server
+    ) -> None:
         guard.install()
-        view = _view.View()
-        view.document()
-        assert view._good_until - view._clock() <= 10.0
-        view._good_until = 0.0
-        make = view._content
-        spun = []
+        now = [0.0]
+        view = _view.View(lambda: now[0])
+        first = view.document()
+        view._cost = 0.04
+        now[0] = 7.9
+        assert view.document() is first
+        requests.get(server.url("/bytes/90000"), stream=True)
+        second = view.document()
+        assert second is not first
+        view._cost = 0.04
+        now[0] += 8.1
+        assert view.document() is not second
 
-        def slow(*arguments: Any) -> dict[str, Any]:
-            spun.append(sum(range(5_000_000)))
-            return make(*arguments)
-
-        view._content = slow  # type: ignore[method-assign, assignment]
-        view.document()
-        assert spun
-        assert view._good_until - view._clock() > 2.0
+    def test_nothing_is_older_than_ten_seconds(self, guard: GuardControl) -> None:
+        guard.install()
+        now = [0.0]
+        view = _view.View(lambda: now[0])
+        first = view.document()
+        view._cost = 100.0
+        now[0] = 9.9
+        assert view.document() is first
+        now[0] = 10.0
+        assert view.document() is not first
 
     def test_what_has_not_changed_is_not_sent_again(
         self, guard: GuardControl, page: Page
@@ -273,7 +283,7 @@ class TestBounds:
             assert (response.status, body) == (304, b"")
         view = page._server._application.view
         view.document()
-        view._good_until = float("inf")
+        view._made = float("inf")
         tag = ask(page, "/api/snapshot")[0].getheader("ETag") or ""
         assert ask(page, "/api/snapshot", If_None_Match=tag)[0].status == 304
 

@@ -129,23 +129,16 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
     Returns:
         The same.
     """
-    for frame in row["stack"]:
-        if "source" not in frame:
-            _finish(frame)
-    _finish(row["site"])
     row["frames_left_out"] = max(len(row["stack"]) - _MOST_FRAMES, 0)
     row["stack"] = row["stack"][-_MOST_FRAMES:]
+    for frame in (*row["stack"], row["site"]):
+        shown = _shown(frame["filename"], frame["lineno"], frame["function"])
+        frame["filename"], frame["function"], frame["source"] = shown
     return row
 
 
-def _finish(frame: dict[str, Any]) -> None:
-    """One frame: names from outside made fit to show, and its source line."""
-    frame["source"] = _source(frame["filename"], frame["lineno"])
-    frame["filename"] = printable(frame["filename"])
-    frame["function"] = printable(frame["function"])
-
-
 @lru_cache(maxsize=4096)
-def _source(filename: str, lineno: int) -> str:
-    """The text of a line, as it was when it was first asked for."""
-    return printable(source_line(Frame(filename, lineno, "")))
+def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
+    """A frame's names fit to show, and the text of its line when first asked for."""
+    source = source_line(Frame(filename, lineno, function))
+    return printable(filename), printable(function), printable(source)

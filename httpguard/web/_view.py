@@ -24,8 +24,10 @@ if TYPE_CHECKING:
 # Seconds for which one answer is good, at least and at most ...
 _FRESH: Final = 1.0
 _STALE: Final = 10.0
-# ... and in between such that making them takes this share of one core.
+# ... and in between such that making them takes this share of one core, or that
+# one where a leak waits to be seen.
 _SHARE: Final = 1 / 200
+_SHARE_FOR_NEWS: Final = 1 / 50
 # Rows of each table, fewer where the answer would be larger than this.
 _ROWS: Final = (100, 50, 20, 5, 1)
 _MOST_BYTES: Final = 1_000_000
@@ -60,8 +62,10 @@ class View:
         self._clock = clock
         self._lock = threading.Lock()
         self._document: Document | None = None
-        self._good_until = 0.0
+        self._made = 0.0
+        self._cost = 0.0
         self._guard: Guard | None = None
+        self._total = 0
         # Tells the documents of one process from those of another.
         self._series = f"{time.time_ns():x}"
         self._number = 0
@@ -71,13 +75,8 @@ class View:
         with self._lock:
             guard = _process.current()
             document = self._document
-            if (
-                document is None
-                or guard is not self._guard
-                or self._clock() >= self._good_until
-            ):
+            if document is None or not self._is_good(guard):
                 document = self._document = self._make(guard)
-                self._guard = guard
             return document
 
     def after_fork_in_child(self) -> None:
@@ -87,8 +86,18 @@ class View:
         self.history.clear()
         _figures.program.cache_clear()
 
+    def _is_good(self, guard: Guard | None) -> bool:
+        """Whether the last document will do."""
+        if guard is not self._guard:
+            return False
+        news = guard is not None and (
+            bool(guard.registry.dead) or guard.detector.total != self._total
+        )
+        seconds = self._cost / (_SHARE_FOR_NEWS if news else _SHARE)
+        return self._clock() - self._made < min(max(_FRESH, seconds), _STALE)
+
     def _make(self, guard: Guard | None) -> Document:
-        """Make one, and say how long it is good."""
+        """Make one, and note what it took."""
         begin = time.thread_time()
         plain = b"{}"
         for rows in _ROWS:
@@ -96,8 +105,10 @@ class View:
             if len(plain) <= _MOST_BYTES:
                 break
         packed = None if len(plain) < _SMALL else _gzip(plain)
-        cost = time.thread_time() - begin
-        self._good_until = self._clock() + min(max(_FRESH, cost / _SHARE), _STALE)
+        self._cost = time.thread_time() - begin
+        self._made = self._clock()
+        self._guard = guard
+        self._total = 0 if guard is None else guard.detector.total
         self._number += 1
         return Document(plain, packed, f'"{self._series}-{self._number}"')
 
