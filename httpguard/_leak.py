@@ -199,11 +199,11 @@ def _jsonable(value: Any) -> dict[str, Any]:
 
     ``dataclasses.asdict`` copies every value deeply: five times as slow.
     """
-    return {name: _plain(getattr(value, name)) for name in _names(type(value))}
+    return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
 
 
 @cache
-def _names(kind: Any) -> tuple[str, ...]:
+def _names(kind: type) -> tuple[str, ...]:
     """The names of a dataclass's fields."""
     return tuple(each.name for each in fields(kind))
 

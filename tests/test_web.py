@@ -676,14 +676,18 @@ class TestWorlds:
             + """
         assert ask() == b"ok\\n"
         read, write = os.pipe()
+        ready, say_ready = os.pipe()
         child = os.fork()
         if not child:
             # As long as the child lives it must not hold the port.
             names = [thread.name for thread in threading.enumerate()]
             assert page.closed, "the child's copy is open"
             assert not [name for name in names if "page" in name], names
+            os.write(say_ready, b"x")
             os.read(read, 1)
             os._exit(0)
+        os.close(say_ready)
+        assert os.read(ready, 1), "the child failed"
         assert ask() == b"ok\\n", "the parent goes on"
         page.close()
         try:
