@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _MOST_LEASES: Final = 20_000
 # The innermost frames of a stack; recursion makes longer ones.
 _MOST_FRAMES: Final = 60
+_MOST_SOURCE: Final = 200
 
 
 @dataclass(slots=True)
@@ -141,4 +142,4 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
 def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
     """A frame's names fit to show, and the text of its line when first asked for."""
     source = source_line(Frame(filename, lineno, function))
-    return printable(filename), printable(function), printable(source)
+    return printable(filename), printable(function), printable(source, _MOST_SOURCE)
