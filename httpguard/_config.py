@@ -41,6 +41,8 @@ class Settings:
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns, with
             ``*`` and ``?`` as wildcards, that are never judged.
+        explain: Seconds, for each site, that a sweep may search for what still
+            refers to a response that is `held` or `open`. 0: it does not.
         enabled: False turns `install` into nothing.
         serve: Host and port of the live page (a port alone is one of 127.0.0.1;
             0: a free one). None: no page.
@@ -59,6 +61,7 @@ class Settings:
     sample: float = 1.0
     app: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    explain: float = 0.02
     enabled: bool = True
     serve: tuple[str, int] | None = None
     serve_token: str | None = field(default=None, repr=False)
@@ -266,6 +269,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "sample": (_number(0.0, 1.0), "a number from 0 to 1"),
     "app": (_words, _PATTERNS),
     "ignore": (_words, _PATTERNS),
+    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
     "enabled": (_boolean, _SWITCH),
     "serve": (_address, "a port from 0 to 65535, or HOST:PORT"),
     "serve_token": (_token, "16 to 512 printable ASCII characters without spaces"),

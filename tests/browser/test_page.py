@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 AXE = Path(__file__).with_name("axe.min.js")
 TIMES = "\N{MULTIPLICATION SIGN}"
+KEPT: dict[str, requests.Response] = {}
 LEAKS = "#leaks-list > li > details"
 
 
@@ -97,6 +98,24 @@ def test_what_is_open_stays_open_and_counts_go_on(
     drop(server)
     browser.wait(f"document.querySelector('.times').textContent === '3{TIMES}'")
     assert not browser.run("window.kept.open")
+
+
+def test_what_holds_a_response(
+    guard: GuardControl, server: Server, page: Page, browser: Browser
+) -> None:
+    guard.install(max_idle=10, explain=5.0)
+    response = requests.get(server.url("/bytes/90000"), stream=True)
+    KEPT["https://shop"] = response
+    del response
+    guard.advance(20)
+    guard.check()
+    browser.go(page.url)
+    browser.wait(f"document.querySelector('{LEAKS} .held-by')")
+    (chain,) = browser.texts(f"{LEAKS} .held-by ol")
+    assert "KEPT" in chain
+    assert len(browser.texts(f"{LEAKS} .held-by mark")) == 1
+    assert browser.complaints() == []
+    KEPT.pop("https://shop").close()
 
 
 def test_open_responses_and_pools(

@@ -100,13 +100,14 @@ class LeakRow {
     if (identity !== this.identity) {
       this.identity = identity;
       this.facts = make("div");
-      this.body.replaceChildren(
+      const parts = [
         make("p", { class: "fix" }, make("strong", {}, "Fix: "), leak.hint),
-        heldBy(leak.held_by),
         this.facts,
+        heldBy(leak.held_by),
         make("h3", {}, "Opened here, the innermost call last"),
         stackOf(leak),
-      );
+      ];
+      this.body.replaceChildren(...parts.filter(Boolean));
     }
     const text = JSON.stringify([leak.count, leak.resolved, leak.last_seen]);
     if (text === this.text && this.facts.firstChild) return;
@@ -127,9 +128,13 @@ class LeakRow {
   }
 }
 
-/** Why it is still there, where the program knows. */
+/** Why it is still there: the chain from a root, the step that a person would cut marked. */
 function heldBy(chain) {
-  if (!chain || !chain.length) return make("span");
-  const text = Array.isArray(chain) ? chain.map(String).join(" → ") : String(chain);
-  return make("p", { class: "held-by" }, make("strong", {}, "Held by: "), make("code", {}, text));
+  if (!chain) return null;
+  const steps = [];
+  for (const step of String(chain).split(" -> ")) {
+    const cut = /^\[cut: (.*)\]$/.exec(step);
+    steps.push(make("li", {}, cut ? make("mark", { title: "cut it here" }, make("code", {}, cut[1])) : make("code", {}, step)));
+  }
+  return make("div", { class: "held-by" }, make("h3", {}, "Held by (cut it at the marked step)"), make("ol", {}, ...steps));
 }
