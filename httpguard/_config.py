@@ -43,6 +43,8 @@ class Settings:
             ``*`` and ``?`` as wildcards, that are never judged.
         explain: Seconds, for each site, that a sweep may search for what still
             refers to a response that is `held` or `open`. 0: it does not.
+        follow_executors: Patch thread pools too, so that the stack of what their
+            workers open goes on to the line that submitted the work.
         enabled: False turns `install` into nothing.
         serve: Host and port of the live page (a port alone is one of 127.0.0.1;
             0: a free one). None: no page.
@@ -62,6 +64,7 @@ class Settings:
     app: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
     explain: float = 0.02
+    follow_executors: bool = False
     enabled: bool = True
     serve: tuple[str, int] | None = None
     serve_token: str | None = field(default=None, repr=False)
@@ -270,6 +273,7 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "app": (_words, _PATTERNS),
     "ignore": (_words, _PATTERNS),
     "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
+    "follow_executors": (_boolean, _SWITCH),
     "enabled": (_boolean, _SWITCH),
     "serve": (_address, "a port from 0 to 65535, or HOST:PORT"),
     "serve_token": (_token, "16 to 512 printable ASCII characters without spaces"),

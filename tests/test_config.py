@@ -24,6 +24,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "app": (),
         "ignore": (),
         "explain": 0.02,
+        "follow_executors": False,
         "enabled": True,
         "serve": None,
         "serve_token": None,
