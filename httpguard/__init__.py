@@ -14,6 +14,7 @@ from ._leak import (
     PoolUse,
     Snapshot,
 )
+from ._live import asgi_app, serve, wsgi_app
 
 __version__ = "0.1.0"
 
@@ -29,10 +30,13 @@ __all__ = [
     "Settings",
     "Snapshot",
     "allow",
+    "asgi_app",
     "check",
     "install",
     "no_leaks",
+    "serve",
     "snapshot",
     "touch",
     "uninstall",
+    "wsgi_app",
 ]

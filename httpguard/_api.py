@@ -43,6 +43,8 @@ def install(
     explain: float = _UNSET,
     follow_executors: bool = _UNSET,
     enabled: bool = _UNSET,
+    serve: int | str | None = _UNSET,
+    serve_token: str | None = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
 
@@ -84,6 +86,9 @@ def install(
             work. gevent's greenlets need no patch.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
+        serve: Serve the live page at this port of 127.0.0.1, or at this
+            ``HOST:PORT``; 0: a free port. None: do not. `uninstall` closes it.
+        serve_token: As ``token`` of `httpguard.serve`.
 
     Raises:
         ConfigError: A setting is not accepted; the message names it, its value

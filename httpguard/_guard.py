@@ -11,7 +11,7 @@ from contextlib import suppress
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
-from . import reporting
+from . import _own, reporting
 from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
@@ -161,6 +161,8 @@ class Guard:
             registry = self.registry
             if id(response) in registry.leases and registry.get(response):
                 return  # A redirect or retry re-entered urlopen.
+            if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
+                return
             lease = registry.add(response, pool, method, url, client, frame)
             lease.reading = reading
             if self.watcher.idle:
@@ -294,14 +296,19 @@ class Guard:
         except Exception as error:
             self.step_aside("watch", error)
 
-    def snapshot(self) -> Snapshot:
-        """What is known now. Judges the collected, reports nothing."""
+    def snapshot(self, most: int | None = None) -> Snapshot:
+        """What is known now. Judges the collected, reports nothing.
+
+        Args:
+            most: Describe no more leaks and no more open responses; None: all.
+        """
         try:
             self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,
                 self.table,
+                most=most,
                 too_many_open=self.overruns,
                 pool_starved=self.pools.starved,
                 held_closed=self.shut,

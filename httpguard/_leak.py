@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import enum
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field, fields, is_dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._errors import HTTPGuardError
 
@@ -236,13 +237,29 @@ class LeakError(HTTPGuardError):
         return (type(self), (str(self), self.leaks))
 
 
+_READY: Final = frozenset({str, int, float, bool, type(None)})
+
+
 def _jsonable(value: Any) -> dict[str, Any]:
-    """A dataclass as a dict whose values JSON knows."""
-    return {key: _plain(item) for key, item in asdict(value).items()}
+    """A dataclass as a dict whose values JSON knows.
+
+    ``dataclasses.asdict`` copies every value deeply: five times as slow.
+    """
+    return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(each.name for each in fields(kind))
 
 
 def _plain(item: Any) -> Any:
     """Enums as their word, datetimes as ISO 8601, tuples as lists."""
+    if type(item) in _READY:
+        return item
+    if is_dataclass(item):
+        return _jsonable(item)
     if isinstance(item, enum.Enum):
         return item.value
     if isinstance(item, datetime):

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches, reporting
+from . import _live, patches, reporting
 from ._config import Settings, load_settings
 from ._errors import ConfigError
 from ._guard import Guard
@@ -91,6 +91,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             _once_a_worker_begins()
         if settings.follow_executors:
             patches.follow_executors()
+        _live.follow(settings)
 
 
 def stop() -> None:
@@ -99,6 +100,7 @@ def stop() -> None:
         guard, _process.guard = _process.guard, None
         patches.remove()
         atexit.unregister(_finish)
+        _live.follow(None)
     if guard is not None:
         guard.watch()
         guard.watcher.stop()
@@ -115,7 +117,7 @@ def enter_temporary() -> None:
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
-            settings = load_settings({"check_interval": 0}, os.environ)
+            settings = load_settings({"check_interval": 0, "serve": None}, os.environ)
             if not settings.enabled:
                 return
             start(settings)

@@ -30,6 +30,8 @@ def test_defaults_are_the_documented_ones() -> None:
         "explain": 0.02,
         "follow_executors": False,
         "enabled": True,
+        "serve": None,
+        "serve_token": None,
     }
 
 

@@ -45,6 +45,9 @@ class Hub(Protocol):
     ) -> None:
         """A response is handed out; may raise `LeakError`."""
 
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A patch failed."""
+
     def attend(self) -> None:
         """Something happened that the watcher should look at."""
 
