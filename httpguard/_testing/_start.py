@@ -1,0 +1,115 @@
+"""The start of a guarded session."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+from .. import _process
+from .._baseline import Baseline
+from .._config import load_settings
+from .._errors import BaselineError, ConfigError
+from ._collector import Collector
+from ._session import GuardedSession
+
+if TYPE_CHECKING:
+    from .._config import Settings
+    from .._guard import Guard
+
+_NAME: Final = "httpguard-session"
+# Tests judge what is open at their end; how long it was idle is no matter.
+_NEVER: Final = 1e9
+_GUARD: Final = pytest.StashKey["Guard"]()
+
+
+def install(config: pytest.Config) -> Guard | None:
+    """Guard the process until pytest ends.
+
+    Args:
+        config: Of the session.
+
+    Returns:
+        The guard; None if ``HTTPGUARD_ENABLED`` says no.
+
+    Raises:
+        pytest.UsageError: A setting of the environment is not accepted.
+    """
+    guard = config.stash.get(_GUARD, None)
+    if guard is None:
+        settings = _settings()
+        if not settings.enabled:
+            return None
+        # In a session inside a test, the guard is that of the session outside.
+        outermost = not _process.in_session()
+        guard = config.stash[_GUARD] = _process.enter_session(settings)
+        if outermost:
+            config.add_cleanup(_process.leave_session)
+    return guard
+
+
+def start(config: pytest.Config, *, warn: bool) -> None:
+    """Watch the tests of a session.
+
+    Args:
+        config: Of the session.
+        warn: List leaks at the end, and fail nothing for them.
+
+    Raises:
+        pytest.UsageError: The baseline cannot be read.
+    """
+    guard = install(config)
+    if guard is None:
+        return
+    baseline = _baseline(config)
+    update = bool(config.option.httpguard_baseline_update)
+    # In this order the collector has, at the end, what the session found last.
+    config.pluginmanager.register(
+        Collector(config, baseline, update=update), "httpguard-collector"
+    )
+    config.pluginmanager.register(
+        GuardedSession(config, guard, baseline, fail=not (warn or update)), _NAME
+    )
+
+
+def _settings() -> Settings:
+    """What the environment says, and what a test session needs."""
+    given = {
+        "check_interval": 0,
+        "max_idle": _NEVER,
+        "max_open": None,
+        "sample": 1.0,
+        "strict": False,
+    }
+    try:
+        return load_settings(given, os.environ)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _baseline(config: pytest.Config) -> Baseline | None:
+    """The baseline, an empty one if it is yet to be written."""
+    path = config.option.httpguard_baseline
+    if path:
+        path = os.path.join(config.invocation_params.dir, path)
+    elif path := config.getini("httpguard_baseline"):
+        folder = config.rootpath if config.inipath is None else config.inipath.parent
+        path = os.path.join(folder, path)
+    update = config.option.httpguard_baseline_update
+    if not path:
+        if update:
+            raise pytest.UsageError(
+                "--httpguard-baseline-update needs --httpguard-baseline FILE, "
+                "or httpguard_baseline in the configuration file"
+            )
+        return None
+    # xdist hands the options to its workers, which may have another directory.
+    config.option.httpguard_baseline = path
+    if update and not os.path.exists(path):
+        return Baseline((), os.path.dirname(path))
+    try:
+        return Baseline.load(path)
+    except BaselineError as error:
+        hint = "" if os.path.exists(path) else "; --httpguard-baseline-update writes it"
+        raise pytest.UsageError(f"{error}{hint}") from error
