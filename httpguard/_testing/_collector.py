@@ -180,8 +180,9 @@ class Collector:
             yield f"  fix: {first['hint']}", {}
             yield f"  in {_subjects(group)}", {}
         if groups:
-            count = sum(map(_total, groups.values()))
-            sites = _count(len(groups), "site")
+            leaks = [group for group in ranked if group[0]["kind"] != MAX_OPEN]
+            count = sum(map(_total, leaks))
+            sites = _count(len(leaks), "site")
             yield f"{_count(count, 'leaked response')} at {sites}", {"red": True}
 
     def _about_baseline(self) -> Iterable[tuple[str, dict[str, bool]]]:
