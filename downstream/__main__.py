@@ -3,7 +3,7 @@
 Fetches their sdists, installs each in an environment of its own, compares the
 outcomes test by test, and lists the leaks that were found.
 
-Run: ``python -m downstream [--quick] [--plugin] [--only NAME] [--rounds N] [--json FILE]``
+Run: ``python -m downstream [--quick] [--plugin] [--only NAME] [--rounds N]``
 
 The exit code is 1 if a pass was lost or httpguard failed inside, 2 if a suite
 could not be run.

@@ -32,7 +32,7 @@ _SITE_TEXT: Final = re.compile(
 )
 # Wherever an environment lies, its packages have these names.
 _INSTALLED: Final = re.compile(r".*/((?:site|dist)-packages/.+)")
-_ANYWHERE: Final = ("<", "site-packages/", "dist-packages/", "python/")
+ANYWHERE: Final = ("<", "site-packages/", "dist-packages/", "python/")
 _LIBRARY: Final = re.compile(r".*/lib/python3\.\d+/(.+)")
 
 T = TypeVar("T")
@@ -282,7 +282,7 @@ class Baseline:
 
     def _rebased(self, entry: Entry, root: str) -> Entry:
         """The entry as a baseline in another directory has it."""
-        if root == self.root or entry.file.startswith(_ANYWHERE):
+        if root == self.root or entry.file.startswith(ANYWHERE):
             return entry
         return replace(entry, file=_shorten(self.path_of(entry), root))
 

@@ -244,8 +244,10 @@ def test_a_fixtures_leak_is_its_own(suite: Suite) -> None:
     result.stdout.fnmatch_lines(["___* ERROR at teardown of module fixture 'feed' *"])
     result.stdout.fnmatch_lines(
         [
-            "E   *leaked by the module fixture 'feed', open: still open when the "
-            "module fixture 'feed' was torn down"
+            (
+                "E   *leaked by the module fixture 'feed', open: still open when the "
+                "module fixture 'feed' was torn down"
+            )
         ]
     )
     assert "[10" not in result.stdout.str().replace("[100%]", "")
