@@ -133,7 +133,7 @@ def test_workers_share_a_baseline_from_the_configuration(suite: Suite) -> None:
     ],
 )
 def test_errors_of_use_are_named(
-    suite: Suite, arguments: tuple[str, ...], asked: bool, message: str
+    suite: Suite, arguments: tuple[str, ...], *, asked: bool, message: str
 ) -> None:
     suite.test("def test_it(): pass")
     result = suite.run(*arguments, asked=asked)

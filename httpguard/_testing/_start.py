@@ -12,13 +12,13 @@ from .._baseline import Baseline
 from .._config import load_settings
 from .._errors import BaselineError, ConfigError
 from ._collector import Collector
+from ._judge import Judge
 from ._session import GuardedSession
 
 if TYPE_CHECKING:
     from .._config import Settings
     from .._guard import Guard
 
-_NAME: Final = "httpguard-session"
 # Tests judge what is open at their end; how long it was idle is no matter.
 _NEVER: Final = 1e9
 _GUARD: Final = pytest.StashKey["Guard"]()
@@ -65,12 +65,11 @@ def start(config: pytest.Config, *, warn: bool) -> None:
     baseline = _baseline(config)
     update = bool(config.option.httpguard_baseline_update)
     # In this order the collector has, at the end, what the session found last.
-    config.pluginmanager.register(
-        Collector(config, baseline, update=update), "httpguard-collector"
-    )
-    config.pluginmanager.register(
-        GuardedSession(config, guard, baseline, fail=not (warn or update)), _NAME
-    )
+    collector = Collector(config, baseline, update=update)
+    judge = Judge(guard, baseline, fail=not (warn or update))
+    session = GuardedSession(config, guard, judge, collector)
+    config.pluginmanager.register(collector, "httpguard-collector")
+    config.pluginmanager.register(session, "httpguard-session")
 
 
 def _settings() -> Settings:
