@@ -7,14 +7,15 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .._baseline import ANYWHERE, Baseline
+from .._baseline import Baseline
 from .._errors import BaselineError
+from .._place import ANYWHERE
 from ._baseline_sources import read_source
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._baseline import Entry
+    from .._baseline_file import Entry
     from ._baseline_sources import Source
 
 _File = Annotated[

@@ -8,8 +8,9 @@ import sys
 from dataclasses import dataclass, field
 from typing import IO, Any
 
-from .._baseline import Baseline, Place, place_of
+from .._baseline import Baseline
 from .._errors import BaselineError
+from .._place import Place, place_of
 
 _LEAK = "httpguard.leak"
 _SUMMARY = "httpguard.summary"

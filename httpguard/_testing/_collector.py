@@ -14,7 +14,7 @@ from ._record import MAX_OPEN, NODEID, RECORDS, place_of_record
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
-    from .._baseline import Entry
+    from .._baseline_file import Entry
     from ._record import Record
 
 # Of the tests that leak at a site so many are named.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .._baseline import Place, place_of
+from .._place import Place, place_of
 from .._stack import source_line
 from ..reporting._text import request
 
