@@ -6,6 +6,7 @@ import re
 import textwrap
 from importlib.metadata import entry_points
 from typing import TYPE_CHECKING
+from xml.etree import ElementTree as ET
 
 import pytest
 
@@ -559,6 +560,13 @@ def test_it_is_silent_until_asked(suite: Suite) -> None:
         ("tox.ini", "[pytest]\nhttpguard = yes\n"),
         ("setup.cfg", "[tool:pytest]\nhttpguard = on\n"),
         ("pyproject.toml", "[tool.pytest.ini_options]\nhttpguard = true\n"),
+        pytest.param(
+            "pyproject.toml",
+            "[tool.pytest]\nhttpguard = true\n",
+            marks=pytest.mark.skipif(
+                pytest.version_tuple < (9, 2), reason="knows no native booleans"
+            ),
+        ),
     ],
 )
 def test_every_configuration_file_can_ask(
@@ -729,6 +737,51 @@ def test_what_is_outside_of_tests(suite: Suite) -> None:
         assert result.ret == pytest.ExitCode.TESTS_FAILED
         assert found(result) == [f"1 dropped at shop.py:{LEAKS} in status"]
         result.stdout.fnmatch_lines(["*leaked by the code outside of tests*"])
+
+
+def test_a_session_inside_a_test(suite: Suite) -> None:
+    suite.test("""
+        pytest_plugins = ["pytester"]
+        KEPT = []
+
+        @pytest.fixture(scope="module")
+        def feed():
+            KEPT.append(shop.opened())
+
+        def test_feed(feed):
+            pass
+
+        def test_inside(pytester):
+            pytester.makepyfile(
+                "import shop\\n"
+                "def test_leak(): shop.status()\\n"
+                "def test_twin(): shop.opened().close()\\n"
+            )
+            ours = ("-p", "httpguard.pytest_plugin", "--httpguard")
+            result = pytester.runpytest_inprocess(*ours)
+            result.assert_outcomes(failed=1, passed=1)
+
+        def test_leaks_after_it():
+            shop.status()
+
+        def test_twin():
+            pass
+    """)
+    result = suite.run("--junitxml=report.xml")
+    result.assert_outcomes(passed=3, failed=1, errors=1)
+    assert sorted(errors(result)) == [
+        "ERROR test_it.py::feed",
+        "FAILED test_it.py::test_leaks_after_it",
+    ]
+    # Other reporters see the fixture as it is: not as a test, nor as its last one.
+    cases = ET.parse(suite.path / "report.xml").iter("testcase")
+    assert [(case.attrib["name"], [child.tag for child in case]) for case in cases] == [
+        ("test_feed", []),
+        ("test_inside", []),
+        ("test_leaks_after_it", ["failure"]),
+        ("test_twin", []),
+        ("feed", ["error"]),
+    ]
 
 
 @pytest.mark.skipif(not INSTALLED, reason="runs from a path, without entry points")
