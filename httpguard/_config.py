@@ -40,6 +40,8 @@ class Settings:
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns, with
             ``*`` and ``?`` as wildcards, that are never judged.
+        explain: Seconds, for each site, that a sweep may search for what still
+            refers to a response that is `held` or `open`. 0: it does not.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -55,6 +57,7 @@ class Settings:
     sample: float = 1.0
     app: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    explain: float = 0.02
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -192,5 +195,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "sample": (_number(0.0, 1.0), "a number from 0 to 1"),
     "app": (_words, _PATTERNS),
     "ignore": (_words, _PATTERNS),
+    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
     "enabled": (_boolean, _SWITCH),
 }

@@ -23,6 +23,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "sample": 1.0,
         "app": (),
         "ignore": (),
+        "explain": 0.02,
         "enabled": True,
     }
 

@@ -43,12 +43,13 @@ def render(event: Event) -> str:
 
 
 def describe(leak: Leak) -> str:
-    """A leak's headline and its stack.
+    """A leak's headline, what holds it, and its stack.
 
     Args:
         leak: Any leak.
     """
-    return f"{headline(leak)}\n{format_stack(leak.stack)}"
+    held_by = f"\n  held by: {leak.held_by}" if leak.held_by else ""
+    return f"{headline(leak)}{held_by}\n{format_stack(leak.stack)}"
 
 
 def headline(leak: Leak) -> str:
