@@ -79,14 +79,16 @@ class Collector:
         # A fixture is no test to be counted, nor to be run again.
         manager = self._config.pluginmanager
         reporter = manager.get_plugin("terminalreporter")
-        counted = getattr(reporter, "_progress_nodeids_reported", None)
-        one = counted.pop() if isinstance(counted, set) and counted else None
+        counted: Any = getattr(reporter, "_progress_nodeids_reported", None)
+        before = set(counted) if isinstance(counted, set) else set()
+        if before:
+            counted.pop()
         try:
             return (yield)
         finally:
-            if isinstance(counted, set) and one is not None:
-                counted.discard(report.nodeid)
-                counted.add(one)
+            if before:
+                counted.clear()
+                counted.update(before)
             failed = getattr(manager.get_plugin("lfplugin"), "lastfailed", None)
             if isinstance(failed, dict):
                 failed.pop(report.nodeid, None)

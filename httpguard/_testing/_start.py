@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 # Tests judge what is open at their end; how long it was idle is no matter.
 _NEVER: Final = 1e9
+# Seconds that a failure may take, for each site, to say who holds a response.
+_EXPLAIN: Final = 0.5
 _GUARD: Final = pytest.StashKey["Guard"]()
 
 
@@ -74,13 +76,15 @@ def start(config: pytest.Config, *, warn: bool) -> None:
 
 def _settings() -> Settings:
     """What the environment says, and what a test session needs."""
-    given = {
+    given: dict[str, Any] = {
         "check_interval": 0,
         "max_idle": _NEVER,
         "max_open": None,
         "sample": 1.0,
         "strict": False,
     }
+    if not os.environ.get("HTTPGUARD_EXPLAIN"):
+        given["explain"] = _EXPLAIN
     try:
         return load_settings(given, os.environ)
     except ConfigError as error:

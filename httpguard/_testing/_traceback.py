@@ -120,6 +120,8 @@ def explain(leak: Leak, whose: str) -> list[str]:
     ]
     if leak.thread != _MAIN_THREAD:
         lines.insert(2, f"  opened by thread {leak.thread}")
+    if leak.held_by:
+        lines.insert(-1, f"  held by: {leak.held_by}")
     return lines
 
 
