@@ -23,6 +23,7 @@ if TYPE_CHECKING:
 _NEVER: Final = 1e9
 # Seconds that a failure may take, for each site, to say who holds a response.
 _EXPLAIN: Final = 0.5
+_OLDEST: Final = (8, 0)
 _GUARD: Final = pytest.StashKey["Guard"]()
 
 
@@ -36,10 +37,15 @@ def install(config: pytest.Config) -> Guard | None:
         The guard; None if ``HTTPGUARD_ENABLED`` says no.
 
     Raises:
-        pytest.UsageError: A setting of the environment is not accepted.
+        pytest.UsageError: A setting of the environment is not accepted, or this
+            pytest is too old.
     """
     guard = config.stash.get(_GUARD, None)
     if guard is None:
+        if pytest.version_tuple < _OLDEST:
+            raise pytest.UsageError(
+                f"httpguard needs pytest 8 or later; this is {pytest.__version__}"
+            )
         settings = _settings()
         if not settings.enabled:
             return None
