@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import _process
 from ._config import load_settings, unknown_variables
+from ._errors import ConfigError
 from ._leak import Snapshot
 from ._scope import CURRENT_SCOPE, Scope
 
@@ -35,6 +36,12 @@ def install(
     sample: float = _UNSET,
     app: Iterable[str] = _UNSET,
     ignore: Iterable[str] = _UNSET,
+    explain: float = _UNSET,
+    follow_executors: bool = _UNSET,
+    max_wait: float | None = _UNSET,
+    max_sessions: int | None = _UNSET,
+    reclaim: bool = _UNSET,
+    on_held: str = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -60,23 +67,43 @@ def install(
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns that are
             never judged.
+        explain: Seconds of processor time, for each site, that a sweep may search
+            for what still refers to a `held` or `open` response. 0: it does not.
+        follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
+            stack of what its workers open goes on to the line that submitted the
+            work. gevent's greenlets need no patch.
+        max_wait: Seconds a request may wait for a connection of a blocking pool
+            before that is reported, with who holds the connections. None: not
+            reported.
+        max_sessions: More sessions than this that one line has made and that are
+            in use and not closed are leaks of the kind `session`. None: sessions
+            are not judged.
+        reclaim: Give slots of blocking pools that leaks have taken back, so that
+            the program lives on.
+        on_held: ``report`` a `held` response only, or ``close`` it after that; a
+            later read of it raises urllib3's own error.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 
     Raises:
         ConfigError: A setting is not accepted; the message names it, its value
-            and what is. Nothing has been patched then.
+            and what is. Or this is a subinterpreter. Nothing has been patched then.
     """
     given = {name: value for name, value in locals().items() if value is not _UNSET}
-    settings = load_settings(given, os.environ)
-    if not settings.enabled:
-        uninstall()
-        return
-    for name in unknown_variables(os.environ):
-        logging.getLogger("httpguard").warning(
-            "httpguard knows no setting %s; is it a typo?", name
-        )
-    _process.start(settings)
+    try:
+        settings = load_settings(given, os.environ)
+        if not settings.enabled:
+            uninstall()
+            return
+        for name in unknown_variables(os.environ):
+            logging.getLogger("httpguard").warning(
+                "httpguard knows no setting %s; is it a typo?", name
+            )
+        _process.start(settings)
+    except ConfigError:
+        raise
+    except Exception as error:
+        _process.failed("install", error)
 
 
 def uninstall() -> None:
@@ -85,7 +112,10 @@ def uninstall() -> None:
     Does nothing if httpguard is not installed. Leaks that are known by then are
     reported first.
     """
-    _process.stop()
+    try:
+        _process.stop()
+    except Exception as error:
+        _process.failed("uninstall", error)
 
 
 def check() -> Snapshot:
@@ -132,12 +162,16 @@ class _Context(abc.ABC):
 
     def __init__(self) -> None:
         """Nothing entered yet; each entry has a scope of its own."""
-        self._entered: list[tuple[Scope, Token[Scope | None]]] = []
+        self._entered: list[tuple[Scope, Token[Scope | None]] | None] = []
 
     def __enter__(self) -> None:
         """Responses opened from here on belong to this scope."""
-        scope = Scope(CURRENT_SCOPE.get(), self._reason)
-        self._entered.append((scope, CURRENT_SCOPE.set(scope)))
+        try:
+            scope = Scope(CURRENT_SCOPE.get(), self._reason)
+            self._entered.append((scope, CURRENT_SCOPE.set(scope)))
+        except Exception as failure:
+            self._entered.append(None)
+            _process.failed("scope", failure)
 
     def __exit__(
         self,
@@ -146,7 +180,11 @@ class _Context(abc.ABC):
         traceback: TracebackType | None,
     ) -> None:
         """The scope ends."""
-        scope, token = self._entered.pop()
+        entered = self._entered.pop()
+        if entered is None:
+            self._close(None, raising=False)
+            return
+        scope, token = entered
         # Entered in one context and left in another, as async fixtures do:
         # there is nothing to put back here.
         with contextlib.suppress(ValueError):
@@ -199,7 +237,7 @@ class _Context(abc.ABC):
     def _again(self) -> _Context:
         """A fresh one for one call of a decorated function."""
 
-    def _close(self, scope: Scope, *, raising: bool) -> None:  # noqa: B027
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:  # noqa: B027
         """What the end of the scope means: nothing, unless overridden."""
 
 
@@ -221,21 +259,29 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
 
     def __enter__(self) -> None:
         """Install if need be."""
-        _process.enter_temporary()
+        try:
+            _process.enter_temporary()
+        except ConfigError:
+            raise
+        except Exception as error:
+            _process.failed("no_leaks", error)
         super().__enter__()
 
     def _again(self) -> no_leaks:
         """A fresh one for one call of a decorated function."""
         return no_leaks()
 
-    def _close(self, scope: Scope, *, raising: bool) -> None:
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:
         """Judge what is left and raise it."""
         guard = _process.current()
         try:
-            if guard is not None:
+            if guard is not None and scope is not None:
                 guard.close_scope(scope, raising=raising)
         finally:
-            _process.leave_temporary()
+            try:
+                _process.leave_temporary()
+            except Exception as error:
+                _process.failed("no_leaks", error)
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

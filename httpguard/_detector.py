@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from fnmatch import fnmatchcase
@@ -11,7 +12,9 @@ from ._holders import held_by
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
+from ._redact import printable
 from ._response import holds_connection, is_cut, is_shut
+from ._sessions import SessionRef, sockets_of
 from ._stack import RawStack, filenames, find_site
 
 if TYPE_CHECKING:
@@ -43,6 +46,7 @@ class Finding:
 
     __slots__ = (
         "age",
+        "alive",
         "bytes_read",
         "client",
         "context",
@@ -54,13 +58,14 @@ class Finding:
         "pool",
         "raised",
         "scope",
+        "sockets",
         "stack",
         "status",
         "thread",
         "url",
     )
 
-    def __init__(self, kind: LeakKind, lease: Lease, now: float) -> None:
+    def __init__(self, kind: LeakKind, lease: Lease | SessionRef, now: float) -> None:
         """Copy what a report needs; the lease may go."""
         self.kind = kind
         self.stack: RawStack = lease.stack or ()
@@ -68,13 +73,18 @@ class Finding:
         self.url = lease.absolute_url
         self.status = lease.status
         self.client = lease.client
-        self.pool = lease.pool.name
+        self.pool = printable(lease.pool.name)
         self.thread = lease.thread
-        self.length = lease.length
+        self.length = lease.announced
         self.bytes_read = lease.bytes_read
         self.age = now - lease.opened
         self.idle = now - lease.active
         self.scope: Scope | None = lease.scope
+        self.alive = self.sockets = 0
+        if isinstance(lease, SessionRef):
+            self.alive, self.sockets = lease.alive, lease.sockets
+            # A scope's promise is about responses.
+            self.scope = None
         self.context: dict[str, Any] = {}
         # What refers to the response, where that was searched for and found.
         self.held_by: str | None = None
@@ -103,6 +113,9 @@ class Detector:
         self.excused = 0
         # Site -> how often what holds its responses was searched for.
         self._explained: dict[Frame, int] = {}
+        # Leaks whose slot is lost, and held ones: the guard may do more about them.
+        self.lost: deque[Lease] = deque()
+        self.held: deque[Lease] = deque()
 
     @property
     def total(self) -> int:
@@ -110,25 +123,12 @@ class Detector:
         return sum(self.counts.values())
 
     def bury(self) -> Iterator[Finding]:
-        """Judge the leases whose response was collected."""
-        registry = self.registry
-        now = registry.clock()
-        while registry.dead:
-            lease = registry.dead.popleft()
-            registry.discard(lease)
-            if lease.ended:
-                continue
-            if _failed_to_read(lease) or (
-                lease.closed is not None and not lease.pool.block
-            ):
-                registry.finish_closed(lease)
-            elif lease.judged:
-                # Said before, as held or open; it is the same leak.
-                _lose_slot(lease)
-            elif lease.closed is None:
-                yield from self._judge(LeakKind.DROPPED, lease, now)
-            else:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+        """Judge the leases whose response was collected, and such sessions."""
+        dead = self.registry.dead
+        now = self.registry.clock()
+        yield from self._bury_sessions(now)
+        while dead:
+            yield from self._bury(dead.popleft(), now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -148,35 +148,45 @@ class Detector:
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
-                lease.closed = now  # We did not see when.
+                # By a finalizer in another thread, meanwhile, is not by the program.
+                if not lease.finalizing:
+                    lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
         yield from self._suspects(suspects, now)
+        yield from self.crowded_sessions()
         self.registry.prune_pools()
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
-        for lease, response in self.left_open(scope):
-            if not holds_connection(response):
+        for lease in self.left_open(scope):
+            response = lease()
+            if response is None:
+                # A collection in another thread has cleared the reference, and is
+                # on its way to the callback.
+                yield from self._bury(lease, now)
+            elif not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response._fp_bytes_read + lease.chunked
-                yield from self._judge(LeakKind.OPEN, lease, now, response)
+                _progressed(lease, response, now)
+                if not _failed_to_read(lease):
+                    yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
+            del response
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
 
-    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases opened in a scope whose response is still there."""
+    def left_open(self, scope: Scope) -> list[Lease]:
+        """The leases opened in a scope that have not been judged."""
         return [
-            (lease, response)
+            lease
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope)
-            and not (lease.judged or lease.ended)
-            and (response := lease()) is not None
+            if _within(lease.scope, scope) and not (lease.judged or lease.ended)
         ]
 
     def crowd(self) -> list[Lease]:
@@ -191,15 +201,28 @@ class Detector:
             and not self._excuse(lease)
         ]
 
+    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Judge a lease whose response was collected."""
+        self.registry.discard(lease)
+        if lease.ended:
+            return
+        if _failed_to_read(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
+            self.registry.finish_closed(lease)
+        elif lease.judged:
+            # Said before, as held or open; it is the same leak.
+            self._lose(lease)
+        elif lease.closed is None:
+            yield from self._judge(LeakKind.DROPPED, lease, now)
+        else:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            lease.bytes_read = bytes_read
-            lease.active = now
-            return False
         return (
-            not lease.judged
+            not _progressed(lease, response, now)
+            and not lease.judged
             and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
@@ -217,7 +240,8 @@ class Detector:
             if id(response) in busy:
                 lease.active = now
             elif is_shut(response):
-                lease.closed = now
+                if not lease.finalizing:
+                    lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now, response)
 
@@ -228,14 +252,14 @@ class Detector:
         if not lease.pool.block:
             self.registry.finish_closed(lease)
         elif lease.judged:
-            _lose_slot(lease)
+            self._lose(lease)
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(
         self,
         kind: LeakKind,
-        lease: Lease,
+        lease: Lease | SessionRef,
         now: float,
         response: HTTPResponse | None = None,
     ) -> Iterator[Finding]:
@@ -248,8 +272,11 @@ class Detector:
             return
         lease.kind = kind
         self.counts[kind] += 1
-        if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
-            _lose_slot(lease)
+        if not isinstance(lease, SessionRef):
+            if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+                self._lose(lease)
+            elif kind is LeakKind.HELD and self.settings.on_held == "close":
+                self.held.append(lease)
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
@@ -260,27 +287,70 @@ class Detector:
             yield finding
 
     def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
-        """What refers to a response; searched for once, or twice, for each site."""
+        """What refers to a response; searched for a few times for each site."""
         origins = self.registry.origins
-        site = find_site(stack, origins)
-        tries = self._explained.get(site, 0)
-        if tries >= _MOST_SEARCHES or len(self._explained) > _MOST_EXPLAINED:
-            return None
-        chain = held_by(response, origins, self.settings.explain)
-        self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._explained.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
+                chain = held_by(response, origins, self.settings.explain)
+                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self.registry.faults.append(("explain", error.with_traceback(None)))
         return chain
 
-    def digested(self, lease: Lease) -> dict[str, Any]:
+    def _lose(self, lease: Lease) -> None:
+        """Count the slot of a blocking pool that a leak has taken, once."""
+        if lease.pool.block and lease.kind is not None and not lease.lost:
+            lease.pool.lose(lease, find_site(lease.stack or (), self.registry.origins))
+            if self.settings.reclaim:
+                self.lost.append(lease)
+
+    def _bury_sessions(self, now: float) -> Iterator[Finding]:
+        """Judge the sessions that were collected with open connections.
+
+        Those that a library has made are the library's to close.
+        """
+        for session in self.registry.sessions.bury():
+            if session.direct and not session.judged:
+                yield from self._judge(LeakKind.SESSION, session, now)
+
+    def crowded_sessions(self) -> Iterator[Finding]:
+        """Judge the sessions of a line that has made too many."""
+        limit = self.settings.max_sessions
+        if limit is None:
+            return
+        now = self.registry.clock()
+        for crowd in self.registry.sessions.crowds(limit):
+            sockets = sum(sockets_of(session) for session in crowd)
+            for session in crowd[limit:]:
+                if not session.judged:
+                    session.alive, session.sockets = len(crowd), sockets
+                    yield from self._judge(LeakKind.SESSION, session, now)
+
+    def digested(self, lease: Lease | SessionRef) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""
         if isinstance(lease.context, Context):
             lease.context = self.digest(lease.context)
         return lease.context or {}
 
-    def _excuse(self, lease: Lease) -> bool:
+    def _excuse(self, lease: Lease | SessionRef) -> bool:
         """Whether `allow` or `ignore` says that it is not to be judged."""
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
+    """Whether bytes were read since the last look; if so, its idle clock restarts."""
+    bytes_read = response._fp_bytes_read + lease.chunked
+    if bytes_read == lease.bytes_read:
+        return False
+    lease.bytes_read = bytes_read
+    lease.active = now
+    return True
 
 
 def _failed_to_read(lease: Lease) -> bool:
@@ -291,14 +361,7 @@ def _failed_to_read(lease: Lease) -> bool:
     return lease.reading and lease.bytes_read > 0
 
 
-def _lose_slot(lease: Lease) -> None:
-    """Count the slot of a blocking pool that a leak has taken, once."""
-    if lease.pool.block and lease.kind is not None and not lease.lost:
-        lease.lost = True
-        lease.pool.lost += 1
-
-
-def _matches(lease: Lease, pattern: str) -> bool:
+def _matches(lease: Lease | SessionRef, pattern: str) -> bool:
     """Whether a URL pattern (it has a slash) or a module pattern fits."""
     if "/" in pattern:
         url = lease.absolute_url

@@ -3,23 +3,34 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections import deque
+from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
+from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
+from ._lease import Tally
 from ._origin import Origins
 from ._outbox import Outbox
-from ._registry import Registry
+from ._pool_watch import PoolWatch
+from ._readers import is_read_on
+from ._registry import Registry, thread_name
 from ._rhythm import Rhythm
-from ._snapshot import count_open, describe_open, take_snapshot
-from ._stack import find_site
+from ._scope import CURRENT_SCOPE
+from ._shortage import describe_shortage
+from ._shut import shut
+from ._snapshot import count_open, describe_open, describe_pools, take_snapshot
+from ._stack import capture, find_site, place_of
 from ._strict import crowd_error, leak_error
 from ._table import Group, LeakTable
 from ._watcher import Watcher
+from .reporting._pools import describe_starved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -31,13 +42,21 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._leak import LeakError
     from ._lease import Lease
+    from ._pool import PoolRef, Waiter
     from ._scope import Scope
+    from ._sessions import SessionRef
 
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+_PATIENCE: Final = 10.0
+# What a snapshot waits: one without the very latest is better than a late one.
+_GLANCE: Final = 1.0
 
 
 class Guard:
@@ -64,7 +83,7 @@ class Guard:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock) if beside is None else beside.registry
         self.silent = silent
-        self.watcher = Watcher(self.watch, settings.check_interval)
+        self.watcher = Watcher(self.watch, settings.check_interval, self._next_look)
         self._reset(settings)
         if beside is not None:
             self._lock = beside._lock
@@ -75,7 +94,11 @@ class Guard:
         self.outbox = Outbox(silent=self.silent)
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
-        self.overruns = 0
+        self._overruns = Tally()
+        self.pools = PoolWatch(self.registry, settings)
+        self.descriptors = Descriptors(self.registry)
+        # Held responses that were closed for the program.
+        self.shut = 0
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
@@ -87,10 +110,12 @@ class Guard:
     def configure(self, settings: Settings) -> None:
         """Take new settings; what is known stays."""
         self.settings = settings
-        self.detector.settings = settings
+        self.detector.settings = self.pools.settings = settings
+        self.judges_sessions = settings.max_sessions is not None
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
+        self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
@@ -104,18 +129,18 @@ class Guard:
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
         """
-        if self.outbox.busy:
-            return
         try:
+            if self.outbox.busy:
+                return
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
-            self.outbox.flush()
-        except Exception as error:
-            self.step_aside("before_request", error)
-        self._raise_pending()
+            self._report()
+        except Exception as failure:
+            self.step_aside("before_request", failure)
+        self._raise_due()
 
     def hand_over(
         self,
@@ -161,6 +186,107 @@ class Guard:
         if self.settings.max_open is not None and raising:
             self._check_crowd(lease, response, self.settings.max_open)
 
+    @property
+    def overruns(self) -> int:
+        """How often more than ``max_open`` were open."""
+        return self._overruns.value
+
+    def attend(self) -> None:
+        """Something happened that a sweep should see: have the watcher run."""
+        if self.watcher.idle:
+            self.watcher.start()
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection of a blocking pool.
+
+        Args:
+            pool: Has nothing to give.
+            frame: The innermost frame to keep.
+
+        Returns:
+            What `end_wait` takes; None if we failed.
+        """
+        try:
+            waiter = self.pools.begin_wait(pool, frame)
+            self.attend()
+            soon = self._next_look()
+            if soon is not None and soon < self.settings.check_interval:
+                self.watcher.hurry()
+            if self.settings.reclaim:
+                self._sweep(self.detector.bury, patience=0)
+                for young in (True, False):
+                    if self.pools.is_dry(pool) and self.pools.collect(young=young):
+                        self._sweep(self.detector.bury, patience=0)
+        except Exception as error:
+            self.step_aside("begin_wait", error)
+            return None
+        return waiter
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """A request got its connection, or an error."""
+        if waiter is not None:
+            self.pools.end_wait(waiter)
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """Tell the program why its pool is empty, in a note to its error.
+
+        Args:
+            pool: Had nothing to give for as long as the program would wait.
+            error: urllib3's own, on its way to the program.
+        """
+        # CPython 3.11 and later.
+        add_note = getattr(error, "add_note", None)
+        if add_note is None:
+            return
+        try:
+            self._sweep(self.detector.bury, patience=0)
+            details = describe_shortage(pool, self.registry, self.registry.clock())
+            add_note(f"httpguard: {describe_starved(details)}")
+        except Exception as failure:
+            self.step_aside("explain", failure)
+
+    def made(self, session: Any, client: str, frame: FrameType) -> None:
+        """The program, or a library for it, made a session.
+
+        Args:
+            session: Of requests, or a pool manager of urllib3.
+            client: Which of the two.
+            frame: Where.
+        """
+        try:
+            registry = self.registry
+            if registry.sessions.dead:
+                self._sweep(self.detector.bury, patience=0)
+                self._report()
+            ref = registry.sessions.add(session)
+            ref.client = client
+            ref.scope = CURRENT_SCOPE.get()
+            ref.stack = stack = capture(frame, registry.depth, registry.origins)
+            ref.place = place_of(stack, registry.origins)
+            ref.direct = registry.origins[frame.f_code.co_filename]
+            ref.context = copy_context() if "structlog" in sys.modules else None
+            ref.thread = thread_name()
+            ref.opened = ref.active = registry.clock()
+        except Exception as error:
+            self.step_aside("made", error)
+
+    def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
+        """A session made a pool, for its first request to a host."""
+        try:
+            registry = self.registry
+            now = registry.clock()
+            count = registry.sessions.own(session, registry.meet(pool), now)
+            limit = self.settings.max_sessions
+            if limit is not None and count > limit:
+                self.attend()
+                # They may be gone by the next sweep; and each look costs a walk over
+                # all of them.
+                if count % limit == 1 % limit:
+                    self._sweep(self.detector.crowded_sessions, patience=0)
+                    self._report()
+        except Exception as error:
+            self.step_aside("own", error)
+
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
         self.outbox.step_aside(where, error)
@@ -170,26 +296,30 @@ class Guard:
     def check(self) -> Snapshot:
         """Sweep now, and in strict mode raise what is due."""
         self.watch()
-        self._raise_pending()
+        self._raise_due()
         return self.snapshot()
 
     def watch(self) -> None:
         """Sweep and report. It never raises: the application's thread does."""
         try:
+            if self.settings.reclaim and self.registry.waiters:
+                self.pools.collect_for_waiters()
             self._sweep(self._full_sweep)
-            self.outbox.flush()
+            self._report()
         except Exception as error:
             self.step_aside("watch", error)
 
     def snapshot(self) -> Snapshot:
         """What is known now. Judges the collected, reports nothing."""
         try:
-            self._sweep(self.detector.bury)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,
                 self.table,
                 too_many_open=self.overruns,
+                pool_starved=self.pools.starved,
+                held_closed=self.shut,
                 errors=self.outbox.errors,
             )
         except Exception as error:
@@ -198,12 +328,16 @@ class Guard:
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
-        lease = self.registry.get(response)
-        if lease is None:
-            lease = self.registry.get(getattr(response, "raw", None))
-        if lease is None or lease.closed is not None:
+        try:
+            lease = self.registry.get(response)
+            if lease is None:
+                lease = self.registry.get(getattr(response, "raw", None))
+            if lease is None or lease.closed is not None:
+                return False
+            lease.active = self.registry.clock()
+        except Exception as error:
+            self.step_aside("touch", error)
             return False
-        lease.active = self.registry.clock()
         return True
 
     def bury(self, scope: Scope) -> None:
@@ -231,6 +365,7 @@ class Guard:
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """
+        error = None
         try:
             self._sweep(self.detector.bury)
             if self.detector.left_open(scope):
@@ -238,20 +373,31 @@ class Guard:
                 self._sweep(self.detector.bury)
             self._sweep(lambda: self.detector.close_scope(scope))
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("close_scope", error)
+        except Exception as failure:
+            self.step_aside("close_scope", failure)
+        scope.over = True  # Whatever failed above.
+        try:
+            error = self._scope_error(scope, raising=raising)
+        except Exception as failure:
+            self.step_aside("no_leaks", failure)
+        if error is not None:
+            raise error
+
+    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
+        """What a scope that has ended is to raise; or its parent gets to know."""
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
-            raise leak_error(findings, limit, self.registry.origins)
+            return leak_error(findings, limit, self.registry.origins)
         outer = scope.parent.promise if scope.parent is not None else None
         if outer is not None:
             outer.findings += findings
+        return None
 
     def finish(self) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop."""
         try:
-            if self.registry.leases:
+            if self.registry.leases or self.registry.sessions.users:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
@@ -263,14 +409,17 @@ class Guard:
 
     def after_fork_in_child(self) -> None:
         """The leases, leaks and threads are the parent's."""
-        self.registry.clear()
-        self._reset(self.settings)
-        self.watcher.forget()
+        try:
+            self.registry.clear()
+            self._reset(self.settings)
+            self.watcher.forget()
+        except Exception as error:
+            self.step_aside("fork", error)
 
     # Inside.
 
     def _sweep(
-        self, judge: Callable[[], Iterable[Finding]], *, patience: float = -1
+        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
     ) -> None:
         """Judge, one thread at a time, and put what was found in the outbox.
 
@@ -279,9 +428,19 @@ class Guard:
 
         Args:
             judge: What to run under the lock.
-            patience: Seconds to wait for the lock; -1: as long as it takes.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
         """
-        if not self._lock.acquire(timeout=patience):
+        faults = self.registry.faults
+        while faults:
+            with suppress(IndexError):  # Another thread took the last one.
+                self.step_aside(*faults.popleft())
+        if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
+            if patience is None:
+                msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
+                raise TimeoutError(msg)
             return
         try:
             if self._sweeping:
@@ -295,6 +454,11 @@ class Guard:
                 self._sweeping = False
         finally:
             self._lock.release()
+        if self.detector.lost:
+            while self.detector.lost:
+                self.pools.owed.append(self.detector.lost.popleft())
+        if self.pools.owed:
+            self.pools.give_back()
 
     def _full_sweep(self) -> Iterable[Finding]:
         """Look at everything: what died, what is open, what is due to be said."""
@@ -304,6 +468,13 @@ class Guard:
         # What was held back because the last report was too fresh.
         for group in self.table.groups():
             self._post_if_due(group)
+        for details in self.pools.starving(now):
+            self._post_details(reporting.POOL_STARVED, details)
+        for details in self.pools.pressed_hard(now):
+            self._post_details(reporting.POOL_PRESSURE, details)
+        pressure = self.descriptors.look(now)
+        if pressure is not None:
+            self._post_details(reporting.FD_PRESSURE, pressure)
 
     def _found(self, finding: Finding) -> None:
         """Take a finding into the table, its scope and the outbox."""
@@ -320,12 +491,12 @@ class Guard:
 
     def _note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
+        sessions = self.registry.sessions.resolved
         resolved = self.registry.resolved
-        while resolved:
-            lease = resolved.popleft()
-            if lease.lost:
-                lease.pool.lost -= 1
+        while resolved or sessions:
+            lease = resolved.popleft() if resolved else sessions.popleft()
             site = find_site(lease.stack or (), self.registry.origins)
+            lease.pool.regain(lease, site)
             group = self.table.resolve(lease.kind, site)
             if group is None:
                 continue
@@ -349,6 +520,37 @@ class Guard:
             )
         )
 
+    def _post_details(self, name: str, details: dict[str, Any]) -> None:
+        """Put a report about a pool or the process in the outbox."""
+        self.outbox.post(
+            reporting.Event(
+                name=name,
+                error=self.settings.strict,
+                figures=self._figures(),
+                details=details,
+            )
+        )
+
+    def _report(self) -> None:
+        """Send what is due; then, where that is asked for, close what is held."""
+        self.outbox.flush()
+        held = self.detector.held
+        while held:
+            lease = held.popleft()
+            response = lease()
+            if response is None or lease.ended or lease.closed is not None:
+                continue
+            if is_read_on(response, lease.bytes_read - lease.chunked):
+                continue
+            lease.ended = True
+            self.registry.discard(lease)
+            self.shut += 1
+            shut(response)
+
+    def _next_look(self) -> float | None:
+        """When the watcher should look the next time, if there is a reason."""
+        return self.pools.next_look(self.registry.clock())
+
     def _figures(self) -> dict[str, int]:
         """What every event says beside its own."""
         return {
@@ -356,19 +558,39 @@ class Guard:
             "leaks_total": self.detector.total,
         }
 
-    def _raise_pending(self) -> None:
-        """In strict mode, raise each leak once, past ``max_leaks``."""
+    def _raise_due(self) -> None:
+        """Raise what is due in this thread."""
+        error = None
+        try:
+            error = self._due_error()
+        except Exception as failure:
+            self.step_aside("strict", failure)
+        if error is not None:
+            raise error
+
+    def _due_error(self) -> LeakError | None:
+        """In strict mode, past ``max_leaks``, each leak once."""
         if not self._pending or not self.settings.strict:
-            return
+            return None
         limit = self.settings.max_leaks
         if self.table.total <= limit:
-            return
-        with self._lock:
-            findings = [finding for finding in self._pending if not finding.raised]
-            self._pending.clear()
-            self.alert = self._lazy
-        if findings:
-            raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
+            return None
+        # No lock: on the request path nobody waits for a sweep.
+        findings = []
+        while self._pending:
+            try:
+                finding = self._pending.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            if not finding.raised:
+                finding.raised = True
+                findings.append(finding)
+        self.alert = self._lazy
+        if self._pending:  # Found meanwhile, and perhaps before the line above.
+            self.alert = True
+        if not findings:
+            return None
+        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
     def _check_crowd(self, lease: Lease, response: HTTPResponse, limit: int) -> None:
         """Whether the response just opened is one too many."""
@@ -395,10 +617,9 @@ class Guard:
         now = self.registry.clock()
         origins = self.registry.origins
         responses = tuple(describe_open(lease, origins, now) for lease in crowd)
-        with self._lock:
-            self.overruns += 1
-            due = self._overrun_rhythm.due(self.overruns, now)
-        if due:
+        # No lock, as in `_raise_pending`; two at once may both be said.
+        count = self._overruns.add() + 1
+        if self._overrun_rhythm.due(count, now):
             self.outbox.post(
                 reporting.Event(
                     name=reporting.TOO_MANY_OPEN,
@@ -416,7 +637,7 @@ class Guard:
     def _summarize(self) -> None:
         """Post the event at exit, if anything was found."""
         leaks = self.table.leaks()
-        if leaks or self.overruns:
+        if leaks or self.overruns or self.pools.starved or self.pools.pressed:
             self.outbox.post(
                 reporting.Event(
                     name=reporting.SUMMARY,
@@ -427,5 +648,6 @@ class Guard:
                         "opened": self.registry.opened.value,
                         "too_many_open": self.overruns,
                     },
+                    details={"pools": describe_pools(self.registry)},
                 )
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
@@ -59,7 +60,8 @@ def is_application(filename: str, app: tuple[str, ...]) -> bool:
     installed = _installed_module(path)
     if installed is not None:
         return _has_prefix(installed, (*app, *_main_package()))
-    return not path.startswith(_library_directories())
+    # Windows: sysconfig and the import system may differ in the case of a letter.
+    return not os.path.normcase(path).startswith(_library_directories())
 
 
 def http_package(filename: str) -> str | None:
@@ -154,18 +156,26 @@ def _library_directories() -> tuple[str, ...]:
     sysconfig is imported here, at the first response, and not with httpguard:
     it costs about 2 ms.
     """
-    import sysconfig
+    paths = [os.path.dirname(os.__file__)]
+    # A frozen program may lack the data that sysconfig reads.
+    with suppress(Exception):
+        import sysconfig
 
-    paths = [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
-    paths.append(os.path.dirname(os.__file__))
+        paths += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     # A zipped standard library (python311.zip) lies beside the directory.
     paths += [path for path in sys.path if path.endswith(".zip") and "python" in path]
     # An environment's script directory holds entry points only; the system's
     # (/usr/bin) holds people's programs too.
-    if sys.prefix not in _SYSTEM_PREFIXES:
-        paths.append(sysconfig.get_path("scripts"))
+    with suppress(Exception):
+        if sys.prefix not in _SYSTEM_PREFIXES:
+            paths.append(sysconfig.get_path("scripts"))
     both = {*paths, *(os.path.realpath(path) for path in paths)}
-    return tuple(sorted(os.path.join(path, "") for path in both))
+    return tuple(sorted(os.path.normcase(os.path.join(path, "")) for path in both))
+
+
+def preload_origins() -> None:
+    """Find out now what is otherwise found out at the first response."""
+    _library_directories()
 
 
 _OWN_DIRECTORY: Final = _directory(os.path.abspath(__file__))

@@ -8,11 +8,14 @@ import time
 from collections import deque
 from contextvars import copy_context
 from sys import modules
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ._lease import Lease, PoolRef, Tally
+from ._follow import submission
+from ._lease import Lease, Tally
 from ._origin import Origins
+from ._pool import PoolRef, Totals, Waiter, retire
 from ._scope import CURRENT_SCOPE
+from ._sessions import Sessions
 from ._stack import capture
 
 if TYPE_CHECKING:
@@ -21,6 +24,8 @@ if TYPE_CHECKING:
 
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
+
+_MOST_FAULTS: Final = 100
 
 
 class Registry:
@@ -40,9 +45,18 @@ class Registry:
         self.clock = clock
         self.leases: dict[int, Lease] = {}
         self.pools: dict[int, PoolRef] = {}
+        # Collected pools, whose figures are to be kept, and what was kept.
+        self.dead_pools: deque[PoolRef] = deque()
+        self.retired: dict[str, Totals] = {}
+        self._retiring = threading.Lock()
+        # Requests that wait for a connection of a blocking pool.
+        self.waiters: dict[int, Waiter] = {}
+        self.sessions = Sessions()
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
         self._bury = self.dead.append
+        # Failures of ours where nothing may be logged, as in finalizers: to be said.
+        self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
         # Judged leaks that ended well after all: to be said.
         self.resolved: deque[Lease] = deque()
         self.opened = Tally()
@@ -53,6 +67,8 @@ class Registry:
         self.claim: Callable[[Lease], None] | None = None
         self.origins = Origins()
         self.depth = 32
+        # Whether stacks go on to where an executor's work was submitted.
+        self.follow = False
         self.sample = 1.0
 
     def add(  # noqa: PLR0917  # By position: half a microsecond less.
@@ -81,6 +97,8 @@ class Registry:
         lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
             lease.stack = capture(frame, self.depth, self.origins)
+            if self.follow:
+                lease.stack += submission(frame)
         else:
             lease.stack = None
         # structlog's context variables are bound around the request, and gone
@@ -101,8 +119,9 @@ class Registry:
         lease.thread = thread_name()
         known = self.pools.get(id(pool))
         if known is None or known() is not pool:
-            known = self.pools[id(pool)] = PoolRef(pool)
+            known = self.meet(pool)
         lease.pool = known
+        lease.slot = known.checked_out(response._connection) if known.block else None
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -125,6 +144,23 @@ class Registry:
         if lease.kind is not None:
             self.resolved.append(lease)
 
+    def give_up(self, response: HTTPResponse, where: str, error: Exception) -> None:
+        """Something failed that had to note how a lease ends: it is not judged.
+
+        Runs in finalizers: no lock, no log.
+
+        Args:
+            response: Of that lease.
+            where: The part that failed.
+            error: How.
+        """
+        lease = self.leases.pop(id(response), None)
+        if lease is not None:
+            lease.ended = True
+        # Its frames, and the error it may have come up in, hold the response.
+        error.__context__ = None
+        self.faults.append((where, error.with_traceback(None)))
+
     def finish_closed(self, lease: Lease) -> None:
         """Closed unread where nothing waits for the slot: that ends it well."""
         self.discard(lease)
@@ -142,17 +178,43 @@ class Registry:
         """Forget everything, as a forked child does: the leases are its parent's."""
         self.leases.clear()
         self.dead.clear()
+        self.faults.clear()
         self.resolved.clear()
         self.pools.clear()
+        self.dead_pools.clear()
+        self.retired.clear()
+        self._retiring = threading.Lock()
+        self.waiters.clear()
+        self.sessions = Sessions()
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
 
+    def meet(self, pool: HTTPConnectionPool) -> PoolRef:
+        """Know a pool from here on. Once for each pool; those that are gone go.
+
+        Args:
+            pool: Not known, or not under this id.
+        """
+        known = PoolRef(pool, self.dead_pools.append)
+        known.met = self.clock()
+        self.pools[known.key] = known
+        if self.dead_pools:
+            self.prune_pools()
+        return known
+
     def prune_pools(self) -> None:
-        """Forget the pools that are gone."""
-        for key, pool in list(self.pools.items()):
-            if pool() is None and self.pools.get(key) is pool:
-                self.pools.pop(key, None)
+        """Forget the pools that are gone, and keep their figures by name."""
+        if not self._retiring.acquire(blocking=False):
+            return  # Somebody else does it.
+        try:
+            while self.dead_pools:
+                pool = self.dead_pools.popleft()
+                if self.pools.get(pool.key) is pool:
+                    self.pools.pop(pool.key, None)
+                retire(self.retired, pool)
+        finally:
+            self._retiring.release()
 
 
 def thread_name() -> str:

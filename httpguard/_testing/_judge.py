@@ -100,6 +100,16 @@ class Judge:
             item: The test that runs.
             ended: Whether what is still open is leaked.
         """
+        try:
+            return self._judged(subject, item, ended=ended)
+        except Exception as error:
+            self._guard.step_aside("judge", error)
+            return None
+
+    def _judged(
+        self, subject: Subject, item: pytest.Item | None, *, ended: bool
+    ) -> Verdict | None:
+        """As `judge`, which lets no fault of ours into the test."""
         if subject.failed:
             self._guard.snapshot()  # Only what is collected by now.
         elif ended:
@@ -166,7 +176,7 @@ class Judge:
         """A server in a thread may be just about to close what it has proxied."""
         for _ in range(_GRACE_STEPS):
             left = self._guard.detector.left_open(subject)
-            if all(lease.thread == _MAIN_THREAD for lease, _ in left):
+            if all(lease.thread == _MAIN_THREAD for lease in left):
                 return
             del left
             _sleep(_GRACE_STEP)

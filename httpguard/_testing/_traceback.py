@@ -30,6 +30,7 @@ _HAPPENED: Final = {
     LeakKind.DROPPED: "collected while it still held its connection",
     LeakKind.HELD: "kept open, and not read from for long",
     LeakKind.UNRELEASED: "closed unread in a block=True pool and never released",
+    LeakKind.SESSION: "collected with open connections and never closed",
 }
 
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import functools
+from contextlib import suppress
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    from .._pool import PoolRef, Waiter
     from .._registry import Registry
+    from .._sessions import SessionRef
 
 
 class Hub(Protocol):
@@ -21,6 +25,8 @@ class Hub(Protocol):
     registry: Registry
     # Whether a guarded call has to report in although nothing ended.
     alert: bool
+    # Whether sessions are looked at.
+    judges_sessions: bool
 
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""
@@ -38,6 +44,27 @@ class Hub(Protocol):
         raising: bool = True,
     ) -> None:
         """A response is handed out; may raise `LeakError`."""
+
+    def attend(self) -> None:
+        """Something happened that the watcher should look at."""
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection."""
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """It waits no more."""
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """It got none: say to the program why."""
+
+    def made(self, session: Any, client: str, frame: FrameType) -> None:
+        """The program made a session."""
+
+    def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
+        """A session made a pool."""
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A patch failed."""
 
 
 class State:
@@ -100,6 +127,8 @@ def wrap(
         name: The attribute.
         factory: Makes the function from the original.
     """
+    import inspect
+
     import wrapt
 
     original = owner.__dict__[name]
@@ -107,7 +136,11 @@ def wrap(
         return
 
     def make(method: Method) -> Method:
-        function = functools.wraps(method)(factory(method))
+        inner = _callable(method) if isinstance(owner, type) else method
+        function = functools.wraps(method)(factory(inner))
+        # `inspect.getfullargspec` does not look below a wrapper.
+        with suppress(TypeError, ValueError):
+            vars(function)["__signature__"] = inspect.signature(method)
         setattr(function, _MARK, True)
         return function
 
@@ -128,21 +161,96 @@ def add(owner: type, name: str, function: Method) -> None:
         _applied.append((owner, name, _ABSENT, function))
 
 
+def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> None:
+    """Wrap what the subclasses of a class define themselves, now and later.
+
+    A subclass may have a method of its own that does not call the one it
+    overrides: ours would never run.
+
+    Args:
+        owner: The class.
+        factories: By the name of the attribute, as for `wrap`.
+    """
+
+    def wrap_own(kind: type) -> None:
+        try:
+            for name, factory in factories.items():
+                if name in vars(kind):
+                    wrap(kind, name, factory)
+        except Exception as error:
+            step_aside("follow", error)
+
+    def init_subclass(cls: Any, /, **options: Any) -> None:
+        super(owner, cls).__init_subclass__(**options)  # type: ignore[arg-type]  # a class
+        if STATE.hub is not None:
+            wrap_own(cls)
+
+    add(owner, "__init_subclass__", classmethod(init_subclass))
+    for kind in _subclasses(owner):
+        wrap_own(kind)
+
+
+def step_aside(where: str, error: Exception) -> None:
+    """A patch failed: the guard says so, if there is one."""
+    hub = STATE.hub
+    if hub is not None:
+        hub.step_aside(where, error)
+
+
 def remove() -> None:
     """Give every attribute back, the last patched first.
 
     Where somebody has patched on top of us, theirs stays, and our function below
-    passes everything through from now on.
+    passes everything through from now on. Should they take theirs off, and put
+    that function back, the next `remove` takes it away.
     """
     disconnect()
+    buried = []
     while _applied:
-        owner, name, original, ours = _applied.pop()
-        if owner.__dict__.get(name) is not ours:
-            continue
-        if original is _ABSENT:
+        patch = _applied.pop()
+        owner, name, original, ours = patch
+        current = owner.__dict__.get(name, _ABSENT)
+        if current is not ours:
+            if current is not original:
+                buried.append(patch)
+        elif original is _ABSENT:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+    _applied.extend(reversed(buried))
+
+
+def _subclasses(owner: type) -> set[type]:
+    """The subclasses there are, at any depth."""
+    known: set[type] = set()
+    todo = [owner]
+    while todo:
+        fresh: set[type] = set(type.__subclasses__(todo.pop())) - known
+        known |= fresh
+        todo += fresh
+    return known
+
+
+def _callable(method: Any) -> Method:
+    """What to call, self first, to do as a look-up of the attribute would.
+
+    A function is that already. Other libraries put descriptors in its place,
+    such as `wrapt.FunctionWrapper` (OpenTelemetry and ddtrace do), which tell
+    their wrapper who self is only where they were asked for the bound method.
+
+    Args:
+        method: As it lies in the class.
+    """
+    # Not isinstance: those wrappers pretend to be what they wrap.
+    if type(method) is FunctionType:
+        return method
+    bind = getattr(type(method), "__get__", None)
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = method if bind is None else bind(method, self, type(self))
+        return bound(*args, **kwargs)
+
+    return call
 
 
 def _is_wrapped(function: Any) -> bool:

@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import _structlog
-from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    SUMMARY,
+    TOO_MANY_OPEN,
+    Event,
+)
 from ._structlog import keep_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FD_PRESSURE",
     "LEAK",
+    "POOL_PRESSURE",
+    "POOL_STARVED",
     "RESOLVED",
     "SUMMARY",
     "TOO_MANY_OPEN",
@@ -21,6 +33,7 @@ __all__ = [
     "destinations",
     "detach",
     "keep_bound",
+    "preload",
     "report",
 ]
 
@@ -47,6 +60,13 @@ def detach(sink: Callable[[Event], None]) -> None:
 def destinations() -> tuple[Callable[[Event], None], ...]:
     """Where events go: the logs first, then the attached sinks."""
     return (report, *_sinks)
+
+
+def preload() -> None:
+    """Import now what is otherwise imported at the first report."""
+    import structlog  # noqa: F401
+
+    from . import _logging, _text  # noqa: F401
 
 
 def report(event: Event) -> None:
