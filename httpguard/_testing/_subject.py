@@ -47,6 +47,11 @@ class Subject(Scope):
         # File, line from 0, and title of its report, where it has one of its own.
         self.location: tuple[str, int | None, str] = (nodeid, None, name)
 
+    @property
+    def promise(self) -> Scope | None:
+        """Itself, also when it is over: what is found late is reported late."""
+        return self if self.reason is None else None
+
     def take(self) -> list[Finding]:
         """What was found so far and was not raised in the program."""
         findings, self.findings = self.findings, []
