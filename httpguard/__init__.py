@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._api import allow, check, install, no_leaks, snapshot, touch, uninstall
 from ._config import Settings
-from ._errors import ConfigError, HTTPGuardError
+from ._errors import BaselineError, ConfigError, HTTPGuardError
 from ._leak import (
     Frame,
     Leak,
@@ -19,6 +19,7 @@ from ._live import asgi_app, serve, wsgi_app
 __version__ = "0.1.0"
 
 __all__ = [
+    "BaselineError",
     "ConfigError",
     "Frame",
     "HTTPGuardError",

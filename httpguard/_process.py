@@ -38,6 +38,8 @@ class _Process:
     def __init__(self) -> None:
         """Nothing is."""
         self.guard: Guard | None = None
+        # A test session's, below what the program under test installs.
+        self.host: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
         self.lock = threading.RLock()
@@ -71,19 +73,22 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
-        guard = _process.guard
-        if guard is not None:
+        guard, host = _process.guard, _process.host
+        if guard is not None and guard is not host:
             guard.configure(settings)
             # Another library may have taken ours off, with its own below.
             patches.apply(guard)
         else:
             if not is_main():
                 raise ConfigError(_SUBINTERPRETER)
-            guard = Guard(settings, clock)
+            guard = Guard(settings, clock, beside=host)
             try:
                 patches.apply(guard)
             except BaseException:
-                patches.remove()
+                if host is None:
+                    patches.remove()
+                else:
+                    patches.connect(host)
                 raise
             _process.guard = guard
             atexit.register(_finish)
@@ -97,13 +102,53 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
 def stop() -> None:
     """Take every patch off and forget the guard."""
     with _process.lock:
-        guard, _process.guard = _process.guard, None
-        patches.remove()
+        host = _process.host
+        guard, _process.guard = _process.guard, host
+        if host is None:
+            patches.remove()
+        else:
+            host.configure(host.settings)
+            patches.connect(host)
         atexit.unregister(_finish)
         _live.follow(None)
-    if guard is not None:
+    if guard is not None and guard is not host:
         guard.watch()
         guard.watcher.stop()
+
+
+def enter_session(settings: Settings) -> Guard:
+    """A test session begins: guard the process below the program under test.
+
+    What the program itself installs and uninstalls from here on is a guard of its
+    own, with its own settings and findings, on the same registry.
+
+    Args:
+        settings: Of the session.
+
+    Returns:
+        The session's guard, which reports nothing.
+    """
+    with _process.lock:
+        if _process.host is None:
+            present = _process.guard
+            _process.host = Guard(settings, beside=present, silent=True)
+            if present is None:
+                _process.guard = _process.host
+                patches.apply(_process.host)
+        return _process.host
+
+
+def in_session() -> bool:
+    """Whether a test session guards the process."""
+    return _process.host is not None
+
+
+def leave_session() -> None:
+    """The session ends; what the program has installed and not taken off stays."""
+    with _process.lock:
+        host, _process.host = _process.host, None
+        if host is not None and _process.guard is host:
+            stop()
 
 
 def enter_temporary() -> None:
@@ -202,6 +247,8 @@ def _after_fork_in_child() -> None:
     try:
         if _process.guard is None:
             return
+        if _process.host is not None and _process.host is not _process.guard:
+            _process.host.after_fork_in_child()
         _process.guard.after_fork_in_child()
         _once_a_worker_begins()
     except Exception as error:

@@ -83,7 +83,7 @@ def headline(leak: Leak) -> str:
         request(leak),
         str(leak.status),
         f"opened by thread {leak.thread} {seconds(leak.age)} ago",
-        _bytes(leak),
+        bytes_read(leak),
     ]
     if leak.count > 1:
         parts.append(f"{leak.count:,} times at this site")
@@ -188,7 +188,7 @@ def _summary(event: Event) -> str:
     return "\n".join(lines)
 
 
-def _bytes(leak: Leak) -> str:
+def bytes_read(leak: Leak) -> str:
     """How much of the body was read."""
     if leak.length is None:
         return f"{leak.bytes_read} bytes read"
