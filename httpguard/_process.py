@@ -9,13 +9,14 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches
+from . import patches, reporting
 from ._config import Settings, load_settings
 from ._guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .reporting._json_lines import JsonLines
 
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
@@ -29,6 +30,8 @@ class _Process:
         self.guard: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
+        # The sink that writes the setting `log`.
+        self.log: JsonLines | None = None
         self.lock = threading.RLock()
 
 
@@ -49,9 +52,11 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
+        _attach_log(settings)
         if _process.guard is not None:
             _process.guard.configure(settings)
             return
+        reporting.begin_run()
         _process.guard = Guard(settings, clock)
         patches.apply(_process.guard)
         atexit.register(_finish)
@@ -67,6 +72,7 @@ def stop() -> None:
     if guard is not None:
         guard.watch()
         guard.watcher.stop()
+    _detach_log()
 
 
 def enter_temporary() -> None:
@@ -95,6 +101,27 @@ def leave_temporary() -> None:
         _process.visitors -= 1
         if not _process.visitors:
             stop()
+
+
+def _attach_log(settings: Settings) -> None:
+    """Write JSON lines where the settings say so, from now on."""
+    before, _process.log = _process.log, None
+    if settings.log is not None:
+        from .reporting._json_lines import JsonLines
+
+        log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
+        # First: what another thread reports meanwhile is rather said twice.
+        reporting.attach(log)
+        _process.log = log
+    if before is not None:
+        reporting.detach(before)
+
+
+def _detach_log() -> None:
+    """Write no more JSON lines."""
+    log, _process.log = _process.log, None
+    if log is not None:
+        reporting.detach(log)
 
 
 def _finish() -> None:
