@@ -112,6 +112,20 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     )
 
 
+def check(name: str, value: Any, shown: str) -> Any:
+    """One setting's value in its type.
+
+    Args:
+        name: The setting.
+        value: As a user gave it.
+        shown: What an error calls it: an option, say.
+
+    Raises:
+        ConfigError: It is not accepted.
+    """
+    return _checked(name, value, shown)
+
+
 class _Variable(str):
     """Text that came from an environment variable: errors then name that."""
 

@@ -218,13 +218,19 @@ class Guard:
         if outer is not None:
             outer.findings += findings
 
-    def finish(self) -> None:
-        """The interpreter exits: judge what was dropped before, sum up, stop."""
+    def finish(self, *, is_scope: bool = False) -> None:
+        """The interpreter exits: judge what was dropped before, sum up, stop.
+
+        Args:
+            is_scope: Whether what is still open is a leak.
+        """
         try:
             if self.registry.leases:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
+            if is_scope:
+                self._sweep(self.detector.close_process, patience=_EXIT_PATIENCE)
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()

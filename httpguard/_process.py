@@ -30,6 +30,8 @@ class _Process:
         self.guard: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
+        # Whether the end of the process is a scope that leaves nothing open.
+        self.is_scope = False
         # The sink that writes the setting `log`.
         self.log: JsonLines | None = None
         self.lock = threading.RLock()
@@ -73,6 +75,11 @@ def stop() -> None:
         guard.watch()
         guard.watcher.stop()
     _detach_log()
+
+
+def promise_nothing_open() -> None:
+    """What is still open when the process ends is a leak, as under `httpguard run`."""
+    _process.is_scope = True
 
 
 def enter_temporary() -> None:
@@ -128,7 +135,7 @@ def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
-        guard.finish()
+        guard.finish(is_scope=_process.is_scope)
         patches.disconnect()
 
 
