@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ._lease import Lease
     from ._scope import Scope
 
+    Follower = Callable[[LeakTable], None]
+
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
@@ -54,6 +56,8 @@ class Guard:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock)
         self.watcher = Watcher(self.watch, settings.check_interval)
+        # Asked after each sweep; for whoever follows the counts, not the events.
+        self.follower: Follower | None = None
         self._reset(settings)
         self.configure(settings)
 
@@ -163,6 +167,8 @@ class Guard:
         try:
             self._sweep(self._full_sweep)
             self.outbox.flush()
+            if self.follower is not None:
+                self.follower(self.table)
         except Exception as error:
             self.step_aside("watch", error)
 

@@ -16,6 +16,7 @@ from ._guard import Guard
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._guard import Follower
     from .reporting._json_lines import JsonLines
 
 # multiprocessing runs finalizers by priority, the highest first.
@@ -32,6 +33,8 @@ class _Process:
         self.visitors = 0
         # Whether the end of the process is a scope that leaves nothing open.
         self.is_scope = False
+        # Told the table of leaks after each sweep.
+        self.follower: Follower | None = None
         # The sink that writes the setting `log`.
         self.log: JsonLines | None = None
         self.lock = threading.RLock()
@@ -60,6 +63,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             return
         reporting.begin_run()
         _process.guard = Guard(settings, clock)
+        _process.guard.follower = _process.follower
         patches.apply(_process.guard)
         atexit.register(_finish)
         _finish_with_worker()
@@ -77,9 +81,20 @@ def stop() -> None:
     _detach_log()
 
 
-def promise_nothing_open() -> None:
-    """What is still open when the process ends is a leak, as under `httpguard run`."""
-    _process.is_scope = True
+def follow(follower: Follower | None) -> None:
+    """Make the end of this process a scope, and have its counts followed.
+
+    What is then still open is a leak, as `httpguard run` has it.
+
+    Args:
+        follower: Told the table of leaks after each sweep. What it raises is
+            logged once and stops nothing.
+    """
+    with _process.lock:
+        _process.is_scope = True
+        _process.follower = follower
+        if _process.guard is not None:
+            _process.guard.follower = follower
 
 
 def enter_temporary() -> None:

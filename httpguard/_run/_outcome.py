@@ -58,6 +58,18 @@ class Outcome:
         return sum(found.count for found in self.found)
 
 
+def many(number: int, noun: str) -> str:
+    """A number with its noun.
+
+    Args:
+        number: How many.
+        noun: Of one.
+    """
+    if number != 1:
+        noun += "es" if noun.endswith("s") else "s"
+    return f"{number:,} {noun}"
+
+
 def read_outcome(run: str) -> Outcome:
     """Read what the processes wrote.
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from ._child import become, run_child
 from ._environment import NO_RUN, guarded_environment
-from ._outcome import read_outcome
+from ._outcome import many, read_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -96,9 +96,10 @@ def _report(outcome: Outcome, comparison: Comparison[Found]) -> None:
 def _notes(outcome: Outcome) -> Iterator[str]:
     """What else there is to know, a sentence each."""
     if outcome.crowded:
-        yield f"max_open was exceeded (reported {outcome.crowded:,} times)"
+        reports = many(outcome.crowded, "report")
+        yield f"more than max_open responses were open at once ({reports})"
     for (interpreter, reason), count in outcome.unguarded.items():
-        yield f"not guarded: {interpreter} ({count:,} processes): {reason}"
+        yield f"not guarded: {interpreter} ({many(count, 'process')}): {reason}"
         if reason == "httpguard is not installed there":
             yield f"  install it with: {interpreter} -m pip install httpguard"
     if not outcome.guarded and not outcome.unguarded:
@@ -112,7 +113,7 @@ def _baseline_notes(comparison: Comparison[Found]) -> Iterator[str]:
     """What the baseline has to do with it."""
     known = sum(found.count for found in comparison.known)
     if known:
-        yield f"{known:,} known leaks are tolerated by the baseline"
+        yield f"the baseline tolerates {many(known, 'leak')}"
     for entry in comparison.fixed:
         yield (
             f"in the baseline, and not seen in this run: {entry.kind} at"

@@ -13,6 +13,7 @@ from rich.text import Text
 from .._leak import Frame
 from .._stack import source_line
 from ..reporting._text import place
+from ._outcome import many
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -77,15 +78,9 @@ def _title(outcome: Outcome, shown: Sequence[Found]) -> str:
     """One sentence."""
     total = sum(found.count for found in shown)
     return (
-        f"httpguard: {_many(total, 'response')} leaked, opened at"
-        f" {_many(len(shown), 'place')}, in {outcome.leaking:,} of"
-        f" {_many(outcome.guarded, 'Python process', 'Python processes')}"
+        f"httpguard: {many(total, 'response')} leaked, opened at"
+        f" {many(len(shown), 'place')}, in {many(outcome.leaking, 'process')}"
     )
-
-
-def _many(number: int, one: str, more: str = "") -> str:
-    """A number with its noun."""
-    return f"{number:,} {one if number == 1 else more or one + 's'}"
 
 
 def _count(found: Found) -> str:
