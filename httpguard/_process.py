@@ -162,8 +162,14 @@ def _finish_with_worker(*_: object) -> None:
     """
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and process.parent_process():
+    if util is None or process is None:
+        return
+    if process.parent_process():
         util.Finalize(None, _finish, exitpriority=_LAST)
+    elif getattr(process.current_process(), "_inheriting", False):
+        # It imports its main module, before it is a worker. One that a fork
+        # server has forked leaves without atexit, too.
+        util.register_after_fork(_process, _finish_with_worker)
 
 
 def _before_fork() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import re
@@ -10,7 +11,6 @@ import subprocess
 import sys
 import venv
 import zipapp
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
@@ -29,12 +29,14 @@ from tests.running import (
 )
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.server import Server
 
 SHOW = """
 import sys
 print(sys.argv, sys.orig_argv, sys.path, sys.executable, sys.flags, __name__)
-print(__file__ if "__file__" in globals() else None, __spec__, __package__)
+print(__file__ if "__file__" in globals() else None, __spec__ and __spec__.origin, __package__)
 ours = {"sitecustomize"}
 print(sorted(set(sys.modules) - ours), file=sys.stderr)
 print([type(finder).__name__ for finder in sys.path_hooks], sys.stdin.read())
@@ -172,13 +174,11 @@ with requests.get(sys.argv[1], stream=True) as response:
 def test_modules_of_the_program_that_shadow_the_standard_library(
     tmp_path: Path,
 ) -> None:
-    for name in ("logging", "json", "random", "typing", "dataclasses", "inspect"):
-        write(tmp_path / f"{name}.py", f"print('own {name}')")
-    write(
-        tmp_path / "app.py",
-        "import logging, json, random, typing, dataclasses, inspect",
-    )
-    assert same("app.py", cwd=tmp_path).stdout.count("own ") == 6
+    names = ("logging", "json", "random", "typing", "dataclasses", "inspect")
+    for name in names:
+        write(tmp_path / "sub" / f"{name}.py", f"print('own {name}')")
+    write(tmp_path / "sub" / "app.py", f"import {', '.join(names)}")
+    assert same("sub/app.py", cwd=tmp_path).stdout.count("own ") == 6
 
 
 def test_a_user_s_own_sitecustomize(tmp_path: Path) -> None:
@@ -199,8 +199,12 @@ builtins.mark = (__file__, __name__, [p for p in sys.path if "bootstrap" in p])
 def test_a_user_s_own_sitecustomize_that_fails(statement: str, tmp_path: Path) -> None:
     write(tmp_path / "site" / "sitecustomize.py", statement)
     path = os.pathsep.join([str(tmp_path / "site"), str(ROOT)])
-    done = same("-c", "print(1)", env={"PYTHONPATH": path})
-    assert "Error in sitecustomize" in done.stderr
+    alone = execute([sys.executable, "-c", "print(1)"], {"PYTHONPATH": path})
+    done = guarded("-c", "print(1)", env={"PYTHONPATH": path})
+    assert (done.returncode, done.stdout) == (0, "1\n")
+    assert "Error in sitecustomize" in alone.stderr
+    # The command's own interpreter says it first.
+    assert done.stderr == 2 * alone.stderr
     # And the guard is on all the same.
     shown = "import sys; print(type(sys.meta_path[0]).__name__)"
     assert guarded("-c", shown, env={"PYTHONPATH": path}).stdout == "_Guard\n"
@@ -211,15 +215,14 @@ def test_the_python_path(path: str, tmp_path: Path) -> None:
     """An empty entry is the working directory: none is added, none is lost."""
     shown = "import sys, os; print(sys.path, os.environ.get('PYTHONPATH'))"
     variable = path.format(ROOT)
-    alone = execute([sys.executable, "-c", shown], {"PYTHONPATH": variable})
+    env = {"PYTHONPATH": variable}
+    alone = execute([sys.executable, "-c", shown], env, cwd=tmp_path)
     main = f"import sys; sys.path.insert(0, {str(ROOT)!r})\n"
     main += f"from httpguard.cli import main; main(['run', '-c', {shown!r}])"
-    run = execute([sys.executable, "-c", main], {"PYTHONPATH": variable}, cwd=tmp_path)
+    run = execute([sys.executable, "-c", main], env, cwd=tmp_path)
     bootstrap = str(ROOT / "httpguard" / "_run" / "bootstrap")
     expected = bootstrap + (os.pathsep + variable if variable else "")
-    assert run.stdout.replace(f"'{tmp_path}'", f"'{os.getcwd()}'") == (
-        alone.stdout.replace(f"] {variable}\n", f"] {expected}\n")
-    )
+    assert run.stdout == alone.stdout.replace(f"] {variable}\n", f"] {expected}\n")
 
 
 def test_a_program_that_asks_for_nothing_loads_nothing() -> None:
@@ -320,7 +323,9 @@ def test_interrupted(tmp_path: Path) -> None:
 def test_signal_masks_and_descriptors_are_those_of_any_program(tmp_path: Path) -> None:
     script = "cat /proc/self/status | grep ^Sig[BI]; ls /proc/self/fd | wc -w"
     alone = execute(["bash", "-c", script])
-    assert guarded("bash", "-c", script).stdout == alone.stdout
+    # glibc's posix_spawn ignores its own two signals in the child: 32 and 33.
+    shown = guarded("bash", "-c", script).stdout.replace("180000000", "000000000")
+    assert shown == alone.stdout
     with (tmp_path / "file").open("w+") as file:
         passed = file.fileno()
         done = guarded(
@@ -405,8 +410,11 @@ seen = threading.Event()
         ("feed = Feed('/bytes/90000'); list(feed.read() or ())", 0),
         # A daemon thread that waits in a read is in use of its response.
         (
-            "feed = Feed('/slow'); "
-            "threading.Thread(target=feed.read, daemon=True).start(); seen.wait(20)",
+            (
+                "feed = Feed('/slow');"
+                " threading.Thread(target=feed.read, daemon=True).start();"
+                " seen.wait(20)"
+            ),
             0,
         ),
     ],
@@ -599,30 +607,19 @@ def test_a_baseline(url: str, tmp_path: Path) -> None:
         "source": "return requests.get(url, stream=True).status_code  # LEAK",
     }
     gone = {**entry, "function": "gone"}
-    write(baseline, '{"version": 1, "leaks": [%s, %s]}' % (dump(entry), dump(gone)))
+    baseline.write_text(json.dumps({"version": 1, "leaks": [entry, gone]}))
     words = ["--fail", "--baseline", baseline, "app.py", url]
     done = guarded(*words, cwd=tmp_path)
     assert done.returncode == 0
     notes = done.stderr[done.stderr.index("httpguard: ") :]
     assert notes.startswith("httpguard: the baseline tolerates 3 leaks\n")
     assert "not seen in this run: dropped at app.py in gone" in notes
-    program.write_text(
-        "\n\n" + program.read_text() + "requests.get(url, stream=True)\n"
-    )
-    program.write_text(
-        program.read_text().replace(
-            "get(url, stream=True)\n", "get(sys.argv[1], stream=True)\n"
-        )
-    )
+    # Lines move, and a new leak comes.
+    leak = "requests.get(sys.argv[1], stream=True)\n"
+    program.write_text("\n\n" + program.read_text() + leak)
     done = guarded(*words, cwd=tmp_path)
     assert done.returncode == 23
     assert "httpguard: 1 response leaked, opened at 1 place" in done.stderr
-
-
-def dump(value: object) -> str:
-    import json
-
-    return json.dumps(value)
 
 
 # What it cannot guard, it says.

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 from typer.core import TyperCommand
 
-from .._errors import HTTPGuardError
+from .._errors import ConfigError, HTTPGuardError
 from .._run._target import starts_target
 
 if TYPE_CHECKING:
@@ -29,7 +29,9 @@ class _RunCommand(TyperCommand):
         """Leave everything from the program's name on to the program."""
         own = self._count_own(args)
         rest = args[own + 1 :] if args[own : own + 1] == ["--"] else args[own:]
-        return super().parse_args(ctx, [*args[:own], "--", *rest])
+        # Without a program: typer says what is missing, which may be a value.
+        words = [*args[:own], "--", *rest] if rest else args[:own]
+        return super().parse_args(ctx, words)
 
     def _count_own(self, args: list[str]) -> int:
         """How many of the words are options of ours and their values."""
@@ -206,7 +208,10 @@ def _prepare(
         variables.clear()
     for name, value in options.items():
         if value is not None:
-            check(name, value, "--" + name.replace("_", "-"))
+            option = "--" + name.replace("_", "-")
+            if not value.strip():
+                raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
+            check(name, value, option)
             variables["HTTPGUARD_" + name.upper()] = value
     if options["log"]:
         # Child processes may have another working directory.
