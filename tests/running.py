@@ -8,10 +8,12 @@ import signal
 import subprocess
 import sys
 import time
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from tests.program import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
 
 CLI = [sys.executable, "-m", "httpguard.cli", "run"]
 

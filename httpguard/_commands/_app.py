@@ -16,7 +16,6 @@ def build() -> typer.Typer:
     """The application, ready to be called."""
     app = typer.Typer(
         name="httpguard",
-        add_completion=False,
         # An error in a command is a bug: an ordinary traceback tells more.
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
