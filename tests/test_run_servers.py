@@ -63,7 +63,7 @@ def free_port() -> int:
 def answers(port: int) -> bool:
     try:
         with urllib.request.urlopen(f"http://127.0.0.1:{port}/", timeout=30) as answer:
-            return answer.read() == b"served"
+            return bool(answer.read() == b"served")
     except (urllib.error.URLError, ConnectionError):
         return False
 
