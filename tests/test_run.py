@@ -361,8 +361,9 @@ def test_the_table(url: str, tmp_path: Path) -> None:
         "httpguard: 3 responses leaked, opened at 1 place, in 1 process\n"
     )
     place = f"app.py:{line_of(LEAKY, '# LEAK')} in fetch"
-    assert re.search(rf"│ +3 │ dropped │ {place} +│ GET {url} +│ +1 │", table)
-    assert "return requests.get(url, stream=True).status_code  # LEAK" in table
+    assert re.search(rf"│ +3 │ dropped │ {place} +│ +1 │", table)
+    assert "│   return requests.get(url, stream=True).status_code  # LEAK" in table
+    assert f"│   GET {url} " in table
     assert "fix dropped (requests): open it with `with requests.get(" in table
     assert str(program.parent) not in table
 

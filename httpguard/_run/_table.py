@@ -11,6 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._leak import Frame
+from .._redact import printable
 from .._stack import source_line
 from ..reporting._text import place
 from ._outcome import many
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
 # Where the output is no terminal and nobody has set COLUMNS.
 _WIDTH: Final = 120
 _MOST_ROWS: Final = 50
+_MOST_SOURCE: Final = 200
 
 
 def console_on(stream: TextIO) -> Console:
@@ -50,8 +52,7 @@ def show_leaks(console: Console, outcome: Outcome, shown: Sequence[Found]) -> No
     table = Table(show_lines=len(shown) > 1)
     table.add_column("leaks", justify="right")
     table.add_column("kind", style="yellow")
-    table.add_column("opened at", overflow="fold")
-    table.add_column("latest request", overflow="fold")
+    table.add_column("opened at, and the latest request", overflow="fold")
     table.add_column("processes", justify="right")
     for found in shown[:_MOST_ROWS]:
         leak = found.leak
@@ -59,7 +60,6 @@ def show_leaks(console: Console, outcome: Outcome, shown: Sequence[Found]) -> No
             _count(found),
             leak["kind"],
             _place(leak),
-            Text(f"{leak['method']} {leak['url']}"),
             str(found.runs),
         )
     console.print(table)
@@ -90,11 +90,12 @@ def _count(found: Found) -> str:
 
 
 def _place(leak: dict[str, Any]) -> Text:
-    """The site and, where it can be read, its line."""
+    """The site, its line where it can be read, and the request."""
     site = leak["site"]
     frame = Frame(site["filename"], site["lineno"], site["function"])
     text = Text(place(frame), style="bold")
-    source = source_line(frame)
+    source = printable(source_line(frame), _MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")
+    text.append(f"\n  {leak['method']} {leak['url']}", style="not bold dim")
     return text
