@@ -139,10 +139,10 @@ def test_unchanged() -> None:
     table = done.stderr[done.stderr.index("httpguard: ") :]
     port = re.search(r"http://127\.0\.0\.1:(\d+)/", table)
     assert port is not None
-    # README shows it, with a port that is no longer than this one.
-    shown = re.sub(rf":{port[1]}/ *", ":40613/".ljust(len(port[1]) + 23), table)
+    shown = table.replace(f":{port[1]}/", ":40613/")
     readme = (ROOT / "README.md").read_text(encoding="utf-8")
-    assert re.sub(" +", " ", shown) in re.sub(" +", " ", readme)
+    # The port may have fewer digits; rich leaves a blank where it breaks a line.
+    assert re.sub(" +", " ", re.sub(" +\n", "\n", shown)) in re.sub(" +", " ", readme)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

@@ -213,10 +213,10 @@ def _prepare(
                 raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
             check(name, value, option)
             variables["HTTPGUARD_" + name.upper()] = value
-    if options["log"]:
-        # Child processes may have another working directory.
-        variables["HTTPGUARD_LOG"] = os.path.abspath(options["log"])
     settings = load_settings({}, {**os.environ, **variables})
+    if settings.log is not None:
+        # Child processes may have another working directory.
+        variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
     for name in unknown_variables(os.environ):
         _warn(f"there is no setting {name}; is it a typo?")
     if not settings.enabled:

@@ -11,6 +11,7 @@ import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from .._redact import printable
 from ._child import become, run_child
 from ._environment import NO_RUN, guarded_environment
 from ._outcome import many, read_outcome
@@ -99,7 +100,8 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         reports = many(outcome.crowded, "report")
         yield f"more than max_open responses were open at once ({reports})"
     for (interpreter, reason), count in outcome.unguarded.items():
-        yield f"not guarded: {interpreter} ({many(count, 'process')}): {reason}"
+        why = printable(reason)
+        yield f"not guarded: {interpreter} ({many(count, 'process')}): {why}"
         if reason == "httpguard is not installed there":
             yield f"  install it with: {interpreter} -m pip install httpguard"
     if not outcome.guarded and not outcome.unguarded:
