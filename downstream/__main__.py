@@ -3,7 +3,7 @@
 Fetches their sdists, installs each in an environment of its own, compares the
 outcomes test by test, and lists the leaks that were found.
 
-Run: ``python -m downstream [--quick] [--only NAME] [--rounds N] [--json FILE]``
+Run: ``python -m downstream [--quick] [--plugin] [--only NAME] [--rounds N]``
 
 The exit code is 1 if a pass was lost or httpguard failed inside, 2 if a suite
 could not be run.
@@ -63,7 +63,13 @@ def _compare(
 
     try:
         return compare(
-            project, wheel, cache, say, rounds=options.rounds, quick=options.quick
+            project,
+            wheel,
+            cache,
+            say,
+            rounds=options.rounds,
+            quick=options.quick,
+            plugin=options.plugin,
         )
     except DownstreamError as error:
         console.print(str(error), markup=False)
@@ -94,6 +100,11 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument(
         "--quick", action="store_true", help="a part of two suites, under 3 minutes"
+    )
+    parser.add_argument(
+        "--plugin",
+        action="store_true",
+        help="guard by the pytest plugin (--httpguard=warn), not by install()",
     )
     parser.add_argument(
         "--rounds",

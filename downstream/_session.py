@@ -100,6 +100,7 @@ def compare(
     *,
     rounds: int,
     quick: bool,
+    plugin: bool = False,
 ) -> Result:
     """Run a project's suite without and with the guard, and tell what differs.
 
@@ -110,6 +111,7 @@ def compare(
         say: Takes a line about what is being done.
         rounds: Runs of each kind, in turn.
         quick: The short form.
+        plugin: Guard by httpguard's pytest plugin.
 
     Raises:
         DownstreamError: The suite cannot be fetched, installed or run.
@@ -121,7 +123,7 @@ def compare(
     say("installing")
     python = prepared(project, source, wheel, folder)
     tests = project.quick if quick else project.tests
-    suite = Suite(project, source, python, folder, tests)
+    suite = Suite(project, source, python, folder, tests, plugin)
     result = Result(project, str(source), measured=rounds)
     for number in range(rounds):
         _round(suite, result, say, f"round {number + 1} of {rounds}", turn=number)

@@ -58,6 +58,8 @@ class Suite:
         python: Of its environment.
         folder: Its part of the cache, for logs.
         tests: The arguments that select tests.
+        plugin: Guard by httpguard's pytest plugin, test by test, instead of
+            `httpguard.install`.
     """
 
     project: Project
@@ -65,6 +67,7 @@ class Suite:
     python: Path
     folder: Path
     tests: tuple[str, ...]
+    plugin: bool = False
 
     def run(self, *, guarded: bool, tests: Sequence[str] = ()) -> Run:
         """Run it once.
@@ -107,9 +110,12 @@ class Suite:
     def _options(self, *, guarded: bool) -> list[str]:
         """The arguments of pytest that select no tests."""
         plugins = ["no:cacheprovider", "downstream_offline", "downstream_recorder"]
-        if guarded:
-            plugins.append("downstream_guard")
         options = ["-q", *self.project.options]
+        if guarded and self.plugin:
+            plugins.append("downstream_plugin")
+            options.append("--httpguard=warn")
+        elif guarded:
+            plugins.append("downstream_guard")
         for plugin in plugins:
             options += ["-p", plugin]
         return options

@@ -8,77 +8,20 @@ and is not in it.
 
 from __future__ import annotations
 
-import json
 import os
-import re
-from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
-from typing import Any, Final, Generic, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
+from ._baseline_file import Entry, dump, parse
 from ._errors import BaselineError
-from ._leak import Frame, Leak, LeakKind
+from ._place import ANYWHERE, Place, ends_alike, place_of, portable_name
 
-VERSION: Final = 1
-_FIELDS: Final = ("kind", "file", "function", "source")
-_KINDS: Final = tuple(str(kind) for kind in LeakKind)
-_ACCEPTED: Final = (
-    f'{{"version": {VERSION}, "leaks": [{{"kind": …, "file": …, "function": …,'
-    ' "source": …}, …]}'
-)
-# Longer lines are generated code; both sides of a comparison are cut alike.
-_MOST_SOURCE: Final = 200
-_SITE_TEXT: Final = re.compile(
-    r"(?P<file>.+):(?P<line>\d+) in (?P<function>.+)", re.DOTALL
-)
-# Wherever an environment lies, its packages have these names.
-_INSTALLED: Final = re.compile(r".*/((?:site|dist)-packages/.+)")
-_ANYWHERE: Final = ("<", "site-packages/", "dist-packages/", "python/")
-_LIBRARY: Final = re.compile(r".*/lib/python3\.\d+/(.+)")
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Baseline", "Comparison", "Entry", "Place", "place_of"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Place:
-    """What a baseline knows a leak by.
-
-    Args:
-        kind: The word for how it leaked.
-        filename: As Python names it: absolute, or relative to the working
-            directory.
-        function: The function's name.
-        source: The text of the line, stripped; empty: not known.
-    """
-
-    kind: str
-    filename: str
-    function: str
-    source: str
-
-
-@dataclass(frozen=True, slots=True, order=True)
-class Entry:
-    """One line of a baseline.
-
-    Args:
-        file: With slashes; relative to the baseline's own directory where it is
-            below that.
-        function: The function's name.
-        source: The text of the line, stripped; empty: any line of the function.
-        kind: The word for how it leaked.
-        note: What a person wrote about it; kept.
-    """
-
-    file: str
-    function: str
-    source: str
-    kind: str
-    note: str = field(default="", compare=False)
-
-    def to_dict(self) -> dict[str, str]:
-        """The fields in the order of the file."""
-        fields = {name: getattr(self, name) for name in _FIELDS}
-        return {**fields, "note": self.note} if self.note else fields
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,54 +37,6 @@ class Comparison(Generic[T]):
     new: tuple[T, ...]
     known: tuple[T, ...]
     fixed: tuple[Entry, ...]
-
-
-def place_of(leak: object) -> Place:
-    """What a baseline knows a leak by.
-
-    Args:
-        leak: A `Place`, a `Leak`, or a leak as JSON: ``site`` is an object or the
-            text ``file:line in function``; ``source``, in the leak or in its
-            site, is the text of the line, which is else read from the file.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    if isinstance(leak, Place):
-        return leak
-    if isinstance(leak, Leak):
-        return _place(str(leak.kind), leak.site, None)
-    if isinstance(leak, Mapping):
-        site = leak.get("site")
-        parts = site if isinstance(site, Mapping) else _split_site(site)
-        source = leak.get("source", parts.get("source"))
-        frame = Frame(
-            str(parts["filename"]), int(parts["lineno"]), str(parts["function"])
-        )
-        return _place(
-            str(leak.get("kind")), frame, source if isinstance(source, str) else None
-        )
-    raise ValueError(f"{leak!r} is no leak")
-
-
-def _split_site(site: object) -> Mapping[str, Any]:
-    """The parts of ``file:line in function``."""
-    match = _SITE_TEXT.fullmatch(site) if isinstance(site, str) else None
-    if match is None:
-        raise ValueError(f"{site!r} is no site: file:line in function")
-    return {
-        "filename": match["file"],
-        "lineno": match["line"],
-        "function": match["function"],
-    }
-
-
-def _place(kind: str, site: Frame, source: str | None) -> Place:
-    """A place, its source read from the file where the leak does not carry it."""
-    from ._stack import source_line
-
-    text = source_line(site) if source is None else source.strip()
-    return Place(kind, site.filename, site.function, text[:_MOST_SOURCE])
 
 
 class Baseline:
@@ -180,7 +75,7 @@ class Baseline:
                 text = file.read()
         except (OSError, UnicodeDecodeError) as error:
             raise BaselineError(f"cannot read the baseline {name}: {error}") from error
-        return cls(_parse(text, name), os.path.dirname(os.path.abspath(name)))
+        return cls(parse(text, name), os.path.dirname(os.path.abspath(name)))
 
     @classmethod
     def of(cls, leaks: Iterable[object], root: str | os.PathLike[str] = "") -> Baseline:
@@ -210,19 +105,10 @@ class Baseline:
         draft = f"{target}.{os.getpid()}.tmp"
         try:
             with open(draft, "w", encoding="utf-8", newline="\n") as file:
-                file.write(entries.dumps())
+                file.write(dump(entries.entries))
             os.replace(draft, target)
         except OSError as error:
             raise BaselineError(f"cannot write the baseline {name}: {error}") from error
-
-    def dumps(self) -> str:
-        """The text of the file, one entry a line."""
-        lines = ",\n".join(
-            f"    {json.dumps(entry.to_dict(), ensure_ascii=False)}"
-            for entry in self.entries
-        )
-        leaks = f"[\n{lines}\n  ]" if lines else "[]"
-        return f'{{\n  "version": {VERSION},\n  "leaks": {leaks}\n}}\n'
 
     def split(
         self, leaks: Iterable[T], place: Callable[[T], Place] = place_of
@@ -254,7 +140,7 @@ class Baseline:
             place: Of the leak.
         """
         path = os.path.abspath(place.filename)
-        file = _shorten(place.filename, self.root)
+        file = portable_name(place.filename, self.root)
         return tuple(
             entry
             for entry in self._by_name.get((place.kind, place.function), ())
@@ -262,7 +148,7 @@ class Baseline:
             and (
                 entry.file == file
                 or self.path_of(entry) == path
-                or (os.path.isabs(file) and _ends_alike(file, entry.file))
+                or (os.path.isabs(file) and ends_alike(file, entry.file))
             )
         )
 
@@ -282,111 +168,12 @@ class Baseline:
 
     def _rebased(self, entry: Entry, root: str) -> Entry:
         """The entry as a baseline in another directory has it."""
-        if root == self.root or entry.file.startswith(_ANYWHERE):
+        if root == self.root or entry.file.startswith(ANYWHERE):
             return entry
-        return replace(entry, file=_shorten(self.path_of(entry), root))
+        return replace(entry, file=portable_name(self.path_of(entry), root))
 
 
 def _entry(place: Place, root: str) -> Entry:
     """The entry that tolerates a leak at a place."""
-    file = _shorten(place.filename, root)
-    return Entry(file, place.function, place.source[:_MOST_SOURCE], place.kind)
-
-
-def _shorten(filename: str, root: str) -> str:
-    """The name of a file that is the same on every machine, if there is one.
-
-    Args:
-        filename: As Python names it.
-        root: An absolute directory.
-    """
-    if filename.startswith("<"):
-        return filename
-    path = os.path.abspath(filename)
-    posix = path.replace(os.sep, "/")
-    for pattern, prefix in ((_INSTALLED, ""), (_LIBRARY, "python/")):
-        match = pattern.fullmatch(posix)
-        if match is not None:
-            return prefix + match[1]
-    for base in (root, os.path.realpath(root)):
-        for candidate in (path, os.path.realpath(path)):
-            if _is_below(candidate, base):
-                return _relative(candidate, base)
-    # A baseline in a directory of its own, ``ci/`` beside ``src/``.
-    here = os.getcwd()
-    if _is_below(root, here) and _is_below(path, here):
-        return _relative(path, root)
-    return posix
-
-
-def _is_below(path: str, directory: str) -> bool:
-    """Whether a path lies in a directory, at whatever depth."""
-    return path.startswith(os.path.join(directory, ""))
-
-
-def _relative(path: str, directory: str) -> str:
-    """A path from a directory, with slashes."""
-    return os.path.relpath(path, directory).replace(os.sep, "/")
-
-
-def _ends_alike(path: str, file: str) -> bool:
-    """Whether a path elsewhere ends with an entry's."""
-    while file.startswith("../"):
-        file = file[len("../") :]
-    return path.endswith(f"/{file.lstrip('/')}")
-
-
-def _parse(text: str, name: str) -> list[Entry]:
-    """The entries of a file's text."""
-    try:
-        data = json.loads(text)
-    except ValueError as error:
-        line = getattr(error, "lineno", 1)
-        raise BaselineError(
-            f"{name}, line {line}: no JSON ({error}); a baseline is {_ACCEPTED}"
-        ) from error
-    if not isinstance(data, dict) or not isinstance(data.get("leaks"), list):
-        raise BaselineError(f"{name}: no baseline, which is {_ACCEPTED}")
-    if data.get("version") != VERSION:
-        raise BaselineError(
-            f"{name}: version {data.get('version')!r} is not known;"
-            f" this httpguard reads version {VERSION}"
-        )
-    entries = []
-    for number, fields in enumerate(data["leaks"]):
-        wrong = _wrong(fields)
-        if wrong is not None:
-            line = _line_of_entry(text, number)
-            raise BaselineError(f"{name}, line {line}: {wrong}")
-        entries.append(Entry(**fields))
-    return entries
-
-
-def _wrong(fields: object) -> str | None:
-    """What is wrong with an entry, None if nothing is."""
-    names = ", ".join(_FIELDS)
-    if not isinstance(fields, dict):
-        return f"{fields!r} is no entry; accepted: an object with {names}"
-    for name in _FIELDS:
-        if name not in fields:
-            return f"an entry without {name!r}; it needs {names}, and may have a note"
-    for name, value in fields.items():
-        if name not in (*_FIELDS, "note"):
-            return f"unknown field {name!r}; an entry has {names}, and may have a note"
-        if not isinstance(value, str):
-            return f"{name} is {value!r}; accepted: text"
-    if fields["kind"] not in _KINDS:
-        return f"kind is {fields['kind']!r}; accepted: {', '.join(_KINDS)}"
-    return None
-
-
-def _line_of_entry(text: str, number: int) -> int:
-    """The line on which an entry begins, in text that is known to be JSON."""
-    decoder = json.JSONDecoder()
-    position = text.index("[", text.index('"leaks"')) + 1
-    for _ in range(number + 1):
-        while text[position] in " \t\r\n,":
-            position += 1
-        begin = position
-        _, position = decoder.raw_decode(text, position)
-    return text.count("\n", 0, begin) + 1
+    file = portable_name(place.filename, root)
+    return Entry(file, place.function, place.source, place.kind)

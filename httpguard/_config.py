@@ -45,6 +45,8 @@ class Settings:
             the logs do; any number of processes may share it. None: no file.
         log_max_bytes: The file is rotated before it becomes larger; 0: never.
         log_keep: Rotated files to keep: ``FILE.1`` is the latest.
+        explain: Seconds, for each site, that a sweep may search for what still
+            refers to a response that is `held` or `open`. 0: it does not.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -63,6 +65,7 @@ class Settings:
     log: str | None = None
     log_max_bytes: int = 64 * 1024 * 1024
     log_keep: int = 3
+    explain: float = 0.02
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -230,5 +233,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
         "a whole number of bytes, 0 or more (0: the file is never rotated)",
     ),
     "log_keep": (_whole(1), "a whole number, 1 or more"),
+    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
     "enabled": (_boolean, _SWITCH),
 }

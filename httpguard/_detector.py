@@ -5,18 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from ._holders import held_by
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
 from ._response import holds_connection, is_cut, is_shut
-from ._stack import RawStack, filenames
+from ._stack import RawStack, filenames, find_site
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from ._config import Settings
+    from ._leak import Frame
     from ._lease import Lease
     from ._registry import Registry
     from ._scope import Scope
@@ -24,6 +26,10 @@ if TYPE_CHECKING:
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
+# What holds the responses of a site is searched for so often, until it is found,
+# and of so many sites.
+_MOST_SEARCHES: Final = 3
+_MOST_EXPLAINED: Final = 1000
 
 
 class Finding:
@@ -40,6 +46,7 @@ class Finding:
         "bytes_read",
         "client",
         "context",
+        "held_by",
         "idle",
         "kind",
         "length",
@@ -69,6 +76,8 @@ class Finding:
         self.idle = now - lease.active
         self.scope: Scope | None = lease.scope
         self.context: dict[str, Any] = {}
+        # What refers to the response, where that was searched for and found.
+        self.held_by: str | None = None
         # A LeakError has carried it: it is raised once.
         self.raised = False
 
@@ -92,6 +101,8 @@ class Detector:
         self.digest = digest
         self.counts = dict.fromkeys(LeakKind, 0)
         self.excused = 0
+        # Site -> how often what holds its responses was searched for.
+        self._explained: dict[Frame, int] = {}
 
     @property
     def total(self) -> int:
@@ -165,7 +176,7 @@ class Detector:
                 self.registry.end(response)
             elif lease.closed is None:
                 lease.bytes_read = response._fp_bytes_read + lease.chunked
-                yield from self._judge(LeakKind.OPEN, lease, now)
+                yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
@@ -221,7 +232,7 @@ class Detector:
             elif is_shut(response):
                 lease.closed = now
             else:
-                yield from self._judge(LeakKind.HELD, lease, now)
+                yield from self._judge(LeakKind.HELD, lease, now, response)
 
     def _overdue(self, lease: Lease, now: float) -> Iterator[Finding]:
         """Closed, and `release_conn` did not follow within `max_idle`."""
@@ -234,7 +245,13 @@ class Detector:
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
-    def _judge(self, kind: LeakKind, lease: Lease, now: float) -> Iterator[Finding]:
+    def _judge(
+        self,
+        kind: LeakKind,
+        lease: Lease,
+        now: float,
+        response: HTTPResponse | None = None,
+    ) -> Iterator[Finding]:
         """Count a leak, and report it unless it is excused or not sampled."""
         if lease.ended:
             return  # While we looked.
@@ -249,7 +266,22 @@ class Detector:
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
+            if response is not None and self.settings.explain:
+                finding.held_by = self._explain(lease.stack, response)
+            # Whoever takes the finding may take long.
+            del response
             yield finding
+
+    def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
+        """What refers to a response; searched for once, or twice, for each site."""
+        origins = self.registry.origins
+        site = find_site(stack, origins)
+        tries = self._explained.get(site, 0)
+        if tries >= _MOST_SEARCHES or len(self._explained) > _MOST_EXPLAINED:
+            return None
+        chain = held_by(response, origins, self.settings.explain)
+        self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        return chain
 
     def digested(self, lease: Lease) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""

@@ -48,22 +48,35 @@ class Guard:
     Args:
         settings: What to do.
         clock: Seconds, monotonic; tests inject their own.
+        beside: Another guard, whose registry and clock it shares.
+        silent: Report nothing: who made it asks.
     """
 
+    registry: Registry
+    _lock: threading.RLock
+
     def __init__(
-        self, settings: Settings, clock: Callable[[], float] = time.monotonic
+        self,
+        settings: Settings,
+        clock: Callable[[], float] = time.monotonic,
+        *,
+        beside: Guard | None = None,
+        silent: bool = False,
     ) -> None:
         """Make the parts; nothing is patched yet."""
-        self.registry = Registry(clock)
+        self.registry = Registry(clock) if beside is None else beside.registry
+        self.silent = silent
         self.watcher = Watcher(self.watch, settings.check_interval)
         # Asked after each sweep; for whoever follows the counts, not the events.
         self.follower: Follower | None = None
         self._reset(settings)
+        if beside is not None:
+            self._lock = beside._lock
         self.configure(settings)
 
     def _reset(self, settings: Settings) -> None:
         """The state that a forked child starts anew."""
-        self.outbox = Outbox()
+        self.outbox = Outbox(silent=self.silent)
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
         self.overruns = 0
@@ -142,6 +155,8 @@ class Guard:
                 return  # A redirect or retry re-entered urlopen.
             lease = registry.add(response, pool, method, url, client, frame)
             lease.reading = reading
+            if registry.claim is not None:
+                registry.claim(lease)
             if self.watcher.idle:
                 self.watcher.start()
         except Exception as error:
@@ -196,6 +211,21 @@ class Guard:
             return False
         lease.active = self.registry.clock()
         return True
+
+    def bury(self, scope: Scope) -> None:
+        """Judge what was collected, cycles of a scope included. Reports, raises not.
+
+        Args:
+            scope: What its code has dropped in cycles is collected.
+        """
+        try:
+            self._sweep(self.detector.bury)
+            if self.detector.left_open(scope):
+                gc.collect()
+                self._sweep(self.detector.bury)
+            self.outbox.flush()
+        except Exception as error:
+            self.step_aside("bury", error)
 
     def close_scope(self, scope: Scope, *, raising: bool) -> None:
         """Judge what a `no_leaks` scope leaves.

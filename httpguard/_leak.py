@@ -59,7 +59,10 @@ class Leak:
     Times of day are UTC; ages and idle times are seconds, of the latest of
     these leaks; `method` to `thread`, `stack` and `bytes_read` are those of the
     latest too. `bytes_read` counts bytes on the wire, `length` is what the
-    server announced (None: unknown).
+    server announced (None: unknown). `held_by` is, of the first `held` or `open`
+    one, the chain of what refers to the response, such as ``app.cache (module
+    global) -> [cut: dict['k']] -> Response.raw``, with the step in brackets that a
+    person would cut (None: not searched, or not found within `explain`).
     """
 
     kind: LeakKind
@@ -80,6 +83,7 @@ class Leak:
     bytes_read: int
     length: int | None
     hint: str
+    held_by: str | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

@@ -30,11 +30,11 @@ class Origins(dict[str, bool]):
     def __init__(self, app: tuple[str, ...] = ()) -> None:
         """Start with nothing known."""
         super().__init__()
-        self._app = app
+        self.app = app
 
     def __missing__(self, filename: str) -> bool:
         """Judge a file seen for the first time."""
-        known = is_application(filename, self._app)
+        known = is_application(filename, self.app)
         self[filename] = known
         return known
 

@@ -18,10 +18,15 @@ _REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=
 
 
 class Outbox:
-    """Events to report, and the place where our own failures end."""
+    """Events to report, and the place where our own failures end.
 
-    def __init__(self) -> None:
+    Args:
+        silent: Report no event. Our own failures are still said.
+    """
+
+    def __init__(self, *, silent: bool = False) -> None:
         """Start empty."""
+        self._silent = silent
         self.errors = 0
         self._events: deque[reporting.Event] = deque()
         self._failed: set[str] = set()
@@ -33,7 +38,8 @@ class Outbox:
 
     def post(self, event: reporting.Event) -> None:
         """Keep an event for the next `flush`."""
-        self._events.append(event)
+        if not self._silent:
+            self._events.append(event)
 
     def flush(self) -> None:
         """Report everything, outside of any lock of ours."""

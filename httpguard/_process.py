@@ -29,6 +29,8 @@ class _Process:
     def __init__(self) -> None:
         """Nothing is."""
         self.guard: Guard | None = None
+        # A test session's, below what the program under test installs.
+        self.host: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
         # Whether the end of the process is a scope that leaves nothing open.
@@ -58,13 +60,18 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     with _process.lock:
         _process.visitors = 0
         _attach_log(settings)
-        if _process.guard is not None:
+        host = _process.host
+        if _process.guard is not None and _process.guard is not host:
             _process.guard.configure(settings)
             return
         reporting.begin_run()
-        _process.guard = Guard(settings, clock)
+        if host is None:
+            _process.guard = Guard(settings, clock)
+            patches.apply(_process.guard)
+        else:
+            _process.guard = Guard(settings, beside=host)
+            patches.connect(_process.guard)
         _process.guard.follower = _process.follower
-        patches.apply(_process.guard)
         atexit.register(_finish)
         _finish_with_worker()
 
@@ -72,10 +79,15 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
 def stop() -> None:
     """Take every patch off and forget the guard."""
     with _process.lock:
-        guard, _process.guard = _process.guard, None
-        patches.remove()
+        host = _process.host
+        guard, _process.guard = _process.guard, host
+        if host is None:
+            patches.remove()
+        else:
+            host.configure(host.settings)
+            patches.connect(host)
         atexit.unregister(_finish)
-    if guard is not None:
+    if guard is not None and guard is not host:
         guard.watch()
         guard.watcher.stop()
     _detach_log()
@@ -95,6 +107,46 @@ def follow(follower: Follower | None) -> None:
         _process.follower = follower
         if _process.guard is not None:
             _process.guard.follower = follower
+
+
+def enter_session(settings: Settings) -> Guard:
+    """A test session begins: guard the process below the program under test.
+
+    What the program itself installs and uninstalls from here on is a guard of its
+    own, with its own settings and findings, on the same registry.
+
+    Args:
+        settings: Of the session.
+
+    Returns:
+        The session's guard, which reports nothing.
+    """
+    with _process.lock:
+        if _process.host is None:
+            present = _process.guard
+            _process.host = Guard(settings, beside=present, silent=True)
+            if present is None:
+                _process.guard = _process.host
+                patches.apply(_process.host)
+        return _process.host
+
+
+def is_installed() -> bool:
+    """Whether there is a guard besides a test session's."""
+    return _process.guard is not None and _process.guard is not _process.host
+
+
+def in_session() -> bool:
+    """Whether a test session guards the process."""
+    return _process.host is not None
+
+
+def leave_session() -> None:
+    """The session ends; what the program has installed and not taken off stays."""
+    with _process.lock:
+        host, _process.host = _process.host, None
+        if host is not None and _process.guard is host:
+            stop()
 
 
 def enter_temporary() -> None:
@@ -189,6 +241,8 @@ def _after_fork_in_child() -> None:
     _process.lock = threading.RLock()
     if _process.guard is None:
         return
+    if _process.host is not None and _process.host is not _process.guard:
+        _process.host.after_fork_in_child()
     _process.guard.after_fork_in_child()
     util = sys.modules.get("multiprocessing.util")
     if util is not None:

@@ -39,18 +39,21 @@ def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
         # Some read the http.client response below urllib3's directly.
         readers[id(response._fp)] = id(response)
     found = set()
-    for frame in _frames():
+    for frame in program_frames():
         owner = _reader(frame)
         if owner is not None and id(owner) in readers:
             found.add(readers[id(owner)])
     return found
 
 
-def _frames() -> Iterator[FrameType]:
+def program_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
     """Every frame of every thread and every suspended greenlet, but our own.
 
     A frame of ours in one of our own locals would be a cycle, and all that the
     frames of this sweep hold, the suspects too, would live until it is collected.
+
+    Args:
+        greenlets: Whether to look for greenlets, by a walk over all objects.
     """
     tops = list(sys._current_frames().values())
     if sys._getframe() in tops:
@@ -59,7 +62,8 @@ def _frames() -> Iterator[FrameType]:
     frame = sys._getframe().f_back
     while frame is not None and is_own(frame.f_code.co_filename):
         frame = frame.f_back
-    tops += _greenlet_frames()
+    if greenlets:
+        tops += _greenlet_frames()
     if frame is not None:
         tops.append(frame)
     while tops:

@@ -48,6 +48,9 @@ class Registry:
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
+        # Told of each lease as it is opened, so as to say whose it is: by a test
+        # session, else None.
+        self.claim: Callable[[Lease], None] | None = None
         self.origins = Origins()
         self.depth = 32
         self.sample = 1.0

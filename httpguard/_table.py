@@ -33,6 +33,7 @@ class Group:
     __slots__ = (
         "count",
         "first_seen",
+        "held_by",
         "last_seen",
         "latest",
         "resolved",
@@ -47,6 +48,7 @@ class Group:
         self.latest = finding
         self.count = 1
         self.resolved = 0
+        self.held_by = finding.held_by
         self.first_seen = self.last_seen = when
         self.rhythm = Rhythm()
         self.resolved_rhythm = Rhythm()
@@ -74,6 +76,7 @@ class Group:
             bytes_read=latest.bytes_read,
             length=latest.length,
             hint=hint_for(latest.kind, client),
+            held_by=self.held_by,
         )
 
 
@@ -107,6 +110,7 @@ class LeakTable:
             group.count += 1
             group.last_seen = when
             group.latest = finding
+            group.held_by = group.held_by or finding.held_by
         return group
 
     def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:

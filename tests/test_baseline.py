@@ -10,7 +10,9 @@ import requests
 
 import httpguard
 from httpguard import BaselineError
-from httpguard._baseline import Baseline, Entry, Place, place_of
+from httpguard._baseline import Baseline
+from httpguard._baseline_file import Entry
+from httpguard._place import Place, place_of
 from tests.program import write
 
 if TYPE_CHECKING:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import httpguard
+from httpguard import LeakKind
 from tests.catalogue import Case, load
 from tests.program import run
 
@@ -68,7 +69,8 @@ def test_names_are_unique() -> None:
 
 def _run(case: Case, guard: GuardControl, server: Server) -> list[Finding]:
     """What the guard finds while the program's result is kept, then without it."""
-    guard.install(**case.settings)
+    # Time enough for a slow machine to find what holds a response.
+    guard.install(**{"explain": 60.0, **case.settings})
     max_idle = httpguard.Settings(**case.settings).max_idle
     kept = _finish(case, guard, server, max_idle)
     if not case.keep:
@@ -84,6 +86,9 @@ def _run(case: Case, guard: GuardControl, server: Server) -> list[Finding]:
         gc.collect()
         snapshot = guard.check()
     assert snapshot.counters["errors"] == 0
+    for leak in snapshot.leaks:
+        if leak.kind is LeakKind.HELD:
+            assert "kept (local of _run()" in str(leak.held_by)
     return _findings(snapshot.leaks)
 
 

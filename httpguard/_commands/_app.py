@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 import typer
 
-from . import _demo, _run
+from . import _baseline, _demo, _run
 
 # Each adds its command; the order is that of the help text.
-_REGISTER: Final = (_demo.register, _run.register)
+_REGISTER: Final = (_demo.register, _run.register, _baseline.register)
 
 
 def build() -> typer.Typer:

@@ -73,7 +73,7 @@ def begin(run: str) -> None:
         follower = log.follow
         reporting.attach(log)
     _process.follow(follower)
-    if _process.current() is None:
+    if not _process.is_installed():
         settings = load_settings({}, os.environ)
         if settings.enabled:
             _process.start(settings)

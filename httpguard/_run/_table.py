@@ -98,4 +98,6 @@ def _place(leak: dict[str, Any]) -> Text:
     if source:
         text.append(f"\n  {source}", style="not bold")
     text.append(f"\n  {leak['method']} {leak['url']}", style="not bold dim")
+    if leak.get("held_by"):
+        text.append(f"\n  held by {leak['held_by']}", style="not bold dim")
     return text

@@ -17,7 +17,7 @@ from ._patch import STATE, Hub, connect, disconnect, remove
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hub", "apply", "disconnect", "remove"]
+__all__ = ["Hub", "apply", "connect", "disconnect", "remove"]
 
 _CLIENTS: Final = {
     "urllib3.connectionpool": _urllib3.apply,

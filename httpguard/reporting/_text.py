@@ -43,12 +43,13 @@ def render(event: Event) -> str:
 
 
 def describe(leak: Leak) -> str:
-    """A leak's headline and its stack.
+    """A leak's headline, what holds it, and its stack.
 
     Args:
         leak: Any leak.
     """
-    return f"{headline(leak)}\n{format_stack(leak.stack)}"
+    held_by = f"\n  held by: {leak.held_by}" if leak.held_by else ""
+    return f"{headline(leak)}{held_by}\n{format_stack(leak.stack)}"
 
 
 def headline(leak: Leak) -> str:
@@ -62,7 +63,7 @@ def headline(leak: Leak) -> str:
         request(leak),
         str(leak.status),
         f"opened by thread {leak.thread} {_seconds(leak.age)} ago",
-        _bytes(leak),
+        bytes_read(leak),
     ]
     if leak.count > 1:
         parts.append(f"{leak.count:,} times at this site")
@@ -141,7 +142,7 @@ def _summary(event: Event) -> str:
     return "\n".join(lines)
 
 
-def _bytes(leak: Leak) -> str:
+def bytes_read(leak: Leak) -> str:
     """How much of the body was read."""
     if leak.length is None:
         return f"{leak.bytes_read} bytes read"
