@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import _process
 from ._config import load_settings, unknown_variables
+from ._errors import ConfigError
 from ._leak import Snapshot
 from ._scope import CURRENT_SCOPE, Scope
 
@@ -38,6 +39,8 @@ def install(
     log: str | os.PathLike[str] | None = _UNSET,
     log_max_bytes: int = _UNSET,
     log_keep: int = _UNSET,
+    explain: float = _UNSET,
+    follow_executors: bool = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -67,23 +70,33 @@ def install(
             the logs do; any number of processes may share it. None: no file.
         log_max_bytes: That file is rotated before it becomes larger; 0: never.
         log_keep: Rotated files to keep: ``FILE.1`` is the latest.
+        explain: Seconds of processor time, for each site, that a sweep may search
+            for what still refers to a `held` or `open` response. 0: it does not.
+        follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
+            stack of what its workers open goes on to the line that submitted the
+            work. gevent's greenlets need no patch.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 
     Raises:
         ConfigError: A setting is not accepted; the message names it, its value
-            and what is. Nothing has been patched then.
+            and what is. Or this is a subinterpreter. Nothing has been patched then.
     """
     given = {name: value for name, value in locals().items() if value is not _UNSET}
-    settings = load_settings(given, os.environ)
-    if not settings.enabled:
-        uninstall()
-        return
-    for name in unknown_variables(os.environ):
-        logging.getLogger("httpguard").warning(
-            "httpguard knows no setting %s; is it a typo?", name
-        )
-    _process.start(settings)
+    try:
+        settings = load_settings(given, os.environ)
+        if not settings.enabled:
+            uninstall()
+            return
+        for name in unknown_variables(os.environ):
+            logging.getLogger("httpguard").warning(
+                "httpguard knows no setting %s; is it a typo?", name
+            )
+        _process.start(settings)
+    except ConfigError:
+        raise
+    except Exception as error:
+        _process.failed("install", error)
 
 
 def uninstall() -> None:
@@ -92,7 +105,10 @@ def uninstall() -> None:
     Does nothing if httpguard is not installed. Leaks that are known by then are
     reported first.
     """
-    _process.stop()
+    try:
+        _process.stop()
+    except Exception as error:
+        _process.failed("uninstall", error)
 
 
 def check() -> Snapshot:
@@ -139,12 +155,16 @@ class _Context(abc.ABC):
 
     def __init__(self) -> None:
         """Nothing entered yet; each entry has a scope of its own."""
-        self._entered: list[tuple[Scope, Token[Scope | None]]] = []
+        self._entered: list[tuple[Scope, Token[Scope | None]] | None] = []
 
     def __enter__(self) -> None:
         """Responses opened from here on belong to this scope."""
-        scope = Scope(CURRENT_SCOPE.get(), self._reason)
-        self._entered.append((scope, CURRENT_SCOPE.set(scope)))
+        try:
+            scope = Scope(CURRENT_SCOPE.get(), self._reason)
+            self._entered.append((scope, CURRENT_SCOPE.set(scope)))
+        except Exception as failure:
+            self._entered.append(None)
+            _process.failed("scope", failure)
 
     def __exit__(
         self,
@@ -153,7 +173,11 @@ class _Context(abc.ABC):
         traceback: TracebackType | None,
     ) -> None:
         """The scope ends."""
-        scope, token = self._entered.pop()
+        entered = self._entered.pop()
+        if entered is None:
+            self._close(None, raising=False)
+            return
+        scope, token = entered
         # Entered in one context and left in another, as async fixtures do:
         # there is nothing to put back here.
         with contextlib.suppress(ValueError):
@@ -206,7 +230,7 @@ class _Context(abc.ABC):
     def _again(self) -> _Context:
         """A fresh one for one call of a decorated function."""
 
-    def _close(self, scope: Scope, *, raising: bool) -> None:  # noqa: B027
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:  # noqa: B027
         """What the end of the scope means: nothing, unless overridden."""
 
 
@@ -228,21 +252,29 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
 
     def __enter__(self) -> None:
         """Install if need be."""
-        _process.enter_temporary()
+        try:
+            _process.enter_temporary()
+        except ConfigError:
+            raise
+        except Exception as error:
+            _process.failed("no_leaks", error)
         super().__enter__()
 
     def _again(self) -> no_leaks:
         """A fresh one for one call of a decorated function."""
         return no_leaks()
 
-    def _close(self, scope: Scope, *, raising: bool) -> None:
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:
         """Judge what is left and raise it."""
         guard = _process.current()
         try:
-            if guard is not None:
+            if guard is not None and scope is not None:
                 guard.close_scope(scope, raising=raising)
         finally:
-            _process.leave_temporary()
+            try:
+                _process.leave_temporary()
+            except Exception as error:
+                _process.failed("no_leaks", error)
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

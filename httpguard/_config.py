@@ -47,6 +47,8 @@ class Settings:
         log_keep: Rotated files to keep: ``FILE.1`` is the latest.
         explain: Seconds, for each site, that a sweep may search for what still
             refers to a response that is `held` or `open`. 0: it does not.
+        follow_executors: Patch thread pools too, so that the stack of what their
+            workers open goes on to the line that submitted the work.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -66,6 +68,7 @@ class Settings:
     log_max_bytes: int = 64 * 1024 * 1024
     log_keep: int = 3
     explain: float = 0.02
+    follow_executors: bool = False
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -234,5 +237,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     ),
     "log_keep": (_whole(1), "a whole number, 1 or more"),
     "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
+    "follow_executors": (_boolean, _SWITCH),
     "enabled": (_boolean, _SWITCH),
 }

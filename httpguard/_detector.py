@@ -11,6 +11,7 @@ from ._holders import held_by
 from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
+from ._redact import printable
 from ._response import holds_connection, is_cut, is_shut
 from ._stack import RawStack, filenames, find_site
 
@@ -68,9 +69,9 @@ class Finding:
         self.url = lease.absolute_url
         self.status = lease.status
         self.client = lease.client
-        self.pool = lease.pool.name
+        self.pool = printable(lease.pool.name)
         self.thread = lease.thread
-        self.length = lease.length
+        self.length = lease.announced
         self.bytes_read = lease.bytes_read
         self.age = now - lease.opened
         self.idle = now - lease.active
@@ -111,24 +112,10 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        registry = self.registry
-        now = registry.clock()
-        while registry.dead:
-            lease = registry.dead.popleft()
-            registry.discard(lease)
-            if lease.ended:
-                continue
-            if _failed_to_read(lease) or (
-                lease.closed is not None and not lease.pool.block
-            ):
-                registry.finish_closed(lease)
-            elif lease.judged:
-                # Said before, as held or open; it is the same leak.
-                _lose_slot(lease)
-            elif lease.closed is None:
-                yield from self._judge(LeakKind.DROPPED, lease, now)
-            else:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+        dead = self.registry.dead
+        now = self.registry.clock()
+        while dead:
+            yield from self._bury(dead.popleft(), now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -148,7 +135,9 @@ class Detector:
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
-                lease.closed = now  # We did not see when.
+                # By a finalizer in another thread, meanwhile, is not by the program.
+                if not lease.finalizing:
+                    lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -158,6 +147,8 @@ class Detector:
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         yield from self._close(self.left_open(scope))
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
 
     def close_process(self) -> Iterator[Finding]:
         """Judge what the process, at its end, has left open.
@@ -165,31 +156,39 @@ class Detector:
         A response that a daemon thread waits for, or is reading, is in use.
         """
         left = self.left_open(None)
-        busy = being_read([response for _, response in left])
-        yield from self._close([pair for pair in left if id(pair[1]) not in busy])
+        busy = being_read(
+            [response for lease in left if (response := lease()) is not None]
+        )
+        yield from self._close([lease for lease in left if lease.key not in busy])
 
-    def _close(self, left: list[tuple[Lease, HTTPResponse]]) -> Iterator[Finding]:
+    def _close(self, left: list[Lease]) -> Iterator[Finding]:
         """Judge what should not be open any more."""
         now = self.registry.clock()
-        for lease, response in left:
-            if not holds_connection(response):
+        for lease in left:
+            response = lease()
+            if response is None:
+                # A collection in another thread has cleared the reference, and is
+                # on its way to the callback.
+                yield from self._bury(lease, now)
+            elif not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response._fp_bytes_read + lease.chunked
-                yield from self._judge(LeakKind.OPEN, lease, now, response)
+                _progressed(lease, response, now)
+                if not _failed_to_read(lease):
+                    yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
+            del response
 
-    def left_open(self, scope: Scope | None) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases, of a scope or all, whose response is still there."""
+    def left_open(self, scope: Scope | None) -> list[Lease]:
+        """The leases, of a scope or all, that have not been judged."""
         return [
-            (lease, response)
+            lease
             for lease in list(self.registry.leases.values())
             if (scope is None or _within(lease.scope, scope))
             and not (lease.judged or lease.ended)
-            and (response := lease()) is not None
         ]
 
     def crowd(self) -> list[Lease]:
@@ -204,15 +203,28 @@ class Detector:
             and not self._excuse(lease)
         ]
 
+    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Judge a lease whose response was collected."""
+        self.registry.discard(lease)
+        if lease.ended:
+            return
+        if _failed_to_read(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
+            self.registry.finish_closed(lease)
+        elif lease.judged:
+            # Said before, as held or open; it is the same leak.
+            _lose_slot(lease)
+        elif lease.closed is None:
+            yield from self._judge(LeakKind.DROPPED, lease, now)
+        else:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            lease.bytes_read = bytes_read
-            lease.active = now
-            return False
         return (
-            not lease.judged
+            not _progressed(lease, response, now)
+            and not lease.judged
             and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
@@ -230,7 +242,8 @@ class Detector:
             if id(response) in busy:
                 lease.active = now
             elif is_shut(response):
-                lease.closed = now
+                if not lease.finalizing:
+                    lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now, response)
 
@@ -294,6 +307,16 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
+    """Whether bytes were read since the last look; if so, its idle clock restarts."""
+    bytes_read = response._fp_bytes_read + lease.chunked
+    if bytes_read == lease.bytes_read:
+        return False
+    lease.bytes_read = bytes_read
+    lease.active = now
+    return True
 
 
 def _failed_to_read(lease: Lease) -> bool:

@@ -6,11 +6,13 @@ import gc
 import threading
 import time
 from collections import deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
 from ._detector import Detector, Finding
 from ._leak import Snapshot
+from ._lease import Tally
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
@@ -40,6 +42,12 @@ _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+_PATIENCE: Final = 10.0
+# What a snapshot waits: one without the very latest is better than a late one.
+_GLANCE: Final = 1.0
 
 
 class Guard:
@@ -79,7 +87,7 @@ class Guard:
         self.outbox = Outbox(silent=self.silent)
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
-        self.overruns = 0
+        self._overruns = Tally()
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
@@ -95,6 +103,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
+        self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
@@ -108,18 +117,18 @@ class Guard:
         Raises:
             LeakError: In strict mode, leaks were found past ``max_leaks``.
         """
-        if self.outbox.busy:
-            return
         try:
+            if self.outbox.busy:
+                return
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("before_request", error)
-        self._raise_pending()
+        except Exception as failure:
+            self.step_aside("before_request", failure)
+        self._raise_due()
 
     def hand_over(
         self,
@@ -165,6 +174,11 @@ class Guard:
         if self.settings.max_open is not None and raising:
             self._check_crowd(lease, response, self.settings.max_open)
 
+    @property
+    def overruns(self) -> int:
+        """How often more than ``max_open`` were open."""
+        return self._overruns.value
+
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
         self.outbox.step_aside(where, error)
@@ -174,7 +188,7 @@ class Guard:
     def check(self) -> Snapshot:
         """Sweep now, and in strict mode raise what is due."""
         self.watch()
-        self._raise_pending()
+        self._raise_due()
         return self.snapshot()
 
     def watch(self) -> None:
@@ -190,7 +204,7 @@ class Guard:
     def snapshot(self) -> Snapshot:
         """What is known now. Judges the collected, reports nothing."""
         try:
-            self._sweep(self.detector.bury)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,
@@ -204,12 +218,16 @@ class Guard:
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
-        lease = self.registry.get(response)
-        if lease is None:
-            lease = self.registry.get(getattr(response, "raw", None))
-        if lease is None or lease.closed is not None:
+        try:
+            lease = self.registry.get(response)
+            if lease is None:
+                lease = self.registry.get(getattr(response, "raw", None))
+            if lease is None or lease.closed is not None:
+                return False
+            lease.active = self.registry.clock()
+        except Exception as error:
+            self.step_aside("touch", error)
             return False
-        lease.active = self.registry.clock()
         return True
 
     def bury(self, scope: Scope) -> None:
@@ -237,6 +255,7 @@ class Guard:
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """
+        error = None
         try:
             self._sweep(self.detector.bury)
             if self.detector.left_open(scope):
@@ -244,15 +263,26 @@ class Guard:
                 self._sweep(self.detector.bury)
             self._sweep(lambda: self.detector.close_scope(scope))
             self.outbox.flush()
-        except Exception as error:
-            self.step_aside("close_scope", error)
+        except Exception as failure:
+            self.step_aside("close_scope", failure)
+        scope.over = True  # Whatever failed above.
+        try:
+            error = self._scope_error(scope, raising=raising)
+        except Exception as failure:
+            self.step_aside("no_leaks", failure)
+        if error is not None:
+            raise error
+
+    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
+        """What a scope that has ended is to raise; or its parent gets to know."""
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
-            raise leak_error(findings, limit, self.registry.origins)
+            return leak_error(findings, limit, self.registry.origins)
         outer = scope.parent.promise if scope.parent is not None else None
         if outer is not None:
             outer.findings += findings
+        return None
 
     def finish(self, *, is_scope: bool = False) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop.
@@ -275,14 +305,17 @@ class Guard:
 
     def after_fork_in_child(self) -> None:
         """The leases, leaks and threads are the parent's."""
-        self.registry.clear()
-        self._reset(self.settings)
-        self.watcher.forget()
+        try:
+            self.registry.clear()
+            self._reset(self.settings)
+            self.watcher.forget()
+        except Exception as error:
+            self.step_aside("fork", error)
 
     # Inside.
 
     def _sweep(
-        self, judge: Callable[[], Iterable[Finding]], *, patience: float = -1
+        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
     ) -> None:
         """Judge, one thread at a time, and put what was found in the outbox.
 
@@ -291,9 +324,19 @@ class Guard:
 
         Args:
             judge: What to run under the lock.
-            patience: Seconds to wait for the lock; -1: as long as it takes.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
         """
-        if not self._lock.acquire(timeout=patience):
+        faults = self.registry.faults
+        while faults:
+            with suppress(IndexError):  # Another thread took the last one.
+                self.step_aside(*faults.popleft())
+        if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
+            if patience is None:
+                msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
+                raise TimeoutError(msg)
             return
         try:
             if self._sweeping:
@@ -368,19 +411,39 @@ class Guard:
             "leaks_total": self.detector.total,
         }
 
-    def _raise_pending(self) -> None:
-        """In strict mode, raise each leak once, past ``max_leaks``."""
+    def _raise_due(self) -> None:
+        """Raise what is due in this thread."""
+        error = None
+        try:
+            error = self._due_error()
+        except Exception as failure:
+            self.step_aside("strict", failure)
+        if error is not None:
+            raise error
+
+    def _due_error(self) -> LeakError | None:
+        """In strict mode, past ``max_leaks``, each leak once."""
         if not self._pending or not self.settings.strict:
-            return
+            return None
         limit = self.settings.max_leaks
         if self.table.total <= limit:
-            return
-        with self._lock:
-            findings = [finding for finding in self._pending if not finding.raised]
-            self._pending.clear()
-            self.alert = self._lazy
-        if findings:
-            raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
+            return None
+        # No lock: on the request path nobody waits for a sweep.
+        findings = []
+        while self._pending:
+            try:
+                finding = self._pending.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            if not finding.raised:
+                finding.raised = True
+                findings.append(finding)
+        self.alert = self._lazy
+        if self._pending:  # Found meanwhile, and perhaps before the line above.
+            self.alert = True
+        if not findings:
+            return None
+        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
     def _check_crowd(self, lease: Lease, response: HTTPResponse, limit: int) -> None:
         """Whether the response just opened is one too many."""
@@ -407,10 +470,9 @@ class Guard:
         now = self.registry.clock()
         origins = self.registry.origins
         responses = tuple(describe_open(lease, origins, now) for lease in crowd)
-        with self._lock:
-            self.overruns += 1
-            due = self._overrun_rhythm.due(self.overruns, now)
-        if due:
+        # No lock, as in `_raise_pending`; two at once may both be said.
+        count = self._overruns.add() + 1
+        if self._overrun_rhythm.due(count, now):
             self.outbox.post(
                 reporting.Event(
                     name=reporting.TOO_MANY_OPEN,

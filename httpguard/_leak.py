@@ -40,12 +40,15 @@ class Frame:
         lineno: The line that was being executed, from 1.
         function: The function's name as in a traceback.
         application: Whether the code is the application's own.
+        submitted: Whether this line handed the work to an executor or greenlet
+            which the frames after it did.
     """
 
     filename: str
     lineno: int
     function: str
     application: bool = field(default=False, compare=False)
+    submitted: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         """``file:line in function``."""

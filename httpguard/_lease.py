@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
@@ -129,6 +130,15 @@ class Lease(_ResponseRef):
     scope: Scope | None
     # The context variables of the moment; after a sweep, what reports need of them.
     context: Context | dict[str, Any] | None
+
+    @property
+    def announced(self) -> int | None:
+        """The length that the server announced, None where that cannot be true.
+
+        It may be a number of thousands of digits.
+        """
+        length = self.length
+        return length if length is None or length <= sys.maxsize else None
 
     @property
     def absolute_url(self) -> str:

@@ -11,7 +11,11 @@ from typing import TYPE_CHECKING, Final
 
 from . import patches, reporting
 from ._config import Settings, load_settings
+from ._errors import ConfigError
 from ._guard import Guard
+from ._interpreter import is_main
+from ._origin import preload_origins
+from ._outbox import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,6 +23,13 @@ if TYPE_CHECKING:
     from ._guard import Follower
     from .reporting._json_lines import JsonLines
 
+# It ends with a fatal error where a daemon thread is left, as the watcher is, and
+# has no hooks for forks.
+_SUBINTERPRETER: Final = (
+    "httpguard supports the main interpreter only, and this is a subinterpreter. "
+    "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
+    "HTTPGUARD_ENABLED=0, or do not call install() here"
+)
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
 
@@ -45,6 +56,14 @@ class _Process:
 _process: Final = _Process()
 
 
+def failed(where: str, error: Exception) -> None:
+    """Something failed outside of the guard, if there is one: count it and say so."""
+    if _process.guard is not None:
+        _process.guard.step_aside(where, error)
+    else:
+        say_failed(where, error)
+
+
 def current() -> Guard | None:
     """The guard, None if not installed."""
     return _process.guard
@@ -56,24 +75,48 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     Args:
         settings: What to do; `enabled` is not looked at.
         clock: Seconds, monotonic.
+
+    Raises:
+        ConfigError: This is a subinterpreter.
     """
     with _process.lock:
         _process.visitors = 0
-        _attach_log(settings)
-        host = _process.host
-        if _process.guard is not None and _process.guard is not host:
-            _process.guard.configure(settings)
-            return
-        reporting.begin_run()
-        if host is None:
-            _process.guard = Guard(settings, clock)
-            patches.apply(_process.guard)
+        guard, host = _process.guard, _process.host
+        if guard is not None and guard is not host:
+            _attach_log(settings)
+            guard.configure(settings)
+            # Another library may have taken ours off, with its own below.
+            patches.apply(guard)
         else:
-            _process.guard = Guard(settings, beside=host)
-            patches.connect(_process.guard)
-        _process.guard.follower = _process.follower
-        atexit.register(_finish)
-        _finish_with_worker()
+            if not is_main():
+                raise ConfigError(_SUBINTERPRETER)
+            guard = _new_guard(settings, clock, host)
+            reporting.begin_run()
+            _attach_log(settings)
+            guard.follower = _process.follower
+            _process.guard = guard
+            atexit.register(_finish)
+            _finish_with_worker()
+            _once_a_worker_begins()
+        if settings.follow_executors:
+            patches.follow_executors()
+
+
+def _new_guard(
+    settings: Settings, clock: Callable[[], float], host: Guard | None
+) -> Guard:
+    """A guard that the patches tell: the only one, or one beside a session's."""
+    if host is not None:
+        guard = Guard(settings, beside=host)
+        patches.connect(guard)
+        return guard
+    guard = Guard(settings, clock)
+    try:
+        patches.apply(guard)
+    except BaseException:
+        patches.remove()
+        raise
+    return guard
 
 
 def stop() -> None:
@@ -155,6 +198,8 @@ def enter_temporary() -> None:
     Raises:
         ConfigError: A setting of the environment is not accepted.
     """
+    if _process.guard is not None and not _process.visitors:
+        return
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
@@ -169,6 +214,8 @@ def enter_temporary() -> None:
 
 def leave_temporary() -> None:
     """A scope ends: the last one that had to install uninstalls."""
+    if not _process.visitors:
+        return
     with _process.lock:
         if not _process.visitors:
             return
@@ -202,51 +249,72 @@ def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
-        guard.finish(is_scope=_process.is_scope)
-        patches.disconnect()
+        try:
+            guard.finish(is_scope=_process.is_scope)
+            patches.disconnect()
+        except Exception as error:
+            guard.step_aside("exit", error)
 
 
 def _finish_with_worker(*_: object) -> None:
-    """In a worker of multiprocessing, which leaves without atexit, run all the same.
-
-    Such a worker clears the finalizers that it inherits as it begins, so that
-    one forked while httpguard is installed calls this when it has.
-    """
+    """In a worker of multiprocessing, which leaves without atexit, run all the same."""
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
-    if util is None or process is None:
-        return
-    if process.parent_process():
+    if util is not None and process is not None and process.parent_process():
         util.Finalize(None, _finish, exitpriority=_LAST)
-    elif getattr(process.current_process(), "_inheriting", False):
-        # It imports its main module, before it is a worker. One that a fork
-        # server has forked leaves without atexit, too.
+
+
+def _once_a_worker_begins() -> None:
+    """Have multiprocessing call that when a worker has made itself ready.
+
+    It clears the finalizers that it inherits from its parent, and those of a
+    ``__main__`` that a worker of a fork server imports.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
         util.register_after_fork(_process, _finish_with_worker)
 
 
 def _before_fork() -> None:
-    """Run in the parent, before."""
-    if _process.guard is not None and sys.version_info >= (3, 12):
-        _process.guard.watcher.pause()
+    """Run in the parent, before.
+
+    A module that another thread is importing at this moment stays locked for ever
+    in the child. What reports import when they need it is therefore loaded first.
+    """
+    guard = _process.guard
+    if guard is None:
+        return
+    try:
+        if guard.registry.opened.value or threading.active_count() > 1:
+            preload_origins()
+            reporting.preload()
+        if sys.version_info >= (3, 12):
+            guard.watcher.pause()
+    except Exception as error:
+        failed("fork", error)
 
 
 def _after_fork_in_parent() -> None:
     """Run in the parent, after."""
-    if _process.guard is not None:
-        _process.guard.watcher.resume()
+    try:
+        if _process.guard is not None:
+            _process.guard.watcher.resume()
+    except Exception as error:
+        failed("fork", error)
 
 
 def _after_fork_in_child() -> None:
     """Run in the child, where another thread's lock would stay locked."""
     _process.lock = threading.RLock()
-    if _process.guard is None:
-        return
-    if _process.host is not None and _process.host is not _process.guard:
-        _process.host.after_fork_in_child()
-    _process.guard.after_fork_in_child()
-    util = sys.modules.get("multiprocessing.util")
-    if util is not None:
-        util.register_after_fork(_process, _finish_with_worker)
+    try:
+        if _process.guard is None:
+            return
+        if _process.host is not None and _process.host is not _process.guard:
+            _process.host.after_fork_in_child()
+        _process.guard.after_fork_in_child()
+        _once_a_worker_begins()
+    except Exception as error:
+        failed("fork", error)
 
 
 if hasattr(os, "register_at_fork"):

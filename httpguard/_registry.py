@@ -8,8 +8,9 @@ import time
 from collections import deque
 from contextvars import copy_context
 from sys import modules
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from ._follow import submission
 from ._lease import Lease, PoolRef, Tally
 from ._origin import Origins
 from ._scope import CURRENT_SCOPE
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
 
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
+
+_MOST_FAULTS: Final = 100
 
 
 class Registry:
@@ -43,6 +46,8 @@ class Registry:
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
         self._bury = self.dead.append
+        # Failures of ours where nothing may be logged, as in finalizers: to be said.
+        self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
         # Judged leaks that ended well after all: to be said.
         self.resolved: deque[Lease] = deque()
         self.opened = Tally()
@@ -53,6 +58,8 @@ class Registry:
         self.claim: Callable[[Lease], None] | None = None
         self.origins = Origins()
         self.depth = 32
+        # Whether stacks go on to where an executor's work was submitted.
+        self.follow = False
         self.sample = 1.0
 
     def add(  # noqa: PLR0917  # By position: half a microsecond less.
@@ -81,6 +88,8 @@ class Registry:
         lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
             lease.stack = capture(frame, self.depth, self.origins)
+            if self.follow:
+                lease.stack += submission(frame)
         else:
             lease.stack = None
         # structlog's context variables are bound around the request, and gone
@@ -125,6 +134,23 @@ class Registry:
         if lease.kind is not None:
             self.resolved.append(lease)
 
+    def give_up(self, response: HTTPResponse, where: str, error: Exception) -> None:
+        """Something failed that had to note how a lease ends: it is not judged.
+
+        Runs in finalizers: no lock, no log.
+
+        Args:
+            response: Of that lease.
+            where: The part that failed.
+            error: How.
+        """
+        lease = self.leases.pop(id(response), None)
+        if lease is not None:
+            lease.ended = True
+        # Its frames, and the error it may have come up in, hold the response.
+        error.__context__ = None
+        self.faults.append((where, error.with_traceback(None)))
+
     def finish_closed(self, lease: Lease) -> None:
         """Closed unread where nothing waits for the slot: that ends it well."""
         self.discard(lease)
@@ -142,6 +168,7 @@ class Registry:
         """Forget everything, as a forked child does: the leases are its parent's."""
         self.leases.clear()
         self.dead.clear()
+        self.faults.clear()
         self.resolved.clear()
         self.pools.clear()
         self.opened = Tally()
@@ -150,8 +177,11 @@ class Registry:
 
     def prune_pools(self) -> None:
         """Forget the pools that are gone."""
-        for key, pool in list(self.pools.items()):
-            if pool() is None and self.pools.get(key) is pool:
+        # Not by `items`: its pairs are new objects, for which the collector may run,
+        # and with it finalizers that send requests, and the dict would change.
+        for key in list(self.pools):
+            pool = self.pools.get(key)
+            if pool is not None and pool() is None and self.pools.get(key) is pool:
                 self.pools.pop(key, None)
 
 

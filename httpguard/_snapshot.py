@@ -91,7 +91,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         url=redact_url(lease.absolute_url),
         status=lease.status,
         client=lease.client or find_client(stack),
-        pool=lease.pool.name,
+        pool=printable(lease.pool.name),
         thread=printable(lease.thread),
         opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
         age=now - lease.opened,
@@ -101,7 +101,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
             if response is None
             else response._fp_bytes_read + lease.chunked
         ),
-        length=lease.length,
+        length=lease.announced,
         allowed=lease.scope.allowed if lease.scope is not None else None,
     )
 
@@ -111,7 +111,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
     return tuple(
         PoolUse(
-            name=pool.name,
+            name=printable(pool.name),
             maxsize=pool.maxsize,
             block=pool.block,
             open=sum(lease.pool is pool for lease in leases),

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import linecache
 import sys
+from dataclasses import replace
 from functools import lru_cache
 from itertools import repeat
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from ._follow import MARK
 from ._leak import Frame
 from ._origin import Origins, http_package, is_own
 
@@ -73,11 +75,19 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
     Returns:
         The outermost frame first, httpguard's own left out.
     """
-    return tuple(
-        _frame(code, offset, application=origins[code.co_filename])
-        for code, offset in reversed(list(_pairs(stack)))
-        if not is_own(code.co_filename)
-    )
+    frames: list[Frame] = []
+    submitted = False
+    for code, offset in _pairs(stack):
+        if code is MARK:
+            # In a worker it is a frame too; only the last one is the mark.
+            submitted = offset == 0
+        elif not is_own(code.co_filename):
+            frame = _frame(code, offset, application=origins[code.co_filename])
+            if submitted and frame.application:
+                frame = replace(frame, submitted=True)
+                submitted = False
+            frames.append(frame)
+    return tuple(reversed(frames))
 
 
 def find_site(stack: RawStack, origins: Origins) -> Frame:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gc
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import httpguard
-from httpguard import Snapshot, _process
+from httpguard import Snapshot, _outbox, _process
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -35,10 +36,21 @@ class GuardControl:
         return httpguard.check()
 
 
+@pytest.fixture(scope="module")
+def small_heap() -> Iterator[None]:
+    """What was there before is left out of collections, which then take no time."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture
 def guard() -> Iterator[GuardControl]:
     """A guard that the test installs; taken off afterwards."""
     httpguard.uninstall()
+    # What failed in another test is said again.
+    _outbox._SAID.clear()
     yield GuardControl()
     httpguard.uninstall()
 

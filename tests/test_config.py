@@ -27,6 +27,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "log_max_bytes": 64 * 1024 * 1024,
         "log_keep": 3,
         "explain": 0.02,
+        "follow_executors": False,
         "enabled": True,
     }
 

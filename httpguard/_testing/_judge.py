@@ -166,7 +166,7 @@ class Judge:
         """A server in a thread may be just about to close what it has proxied."""
         for _ in range(_GRACE_STEPS):
             left = self._guard.detector.left_open(subject)
-            if all(lease.thread == _MAIN_THREAD for lease, _ in left):
+            if all(lease.thread == _MAIN_THREAD for lease in left):
                 return
             del left
             _sleep(_GRACE_STEP)

@@ -11,13 +11,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import _requests, _urllib3
-from ._patch import STATE, Hub, connect, disconnect, remove
+from . import _executors, _requests, _urllib3
+from ._patch import STATE, Hub, connect, disconnect, remove, step_aside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hub", "apply", "connect", "disconnect", "remove"]
+__all__ = ["Hub", "apply", "connect", "disconnect", "follow_executors", "remove"]
 
 _CLIENTS: Final = {
     "urllib3.connectionpool": _urllib3.apply,
@@ -32,20 +32,33 @@ def apply(hub: Hub) -> None:
     Args:
         hub: Whom the patches tell.
     """
+    connect(hub)
+    for module, patch in _CLIENTS.items():
+        _put_on(module, patch)
+
+
+def follow_executors() -> None:
+    """Patch thread pools, for the time until `remove`."""
+    _put_on("concurrent.futures.thread", _executors.apply)
+
+
+def _put_on(module: str, patch: Callable[[], None]) -> None:
+    """Patch a module now or when it is imported."""
     # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
     import wrapt
 
-    connect(hub)
-    for module, patch in _CLIENTS.items():
-        if module not in _hooked:
-            _hooked.add(module)
-            wrapt.register_post_import_hook(partial(_on_import, patch), module)
-        elif module in sys.modules:
-            # A hook runs once; after `remove` the patch is put on from here.
-            patch()
+    if module not in _hooked:
+        _hooked.add(module)
+        wrapt.register_post_import_hook(partial(_on_import, patch), module)
+    elif module in sys.modules:
+        # A hook runs once; after `remove` the patch is put on from here.
+        _on_import(patch, None)
 
 
 def _on_import(patch: Callable[[], None], _module: object) -> None:
     """Patch a client, unless httpguard was uninstalled before it came."""
     if STATE.hub is not None:
-        patch()
+        try:
+            patch()
+        except Exception as error:  # Of a version that we do not know, say.
+            step_aside("patches", error)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import functools
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
     from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
@@ -38,6 +39,9 @@ class Hub(Protocol):
         raising: bool = True,
     ) -> None:
         """A response is handed out; may raise `LeakError`."""
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A patch failed."""
 
 
 class State:
@@ -107,7 +111,8 @@ def wrap(
         return
 
     def make(method: Method) -> Method:
-        function = functools.wraps(method)(factory(method))
+        inner = _callable(method) if isinstance(owner, type) else method
+        function = functools.wraps(method)(factory(inner))
         setattr(function, _MARK, True)
         return function
 
@@ -128,21 +133,96 @@ def add(owner: type, name: str, function: Method) -> None:
         _applied.append((owner, name, _ABSENT, function))
 
 
+def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> None:
+    """Wrap what the subclasses of a class define themselves, now and later.
+
+    A subclass may have a method of its own that does not call the one it
+    overrides: ours would never run.
+
+    Args:
+        owner: The class.
+        factories: By the name of the attribute, as for `wrap`.
+    """
+
+    def wrap_own(kind: type) -> None:
+        try:
+            for name, factory in factories.items():
+                if name in vars(kind):
+                    wrap(kind, name, factory)
+        except Exception as error:
+            step_aside("follow", error)
+
+    def init_subclass(cls: Any, /, **options: Any) -> None:
+        super(owner, cls).__init_subclass__(**options)  # type: ignore[arg-type]  # a class
+        if STATE.hub is not None:
+            wrap_own(cls)
+
+    add(owner, "__init_subclass__", classmethod(init_subclass))
+    for kind in _subclasses(owner):
+        wrap_own(kind)
+
+
+def step_aside(where: str, error: Exception) -> None:
+    """A patch failed: the guard says so, if there is one."""
+    hub = STATE.hub
+    if hub is not None:
+        hub.step_aside(where, error)
+
+
 def remove() -> None:
     """Give every attribute back, the last patched first.
 
     Where somebody has patched on top of us, theirs stays, and our function below
-    passes everything through from now on.
+    passes everything through from now on. Should they take theirs off, and put
+    that function back, the next `remove` takes it away.
     """
     disconnect()
+    buried = []
     while _applied:
-        owner, name, original, ours = _applied.pop()
-        if owner.__dict__.get(name) is not ours:
-            continue
-        if original is _ABSENT:
+        patch = _applied.pop()
+        owner, name, original, ours = patch
+        current = owner.__dict__.get(name, _ABSENT)
+        if current is not ours:
+            if current is not original:
+                buried.append(patch)
+        elif original is _ABSENT:
             delattr(owner, name)
         else:
             setattr(owner, name, original)
+    _applied.extend(reversed(buried))
+
+
+def _subclasses(owner: type) -> set[type]:
+    """The subclasses there are, at any depth."""
+    known: set[type] = set()
+    todo = [owner]
+    while todo:
+        fresh: set[type] = set(type.__subclasses__(todo.pop())) - known
+        known |= fresh
+        todo += fresh
+    return known
+
+
+def _callable(method: Any) -> Method:
+    """What to call, self first, to do as a look-up of the attribute would.
+
+    A function is that already. Other libraries put descriptors in its place,
+    such as `wrapt.FunctionWrapper` (OpenTelemetry and ddtrace do), which tell
+    their wrapper who self is only where they were asked for the bound method.
+
+    Args:
+        method: As it lies in the class.
+    """
+    # Not isinstance: those wrappers pretend to be what they wrap.
+    if type(method) is FunctionType:
+        return method
+    bind = getattr(type(method), "__get__", None)
+
+    def call(self: Any, *args: Any, **kwargs: Any) -> Any:
+        bound = method if bind is None else bind(method, self, type(self))
+        return bound(*args, **kwargs)
+
+    return call
 
 
 def _is_wrapped(function: Any) -> bool:

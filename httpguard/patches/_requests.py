@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leak import LeakError
 from ._patch import STATE, Hub, Method, wrap
 from ._real import holds_real_connection
 
@@ -37,29 +38,34 @@ def _send(wrapped: Method) -> Method:
         result = wrapped(self, request, *args, **kwargs)
         hub = STATE.hub
         if hub is not None:
-            stream = args[0] if args else kwargs.get("stream")
-            frame = sys._getframe(1)
-            by_session = frame.f_code is STATE.session_send
-            if stream or not by_session:
-                raw: Any = getattr(result, "raw", None)
-                if holds_real_connection(raw) and not (
-                    by_session
-                    and raw.status in _REDIRECTS
-                    and result.is_redirect
-                    and _is_followed(frame)
-                ):
-                    # An adapter of the application's own, between the two, may
-                    # forget what requests would read. Else it is no place to
-                    # look at: all calls pass it.
-                    session = frame if by_session else session_above(frame)
-                    reading = session is not None and not stream
-                    _hand_over(
-                        hub,
-                        raw,
-                        request,
-                        frame if session is None or reading else session,
-                        reading=reading,
-                    )
+            try:
+                stream = args[0] if args else kwargs.get("stream")
+                frame = sys._getframe(1)
+                by_session = frame.f_code is STATE.session_send
+                if stream or not by_session:
+                    raw: Any = getattr(result, "raw", None)
+                    if holds_real_connection(raw) and not (
+                        by_session
+                        and raw.status in _REDIRECTS
+                        and result.is_redirect
+                        and _is_followed(frame)
+                    ):
+                        # An adapter of the application's own, between the two, may
+                        # forget what requests would read. Else it is no place to
+                        # look at: all calls pass it.
+                        session = frame if by_session else session_above(frame)
+                        reading = session is not None and not stream
+                        _hand_over(
+                            hub,
+                            raw,
+                            request,
+                            frame if session is None or reading else session,
+                            reading=reading,
+                        )
+            except LeakError:
+                raise
+            except Exception as error:
+                hub.step_aside("HTTPAdapter.send", error)
         return result
 
     STATE.own_send = send.__code__
@@ -91,10 +97,17 @@ def _dispatch_hook(wrapped: Method) -> Method:
 def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
     """Requests is not going to read this one."""
     hub = STATE.hub
-    raw = getattr(response, "raw", None)
-    if hub is not None and holds_real_connection(raw):
-        request = getattr(response, "request", None)
-        _hand_over(hub, raw, request, frame, raising=raising)
+    if hub is None:
+        return
+    try:
+        raw = getattr(response, "raw", None)
+        if holds_real_connection(raw):
+            request = getattr(response, "request", None)
+            _hand_over(hub, raw, request, frame, raising=raising)
+    except LeakError:
+        raise
+    except Exception as error:
+        hub.step_aside("dispatch_hook", error)
 
 
 def _hand_over(

@@ -6,14 +6,17 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .._leak import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
-from ._patch import STATE, Method, add, wrap
+from ._patch import STATE, Method, add, follow, wrap
 from ._real import holds_real_connection
 from ._requests import reads_body, session_above
 
 if TYPE_CHECKING:
     from types import FrameType
+
+    from .._lease import Lease
 
 
 def apply() -> None:
@@ -21,12 +24,17 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    wrap(HTTPConnectionPool, "urlopen", _urlopen)
-    wrap(HTTPResponse, "release_conn", _release_conn)
-    wrap(HTTPResponse, "close", _close)
+    urlopen = {"urlopen": _urlopen}
+    ends = {"release_conn": _release_conn, "close": _close}
+    for name, factory in ends.items():
+        wrap(HTTPResponse, name, factory)
+    follow(HTTPResponse, ends)
     if "_handle_chunk" in HTTPResponse.__dict__:
         wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
+    # Last: with this one responses are seen.
+    wrap(HTTPConnectionPool, "urlopen", urlopen["urlopen"])
+    follow(HTTPConnectionPool, urlopen)
 
 
 def _urlopen(wrapped: Method) -> Method:
@@ -40,23 +48,28 @@ def _urlopen(wrapped: Method) -> Method:
         if registry.dead or registry.resolved or hub.alert:
             hub.before_request()
         response = wrapped(self, *args, **kwargs)
-        if holds_real_connection(response):
-            frame = sys._getframe(1)
-            # What requests' adapter gets, our patch of that hands over.
-            if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
-                session = None
-                if frame.f_code.co_name == "send":
-                    session = session_above(frame)
-                reading = session is not None and reads_body(session)
-                hub.hand_over(
-                    response,
-                    self,
-                    args[0] if args else kwargs.get("method"),
-                    args[1] if len(args) > 1 else kwargs.get("url"),
-                    frame if session is None or reading else session,
-                    client="" if session is None else "requests",
-                    reading=reading,
-                )
+        try:
+            if holds_real_connection(response):
+                frame = sys._getframe(1)
+                # What requests' adapter gets, our patch of that hands over.
+                if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
+                    session = None
+                    if frame.f_code.co_name == "send":
+                        session = session_above(frame)
+                    reading = session is not None and reads_body(session)
+                    hub.hand_over(
+                        response,
+                        self,
+                        args[0] if args else kwargs.get("method"),
+                        args[1] if len(args) > 1 else kwargs.get("url"),
+                        frame if session is None or reading else session,
+                        client="" if session is None else "requests",
+                        reading=reading,
+                    )
+        except LeakError:
+            raise
+        except Exception as error:
+            hub.step_aside("urlopen", error)
         try:
             return response
         finally:
@@ -85,12 +98,12 @@ def _release_conn(wrapped: Method) -> Method:
     def release_conn(self: Any) -> None:
         wrapped(self)
         registry = STATE.registry
-        if (
-            registry is not None
-            and id(self) in registry.leases
-            and self._connection is None
-        ):
-            registry.end(self)
+        if registry is not None and id(self) in registry.leases:
+            try:
+                if self._connection is None:
+                    registry.end(self)
+            except Exception as error:
+                registry.give_up(self, "release_conn", error)
 
     return release_conn
 
@@ -105,19 +118,29 @@ def _close(wrapped: Method) -> Method:
         registry = STATE.registry
         lease = None if registry is None else registry.leases.get(id(self))
         if registry is not None and lease is not None:
-            # The cycle collector has cleared the reference before it finalizes.
-            owner = lease()
-            by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(
-                self, sys._getframe(1)
-            )
-            if owner is self or (owner is None and by_finalizer):
-                lease.bytes_read = self._fp_bytes_read + lease.chunked
-                lease.finalizing = FINALIZED if by_finalizer else 0
-                if lease.closed is None and (not by_finalizer or is_shut(self)):
-                    lease.closed = registry.clock()
+            try:
+                _note_close(self, lease, registry.clock(), sys._getframe(1))
+            except Exception as error:
+                registry.give_up(self, "close", error)
         wrapped(self)
 
     return close
+
+
+def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> None:
+    """A response with a lease is about to be closed by whoever's frame it is."""
+    # The cycle collector has cleared the reference before it finalizes.
+    owner = lease()
+    by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
+    if owner is response or (owner is None and by_finalizer):
+        bytes_read = response._fp_bytes_read + lease.chunked
+        if bytes_read != lease.bytes_read:
+            # No sweep looks at it once a finalizer has closed it.
+            lease.bytes_read = bytes_read
+            lease.active = now
+        lease.finalizing = FINALIZED if by_finalizer else 0
+        if lease.closed is None and (not by_finalizer or is_shut(response)):
+            lease.closed = now
 
 
 def _handle_chunk(wrapped: Method) -> Method:
@@ -146,9 +169,13 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     then closes the response by a call that looks like the program's own.
     """
     registry = STATE.registry
-    lease = None if registry is None else registry.get(self)
-    if lease is not None:
-        lease.finalizing = ANNOUNCED
+    if registry is not None:
+        try:
+            lease = registry.get(self)
+            if lease is not None:
+                lease.finalizing = ANNOUNCED
+        except Exception as error:
+            registry.give_up(self, "finalizer", error)
 
 
 def _in_finalizer(response: Any, frame: FrameType | None) -> bool:

@@ -99,7 +99,8 @@ def format_stack(stack: tuple[Frame, ...]) -> str:
     lines = []
     for frame in stack:
         mark = ">" if frame.application else " "
-        lines.append(f"  {mark} {place(frame)}")
+        submitted = "submitted at " if frame.submitted else ""
+        lines.append(f"  {mark} {submitted}{place(frame)}")
         source = printable(source_line(frame), _MOST_SOURCE)
         if source:
             lines.append(f"        {source}")

@@ -1,0 +1,35 @@
+"""concurrent.futures: where work for a thread pool comes from.
+
+``asyncio.to_thread``, ``loop.run_in_executor`` and requests-futures submit to the
+same class.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from .._follow import DEPTH, Followed, submission
+from .._stack import capture
+from ._patch import STATE, Method, wrap
+
+
+def apply() -> None:
+    """Patch what `concurrent.futures.thread` defines."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    wrap(ThreadPoolExecutor, "submit", _submit)
+
+
+def _submit(wrapped: Method) -> Method:
+    """Remember who submits."""
+
+    def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+        registry = STATE.registry
+        if registry is not None and registry.follow:
+            frame = sys._getframe(1)
+            here = capture(frame, DEPTH, registry.origins)
+            fn = Followed(fn, here + submission(frame))
+        return wrapped(self, fn, *args, **kwargs)
+
+    return submit

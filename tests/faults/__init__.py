@@ -1,0 +1,1 @@
+"""Faults in every function of httpguard, found by looking and not by a list."""

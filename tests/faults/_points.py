@@ -1,0 +1,164 @@
+"""The points where a fault can be injected: every function and method there is."""
+
+from __future__ import annotations
+
+import inspect
+import pkgutil
+import sys
+from collections import Counter
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from importlib import import_module
+from types import CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+import httpguard
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+# Commands that a person runs; nothing of them runs inside a guarded program.
+_APART: Final = ("httpguard._commands", "httpguard._demo", "httpguard.cli")
+_APART_TOO: Final = ("httpguard.__main__",)
+
+
+class FaultError(Exception):
+    """What is injected."""
+
+
+@dataclass(frozen=True)
+class Point:
+    """One function of ours.
+
+    Args:
+        name: Module, without the package, and qualified name.
+        function: The function itself: what refers to it, refers to the fault.
+    """
+
+    name: str
+    function: FunctionType
+
+    def __str__(self) -> str:
+        """For the id of a test."""
+        return self.name
+
+
+def points(*apart: str) -> list[Point]:
+    """Every function of every module that runs inside a guarded program.
+
+    Args:
+        apart: Further modules, or packages, that do not.
+    """
+    found: dict[str, Point] = {}
+    for module in _modules((*_APART, *_APART_TOO, *apart)):
+        for owner in (module, *_classes(module)):
+            for item in vars(owner).values():
+                for function in _functions(item):
+                    if function.__module__ == module.__name__:
+                        place = function.__module__.removeprefix("httpguard.")
+                        name = f"{place}.{function.__qualname__}"
+                        found[name] = Point(name, function)
+    return list(found.values())
+
+
+@contextmanager
+def fault(function: FunctionType, error: type[Exception]) -> Iterator[Counter[str]]:
+    """Make a function raise whenever it is called, by whatever name.
+
+    Args:
+        function: The function. Its code is replaced, so that every reference to it
+            is hit, those that other modules imported included.
+        error: What it raises.
+
+    Yields:
+        A counter, whose ``hits`` says how often it was called.
+    """
+    code = function.__code__
+    hits: Counter[str] = Counter()
+    _RAISING[0] = (hits, error)
+    function.__code__ = _raising(len(code.co_freevars))
+    try:
+        yield hits
+    finally:
+        function.__code__ = code
+
+
+@contextmanager
+def calls() -> Iterator[set[CodeType]]:
+    """Which code runs inside the block, in this thread."""
+    seen: set[CodeType] = set()
+
+    def note(frame: Any, event: str, _: object) -> None:
+        if event == "call":
+            seen.add(frame.f_code)
+
+    before = sys.getprofile()
+    sys.setprofile(note)
+    try:
+        yield seen
+    finally:
+        sys.setprofile(before)
+
+
+# The replaced functions run with their own globals, and find this module here.
+_RAISING: Final[list[tuple[Counter[str], type[Exception]]]] = [(Counter(), FaultError)]
+
+
+def hit() -> None:
+    """Called in place of the function."""
+    hits, error = _RAISING[0]
+    hits["hits"] += 1
+    raise error
+
+
+@cache
+def _raising(free: int) -> CodeType:
+    """Code that calls `hit`, with as many free variables as what it replaces."""
+    names = [f"free{number}" for number in range(free)]
+    lines = [
+        "def outer():",
+        *[f"    {name} = None" for name in names],
+        "    def raising(*arguments, **options):",
+        f"        ({', '.join(names)})",
+        f"        __import__('sys').modules[{__name__!r}].hit()",
+        "    return raising",
+    ]
+    namespace: dict[str, Any] = {}
+    exec("\n".join(lines), namespace)
+    code: CodeType = namespace["outer"]().__code__
+    return code
+
+
+def _modules(apart: tuple[str, ...]) -> Iterator[ModuleType]:
+    """All modules of the package but some."""
+    for info in pkgutil.walk_packages(httpguard.__path__, "httpguard."):
+        if not any(
+            info.name == name or info.name.startswith(f"{name}.") for name in apart
+        ):
+            yield import_module(info.name)
+
+
+def _classes(module: ModuleType) -> list[type]:
+    """The classes that a module defines."""
+    return [
+        item
+        for item in vars(module).values()
+        if inspect.isclass(item) and item.__module__ == module.__name__
+    ]
+
+
+def _functions(item: Any) -> list[FunctionType]:
+    """The plain functions behind an attribute."""
+    if isinstance(item, property):
+        candidates = [item.fget, item.fset]
+    elif isinstance(item, (staticmethod, classmethod)):
+        candidates = [item.__func__]
+    else:
+        candidates = [item, getattr(item, "__wrapped__", None)]
+    return [
+        candidate
+        for candidate in candidates
+        if type(candidate) is FunctionType
+        and "httpguard" in candidate.__code__.co_filename
+    ]

@@ -1,0 +1,209 @@
+"""Programs that together run through all of httpguard, and what they get."""
+
+from __future__ import annotations
+
+import abc
+import asyncio
+import contextlib
+import gc
+import io
+from typing import TYPE_CHECKING, Any, Final, TypeVar
+
+import requests
+import structlog
+import urllib3
+from requests.exceptions import HTTPError, InvalidURL
+
+import httpguard
+from httpguard import LeakError
+from tests.conftest import GuardControl
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.server import Server
+
+T = TypeVar("T")
+
+Outcome = list[Any]
+
+
+class Control(GuardControl, abc.ABC):
+    """The guard, with what else happens to a process."""
+
+    @abc.abstractmethod
+    def fork(self) -> None:
+        """The process forks."""
+
+    @abc.abstractmethod
+    def exit(self) -> None:
+        """The interpreter exits."""
+
+
+def everyday(guard: Control, server: Server) -> Outcome:
+    """Leaks of every kind and their twins, logged to the standard library."""
+    guard.install()
+    url = server.url("/bytes/90000")
+    got: Outcome = []
+    got.append(requests.get(url, stream=True).status_code)
+    got.append(len(requests.get(url).content))
+    with requests.get(server.url("/redirect/2"), stream=True) as response:
+        got.append((len(response.history), len(response.content)))
+    for line in requests.get(server.url("/chunked/9"), stream=True).iter_lines():
+        got.append(line)
+        break
+    got += [_error(lambda: requests.get(server.url("/status/404")).raise_for_status())]
+    got += [_error(lambda: requests.get(url, hooks={"response": _refuse}))]
+    got += [_error(lambda: requests.get("http://"))]
+    with httpguard.allow("long poll"):
+        kept = requests.get(url, stream=True)
+    got.append(type(httpguard.touch(kept)))
+    with httpguard.no_leaks(), requests.get(url, stream=True) as response:
+        got.append(len(response.content))
+    with contextlib.suppress(LeakError), httpguard.no_leaks():
+        cycle = [requests.get(url, stream=True)]
+        cycle.append(cycle)  # type: ignore[arg-type]  # a cycle
+        del cycle
+    held = requests.get(url, stream=True)
+    guard.advance(61)
+    httpguard.check()
+    got.append(len(held.content))
+    httpguard.check()
+    got += _below(guard, server)
+    gc.collect()
+    guard.advance(61)
+    got.append(type(httpguard.check()))
+    got.append(type(httpguard.snapshot()))
+    kept.close()
+    got.append(asyncio.run(_in_a_task(url)))
+    got.append(_in_a_call(f"{url}?token=secret"))
+    requests.get(f"{url}?token=secret", stream=True)
+    guard.exit()
+    return got
+
+
+def strictly(guard: Control, server: Server) -> Outcome:
+    """Strict mode and `max_open`, which raise no more than `LeakError`."""
+    guard.install(strict=True, max_open=1, ignore=("*/never", "no.such.module"))
+    url = server.url("/bytes/90000")
+    got: Outcome = []
+    for _ in range(3):
+        got.append(_past_leaks(lambda: requests.get(url, stream=True).status_code))
+        first = _past_leaks(lambda: requests.get(url, stream=True))
+        with contextlib.suppress(LeakError):
+            requests.get(url, stream=True).close()
+        got.append(len(first.content))
+        got.append(_past_leaks(lambda: len(requests.get(url).content)))
+        with contextlib.suppress(LeakError):
+            httpguard.check()
+    return got
+
+
+def structured(guard: Control, server: Server) -> Outcome:
+    """structlog configured, the watcher started, forked, uninstalled."""
+    structlog.configure(processors=[_drop])
+    try:
+        guard.install(check_interval=1000, max_open=1)
+        url = server.url("/bytes/90000")
+        kept = [requests.get(url, stream=True) for _ in range(2)]
+        got: Outcome = [len(response.content) for response in kept]
+        got.append(requests.get(url, stream=True).status_code)
+        guard.install(check_interval=500, app=("some.library",))
+        got.append(len(requests.get(url).content))
+        guard.advance(61)
+        httpguard.check()
+        guard.fork()
+        got.append(len(requests.get(url, stream=True).content))
+        got.append(requests.get(url, stream=True).status_code)
+        guard.exit()
+        httpguard.uninstall()
+        with httpguard.no_leaks():
+            got.append(len(requests.get(url).content))
+    finally:
+        structlog.reset_defaults()
+    return got
+
+
+class Adapter(requests.adapters.HTTPAdapter):
+    """One of the application's own, which does not call requests'."""
+
+    def send(self, request: Any, *_arguments: Any, **_options: Any) -> Any:
+        connection = self.poolmanager.connection_from_url(request.url)
+        raw = connection.urlopen(
+            "GET", request.path_url, preload_content=False, decode_content=False
+        )
+        return self.build_response(request, raw)
+
+
+@httpguard.no_leaks()
+async def _in_a_task(url: str) -> int:
+    async with httpguard.allow("a task"):
+        return _in_a_call(url)
+
+
+@httpguard.allow("a call")
+def _in_a_call(url: str) -> int:
+    return len(requests.get(url, stream=True).content)
+
+
+PROGRAMS: Final = (everyday, strictly, structured)
+
+
+def _below(guard: Control, server: Server) -> Outcome:
+    """The same with urllib3, and wrappers around its responses."""
+    url = server.url("/bytes/90000")
+    manager = urllib3.PoolManager()
+    got: Outcome = [manager.request("GET", url, preload_content=False).status]
+    got.append(len(manager.request("GET", url).data))
+    got.append(len(manager.request("GET", url, preload_content=False).read()))
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, block=True)
+    with pool.request("GET", "/bytes/90000", preload_content=False) as response:
+        got.append(response.status)
+    guard.advance(61)
+    httpguard.check()
+    del response
+    lines: Any = manager.request("GET", server.url("/lines"), preload_content=False)
+    text = io.TextIOWrapper(lines)
+    del lines
+    got.append(text.readline())
+    del text
+
+    class Own(urllib3.HTTPResponse):
+        def close(self) -> None:
+            super().close()
+
+    pool = urllib3.HTTPConnectionPool(server.host, server.port)
+    vars(pool)["ResponseCls"] = Own
+    got.append(len(pool.request("GET", "/bytes/90000").data))
+    unread = pool.request("GET", "/bytes/90000", preload_content=False)
+    unread.close()
+    del unread
+    session = requests.Session()
+    session.mount("http://", Adapter())
+    got.append(len(session.get(url).content))
+    return got
+
+
+def _past_leaks(call: Callable[[], T]) -> T:
+    """Call again where a leak of before is raised."""
+    for _ in range(5):
+        with contextlib.suppress(LeakError):
+            return call()
+    return call()
+
+
+def _error(call: Callable[[], object]) -> str:
+    """What a call raises."""
+    try:
+        call()
+    except (HTTPError, InvalidURL, LookupError) as error:
+        return type(error).__name__
+    return "nothing"
+
+
+def _refuse(*_arguments: object, **_options: object) -> None:
+    raise LookupError
+
+
+def _drop(_logger: object, _method: str, _event: object) -> Any:
+    raise structlog.DropEvent

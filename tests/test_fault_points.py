@@ -1,0 +1,204 @@
+"""A fault in each function of httpguard: the program gets what it got without."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+import requests
+
+import httpguard
+from httpguard import _origin, _outbox, _process, _stack
+from httpguard.patches import _real
+from tests.faults._points import FaultError, Point, calls, fault, points
+from tests.faults._programs import PROGRAMS, Control, Outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from tests.server import Server
+
+    Reference = list[tuple[Callable[..., Outcome], Outcome, set[Any]]]
+
+# The walls: what stands in these functions is one `try`, or can not fail. A fault
+# is injected into all that they call.
+WALLS: Final = frozenset(
+    {
+        *(f"_api.{name}" for name in ("install", "uninstall", "check", "snapshot")),
+        "_api.touch",
+        *(
+            f"_guard.Guard.{name}"
+            for name in (
+                "before_request",
+                "step_aside",
+                "check",
+                "watch",
+                "snapshot",
+                "touch",
+                "close_scope",
+                "_raise_due",
+            )
+        ),
+        "_outbox.Outbox.step_aside",
+        "_outbox.say_failed",
+        "_outbox._traceback",
+        *(
+            f"_process.{name}"
+            for name in (
+                "current",
+                "failed",
+                "_before_fork",
+                "_after_fork_in_parent",
+                "_after_fork_in_child",
+                "_finish",
+            )
+        ),
+        "patches._requests._give_up",
+        "patches._urllib3._dealloc_warn",
+        "_registry.Registry.give_up",
+        "patches._patch.step_aside",
+    }
+)
+POINTS: Final = [
+    point
+    for point in points("httpguard._config")  # Its errors are for `install` to raise.
+    if point.name not in WALLS and not point.name.startswith("_api._Context.")
+    if not point.name.startswith(
+        ("_api.no_leaks.", "_api.allow.", "patches._patch.Hub")
+    )
+]
+# Not called by the programs: once as httpguard is imported, in another thread, by
+# the authors of reports, or with a value that the program was given.
+NOT_CALLED: Final = frozenset(
+    {
+        "_leak.OpenResponse.to_dict",
+        "_leak.PoolUse.to_dict",
+        "_leak.Snapshot.to_dict",
+        "_process._Process.__init__",
+        "_watcher.Watcher._run",
+        "_watcher.Watcher.pause",  # From CPython 3.12 on.
+        "patches._patch.State.__init__",
+        "patches._real._Reality.__init__",
+        "reporting.attach",
+        "reporting.detach",
+    }
+)
+
+pytestmark = pytest.mark.usefixtures("small_heap")
+
+
+class Guarded(Control):
+    """The guard, with what else happens to a process."""
+
+    def install(self, **settings: Any) -> None:
+        """By the public function, since that is what contains a fault."""
+        settings.setdefault("check_interval", 0)
+        httpguard.install(**settings)
+        guard = _process.current()
+        if guard is not None:
+            guard.registry.clock = lambda: self.now
+
+    def fork(self) -> None:
+        """As `os.fork` does, in parent and child."""
+        _process._before_fork()
+        _process._after_fork_in_parent()
+        _process._after_fork_in_child()
+
+    def exit(self) -> None:
+        """As the interpreter does."""
+        _process._finish()
+
+
+@pytest.fixture(autouse=True)
+def _clean() -> Iterator[None]:
+    """Nothing installed, before and after, and nothing remembered."""
+    forget()
+    yield
+    forget()
+
+
+def forget() -> None:
+    httpguard.uninstall()
+    _outbox._SAID.clear()
+    for cached in (_origin._directory, _origin._library_directories, _stack._line):
+        cached.cache_clear()
+    for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
+        known.clear()
+
+
+@pytest.fixture(scope="module")
+def reference(server: Server) -> Reference:
+    """Each program without a guard, and the code that runs with one."""
+    found = []
+    for program in PROGRAMS:
+        forget()
+        alone = program(Unguarded(), server)
+        with calls() as seen:
+            guarded = program(Guarded(), server)
+            forget()
+        assert guarded == alone
+        found.append((program, alone, seen))
+    return found
+
+
+class Unguarded(Control):
+    """Installs nothing."""
+
+    def install(self, **_settings: Any) -> None:
+        """Not at all."""
+
+    def fork(self) -> None:
+        """Nor this."""
+
+    def exit(self) -> None:
+        """Nor this."""
+
+
+def test_the_points_are_found() -> None:
+    assert len(POINTS) > 180
+    names = {point.name for point in points()}
+    assert names >= WALLS
+    assert names >= NOT_CALLED
+
+
+def test_every_point_is_called_by_a_program(reference: Reference) -> None:
+    seen = set().union(*(codes for _, _, codes in reference))
+    missed = {point.name for point in POINTS if point.function.__code__ not in seen}
+    assert missed <= NOT_CALLED
+
+
+@pytest.mark.parametrize(
+    "point", [point for point in POINTS if point.name not in NOT_CALLED], ids=str
+)
+def test_the_program_goes_on(
+    point: Point,
+    reference: Reference,
+    server: Server,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    error = MemoryError if POINTS.index(point) % 2 else FaultError
+    code = point.function.__code__
+    for program, alone, codes in reference:
+        if code not in codes:
+            continue
+        forget()
+        caplog.clear()
+        with fault(point.function, error) as injected:
+            assert program(Guarded(), server) == alone
+            errors = httpguard.snapshot().counters.get("errors", 0)
+            installed = _process.current() is not None
+            httpguard.uninstall()
+        said = [text for text in caplog.messages if "stepped aside" in text]
+        assert injected["hits"]
+        assert len(set(said)) == len(said)
+        assert said
+        assert errors or not installed or "failed in uninstall" in said[-1]
+        break
+    # And all is well again.
+    forget()
+    caplog.clear()
+    httpguard.install(check_interval=0)
+    requests.get(server.url("/bytes/90000"), stream=True)
+    assert [leak.count for leak in httpguard.check().leaks] == [1]
+    assert [record.levelno for record in caplog.records] == [logging.WARNING]
