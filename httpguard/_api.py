@@ -40,6 +40,9 @@ def install(
     max_sessions: int | None = _UNSET,
     reclaim: bool = _UNSET,
     on_held: str = _UNSET,
+    log: str | os.PathLike[str] | None = _UNSET,
+    log_max_bytes: int = _UNSET,
+    log_keep: int = _UNSET,
     explain: float = _UNSET,
     follow_executors: bool = _UNSET,
     enabled: bool = _UNSET,
@@ -79,6 +82,10 @@ def install(
             the program lives on.
         on_held: ``report`` a `held` response only, or ``close`` it after that; a
             later read of it raises urllib3's own error.
+        log: A file to which every event is appended as a line of JSON, whatever
+            the logs do; any number of processes may share it. None: no file.
+        log_max_bytes: That file is rotated before it becomes larger; 0: never.
+        log_keep: Rotated files to keep: ``FILE.1`` is the latest.
         explain: Seconds of processor time, for each site, that a sweep may search
             for what still refers to a `held` or `open` response. 0: it does not.
         follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 import re
 from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
@@ -47,6 +48,10 @@ class Settings:
             in use and not closed are leaks. None: sessions are not judged.
         reclaim: Give slots of blocking pools that leaks have taken back.
         on_held: ``report`` a `held` response only, or ``close`` it after that.
+        log: A file to which every event is appended as a line of JSON, whatever
+            the logs do; any number of processes may share it. None: no file.
+        log_max_bytes: The file is rotated before it becomes larger; 0: never.
+        log_keep: Rotated files to keep: ``FILE.1`` is the latest.
         explain: Seconds, for each site, that a sweep may search for what still
             refers to a response that is `held` or `open`. 0: it does not.
         follow_executors: Patch thread pools too, so that the stack of what their
@@ -73,6 +78,9 @@ class Settings:
     max_sessions: int | None = 20
     reclaim: bool = False
     on_held: str = "report"
+    log: str | None = None
+    log_max_bytes: int = 64 * 1024 * 1024
+    log_keep: int = 3
     explain: float = 0.02
     follow_executors: bool = False
     enabled: bool = True
@@ -126,6 +134,20 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(
         name for name in environment if name.startswith(_PREFIX) and name not in known
     )
+
+
+def check(name: str, value: Any, shown: str) -> Any:
+    """One setting's value in its type.
+
+    Args:
+        name: The setting.
+        value: As a user gave it.
+        shown: What an error calls it: an option, say.
+
+    Raises:
+        ConfigError: It is not accepted.
+    """
+    return _checked(name, value, shown)
 
 
 class _Variable(str):
@@ -284,6 +306,18 @@ def _token(value: Any) -> str | None:
 
 _LAST_PORT: Final = 65535
 _SECRET: Final = frozenset({"serve_token"})
+
+
+def _path(value: Any) -> str | None:
+    """The path of a file, or none."""
+    if value is None:
+        return None
+    path = os.fspath(value)
+    if not isinstance(path, str) or "\0" in path:
+        raise TypeError
+    return path or None
+
+
 _SWITCH: Final = "a bool, or one of 1/true/yes/on and 0/false/no/off"
 _PATTERNS: Final = "a sequence of texts, or one text separated by commas"
 
@@ -308,6 +342,12 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     ),
     "reclaim": (_boolean, _SWITCH),
     "on_held": (_choice("report", "close"), "report or close"),
+    "log": (_path, "the path of a file, as text or os.PathLike"),
+    "log_max_bytes": (
+        _whole(0),
+        "a whole number of bytes, 0 or more (0: the file is never rotated)",
+    ),
+    "log_keep": (_whole(1), "a whole number, 1 or more"),
     "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
     "follow_executors": (_boolean, _SWITCH),
     "enabled": (_boolean, _SWITCH),

@@ -160,8 +160,25 @@ class Detector:
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
+        yield from self._close(self.left_open(scope))
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
+
+    def close_process(self) -> Iterator[Finding]:
+        """Judge what the process, at its end, has left open.
+
+        A response that a daemon thread waits for, or is reading, is in use.
+        """
+        left = self.left_open(None)
+        busy = being_read(
+            [response for lease in left if (response := lease()) is not None]
+        )
+        yield from self._close([lease for lease in left if lease.key not in busy])
+
+    def _close(self, left: list[Lease]) -> Iterator[Finding]:
+        """Judge what should not be open any more."""
         now = self.registry.clock()
-        for lease in self.left_open(scope):
+        for lease in left:
             response = lease()
             if response is None:
                 # A collection in another thread has cleared the reference, and is
@@ -178,15 +195,14 @@ class Detector:
             else:
                 self.registry.finish_closed(lease)
             del response
-        # Before another thread's sweep finds more for it, which would go unheard.
-        scope.over = True
 
-    def left_open(self, scope: Scope) -> list[Lease]:
-        """The leases opened in a scope that have not been judged."""
+    def left_open(self, scope: Scope | None) -> list[Lease]:
+        """The leases, of a scope or all, that have not been judged."""
         return [
             lease
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope) and not (lease.judged or lease.ended)
+            if (scope is None or _within(lease.scope, scope))
+            and not (lease.judged or lease.ended)
         ]
 
     def crowd(self) -> list[Lease]:

@@ -46,6 +46,8 @@ if TYPE_CHECKING:
     from ._scope import Scope
     from ._sessions import SessionRef
 
+    Follower = Callable[[LeakTable], None]
+
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
@@ -84,6 +86,8 @@ class Guard:
         self.registry = Registry(clock) if beside is None else beside.registry
         self.silent = silent
         self.watcher = Watcher(self.watch, settings.check_interval, self._next_look)
+        # Asked after each sweep; for whoever follows the counts, not the events.
+        self.follower: Follower | None = None
         self._reset(settings)
         if beside is not None:
             self._lock = beside._lock
@@ -308,6 +312,8 @@ class Guard:
                 self.pools.collect_for_waiters()
             self._sweep(self._full_sweep)
             self._report()
+            if self.follower is not None:
+                self.follower(self.table)
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -401,13 +407,19 @@ class Guard:
             outer.findings += findings
         return None
 
-    def finish(self) -> None:
-        """The interpreter exits: judge what was dropped before, sum up, stop."""
+    def finish(self, *, is_scope: bool = False) -> None:
+        """The interpreter exits: judge what was dropped before, sum up, stop.
+
+        Args:
+            is_scope: Whether what is still open is a leak.
+        """
         try:
             if self.registry.leases or self.registry.sessions.users:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
+            if is_scope:
+                self._sweep(self.detector.close_process, patience=_EXIT_PATIENCE)
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()

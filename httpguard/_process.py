@@ -20,6 +20,8 @@ from ._outbox import say_failed
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._guard import Follower
+    from .reporting._json_lines import JsonLines
 
 # It ends with a fatal error where a daemon thread is left, as the watcher is, and
 # has no hooks for forks.
@@ -42,6 +44,12 @@ class _Process:
         self.host: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
+        # Whether the end of the process is a scope that leaves nothing open.
+        self.is_scope = False
+        # Told the table of leaks after each sweep.
+        self.follower: Follower | None = None
+        # The sink that writes the setting `log`.
+        self.log: JsonLines | None = None
         self.lock = threading.RLock()
 
 
@@ -75,21 +83,17 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         _process.visitors = 0
         guard, host = _process.guard, _process.host
         if guard is not None and guard is not host:
+            _attach_log(settings)
             guard.configure(settings)
             # Another library may have taken ours off, with its own below.
             patches.apply(guard)
         else:
             if not is_main():
                 raise ConfigError(_SUBINTERPRETER)
-            guard = Guard(settings, clock, beside=host)
-            try:
-                patches.apply(guard)
-            except BaseException:
-                if host is None:
-                    patches.remove()
-                else:
-                    patches.connect(host)
-                raise
+            guard = _new_guard(settings, clock, host)
+            reporting.begin_run()
+            _attach_log(settings)
+            guard.follower = _process.follower
             _process.guard = guard
             atexit.register(_finish)
             _finish_with_worker()
@@ -97,6 +101,22 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         if settings.follow_executors:
             patches.follow_executors()
         _live.follow(settings)
+
+
+def _new_guard(
+    settings: Settings, clock: Callable[[], float], host: Guard | None
+) -> Guard:
+    """A guard that the patches tell: the only one, or one beside a session's."""
+    guard = Guard(settings, clock, beside=host)
+    try:
+        patches.apply(guard)
+    except BaseException:
+        if host is None:
+            patches.remove()
+        else:
+            patches.connect(host)
+        raise
+    return guard
 
 
 def stop() -> None:
@@ -114,6 +134,23 @@ def stop() -> None:
     if guard is not None and guard is not host:
         guard.watch()
         guard.watcher.stop()
+    _detach_log()
+
+
+def follow(follower: Follower | None) -> None:
+    """Make the end of this process a scope, and have its counts followed.
+
+    What is then still open is a leak, as `httpguard run` has it.
+
+    Args:
+        follower: Told the table of leaks after each sweep. What it raises is
+            logged once and stops nothing.
+    """
+    with _process.lock:
+        _process.is_scope = True
+        _process.follower = follower
+        if _process.guard is not None:
+            _process.guard.follower = follower
 
 
 def enter_session(settings: Settings) -> Guard:
@@ -136,6 +173,11 @@ def enter_session(settings: Settings) -> Guard:
                 _process.guard = _process.host
                 patches.apply(_process.host)
         return _process.host
+
+
+def is_installed() -> bool:
+    """Whether there is a guard besides a test session's."""
+    return _process.guard is not None and _process.guard is not _process.host
 
 
 def in_session() -> bool:
@@ -183,12 +225,33 @@ def leave_temporary() -> None:
             stop()
 
 
+def _attach_log(settings: Settings) -> None:
+    """Write JSON lines where the settings say so, from now on."""
+    before, _process.log = _process.log, None
+    if settings.log is not None:
+        from .reporting._json_lines import JsonLines
+
+        log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
+        # First: what another thread reports meanwhile is rather said twice.
+        reporting.attach(log)
+        _process.log = log
+    if before is not None:
+        reporting.detach(before)
+
+
+def _detach_log() -> None:
+    """Write no more JSON lines."""
+    log, _process.log = _process.log, None
+    if log is not None:
+        reporting.detach(log)
+
+
 def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
         try:
-            guard.finish()
+            guard.finish(is_scope=_process.is_scope)
             patches.disconnect()
         except Exception as error:
             guard.step_aside("exit", error)

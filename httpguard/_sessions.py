@@ -89,11 +89,6 @@ class SessionRef(_SessionRef):
     announced: int | None
 
     @property
-    def announced(self) -> int | None:
-        """A session has no length."""
-        return self.length
-
-    @property
     def absolute_url(self) -> str:
         """Where it went first."""
         return self.pool.name

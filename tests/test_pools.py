@@ -176,7 +176,7 @@ def test_a_subclass_that_takes_connections_its_own_way(
     guard: GuardControl, server: Server
 ) -> None:
     class Own(urllib3.HTTPConnectionPool):
-        def _get_conn(self, timeout: float | None = None) -> Any:  # noqa: ARG002
+        def _get_conn(self, timeout: float | None = None) -> Any:
             return self._new_conn()
 
     guard.install()

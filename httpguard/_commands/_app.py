@@ -6,17 +6,21 @@ from typing import Annotated, Final
 
 import typer
 
-from . import _baseline, _demo, _top
+from . import _baseline, _demo, _run, _top
 
 # Each adds its command; the order is that of the help text.
-_REGISTER: Final = (_demo.register, _top.register, _baseline.register)
+_REGISTER: Final = (
+    _demo.register,
+    _run.register,
+    _top.register,
+    _baseline.register,
+)
 
 
 def build() -> typer.Typer:
     """The application, ready to be called."""
     app = typer.Typer(
         name="httpguard",
-        add_completion=False,
         # An error in a command is a bug: an ordinary traceback tells more.
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",

@@ -17,14 +17,7 @@ from ._patch import STATE, Hub, connect, disconnect, remove, step_aside
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = [
-    "Hub",
-    "apply",
-    "connect",
-    "disconnect",
-    "follow_executors",
-    "remove",
-]
+__all__ = ["Hub", "apply", "connect", "disconnect", "follow_executors", "remove"]
 
 # A module may be there twice: a hook runs the patches of its own row.
 _CLIENTS: Final = (

@@ -15,6 +15,7 @@ from ._event import (
     TOO_MANY_OPEN,
     Event,
 )
+from ._run import begin_run
 from ._structlog import keep_bound
 
 if TYPE_CHECKING:
@@ -30,6 +31,7 @@ __all__ = [
     "TOO_MANY_OPEN",
     "Event",
     "attach",
+    "begin_run",
     "destinations",
     "detach",
     "keep_bound",
