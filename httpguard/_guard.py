@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
 import threading
 import time
@@ -11,18 +12,19 @@ from typing import TYPE_CHECKING, Any, Final
 from . import reporting
 from ._detector import Detector, Finding
 from ._leak import Snapshot
+from ._measures import PoolNames, take_measures
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
 from ._rhythm import Rhythm
-from ._snapshot import count_open, describe_open, take_snapshot
+from ._snapshot import count_open, describe_open, take_counters, take_snapshot
 from ._stack import find_site
 from ._strict import crowd_error, leak_error
 from ._table import Group, LeakTable
 from ._watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Iterator
     from types import FrameType
 
     from urllib3.connectionpool import HTTPConnectionPool
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._leak import LeakError
     from ._lease import Lease
+    from ._measures import Measures
     from ._scope import Call, Scope
 
 # With no watcher thread, guarded calls look at open responses this often.
@@ -38,6 +41,9 @@ _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
+# Lease times between two sweeps, where monitoring asks for them; a process that
+# ends more in that time tells of the latest ones.
+_MOST_TIMES: Final = 100_000
 
 
 class Guard:
@@ -56,12 +62,15 @@ class Guard:
         self.watcher = Watcher(self.watch, settings.check_interval)
         self._reset(settings)
         self.configure(settings)
+        if reporting.observers():
+            self.keep_times()
 
     def _reset(self, settings: Settings) -> None:
         """The state that a forked child starts anew."""
         self.outbox = Outbox()
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
+        self.names = PoolNames()
         self.overruns = 0
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
@@ -97,6 +106,7 @@ class Guard:
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
+                self.notify()
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
             self.outbox.flush()
@@ -195,6 +205,7 @@ class Guard:
         try:
             self._sweep(self._full_sweep)
             self.outbox.flush()
+            self.notify()
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -212,6 +223,34 @@ class Guard:
         except Exception as error:
             self.step_aside("snapshot", error)
             return Snapshot(counters={"errors": self.outbox.errors})
+
+    def measures(self) -> Measures | None:
+        """What monitoring is told now; None if that fails. Reports nothing."""
+        try:
+            self._sweep(self.detector.bury)
+            counters = take_counters(
+                self.registry,
+                self.detector,
+                self.table,
+                too_many_open=self.overruns,
+                errors=self.outbox.errors,
+            )
+            return take_measures(
+                self.registry, self.detector, self.table, self.names, counters
+            )
+        except Exception as error:
+            self.step_aside("measures", error)
+            return None
+
+    def keep_times(self) -> None:
+        """From now on, keep how long leases took, for the observers."""
+        if self.registry.times is None:
+            self.registry.times = deque(maxlen=_MOST_TIMES)
+
+    def notify(self) -> None:
+        """Tell the monitoring systems that follow."""
+        if reporting.observers():
+            self.outbox.notify(self, list(_taken(self.registry.times)))
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
@@ -260,6 +299,7 @@ class Guard:
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()
+            self.notify()
         except Exception as error:
             self.step_aside("finish", error)
 
@@ -434,3 +474,10 @@ class Guard:
                     },
                 )
             )
+
+
+def _taken(times: deque[float] | None) -> Iterator[float]:
+    """Empty a deque that other threads fill and empty."""
+    with contextlib.suppress(IndexError):
+        while times is not None:
+            yield times.popleft()

@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches
+from . import patches, reporting
 from ._config import Settings, load_settings
 from ._guard import Guard
 
@@ -67,6 +67,18 @@ def stop() -> None:
     if guard is not None:
         guard.watch()
         guard.watcher.stop()
+
+
+def observe(observer: reporting.Observer) -> None:
+    """Let a monitoring system follow this guard and those to come.
+
+    Args:
+        observer: Told after each sweep.
+    """
+    reporting.observe(observer)
+    guard = _process.guard
+    if guard is not None:
+        guard.keep_times()
 
 
 def enter_temporary() -> None:

@@ -48,6 +48,8 @@ class Registry:
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
+        # How long leases that ended well took, in seconds; None: nobody asks.
+        self.times: deque[float] | None = None
         self.origins = Origins()
         self.depth = 32
         self.sample = 1.0
@@ -80,9 +82,14 @@ class Registry:
             lease.stack = capture(frame, self.depth, self.origins)
         else:
             lease.stack = None
-        # structlog's context variables are bound around the request, and gone
-        # when a sweep reports its leak. Copying a context is O(1), 30 ns.
-        lease.context = copy_context() if "structlog" in modules else None
+        # structlog's context variables and OpenTelemetry's span are there around
+        # the request, and gone when a sweep reports its leak. Copying a context is
+        # O(1), 30 ns.
+        lease.context = (
+            copy_context()
+            if "structlog" in modules or "opentelemetry" in modules
+            else None
+        )
         lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
@@ -119,6 +126,8 @@ class Registry:
             return
         lease.ended = True
         self.released.add()
+        if self.times is not None:
+            self.times.append(self.clock() - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
 
@@ -127,6 +136,8 @@ class Registry:
         self.discard(lease)
         lease.ended = True
         self.closed.add()
+        if self.times is not None and lease.closed is not None:
+            self.times.append(lease.closed - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
 
@@ -141,6 +152,8 @@ class Registry:
         self.dead.clear()
         self.resolved.clear()
         self.pools.clear()
+        if self.times is not None:
+            self.times.clear()
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()

@@ -33,24 +33,29 @@ def take_snapshot(
         figures: Further counters.
     """
     leases = open_leases(registry)
-    counts = detector.counts
-    counters = {
+    now = registry.clock()
+    return Snapshot(
+        leaks=table.leaks(),
+        open=tuple(describe_open(lease, registry.origins, now) for lease in leases),
+        counters=MappingProxyType(take_counters(registry, detector, table, **figures)),
+        pools=_pools(registry, leases),
+    )
+
+
+def take_counters(
+    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+) -> dict[str, int]:
+    """The counters. Arguments as in `take_snapshot`."""
+    return {
         "opened": registry.opened.value,
         "released": registry.released.value,
         "closed": registry.closed.value,
-        **{kind.value: counts[kind] for kind in LeakKind},
+        **{kind.value: detector.counts[kind] for kind in LeakKind},
         "leaks": detector.total,
         "resolved": table.resolved,
         "excused": detector.excused,
         **figures,
     }
-    now = registry.clock()
-    return Snapshot(
-        leaks=table.leaks(),
-        open=tuple(describe_open(lease, registry.origins, now) for lease in leases),
-        counters=MappingProxyType(counters),
-        pools=_pools(registry, leases),
-    )
 
 
 def open_leases(registry: Registry) -> list[Lease]:

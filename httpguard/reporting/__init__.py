@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import _structlog
+from ._bound import Bound, keep_bound
 from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
-from ._structlog import keep_bound
+from ._observers import Observer, Source, observe, observers, unobserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -16,12 +17,18 @@ __all__ = [
     "RESOLVED",
     "SUMMARY",
     "TOO_MANY_OPEN",
+    "Bound",
     "Event",
+    "Observer",
+    "Source",
     "attach",
     "destinations",
     "detach",
     "keep_bound",
+    "observe",
+    "observers",
     "report",
+    "unobserve",
 ]
 
 _sinks: Final[list[Callable[[Event], None]]] = []
