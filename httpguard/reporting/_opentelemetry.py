@@ -98,15 +98,14 @@ class Instrumentation:
         """
         severity = SeverityNumber.ERROR if event.error else SeverityNumber.WARN
         span = event.context.span if isinstance(event.context, Bound) else None
-        context = None
-        if span is not None:
-            context = trace.set_span_in_context(trace.NonRecordingSpan(span))
+        # Not the span of whoever happens to report it.
+        opener = trace.INVALID_SPAN if span is None else trace.NonRecordingSpan(span)
         now = time.time_ns()
         self._logger.emit(
             _logs.LogRecord(
                 timestamp=now,
                 observed_timestamp=now,
-                context=context,
+                context=trace.set_span_in_context(opener),
                 severity_number=severity,
                 severity_text=severity.name,
                 body=render(event),
