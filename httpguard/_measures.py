@@ -46,8 +46,8 @@ class Measures:
     Args:
         leaks: Counts by kind and site; the site is None for those of the kind
             that have no series of their own. They add up to the exact total.
-        pools: By name; at most `MOST_POOLS` over the life of the process, and
-            `OTHER`.
+        pools: By name, `OTHER` always among them; at most `MOST_POOLS` others over
+            the life of the process.
         counters: As in `Snapshot.counters`.
         held: Open responses that were found to be leaks.
         oldest: Age of the oldest open response outside of `allow`, in seconds;
@@ -144,7 +144,8 @@ def _pools(
     pools: Iterable[PoolRef], opened: Counter[int], names: PoolNames
 ) -> dict[str, PoolMeasures]:
     """The pools by name."""
-    summed: dict[str, PoolMeasures] = {}
+    # Where nothing is open, that is said too.
+    summed = {OTHER: PoolMeasures()}
     for pool in pools:
         label = names.label(pool)
         so_far = summed.get(label, PoolMeasures())

@@ -133,8 +133,9 @@ def test_open_responses_by_server(
         "server.address": server.host,
         "server.port": server.port,
     }
-    assert backend.points("httpguard.response.open") == [(address, 1)]
-    assert backend.points("httpguard.pool.size") == [(address, 10)]
+    rest = ({"server.address": "other"}, 0)
+    assert backend.points("httpguard.response.open") == [rest, (address, 1)]
+    assert backend.points("httpguard.pool.size") == [rest, (address, 10)]
     guard.advance(60)
     guard.check()
     assert backend.points("httpguard.response.held") == [({}, 1)]
