@@ -2,36 +2,33 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
-import os
 import re
 import shutil
-import signal
-import socket
 import subprocess
 import sys
-import time
-import urllib.error
-import urllib.parse
-import urllib.request
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
 from httpguard.reporting._metrics import LEASE_NAME, METRICS, Kind
+from tests.observed import (
+    FILES,
+    ask,
+    prometheus,
+    query,
+    scraping,
+    service,
+    total,
+    until,
+)
 from tests.program import ROOT, line_of
-from tests.test_servers import port_of
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from pathlib import Path
 
     from tests.server import Server
-
-FILES = ROOT / "examples" / "observability"
-PATIENCE = 60.0
 
 needs_promtool = pytest.mark.skipif(
     shutil.which("promtool") is None, reason="promtool is not installed"
@@ -56,96 +53,6 @@ def promtool(*arguments: str | Path) -> str:
     )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
-
-
-def ask(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=PATIENCE) as answer:
-        return str(answer.read().decode())
-
-
-def until(read: Callable[[], Any], *, url: str = "") -> Any:
-    """What it reads, when that is something."""
-    deadline = time.monotonic() + PATIENCE
-    found = None
-    while not found:
-        assert time.monotonic() < deadline, f"nothing within {PATIENCE} s of {url}"
-        with contextlib.suppress(urllib.error.URLError, ConnectionError):
-            found = read()
-        time.sleep(0.05)
-    return found
-
-
-@contextlib.contextmanager
-def running(command: list[str], log: Path, **options: Any) -> Iterator[None]:
-    """A server, until the block ends."""
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            command, stdout=output, stderr=subprocess.STDOUT, **options
-        )
-    try:
-        yield
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.wait(30)
-
-
-@contextlib.contextmanager
-def service(upstream: str, tmp_path: Path) -> Iterator[str]:
-    """The example's service under gunicorn with four workers; its address."""
-    log = tmp_path / "gunicorn.txt"
-    command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
-    environment = {
-        **os.environ,
-        "BIND": "127.0.0.1:0",
-        "HTTPGUARD_CHECK_INTERVAL": "0.1",
-        "PYTHONPATH": str(ROOT),
-        "PYTHONDONTWRITEBYTECODE": "1",
-        "TMPDIR": str(tmp_path),
-        "UPSTREAM": upstream,
-    }
-    with running([*command, "service:application"], log, cwd=FILES, env=environment):
-        address = f"http://127.0.0.1:{port_of(log)}"
-        until(lambda: ask(f"{address}/metrics"))
-        yield address
-    assert "stepped aside" not in log.read_text()
-
-
-@contextlib.contextmanager
-def prometheus(target: str, tmp_path: Path) -> Iterator[str]:
-    """A Prometheus with the example's rules that scrapes one service; its address."""
-    shutil.copy(FILES / "alerts.yml", tmp_path)
-    config = (FILES / "prometheus.yml").read_text(encoding="utf-8")
-    config = config.replace("service:8000", target.removeprefix("http://"))
-    config = re.sub(r"interval: \d+s", "interval: 200ms", config)
-    (tmp_path / "prometheus.yml").write_text(config, encoding="utf-8")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
-    command = [
-        "prometheus",
-        f"--config.file={tmp_path / 'prometheus.yml'}",
-        f"--storage.tsdb.path={tmp_path / 'data'}",
-        f"--web.listen-address=127.0.0.1:{port}",
-    ]
-    address = f"http://127.0.0.1:{port}"
-    with running(command, tmp_path / "prometheus.txt"):
-        until(lambda: ask(f"{address}/-/ready"), url=address)
-        yield address
-
-
-def query(address: str, expression: str) -> list[dict[str, Any]]:
-    """The samples of a query, which has to be a good one."""
-    quoted = urllib.parse.quote(expression)
-    try:
-        answer = json.loads(ask(f"{address}/api/v1/query?query={quoted}"))
-    except urllib.error.HTTPError as error:
-        pytest.fail(f"{expression}: {error.read().decode()}")
-    found: list[dict[str, Any]] = answer["data"]["result"]
-    return found
-
-
-def total(address: str, expression: str) -> float:
-    return sum(float(sample["value"][1]) for sample in query(address, expression))
 
 
 def firing(address: str) -> dict[str, dict[str, str]]:
@@ -180,7 +87,7 @@ def test_prometheus_sees_a_leaking_gunicorn_and_its_rule_fires(
     upstream = server.url("/bytes/90000")
     with (
         service(upstream, tmp_path) as address,
-        prometheus(address, tmp_path) as watched_by,
+        prometheus(scraping(address), tmp_path) as watched_by,
     ):
         for _ in range(40):
             ask(f"{address}/fixed")
