@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from fnmatch import fnmatchcase
@@ -11,7 +12,8 @@ from ._leak import LeakKind
 from ._origin import module_matches, module_of
 from ._readers import being_read
 from ._response import holds_connection, is_cut, is_shut
-from ._stack import RawStack, filenames
+from ._sessions import SessionRef, sockets_of
+from ._stack import RawStack, filenames, find_site
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
@@ -37,6 +39,7 @@ class Finding:
 
     __slots__ = (
         "age",
+        "alive",
         "bytes_read",
         "client",
         "context",
@@ -47,13 +50,14 @@ class Finding:
         "pool",
         "raised",
         "scope",
+        "sockets",
         "stack",
         "status",
         "thread",
         "url",
     )
 
-    def __init__(self, kind: LeakKind, lease: Lease, now: float) -> None:
+    def __init__(self, kind: LeakKind, lease: Lease | SessionRef, now: float) -> None:
         """Copy what a report needs; the lease may go."""
         self.kind = kind
         self.stack: RawStack = lease.stack or ()
@@ -68,6 +72,11 @@ class Finding:
         self.age = now - lease.opened
         self.idle = now - lease.active
         self.scope: Scope | None = lease.scope
+        self.alive = self.sockets = 0
+        if isinstance(lease, SessionRef):
+            self.alive, self.sockets = lease.alive, lease.sockets
+            # A scope's promise is about responses.
+            self.scope = None
         self.context: dict[str, Any] = {}
         # A LeakError has carried it: it is raised once.
         self.raised = False
@@ -92,6 +101,9 @@ class Detector:
         self.digest = digest
         self.counts = dict.fromkeys(LeakKind, 0)
         self.excused = 0
+        # Leaks whose slot is lost, and held ones: the guard may do more about them.
+        self.lost: deque[Lease] = deque()
+        self.held: deque[Lease] = deque()
 
     @property
     def total(self) -> int:
@@ -99,9 +111,10 @@ class Detector:
         return sum(self.counts.values())
 
     def bury(self) -> Iterator[Finding]:
-        """Judge the leases whose response was collected."""
+        """Judge the leases whose response was collected, and such sessions."""
         registry = self.registry
         now = registry.clock()
+        yield from self._bury_sessions(now)
         while registry.dead:
             lease = registry.dead.popleft()
             registry.discard(lease)
@@ -111,7 +124,7 @@ class Detector:
                 registry.finish_closed(lease)
             elif lease.judged:
                 # Said before, as held or open; it is the same leak.
-                _lose_slot(lease)
+                self._lose(lease)
             elif lease.closed is None:
                 yield from self._judge(LeakKind.DROPPED, lease, now)
             else:
@@ -140,6 +153,7 @@ class Detector:
                 suspects.append((lease, response))
             del response
         yield from self._suspects(suspects, now)
+        yield from self._crowded_sessions(now)
         self.registry.prune_pools()
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
@@ -213,11 +227,13 @@ class Detector:
         if not lease.pool.block:
             self.registry.finish_closed(lease)
         elif lease.judged:
-            _lose_slot(lease)
+            self._lose(lease)
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
-    def _judge(self, kind: LeakKind, lease: Lease, now: float) -> Iterator[Finding]:
+    def _judge(
+        self, kind: LeakKind, lease: Lease | SessionRef, now: float
+    ) -> Iterator[Finding]:
         """Count a leak, and report it unless it is excused or not sampled."""
         if lease.ended:
             return  # While we looked.
@@ -227,34 +243,58 @@ class Detector:
             return
         lease.kind = kind
         self.counts[kind] += 1
-        if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
-            _lose_slot(lease)
+        if not isinstance(lease, SessionRef):
+            if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+                self._lose(lease)
+            elif kind is LeakKind.HELD and self.settings.on_held == "close":
+                self.held.append(lease)
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
             yield finding
 
-    def digested(self, lease: Lease) -> dict[str, Any]:
+    def _lose(self, lease: Lease) -> None:
+        """Count the slot of a blocking pool that a leak has taken, once."""
+        if lease.pool.block and lease.kind is not None and not lease.lost:
+            lease.pool.lose(lease, find_site(lease.stack or (), self.registry.origins))
+            if self.settings.reclaim:
+                self.lost.append(lease)
+
+    def _bury_sessions(self, now: float) -> Iterator[Finding]:
+        """Judge the sessions that were collected with open connections.
+
+        Those that a library has made are the library's to close.
+        """
+        for session in self.registry.sessions.bury():
+            if session.direct and not session.judged:
+                yield from self._judge(LeakKind.SESSION, session, now)
+
+    def _crowded_sessions(self, now: float) -> Iterator[Finding]:
+        """Judge the sessions of a line that has made too many."""
+        limit = self.settings.max_sessions
+        if limit is None:
+            return
+        for crowd in self.registry.sessions.crowds(limit):
+            sockets = sum(sockets_of(session) for session in crowd)
+            for session in crowd[limit:]:
+                if not session.judged:
+                    session.alive, session.sockets = len(crowd), sockets
+                    yield from self._judge(LeakKind.SESSION, session, now)
+
+    def digested(self, lease: Lease | SessionRef) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""
         if isinstance(lease.context, Context):
             lease.context = self.digest(lease.context)
         return lease.context or {}
 
-    def _excuse(self, lease: Lease) -> bool:
+    def _excuse(self, lease: Lease | SessionRef) -> bool:
         """Whether `allow` or `ignore` says that it is not to be judged."""
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
 
 
-def _lose_slot(lease: Lease) -> None:
-    """Count the slot of a blocking pool that a leak has taken, once."""
-    if lease.pool.block and lease.kind is not None and not lease.lost:
-        lease.lost = True
-        lease.pool.lost += 1
-
-
-def _matches(lease: Lease, pattern: str) -> bool:
+def _matches(lease: Lease | SessionRef, pattern: str) -> bool:
     """Whether a URL pattern (it has a slash) or a module pattern fits."""
     if "/" in pattern:
         url = lease.absolute_url

@@ -2,18 +2,18 @@
 
 from __future__ import annotations
 
-from collections import Counter
+from collections import Counter, defaultdict
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from ._response import holds_connection
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
     from ._detector import Detector
     from ._leak import Frame, LeakKind
-    from ._lease import PoolRef
+    from ._pool import PoolRef, Totals
     from ._registry import Registry
     from ._table import LeakTable
 
@@ -22,7 +22,7 @@ MOST_POOLS: Final = 100
 OTHER: Final = "other"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class PoolMeasures:
     """The pools of one name (a program may have many to one host), summed up.
 
@@ -30,13 +30,55 @@ class PoolMeasures:
         open: Responses that hold a connection.
         size: Connections that the pools keep.
         slots: Of these, those of blocking pools, which make requests wait.
+        in_use: Connections that requests and open responses hold.
+        idle: Open connections that wait for the next request.
         lost: Slots of blocking pools that leaks have taken.
+        waiting: Requests that wait for a connection.
+        waits: Requests that had to wait for one; like what follows, since
+            `install`, pools that are gone included.
+        wait_seconds: How long these waited together.
+        reclaimed: Lost slots that were given back.
     """
 
     open: int = 0
     size: int = 0
     slots: int = 0
+    in_use: int = 0
+    idle: int = 0
     lost: int = 0
+    waiting: int = 0
+    waits: int = 0
+    wait_seconds: float = 0.0
+    reclaimed: int = 0
+
+    def add(self, pool: PoolRef) -> None:
+        """Take in a pool that is there."""
+        pool.settle_waits()
+        self.size += pool.maxsize
+        self.slots += pool.maxsize if pool.block else 0
+        self.in_use += pool.in_use
+        self.idle += len(pool.idle)
+        self.lost += pool.lost
+        self.waits += pool.waited
+        self.wait_seconds += pool.wait_total
+        self.reclaimed += pool.reclaimed
+
+    def add_retired(self, totals: Totals) -> None:
+        """Take in pools that are gone."""
+        self.waits += totals.waited
+        self.wait_seconds += totals.wait_total
+        self.reclaimed += totals.reclaimed
+
+    def rise(self, before: PoolMeasures | None) -> None:
+        """Let no count fall: the figures of pools that are gone may be kept as others'.
+
+        Args:
+            before: What was told of the same name.
+        """
+        if before is not None:
+            self.waits = max(self.waits, before.waits)
+            self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
+            self.reclaimed = max(self.reclaimed, before.reclaimed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,15 +112,16 @@ class PoolNames:
 
     def __init__(self) -> None:
         """None yet."""
-        self._known: set[str] = set()
+        self.told: dict[str, PoolMeasures] = {OTHER: PoolMeasures()}
 
-    def label(self, pool: PoolRef) -> str:
+    def label(self, name: str) -> str:
         """The pool's name, or `OTHER`."""
-        name = pool.name
-        if name not in self._known:
-            if len(self._known) >= MOST_POOLS:
-                return OTHER
-            self._known.add(name)
+        if name in self.told:
+            return name
+        # `OTHER` is one of them, and no pool's name.
+        if len(self.told) > MOST_POOLS:
+            return OTHER
+        self.told[name] = PoolMeasures()
         return name
 
 
@@ -100,7 +143,6 @@ def take_measures(
     """
     held = 0
     oldest = now = registry.clock()
-    pools = {id(pool): pool for pool in list(registry.pools.values()) if pool()}
     opened: Counter[int] = Counter()
     for lease in list(registry.leases.values()):
         if lease.closed is not None:
@@ -109,8 +151,7 @@ def take_measures(
         if response is None or not holds_connection(response):
             continue
         del response
-        opened[id(lease.pool)] += 1
-        pools[id(lease.pool)] = lease.pool
+        opened[lease.pool.key] += 1
         if lease.kind is not None:
             held += 1
         if lease.opened < oldest and (
@@ -119,7 +160,7 @@ def take_measures(
             oldest = lease.opened
     return Measures(
         leaks=_leaks(detector, table),
-        pools=_pools(pools.values(), opened, names),
+        pools=_pools(registry, opened, names),
         counters=counters,
         held=held,
         oldest=now - oldest,
@@ -141,18 +182,24 @@ def _leaks(
 
 
 def _pools(
-    pools: Iterable[PoolRef], opened: Counter[int], names: PoolNames
+    registry: Registry, opened: dict[int, int], names: PoolNames
 ) -> dict[str, PoolMeasures]:
-    """The pools by name."""
+    """The pools by name, those that have a series and are gone included."""
+    registry.prune_pools()
+    summed: dict[str, PoolMeasures] = defaultdict(PoolMeasures)
     # Where nothing is open, that is said too.
-    summed = {OTHER: PoolMeasures()}
-    for pool in pools:
-        label = names.label(pool)
-        so_far = summed.get(label, PoolMeasures())
-        summed[label] = PoolMeasures(
-            open=so_far.open + opened[id(pool)],
-            size=so_far.size + pool.maxsize,
-            slots=so_far.slots + (pool.maxsize if pool.block else 0),
-            lost=so_far.lost + pool.lost,
-        )
-    return summed
+    summed.update((name, PoolMeasures()) for name in names.told)
+    for pool in list(registry.pools.values()):
+        measures = summed[names.label(pool.name)]
+        measures.add(pool)
+        measures.open += opened.get(pool.key, 0)
+    for name, totals in list(registry.retired.items()):
+        # Names beyond a number are kept together, under a word that is no pool's.
+        label = names.label(name) if "://" in name else OTHER
+        summed[label].add_retired(totals)
+    for waiter in list(registry.waiters.values()):
+        summed[names.label(waiter.pool.name)].waiting += 1
+    for label, measures in summed.items():
+        measures.rise(names.told.get(label))
+    names.told.update(summed)
+    return dict(summed)

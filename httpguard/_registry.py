@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -10,9 +11,11 @@ from contextvars import copy_context
 from sys import modules
 from typing import TYPE_CHECKING, Any
 
-from ._lease import Lease, PoolRef, Tally
+from ._lease import Lease, Tally
 from ._origin import Origins
+from ._pool import PoolRef, Totals, Waiter, retire
 from ._scope import CURRENT_SCOPE
+from ._sessions import Sessions
 from ._stack import capture
 
 if TYPE_CHECKING:
@@ -40,6 +43,13 @@ class Registry:
         self.clock = clock
         self.leases: dict[int, Lease] = {}
         self.pools: dict[int, PoolRef] = {}
+        # Collected pools, whose figures are to be kept, and what was kept.
+        self.dead_pools: deque[PoolRef] = deque()
+        self.retired: dict[str, Totals] = {}
+        self._retiring = threading.Lock()
+        # Requests that wait for a connection of a blocking pool.
+        self.waiters: dict[int, Waiter] = {}
+        self.sessions = Sessions()
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
         self._bury = self.dead.append
@@ -105,8 +115,9 @@ class Registry:
         lease.thread = thread_name()
         known = self.pools.get(id(pool))
         if known is None or known() is not pool:
-            known = self.pools[id(pool)] = PoolRef(pool)
+            known = self.meet(pool)
         lease.pool = known
+        lease.slot = known.checked_out(response._connection) if known.block else None
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -154,15 +165,49 @@ class Registry:
         self.pools.clear()
         if self.times is not None:
             self.times.clear()
+        self.dead_pools.clear()
+        self.retired.clear()
+        self._retiring = threading.Lock()
+        self.waiters.clear()
+        self.sessions = Sessions()
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
 
+    def meet(self, pool: HTTPConnectionPool) -> PoolRef:
+        """Know a pool from here on. Once for each pool; those that are gone go.
+
+        Args:
+            pool: Not known, or not under this id.
+        """
+        known = PoolRef(pool, self.dead_pools.append)
+        known.met = self.clock()
+        self.pools[known.key] = known
+        if self.dead_pools:
+            self.prune_pools()
+        return known
+
+    def take_times(self) -> list[float]:
+        """How long leases took that ended well since the last time, in seconds."""
+        taken: list[float] = []
+        # Another thread may take the last one.
+        with contextlib.suppress(IndexError):
+            while self.times:
+                taken.append(self.times.popleft())
+        return taken
+
     def prune_pools(self) -> None:
-        """Forget the pools that are gone."""
-        for key, pool in list(self.pools.items()):
-            if pool() is None and self.pools.get(key) is pool:
-                self.pools.pop(key, None)
+        """Forget the pools that are gone, and keep their figures by name."""
+        if not self._retiring.acquire(blocking=False):
+            return  # Somebody else does it.
+        try:
+            while self.dead_pools:
+                pool = self.dead_pools.popleft()
+                if self.pools.get(pool.key) is pool:
+                    self.pools.pop(pool.key, None)
+                retire(self.retired, pool)
+        finally:
+            self._retiring.release()
 
 
 def thread_name() -> str:

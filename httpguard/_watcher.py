@@ -11,6 +11,8 @@ if TYPE_CHECKING:
 THREAD_NAME: Final = "httpguard-watcher"
 # A pause before a fork waits this long for a report under way, in seconds.
 _PATIENCE: Final = 0.5
+# Seconds after something is due at which it surely is.
+_LATER: Final = 0.001
 
 
 class Watcher:
@@ -23,11 +25,19 @@ class Watcher:
     Args:
         sweep: Called in the thread. It must not raise.
         interval: Seconds between calls; 0: never any thread.
+        next_look: In how many seconds there will be something to see, if that is
+            known.
     """
 
-    def __init__(self, sweep: Callable[[], None], interval: float) -> None:
+    def __init__(
+        self,
+        sweep: Callable[[], None],
+        interval: float,
+        next_look: Callable[[], float | None] = lambda: None,
+    ) -> None:
         """Start nothing yet."""
         self._sweep = sweep
+        self._next_look = next_look
         self.interval = interval
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
@@ -101,5 +111,10 @@ class Watcher:
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""
-        while not stop.wait(interval) and stop is self._stop:
+        while not stop.wait(self._pause(interval)) and stop is self._stop:
             self._sweep()
+
+    def _pause(self, interval: float) -> float:
+        """How long to wait now: not beyond the next thing that is due."""
+        soon = self._next_look()
+        return interval if soon is None else min(interval, soon + _LATER)

@@ -6,14 +6,26 @@ from typing import TYPE_CHECKING, Final
 
 from . import _structlog
 from ._bound import Bound, keep_bound
-from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    SUMMARY,
+    TOO_MANY_OPEN,
+    Event,
+)
 from ._observers import Observer, Source, observe, observers, unobserve
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FD_PRESSURE",
     "LEAK",
+    "POOL_PRESSURE",
+    "POOL_STARVED",
     "RESOLVED",
     "SUMMARY",
     "TOO_MANY_OPEN",

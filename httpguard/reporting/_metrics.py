@@ -78,6 +78,15 @@ def _pools(read: Callable[[PoolMeasures], float]) -> Callable[[Measures], Sample
     ]
 
 
+def _blocking(read: Callable[[PoolMeasures], float]) -> Callable[[Measures], Samples]:
+    """Reads one number of each pool that makes requests wait, or has."""
+    return lambda measures: [
+        (name, read(pool))
+        for name, pool in measures.pools.items()
+        if pool.slots or pool.waits or pool.reclaimed
+    ]
+
+
 LEASE_NAME: Final = "httpguard_lease_duration_seconds"
 LEASE_OTEL: Final = "httpguard.lease.duration"
 LEASE_TEXT: Final = "Time that responses held their connection until they gave it back"
@@ -166,6 +175,14 @@ METRICS: Final = (
         lambda measures: [(None, measures.oldest)],
     ),
     Metric(
+        "httpguard_held_closed",
+        "httpguard.response.held_closed",
+        "{response}",
+        Kind.COUNTER,
+        "Held responses that the setting on_held closed",
+        _counter("held_closed"),
+    ),
+    Metric(
         "httpguard_too_many_open",
         "httpguard.too_many_open",
         "{occurrence}",
@@ -183,15 +200,99 @@ METRICS: Final = (
         By.POOL,
     ),
     Metric(
+        "httpguard_pool_in_use",
+        "httpguard.pool.in_use",
+        "{connection}",
+        Kind.SUM,
+        "Connections that requests and open responses hold now",
+        _pools(lambda pool: pool.in_use),
+        By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_idle",
+        "httpguard.pool.idle",
+        "{connection}",
+        Kind.SUM,
+        "Open connections that wait in the pools for the next request",
+        _pools(lambda pool: pool.idle),
+        By.POOL,
+    ),
+    Metric(
         "httpguard_pool_lost_slots",
         "httpguard.pool.lost",
         "{slot}",
         Kind.SUM,
         "Slots of blocking pools that leaks have taken",
-        lambda measures: [
-            (name, pool.lost) for name, pool in measures.pools.items() if pool.slots
-        ],
+        _blocking(lambda pool: pool.lost),
         By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_reclaimed_slots",
+        "httpguard.pool.reclaimed",
+        "{slot}",
+        Kind.COUNTER,
+        "Lost slots that the setting reclaim gave back",
+        _blocking(lambda pool: pool.reclaimed),
+        By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_waiting",
+        "httpguard.pool.waiting",
+        "{request}",
+        Kind.SUM,
+        "Requests that wait for a connection of a blocking pool now",
+        _blocking(lambda pool: pool.waiting),
+        By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_waits",
+        "httpguard.pool.waits",
+        "{request}",
+        Kind.COUNTER,
+        "Requests that had to wait for a connection",
+        _blocking(lambda pool: pool.waits),
+        By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_wait_seconds",
+        "httpguard.pool.wait_time",
+        "s",
+        Kind.COUNTER,
+        "Time that these requests waited",
+        _blocking(lambda pool: pool.wait_seconds),
+        By.POOL,
+    ),
+    Metric(
+        "httpguard_pool_starved",
+        "httpguard.pool.starved",
+        "{occurrence}",
+        Kind.COUNTER,
+        "Times that a pool had a request wait for longer than the setting max_wait",
+        _counter("pool_starved"),
+    ),
+    Metric(
+        "httpguard_connections_opened",
+        "httpguard.connection.opened",
+        "{connection}",
+        Kind.COUNTER,
+        "Connections that pools have opened",
+        _counter("connected"),
+    ),
+    Metric(
+        "httpguard_connections_reused",
+        "httpguard.connection.reused",
+        "{request}",
+        Kind.COUNTER,
+        "Requests that found an open connection in their pool",
+        _counter("reused"),
+    ),
+    Metric(
+        "httpguard_connections_discarded",
+        "httpguard.connection.discarded",
+        "{connection}",
+        Kind.COUNTER,
+        "Connections closed because their pool was full when they came back",
+        _counter("discarded"),
     ),
     Metric(
         "httpguard_errors",
