@@ -120,7 +120,7 @@ def test_prometheus_sees_a_leaking_gunicorn_and_its_rule_fires(
 
 @needs_promtool
 def test_rules_and_their_tests() -> None:
-    assert "8 rules found" in promtool("check", "rules", "alerts.yml")
+    assert "9 rules found" in promtool("check", "rules", "alerts.yml")
     assert "SUCCESS" in promtool("check", "config", "prometheus.yml")
     assert "SUCCESS" in promtool("test", "rules", "alerts_test.yml")
 

@@ -1,10 +1,13 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import os
 import re
 import subprocess
 import sys
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -147,6 +150,54 @@ def test_size_and_lost_slots_of_pools(guard: GuardControl, server: Server) -> No
     assert value(samples, "httpguard_pool_size", pool=name) == 6
     assert value(samples, "httpguard_pool_lost_slots", pool=name) == 2
     assert value(samples, "httpguard_open_responses", pool=name) == 0
+
+
+def test_who_waits_and_what_was_given_back(guard: GuardControl, server: Server) -> None:
+    guard.install(reclaim=True)
+    name = server.url("")
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
+    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    samples = scrape()
+    assert value(samples, "httpguard_pool_in_use", pool=name) == 1
+    assert value(samples, "httpguard_pool_waiting", pool=name) == 0
+    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
+    waiter.start()
+    while not value(scrape(), "httpguard_pool_waiting", pool=name):
+        time.sleep(0.01)
+    guard.advance(3.0)
+    held.drain_conn()
+    waiter.join()
+    samples = scrape()
+    assert value(samples, "httpguard_pool_waiting", pool=name) == 0
+    assert value(samples, "httpguard_pool_waits_total", pool=name) == 1
+    assert value(samples, "httpguard_pool_wait_seconds_total", pool=name) == 3
+    assert value(samples, "httpguard_pool_idle", pool=name) == 1
+    assert value(samples, "httpguard_connections_opened_total") == 1
+    assert value(samples, "httpguard_connections_reused_total") == 1
+
+    pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    samples = scrape()
+    assert value(samples, "httpguard_pool_reclaimed_slots_total", pool=name) == 1
+    assert value(samples, "httpguard_pool_lost_slots", pool=name) == 0
+
+    # What was counted stays, the pool does not.
+    del pool, held, waiter
+    gc.collect()
+    samples = scrape()
+    assert value(samples, "httpguard_pool_size", pool=name) == 0
+    assert value(samples, "httpguard_pool_waits_total", pool=name) == 1
+    assert value(samples, "httpguard_pool_wait_seconds_total", pool=name) == 3
+
+
+def test_pools_that_do_not_block_have_no_series_of_waits(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    requests.get(server.url("/bytes/10"))
+    names = {name for name, _ in scrape()}
+    assert "httpguard_pool_size" in names
+    assert "httpguard_pool_waits_total" not in names
+    assert "httpguard_pool_lost_slots" not in names
 
 
 def test_lease_times(guard: GuardControl, server: Server) -> None:
