@@ -1,7 +1,10 @@
 from __future__ import annotations
 
 import contextvars
+import gc
 import sys
+import threading
+import time
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -261,6 +264,45 @@ def test_too_many_open_names_the_sites(
     assert attributes["httpguard.max_open"] == 1
     assert len(attributes["httpguard.sites"]) == 2
     assert all(__file__ in site for site in attributes["httpguard.sites"])
+
+
+def test_a_starved_pool_is_named(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install(max_wait=1.0)
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
+    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
+    waiter.start()
+    while not httpguard.snapshot().pools[0].waiting:
+        time.sleep(0.01)
+    guard.advance(2.0)
+    guard.check()
+    held.drain_conn()
+    waiter.join()
+    (record,) = backend.records()
+    assert record.event_name == "httpguard.pool_starved"
+    attributes = dict(record.attributes)
+    assert attributes["server.address"] == server.host
+    assert attributes["server.port"] == server.port
+    assert attributes["httpguard.waiting"] == 1
+    assert attributes["httpguard.longest_wait"] == 2.0
+    assert backend.points("httpguard.pool.starved") == [({}, 1)]
+
+
+def test_a_session_has_no_request(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install()
+    requests.Session().get(server.url("/bytes/10"))
+    gc.collect()
+    guard.check()
+    (record,) = backend.records()
+    attributes = dict(record.attributes)
+    assert attributes["httpguard.leak.kind"] == "session"
+    assert attributes["code.file.path"] == __file__
+    assert "http.request.method" not in attributes
+    assert "url.full" not in attributes
 
 
 def test_ids_of_the_trace_are_in_ordinary_logs_too(

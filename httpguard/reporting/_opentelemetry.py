@@ -231,9 +231,20 @@ def _event_attributes(event: Event) -> dict[str, Any]:
     figures = {f"httpguard.{name}": value for name, value in event.figures.items()}
     if event.name in (LEAK, RESOLVED):
         return {**_leak_attributes(event.leaks[0]), **figures}
-    sites = [str(site) for site in flat_fields(event).get("sites", ())]
-    sites += [printable(str(leak.site)) for leak in event.leaks]
-    return {"httpguard.sites": sites, **figures}
+    leaks = [printable(str(leak.site)) for leak in event.leaks]
+    sites = flat_fields(event).get("sites") or leaks
+    details = {
+        f"httpguard.{name}": value
+        for name, value in event.details.items()
+        if isinstance(value, (str, int, float))
+    }
+    pool = event.details.get("pool")
+    return {
+        **({"httpguard.sites": sites} if sites else {}),
+        **details,
+        **(_pool_attributes(pool) if isinstance(pool, str) else {}),
+        **figures,
+    }
 
 
 def _leak_attributes(leak: Leak) -> dict[str, Any]:
@@ -249,12 +260,13 @@ def _leak_attributes(leak: Leak) -> dict[str, Any]:
         "httpguard.leak.hint": leak.hint,
         **_site_attributes(leak.site),
         "code.stacktrace": format_stack(leak.stack),
-        "http.request.method": leak.method,
-        "http.response.status_code": leak.status,
-        "url.full": leak.url,
         **_pool_attributes(leak.pool),
         "thread.name": leak.thread,
     }
+    if leak.method:  # A session has none.
+        attributes["http.request.method"] = leak.method
+        attributes["http.response.status_code"] = leak.status
+        attributes["url.full"] = leak.url
     if leak.length is not None:
         attributes["http.response.body.size"] = leak.length
     return attributes
