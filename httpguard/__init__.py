@@ -25,6 +25,7 @@ from ._leak import (
     PoolUse,
     Snapshot,
 )
+from ._live import asgi_app, serve, wsgi_app
 
 __version__ = "0.1.0"
 
@@ -40,13 +41,16 @@ __all__ = [
     "Settings",
     "Snapshot",
     "allow",
+    "asgi_app",
     "check",
     "install",
     "instrument_opentelemetry",
     "no_leaks",
     "prometheus_collector",
     "render_prometheus",
+    "serve",
     "snapshot",
     "touch",
     "uninstall",
+    "wsgi_app",
 ]

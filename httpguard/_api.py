@@ -46,6 +46,8 @@ def install(
     reclaim: bool = _UNSET,
     on_held: str = _UNSET,
     enabled: bool = _UNSET,
+    serve: int | str | None = _UNSET,
+    serve_token: str | None = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
 
@@ -82,6 +84,9 @@ def install(
             later read of it raises urllib3's own error.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
+        serve: Serve the live page at this port of 127.0.0.1, or at this
+            ``HOST:PORT``; 0: a free port. None: do not. `uninstall` closes it.
+        serve_token: As ``token`` of `httpguard.serve`.
 
     Raises:
         ConfigError: A setting is not accepted; the message names it, its value

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, fields
+import re
+from dataclasses import dataclass, field, fields
 from typing import TYPE_CHECKING, Any, Final
 
 from ._errors import ConfigError
@@ -47,6 +48,9 @@ class Settings:
         reclaim: Give slots of blocking pools that leaks have taken back.
         on_held: ``report`` a `held` response only, or ``close`` it after that.
         enabled: False turns `install` into nothing.
+        serve: Host and port of the live page (a port alone is one of 127.0.0.1;
+            0: a free one). None: no page.
+        serve_token: What whoever wants to see the page has to know.
 
     Raises:
         ConfigError: A value is not accepted.
@@ -66,12 +70,16 @@ class Settings:
     reclaim: bool = False
     on_held: str = "report"
     enabled: bool = True
+    serve: tuple[str, int] | None = None
+    serve_token: str | None = field(default=None, repr=False)
 
     def __post_init__(self) -> None:
         """Check every field, and bring text and lists to the field's type."""
-        for field in fields(self):
-            value = _checked(field.name, getattr(self, field.name), field.name)
-            object.__setattr__(self, field.name, value)
+        for each in fields(self):
+            value = _checked(each.name, getattr(self, each.name), each.name)
+            object.__setattr__(self, each.name, value)
+        if self.serve is not None:
+            check_address(*self.serve, self.serve_token)
 
 
 def load_settings(
@@ -128,6 +136,8 @@ def _checked(name: str, value: Any, shown: str) -> Any:
     except (TypeError, ValueError):
         where = _PREFIX + name.upper() if isinstance(value, _Variable) else shown
         text = str(value) if isinstance(value, _Variable) else value
+        if name in _SECRET:
+            text = "..."
         msg = f"{where}={text!r} is not accepted: {accepted}"
         raise ConfigError(msg) from None
 
@@ -204,6 +214,70 @@ def _words(value: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(item.strip() for item in items if item.strip())
 
 
+def check_address(host: str, port: int, token: str | None) -> None:
+    """Whether a page may be served there.
+
+    Args:
+        host: A name or an address.
+        port: 0: a free one.
+        token: What its visitors have to know; None: nothing.
+
+    Raises:
+        ConfigError: It may not, or an argument is not accepted.
+    """
+    _checked("serve", (host, port), "serve")
+    _checked("serve_token", token, "token")
+    if token is None and not is_loopback(host):
+        msg = (
+            f"serve={host!r}: an address other machines reach needs a token: "
+            "serve_token (HTTPGUARD_SERVE_TOKEN), or the argument token of serve()"
+        )
+        raise ConfigError(msg)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. No name but one is trusted.
+
+    Args:
+        host: A name or an address.
+    """
+    import ipaddress
+
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+def _address(value: Any) -> tuple[str, int] | None:
+    """A port, ``HOST:PORT``, or the two of them."""
+    if value is None or str(value).strip().lower() in {"", "none"}:
+        return None
+    host, port = "127.0.0.1", value
+    if isinstance(value, tuple):
+        host, port = value
+    elif isinstance(value, str) and ":" in value:
+        host, _, port = value.rpartition(":")
+    host = str(host).strip().strip("[]")
+    number = _whole(0)(port)
+    if number > _LAST_PORT or not host or not re.fullmatch(r"[\w.:%-]+", host):
+        raise ValueError
+    return host, number
+
+
+def _token(value: Any) -> str | None:
+    """A secret fit for a header and a link."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{16,512}", value.strip()):
+        raise ValueError
+    return value.strip()
+
+
+_LAST_PORT: Final = 65535
+_SECRET: Final = frozenset({"serve_token"})
 _SWITCH: Final = "a bool, or one of 1/true/yes/on and 0/false/no/off"
 _PATTERNS: Final = "a sequence of texts, or one text separated by commas"
 
@@ -229,4 +303,6 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "reclaim": (_boolean, _SWITCH),
     "on_held": (_choice("report", "close"), "report or close"),
     "enabled": (_boolean, _SWITCH),
+    "serve": (_address, "a port from 0 to 65535, or HOST:PORT"),
+    "serve_token": (_token, "16 to 512 printable ASCII characters without spaces"),
 }

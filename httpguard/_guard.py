@@ -10,7 +10,7 @@ from collections import deque
 from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
-from . import reporting
+from . import _own, reporting
 from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
@@ -162,6 +162,8 @@ class Guard:
             registry = self.registry
             if id(response) in registry.leases and registry.get(response):
                 return  # A redirect or retry re-entered urlopen.
+            if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
+                return
             lease = registry.add(response, pool, method, url, "", frame)
             if self.watcher.idle:
                 self.watcher.start()
@@ -196,6 +198,8 @@ class Guard:
             for response in dict.fromkeys(call):
                 pool = response._pool
                 if response._connection is None or pool is None:
+                    continue
+                if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
                     continue
                 sent = request
                 if result is not None and result.raw is response:
@@ -322,14 +326,19 @@ class Guard:
         except Exception as error:
             self.step_aside("watch", error)
 
-    def snapshot(self) -> Snapshot:
-        """What is known now. Judges the collected, reports nothing."""
+    def snapshot(self, most: int | None = None) -> Snapshot:
+        """What is known now. Judges the collected, reports nothing.
+
+        Args:
+            most: Describe no more leaks and no more open responses; None: all.
+        """
         try:
             self._sweep(self.detector.bury)
             return take_snapshot(
                 self.registry,
                 self.detector,
                 self.table,
+                most=most,
                 **self._tallies(),
             )
         except Exception as error:

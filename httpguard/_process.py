@@ -9,7 +9,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches, reporting
+from . import _live, patches, reporting
 from ._config import Settings, load_settings
 from ._guard import Guard
 
@@ -51,11 +51,13 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         _process.visitors = 0
         if _process.guard is not None:
             _process.guard.configure(settings)
+            _live.follow(settings)
             return
         _process.guard = Guard(settings, clock)
         patches.apply(_process.guard)
         atexit.register(_finish)
         _finish_with_worker()
+        _live.follow(settings)
 
 
 def stop() -> None:
@@ -64,6 +66,7 @@ def stop() -> None:
         guard, _process.guard = _process.guard, None
         patches.remove()
         atexit.unregister(_finish)
+        _live.follow(None)
     if guard is not None:
         guard.watch()
         guard.watcher.stop()
@@ -90,7 +93,7 @@ def enter_temporary() -> None:
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
-            settings = load_settings({"check_interval": 0}, os.environ)
+            settings = load_settings({"check_interval": 0, "serve": None}, os.environ)
             if not settings.enabled:
                 return
             start(settings)

@@ -25,7 +25,12 @@ _MANY: Final = 1000
 
 
 def take_snapshot(
-    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+    registry: Registry,
+    detector: Detector,
+    table: LeakTable,
+    *,
+    most: int | None = None,
+    **figures: int,
 ) -> Snapshot:
     """Put a snapshot together.
 
@@ -33,13 +38,16 @@ def take_snapshot(
         registry: What is open.
         detector: What was counted.
         table: What leaked.
+        most: Describe no more leaks and no more open responses; None: all.
         figures: Further counters.
     """
     leases = open_leases(registry)
     now = registry.clock()
     return Snapshot(
-        leaks=table.leaks(),
-        open=tuple(describe_open(lease, registry.origins, now) for lease in leases),
+        leaks=table.leaks(most),
+        open=tuple(
+            describe_open(lease, registry.origins, now) for lease in leases[:most]
+        ),
         counters=MappingProxyType(take_counters(registry, detector, table, **figures)),
         pools=_pools(registry, leases),
     )
@@ -159,6 +167,7 @@ def _pool_counters(registry: Registry) -> dict[str, int]:
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     """The pools that are there, with what they have open, by name."""
     waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
+    opened = Counter(lease.pool.key for lease in leases)
     found = []
     for pool in live_pools(registry):
         pool.settle_waits()
@@ -167,7 +176,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
                 name=pool.name,
                 maxsize=pool.maxsize,
                 block=pool.block,
-                open=sum(lease.pool is pool for lease in leases),
+                open=opened[pool.key],
                 lost=pool.lost,
                 in_use=pool.in_use,
                 peak=pool.peak,

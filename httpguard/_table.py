@@ -129,9 +129,20 @@ class LeakTable:
         """All groups, the most frequent first."""
         return sorted(self._groups.values(), key=lambda group: -group.count)
 
-    def leaks(self) -> tuple[Leak, ...]:
-        """All groups as the frozen values that users see."""
-        return tuple(group.leak(self.origins) for group in self.groups())
+    def leaks(self, most: int | None = None) -> tuple[Leak, ...]:
+        """The groups as the frozen values that users see.
+
+        Args:
+            most: No more than these, half of them the latest; None: all.
+        """
+        groups = self.groups()
+        if most is not None and len(groups) > most:
+            latest = sorted(groups, key=lambda group: group.last_seen)[-(most // 2) :]
+            known = set(map(id, latest))
+            others = [group for group in groups if id(group) not in known]
+            kept = [*latest, *others[: most - len(latest)]]
+            groups = sorted(kept, key=lambda group: -group.count)
+        return tuple(group.leak(self.origins) for group in groups)
 
 
 def leaks_of(findings: Iterable[Finding], origins: Origins) -> tuple[Leak, ...]:

@@ -24,6 +24,8 @@ def test_defaults_are_the_documented_ones() -> None:
         "app": (),
         "ignore": (),
         "enabled": True,
+        "serve": None,
+        "serve_token": None,
     }
 
 

@@ -8,6 +8,8 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
+import urllib.request
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -32,6 +34,7 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
 from httpguard.reporting import _prometheus
+from httpguard.web import _exposition
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -39,6 +42,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     _prometheus._exported.collector = None
+    _exposition._exposition._latest = None
     yield
     for observer in reporting.observers():
         reporting.unobserve(observer)
@@ -314,6 +318,41 @@ def test_in_a_registry_of_ones_own(guard: GuardControl, server: Server) -> None:
     assert leaks(parse(generate_latest(registry).decode())) == {("dropped", site): 1}
     with pytest.raises(ValueError, match="Duplicated"):
         registry.register(httpguard.prometheus_collector())
+
+
+def get(url: str, **headers: str) -> tuple[str, str]:
+    """A page's content type and text, as Prometheus would ask for it."""
+    request = urllib.request.Request(url, headers=headers)
+    with urllib.request.urlopen(request) as answer:
+        return answer.headers["Content-Type"], answer.read().decode()
+
+
+def test_at_the_live_page(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    site = leak(server.url("/bytes/90000"))
+    with httpguard.serve() as page:
+        kind, text = get(f"{page.url.rstrip('/')}/metrics")
+        assert kind.startswith("text/plain")
+        assert leaks(parse(text)) == {("dropped", site): 1}
+        # Who asks for another format gets it, and who asks at once the same again.
+        openmetrics = {"Accept": "application/openmetrics-text; version=1.0.0"}
+        kind, text = get(f"{page.url.rstrip('/')}/metrics", **openmetrics)
+        assert kind.startswith("application/openmetrics-text")
+        leak(server.url("/bytes/90000"))
+        assert get(f"{page.url.rstrip('/')}/metrics", **openmetrics)[1] == text
+
+
+def test_the_live_page_says_what_is_missing(
+    guard: GuardControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.install()
+    monkeypatch.setattr(
+        "httpguard._commands._extras.find_spec", lambda _name: None, raising=True
+    )
+    with httpguard.serve() as page, pytest.raises(urllib.error.HTTPError) as caught:
+        get(f"{page.url.rstrip('/')}/metrics")
+    assert caught.value.code == 501
+    assert "httpguard[prometheus]" in caught.value.read().decode()
 
 
 def test_openmetrics_where_it_is_asked_for(guard: GuardControl) -> None:
