@@ -153,7 +153,7 @@ class Detector:
                 suspects.append((lease, response))
             del response
         yield from self._suspects(suspects, now)
-        yield from self._crowded_sessions(now)
+        yield from self.crowded_sessions()
         self.registry.prune_pools()
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
@@ -269,11 +269,12 @@ class Detector:
             if session.direct and not session.judged:
                 yield from self._judge(LeakKind.SESSION, session, now)
 
-    def _crowded_sessions(self, now: float) -> Iterator[Finding]:
+    def crowded_sessions(self) -> Iterator[Finding]:
         """Judge the sessions of a line that has made too many."""
         limit = self.settings.max_sessions
         if limit is None:
             return
+        now = self.registry.clock()
         for crowd in self.registry.sessions.crowds(limit):
             sockets = sum(sockets_of(session) for session in crowd)
             for session in crowd[limit:]:

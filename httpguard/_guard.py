@@ -60,8 +60,6 @@ _MOST_PENDING: Final = 10_000
 # Lease times between two sweeps, where monitoring asks for them; a process that
 # ends more in that time tells of the latest ones.
 _MOST_TIMES: Final = 100_000
-# The watcher looks no more often than this, in seconds, however short max_wait is.
-_QUICKEST: Final = 0.1
 
 
 class Guard:
@@ -110,7 +108,7 @@ class Guard:
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
-        self.watcher.set_interval(_interval(settings))
+        self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
         self.alert = self._lazy or bool(self._pending)
@@ -233,11 +231,14 @@ class Guard:
         try:
             waiter = self.pools.begin_wait(pool, frame)
             self.attend()
+            soon = self._next_look()
+            if soon is not None and soon < self.settings.check_interval:
+                self.watcher.hurry()
             if self.settings.reclaim:
                 self._sweep(self.detector.bury, patience=0)
-                owner = pool()
-                if owner is not None and owner.pool.empty() and self.pools.collect():
-                    self._sweep(self.detector.bury, patience=0)
+                for young in (True, False):
+                    if self.pools.is_dry(pool) and self.pools.collect(young=young):
+                        self._sweep(self.detector.bury, patience=0)
         except Exception as error:
             self.step_aside("begin_wait", error)
             return None
@@ -285,7 +286,11 @@ class Guard:
             ref.stack = stack = capture(frame, registry.depth, registry.origins)
             ref.place = place_of(stack, registry.origins)
             ref.direct = registry.origins[frame.f_code.co_filename]
-            ref.context = copy_context() if "structlog" in sys.modules else None
+            ref.context = (
+                copy_context()
+                if "structlog" in sys.modules or "opentelemetry" in sys.modules
+                else None
+            )
             ref.thread = thread_name()
             ref.opened = ref.active = registry.clock()
         except Exception as error:
@@ -300,6 +305,11 @@ class Guard:
             limit = self.settings.max_sessions
             if limit is not None and count > limit:
                 self.attend()
+                # They may be gone by the next sweep; and each look costs a walk over
+                # all of them.
+                if count % limit == 1 % limit:
+                    self._sweep(self.detector.crowded_sessions, patience=0)
+                    self._report()
         except Exception as error:
             self.step_aside("own", error)
 
@@ -319,7 +329,7 @@ class Guard:
         """Sweep and report. It never raises: the application's thread does."""
         try:
             if self.settings.reclaim and self.registry.waiters:
-                self.pools.collect()
+                self.pools.collect_for_waiters()
             self._sweep(self._full_sweep)
             self._report()
             self.notify()
@@ -644,10 +654,3 @@ class Guard:
                     details={"pools": describe_pools(self.registry)},
                 )
             )
-
-
-def _interval(settings: Settings) -> float:
-    """How often the watcher looks: it shall see a request that waits in time."""
-    if not settings.check_interval or settings.max_wait is None:
-        return settings.check_interval
-    return min(settings.check_interval, max(settings.max_wait, _QUICKEST))

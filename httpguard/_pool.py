@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from ._sessions import SessionRef
     from ._stack import RawStack
 
-    # Any: what a test's or a library's pool is like is not for us to say.
-    _PoolRef = _ConnectionRef = weakref.ref[Any]
+    _PoolRef = weakref.ref[HTTPConnectionPool]
+    _ConnectionRef = weakref.ref[Any]
 else:
     _PoolRef = _ConnectionRef = weakref.ref
 

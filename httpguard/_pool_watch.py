@@ -30,6 +30,8 @@ _FEW: Final = 10
 # very thread's, below a finalizer.
 _PATIENCE: Final = 0.05
 _MOST_NAMES: Final = 200
+# Garbage is collected for waiting requests at most so often, in seconds.
+_OFTEN: Final = 0.1
 
 
 class PoolWatch:
@@ -74,18 +76,42 @@ class PoolWatch:
         self.registry.waiters.pop(id(waiter), None)
         waiter.pool.waits.append(self.registry.clock() - waiter.since)
 
-    def collect(self) -> bool:
+    def is_dry(self, known: PoolRef) -> bool:
+        """Whether a pool has nothing to give, and responses of it may be garbage."""
+        pool = known()
+        if pool is None or pool.pool is None or not pool.pool.empty():
+            return False
+        return any(lease.pool is known for lease in list(self.registry.leases.values()))
+
+    def collect(self, *, young: bool = False) -> bool:
         """Collect garbage for the sake of lost slots; whether that was done now.
 
         A program in which everything waits makes no objects, so that nothing else
-        would ever collect the responses that went in cycles.
+        would ever collect the responses that went in cycles. Takes a quarter of the
+        time at most.
+
+        Args:
+            young: Only what was made lately, which takes no time to speak of.
         """
-        now = self.registry.clock()
-        if now < self._next_collection:
+        if young:
+            gc.collect(1)
+            return True
+        began = self.registry.clock()
+        if began < self._next_collection:
             return False
-        self._next_collection = now + max(self.settings.max_wait or 0.0, 1.0)
         gc.collect()
+        now = self.registry.clock()
+        self._next_collection = now + max((now - began) * 3, _OFTEN)
         return True
+
+    def collect_for_waiters(self) -> None:
+        """Collect garbage if a request waits that it may help."""
+        waited_for = {
+            waiter.pool.key: waiter.pool
+            for waiter in list(self.registry.waiters.values())
+        }
+        if any(self.is_dry(pool) for pool in waited_for.values()):
+            self.collect()
 
     def give_back(self) -> None:
         """Give lost slots back to their pools. Holds no lock of ours."""
@@ -191,6 +217,8 @@ class PoolWatch:
             return None
         times = [waiter.since + limit - now for waiter in waiters]
         coming = [seconds for seconds in times if seconds > 0]
+        if self.settings.reclaim:
+            coming.append(max(self._next_collection - now, _OFTEN))
         return min(coming) if coming else None
 
     def _recover(self, waiting: set[int]) -> None:

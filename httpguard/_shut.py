@@ -39,11 +39,10 @@ class _Shut:
         """urllib3's own error for a body that ended too early."""
         from urllib3.exceptions import IncompleteRead, ProtocolError
 
-        error: Exception
+        error = ProtocolError("Response ended prematurely")
         if self._missing:
-            error = IncompleteRead(self._read, self._missing)
-        else:
-            error = ProtocolError("Response ended prematurely")
+            cause = IncompleteRead(self._read, self._missing)
+            error = ProtocolError(f"Connection broken: {cause!r}", cause)
         # CPython 3.11 and later.
         if hasattr(error, "add_note"):
             error.add_note(NOTE)

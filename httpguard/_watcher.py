@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -70,12 +71,18 @@ class Watcher:
         """
         thread, self._thread = self._thread, None
         self._wanted = False
-        if self._stop is not None:
-            self._stop.set()
-        self._stop = None
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.set()
         self.idle = self.interval > 0
         if patience and thread is not None and thread is not threading.current_thread():
             thread.join(patience)
+
+    def hurry(self) -> None:
+        """Something new may be due soon: let the thread think again when to look."""
+        stop = self._stop
+        if stop is not None:
+            stop.set()
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.
@@ -111,10 +118,17 @@ class Watcher:
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""
-        while not stop.wait(self._pause(interval)) and stop is self._stop:
+        due = time.monotonic() + interval
+        while True:
+            pause = max(due - time.monotonic(), 0)
+            soon = self._next_look()
+            if soon is not None:
+                pause = min(pause, soon + _LATER)
+            hurried = stop.wait(pause)
+            if stop is not self._stop:
+                return
+            if hurried:
+                stop.clear()
+                continue
             self._sweep()
-
-    def _pause(self, interval: float) -> float:
-        """How long to wait now: not beyond the next thing that is due."""
-        soon = self._next_look()
-        return interval if soon is None else min(interval, soon + _LATER)
+            due = time.monotonic() + interval

@@ -293,7 +293,7 @@ def test_a_starved_pool_is_named(
 def test_a_session_has_no_request(
     guard: GuardControl, server: Server, backend: Backend
 ) -> None:
-    guard.install()
+    guard.install(max_sessions=20)
     requests.Session().get(server.url("/bytes/10"))
     gc.collect()
     guard.check()
@@ -432,6 +432,36 @@ print(reader.get_metrics_data().to_json())
 def test_a_global_provider_that_is_set_later(server: Server, tmp_path: Path) -> None:
     done = run(write(tmp_path / "program.py", LATE), server.url("/bytes/90000"))
     assert '"code.line.number": 11' in done.stdout, done.stderr
+
+
+ALONE = """
+import sys
+import httpguard
+from opentelemetry.sdk._logs import LoggerProvider
+from opentelemetry.sdk._logs.export import (
+    InMemoryLogRecordExporter, SimpleLogRecordProcessor,
+)
+from opentelemetry.sdk.trace import TracerProvider
+exporter = InMemoryLogRecordExporter()
+loggers = LoggerProvider()
+loggers.add_log_record_processor(SimpleLogRecordProcessor(exporter))
+httpguard.instrument_opentelemetry(logger_provider=loggers)
+httpguard.install(check_interval=0)
+import requests
+with TracerProvider().get_tracer("test").start_as_current_span("request") as span:
+    requests.get(sys.argv[1], stream=True)
+print("structlog" in sys.modules)
+httpguard.check()
+(record,) = exporter.get_finished_logs()
+print(record.log_record.span_id == span.get_span_context().span_id)
+"""
+
+
+def test_the_span_is_kept_though_structlog_is_not_there_yet(
+    server: Server, tmp_path: Path
+) -> None:
+    done = run(write(tmp_path / "program.py", ALONE), server.url("/bytes/90000"))
+    assert done.stdout.split() == ["False", "True"], done.stderr
 
 
 def test_without_opentelemetry(tmp_path: Path) -> None:

@@ -74,7 +74,7 @@ def _put_conn(wrapped: Method) -> Method:
 
     def _put_conn(self: Any, conn: Any) -> Any:
         registry = STATE.registry
-        pool = None if registry is None else registry.pools.get(id(self))
+        pool: Any = None if registry is None else registry.pools.get(id(self))
         if pool is None or conn is None or pool() is not self:
             return wrapped(self, conn)
         key = id(conn)

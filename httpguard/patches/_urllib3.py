@@ -138,6 +138,9 @@ def _close(wrapped: Method) -> Method:
                 lease.finalizing = FINALIZED if by_finalizer else 0
                 if lease.closed is None and (not by_finalizer or is_shut(self)):
                     lease.closed = registry.clock()
+                    if not lease.pool.block:
+                        # Nothing waits for it to come back.
+                        lease.pool.out.pop(id(self._connection), None)
         wrapped(self)
 
     return close
