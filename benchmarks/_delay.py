@@ -53,7 +53,7 @@ def _delays(leaks: int, sweep: float, scrape: int) -> dict[str, Any]:
         with (
             service(
                 upstream.url("/bytes/90000"), path, HTTPGUARD_CHECK_INTERVAL=str(sweep)
-            ) as address,
+            ) as (address, _),
             prometheus(scraping(address, f"{scrape}s"), path) as watched_by,
         ):
             for done in range(leaks):

@@ -46,22 +46,24 @@ def until(read: Callable[[], Any], *, url: str = "") -> Any:
 
 
 @contextlib.contextmanager
-def running(command: list[str], log: Path, **options: Any) -> Iterator[None]:
-    """A server, until the block ends."""
+def running(command: list[str], log: Path, **options: Any) -> Iterator[int]:
+    """A server, until the block ends; its process id."""
     with log.open("w") as output:
         process = subprocess.Popen(
             command, stdout=output, stderr=subprocess.STDOUT, **options
         )
     try:
-        yield
+        yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
         process.wait(30)
 
 
 @contextlib.contextmanager
-def service(upstream: str, tmp_path: Path, **settings: str) -> Iterator[str]:
-    """The example's service under gunicorn with four workers; its address."""
+def service(
+    upstream: str, tmp_path: Path, **settings: str
+) -> Iterator[tuple[str, int]]:
+    """The example's service under gunicorn, four workers; address and process id."""
     log = tmp_path / "gunicorn.txt"
     command = [sys.executable, "-m", "gunicorn", "-c", "gunicorn.conf.py"]
     environment = {
@@ -74,10 +76,12 @@ def service(upstream: str, tmp_path: Path, **settings: str) -> Iterator[str]:
         "TMPDIR": str(tmp_path),
         "UPSTREAM": upstream,
     }
-    with running([*command, "service:application"], log, cwd=FILES, env=environment):
+    with running(
+        [*command, "service:application"], log, cwd=FILES, env=environment
+    ) as master:
         address = f"http://127.0.0.1:{port_of(log)}"
         until(lambda: ask(f"{address}/metrics"))
-        yield address
+        yield address, master
     assert "stepped aside" not in log.read_text()
 
 

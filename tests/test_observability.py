@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -65,6 +67,12 @@ def firing(address: str) -> dict[str, dict[str, str]]:
     }
 
 
+def workers(tmp_path: Path) -> set[str]:
+    """The workers that gunicorn has started, by their process ids."""
+    log = (tmp_path / "gunicorn.txt").read_text()
+    return set(re.findall(r"Booting worker with pid: (\d+)", log))
+
+
 def expressions() -> list[str]:
     """Every query of the dashboard, with its variables set."""
     board = json.loads((FILES / "grafana" / "httpguard.json").read_text("utf-8"))
@@ -86,7 +94,7 @@ def test_prometheus_sees_a_leaking_gunicorn_and_its_rule_fires(
 ) -> None:
     upstream = server.url("/bytes/90000")
     with (
-        service(upstream, tmp_path) as address,
+        service(upstream, tmp_path) as (address, master),
         prometheus(scraping(address), tmp_path) as watched_by,
     ):
         for _ in range(40):
@@ -116,6 +124,14 @@ def test_prometheus_sees_a_leaking_gunicorn_and_its_rule_fires(
         )
 
         assert [text for text in expressions() if not query(watched_by, text)] == []
+
+        # Workers that go take what they have open with them, not what they counted.
+        before = workers(tmp_path)
+        os.kill(master, signal.SIGHUP)
+        until(lambda: len(workers(tmp_path) - before) == 4)
+        until(lambda: total(watched_by, "httpguard_processes") == 4)
+        ask(f"{address}/leaky")
+        until(lambda: total(watched_by, "sum(httpguard_leaks_total)") == 41)
 
 
 @needs_promtool
