@@ -10,6 +10,12 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+try:
+    # Now: it is a file, and none can be opened when this is needed.
+    import resource
+except ImportError:  # Windows.
+    resource = None  # type: ignore[assignment]
+
 from ._sessions import sockets_of
 from ._snapshot import open_leases
 from ._stack import find_site
@@ -71,9 +77,7 @@ class Descriptors:
 
 def limit_of_descriptors() -> int | None:
     """How many files the process may have open; None: not known, or no limit."""
-    try:
-        import resource
-    except ImportError:  # Windows.
+    if resource is None:
         return None
     soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
     return None if soft == resource.RLIM_INFINITY else soft

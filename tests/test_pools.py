@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import gc
+import os
+import re
 import threading
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -14,7 +17,7 @@ from requests.adapters import HTTPAdapter
 
 import httpguard
 from benchmarks._transport import memory_manager
-from httpguard import PoolUse, _process, reporting
+from httpguard import PoolUse, _descriptors, _process, reporting
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -442,7 +445,7 @@ def test_a_connection_that_comes_back_late_is_closed(
     guard.install(reclaim=True)
     pool = blocking(server, 1)
     response = pool.urlopen("GET", "/bytes/90000", preload_content=False)
-    connection = response._connection
+    connection: Any = response._connection  # type: ignore[attr-defined]
     del response
     guard.check()
     assert slots(pool) == 1
@@ -503,7 +506,7 @@ def test_a_held_response_is_closed_and_says_so(
         with pytest.raises(urllib3.exceptions.ProtocolError) as caught:
             read()
         if hasattr(caught.value, "add_note"):
-            (note,) = getattr(caught.value, "__notes__", ())
+            (note,) = getattr(caught.value, "__notes__", [])
             assert "httpguard closed this response" in note
             assert "on_held='close'" in note
     held.close()
@@ -618,3 +621,140 @@ def test_the_summary_has_the_pools(server: Server, tmp_path: Path) -> None:
         f"\n  pool {pool} · 1 connections opened, 80% reuse"
         " · at most 1 in use, maxsize is 10\n"
     ) in done.stderr
+
+
+# The process.
+
+
+def test_few_descriptors_left(
+    guard: GuardControl,
+    server: Server,
+    events: list[Event],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard.install(max_sessions=20)
+    session = requests.Session()  # SESSION
+    session.get(server.url("/lines"))
+    held = session.get(server.url("/bytes/90000"), stream=True)  # STREAM
+    count = _descriptors.count_descriptors(0)
+    assert count is not None
+    assert count >= 2
+    limit = [count + 1]
+    monkeypatch.setattr(_descriptors, "limit_of_descriptors", lambda: limit[0])
+    guard.check()
+    guard.check()
+    (event,) = events
+    assert event.name == reporting.FD_PRESSURE
+    details = event.details
+    assert details["limit"] == limit[0]
+    assert details["descriptors"] > 0.8 * limit[0]
+    assert details["threads"] >= 1
+    (response,) = details["responses"]
+    assert (response["site"]["lineno"], response["count"]) == (line("STREAM"), 1)
+    (made,) = details["sessions"]
+    assert (made["site"]["lineno"], made["sockets"]) == (line("SESSION"), 1)
+    if find_spec("psutil") is not None:
+        assert details["sockets"]["ESTABLISHED"] >= 1
+    else:
+        assert details["sockets"] == {}
+    # Said again only once it has been better, or a minute later.
+    limit[0] = 10 * count
+    guard.check()
+    limit[0] = count + 1
+    guard.check()
+    assert len(events) == 2
+    httpguard.touch(held)
+    guard.advance(61)
+    guard.check()
+    names = [event.name for event in events]
+    assert names.count(reporting.FD_PRESSURE) == 3
+    held.close()
+    session.close()
+
+
+def test_enough_descriptors_left(
+    guard: GuardControl, server: Server, events: list[Event]
+) -> None:
+    guard.install()
+    session = requests.Session()
+    held = session.get(server.url("/bytes/90000"), stream=True)
+    guard.check()
+    assert events == []
+    held.close()
+
+
+OUT_OF_FILES = """
+import resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+import httpguard; httpguard.install(check_interval=0)
+import requests
+session = requests.Session()
+kept = []
+try:
+    while True:
+        kept.append(session.get(sys.argv[1], stream=True))  # LEAK
+except requests.ConnectionError:
+    # A few for the report: modules and sources are read for it.
+    for response in kept[:6]:
+        response.close()
+    httpguard.check()
+    kept.clear()
+"""
+
+
+def test_too_many_open_files(server: Server, tmp_path: Path) -> None:
+    path = write(tmp_path / "app.py", OUT_OF_FILES)
+    done = run(path, server.url("/bytes/90000"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(
+        r"^fd pressure: 5\d of 64 file descriptors", done.stderr, re.MULTILINE
+    )
+    place = f"opened at app.py:{line_of(OUT_OF_FILES, '# LEAK')} in <module>"
+    assert f"open responses, {place}" in done.stderr
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+def test_a_forked_child_begins_anew(server: Server, tmp_path: Path) -> None:
+    source = """
+    import os, sys
+    import httpguard; httpguard.install(check_interval=0)
+    import urllib3
+    pool = urllib3.PoolManager()
+    pool.request("GET", sys.argv[1])
+    if os.fork() == 0:
+        urllib3.PoolManager().request("GET", sys.argv[1])
+        print(httpguard.snapshot().counters["connected"], flush=True)
+        os._exit(0)
+    os.wait()
+    print(httpguard.snapshot().counters["connected"])
+    """
+    done = run(write(tmp_path / "app.py", source), server.url("/lines"))
+    assert done.stdout == "1\n1\n", done.stderr
+
+
+def test_everything_comes_off(guard: GuardControl) -> None:
+    owners = (urllib3.HTTPConnectionPool, urllib3.PoolManager, requests.Session)
+    before = [dict(vars(owner)) for owner in owners]
+    guard.install()
+    assert vars(urllib3.HTTPConnectionPool)["_get_conn"] is not before[0]["_get_conn"]
+    httpguard.uninstall()
+    assert [dict(vars(owner)) for owner in owners] == before
+
+
+def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> None:
+    from httpguard.reporting._structlog import flat_fields
+
+    guard.install(max_wait=0)
+    seen: list[Event] = []
+    reporting.attach(seen.append)
+    pool = blocking(server, 1)
+    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    waiting = Waiting(pool)
+    guard.check()
+    held.drain_conn()
+    waiting.join()
+    reporting.detach(seen.append)
+    fields = flat_fields(seen[0])
+    (waiter,) = fields["waiters"]
+    assert waiter["site"] == f"{__file__}:{line('WAITS')} in ask"
+    assert (fields["waiting"], fields["open_now"]) == (1, 1)

@@ -166,9 +166,13 @@ def _summary(event: Event) -> str:
     """What was found over the whole run, one line a site."""
     total = event.figures["leaks_total"]
     opened, open_now = event.figures["opened"], event.figures["open_now"]
+    sessions = sum(leak.count for leak in event.leaks if leak.kind == "session")
     lines = [
-        f"summary: {total:,} leaked of {opened:,} opened responses, {open_now:,} open"
+        f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
+        f" {open_now:,} open"
     ]
+    if sessions:
+        lines[0] += f" · {sessions:,} leaked sessions"
     for leak in event.leaks:
         resolved = f", {leak.resolved} resolved" if leak.resolved else ""
         lines.append(
