@@ -58,6 +58,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         atexit.register(_finish)
         _finish_with_worker()
         _live.follow(settings)
+        # A process is counted though it never opens a response.
+        _process.guard.notify()
 
 
 def stop() -> None:

@@ -489,3 +489,24 @@ def test_multiprocess_mode_has_what_was_found_at_exit(
     assert re.search(
         r"httpguard_leaks_total\{[^}]*program.py:7[^}]*\} 1\.0", read.stdout
     )
+
+
+IDLE = """
+import httpguard
+httpguard.prometheus_collector()
+httpguard.install()
+from prometheus_client import CollectorRegistry, generate_latest, multiprocess
+registry = CollectorRegistry()
+multiprocess.MultiProcessCollector(registry)
+print(generate_latest(registry).decode())
+"""
+
+
+def test_multiprocess_mode_knows_a_process_that_does_nothing(tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    files.mkdir()
+    environment = {"PROMETHEUS_MULTIPROC_DIR": str(files)}
+    done = run(write(tmp_path / "program.py", IDLE), env=environment)
+    samples = parse(done.stdout)
+    assert value(samples, "httpguard_processes") == 1
+    assert value(samples, "httpguard_leaks_total", kind="held", site="other") == 0

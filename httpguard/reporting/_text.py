@@ -168,8 +168,10 @@ def _summary(event: Event) -> str:
     opened, open_now = event.figures["opened"], event.figures["open_now"]
     sessions = sum(leak.count for leak in event.leaks if leak.kind == "session")
     lines = [
-        f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
-        f" {open_now:,} open"
+        (
+            f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
+            f" {open_now:,} open"
+        )
     ]
     if sessions:
         lines[0] += f" · {sessions:,} leaked sessions"
