@@ -167,14 +167,13 @@ def _summary(event: Event) -> str:
     total = event.figures["leaks_total"]
     opened, open_now = event.figures["opened"], event.figures["open_now"]
     sessions = sum(leak.count for leak in event.leaks if leak.kind == "session")
-    lines = [
-        (
-            f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
-            f" {open_now:,} open"
-        )
-    ]
+    headline = (
+        f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
+        f" {open_now:,} open"
+    )
     if sessions:
-        lines[0] += f" · {sessions:,} leaked sessions"
+        headline += f" · {sessions:,} leaked sessions"
+    lines = [headline]
     for leak in event.leaks:
         resolved = f", {leak.resolved} resolved" if leak.resolved else ""
         lines.append(

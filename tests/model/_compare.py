@@ -63,7 +63,11 @@ def _said(snapshot: Snapshot) -> Facts:
     for leak in snapshot.leaks:
         facts[f"{leak.kind} {_site(leak)}"] = (leak.count, leak.resolved)
     facts["listed"] = [_open_said(response) for response in snapshot.open]
-    facts["pools"] = sorted((use.block, use.open, use.lost) for use in snapshot.pools)
+    facts["pools"] = sorted(
+        (use.block, use.open, use.lost)
+        for use in snapshot.pools
+        if use.open or use.lost
+    )
     return facts
 
 
@@ -110,14 +114,14 @@ def _is_chunked(path: str) -> bool:
 
 
 def _pools(ledger: Ledger) -> list[tuple[bool, int, int]]:
-    """Each pool that is there: blocking or not, what is open, slots lost."""
+    """Each pool with something open or lost: blocking or not, and how much."""
     uses: dict[int, list[Entry]] = {}
     for entry in ledger.entries:
         pool = entry.pool()
         if pool is not None:
             uses.setdefault(id(pool), []).append(entry)
     listed = ledger.listed()
-    return sorted(
+    figures = (
         (
             entries[0].block,
             sum(entry in listed for entry in entries),
@@ -125,6 +129,7 @@ def _pools(ledger: Ledger) -> list[tuple[bool, int, int]]:
         )
         for entries in uses.values()
     )
+    return sorted(use for use in figures if any(use[1:]))
 
 
 def _unlikely(snapshot: Snapshot, ledger: Ledger) -> list[str]:
