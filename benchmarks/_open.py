@@ -41,7 +41,7 @@ def measure_open(sizes: tuple[int, ...]) -> list[dict[str, Any]]:
         sizes: How many are open.
     """
     found = []
-    with make_sites(_SITES) as sites, _logged():
+    with make_sites(_SITES) as sites, logged():
         for size in sizes:
             row = {"open": size, **_times(size, sites), **_memory(size, sites)}
             found.append(row)
@@ -146,7 +146,7 @@ def _installed() -> Guard:
 
 
 @contextlib.contextmanager
-def _logged() -> Iterator[None]:
+def logged() -> Iterator[None]:
     """Reports are rendered, written, and read by nobody."""
     logger = logging.getLogger("httpguard")
     with open(os.devnull, "w", encoding="utf-8") as nowhere:

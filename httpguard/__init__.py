@@ -2,7 +2,18 @@
 
 from __future__ import annotations
 
-from ._api import allow, check, install, no_leaks, snapshot, touch, uninstall
+from ._api import (
+    allow,
+    check,
+    install,
+    instrument_opentelemetry,
+    no_leaks,
+    prometheus_collector,
+    render_prometheus,
+    snapshot,
+    touch,
+    uninstall,
+)
 from ._config import Settings
 from ._errors import BaselineError, ConfigError, HTTPGuardError
 from ._leak import (
@@ -34,7 +45,10 @@ __all__ = [
     "asgi_app",
     "check",
     "install",
+    "instrument_opentelemetry",
     "no_leaks",
+    "prometheus_collector",
+    "render_prometheus",
     "serve",
     "snapshot",
     "touch",

@@ -16,6 +16,7 @@ from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
 from ._lease import Tally
+from ._measures import PoolNames, take_measures
 from ._origin import Origins
 from ._outbox import Outbox
 from ._pool_watch import PoolWatch
@@ -25,7 +26,13 @@ from ._rhythm import Rhythm
 from ._scope import CURRENT_SCOPE
 from ._shortage import describe_shortage
 from ._shut import shut
-from ._snapshot import count_open, describe_open, describe_pools, take_snapshot
+from ._snapshot import (
+    count_open,
+    describe_open,
+    describe_pools,
+    take_counters,
+    take_snapshot,
+)
 from ._stack import capture, find_site, place_of
 from ._strict import crowd_error, leak_error
 from ._table import Group, LeakTable
@@ -42,6 +49,7 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._leak import LeakError
     from ._lease import Lease
+    from ._measures import Measures
     from ._pool import PoolRef, Waiter
     from ._scope import Scope
     from ._sessions import SessionRef
@@ -59,6 +67,9 @@ _MOST_PENDING: Final = 10_000
 _PATIENCE: Final = 10.0
 # What a snapshot waits: one without the very latest is better than a late one.
 _GLANCE: Final = 1.0
+# Lease times between two sweeps, where monitoring asks for them; a process that
+# ends more in that time tells of the latest ones.
+_MOST_TIMES: Final = 100_000
 
 
 class Guard:
@@ -92,12 +103,15 @@ class Guard:
         if beside is not None:
             self._lock = beside._lock
         self.configure(settings)
+        if reporting.observers():
+            self.keep_times()
 
     def _reset(self, settings: Settings) -> None:
         """The state that a forked child starts anew."""
         self.outbox = Outbox(silent=self.silent)
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
+        self.names = PoolNames()
         self.pools = PoolWatch(self.registry, settings)
         self.descriptors = Descriptors(self.registry)
         # Held responses that were closed for the program.
@@ -139,6 +153,7 @@ class Guard:
             registry = self.registry
             if self._lazy and registry.clock() >= self._next_sweep:
                 self._sweep(self._full_sweep, patience=0)
+                self.notify()
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
             self._report()
@@ -270,7 +285,11 @@ class Guard:
             ref.stack = stack = capture(frame, registry.depth, registry.origins)
             ref.place = place_of(stack, registry.origins)
             ref.direct = registry.origins[frame.f_code.co_filename]
-            ref.context = copy_context() if "structlog" in sys.modules else None
+            ref.context = (
+                copy_context()
+                if "structlog" in sys.modules or "opentelemetry" in sys.modules
+                else None
+            )
             ref.thread = thread_name()
             ref.opened = ref.active = registry.clock()
         except Exception as error:
@@ -314,6 +333,7 @@ class Guard:
             self._report()
             if self.follower is not None:
                 self.follower(self.table)
+            self.notify()
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -330,14 +350,35 @@ class Guard:
                 self.detector,
                 self.table,
                 most=most,
-                too_many_open=self.overruns,
-                pool_starved=self.pools.starved,
-                held_closed=self.shut,
-                errors=self.outbox.errors,
+                **self._tallies(),
             )
         except Exception as error:
             self.step_aside("snapshot", error)
             return Snapshot(counters={"errors": self.outbox.errors})
+
+    def measures(self) -> Measures | None:
+        """What monitoring is told now; None if that fails. Reports nothing."""
+        try:
+            self._sweep(self.detector.bury)
+            counters = take_counters(
+                self.registry, self.detector, self.table, **self._tallies()
+            )
+            return take_measures(
+                self.registry, self.detector, self.table, self.names, counters
+            )
+        except Exception as error:
+            self.step_aside("measures", error)
+            return None
+
+    def keep_times(self) -> None:
+        """From now on, keep how long leases took, for the observers."""
+        if self.registry.times is None:
+            self.registry.times = deque(maxlen=_MOST_TIMES)
+
+    def notify(self) -> None:
+        """Tell the monitoring systems that follow."""
+        if reporting.observers():
+            self.outbox.notify(self, self.registry.take_times())
 
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
@@ -423,6 +464,7 @@ class Guard:
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()
+            self.notify()
         except Exception as error:
             self.step_aside("finish", error)
 
@@ -569,6 +611,15 @@ class Guard:
     def _next_look(self) -> float | None:
         """When the watcher should look the next time, if there is a reason."""
         return self.pools.next_look(self.registry.clock())
+
+    def _tallies(self) -> dict[str, int]:
+        """Those counters of the snapshot that are kept here."""
+        return {
+            "too_many_open": self.overruns,
+            "pool_starved": self.pools.starved,
+            "held_closed": self.shut,
+            "errors": self.outbox.errors,
+        }
 
     def _figures(self) -> dict[str, int]:
         """What every event says beside its own."""

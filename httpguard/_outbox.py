@@ -103,6 +103,16 @@ class Outbox:
         finally:
             _REPORTING.reset(token)
 
+    def notify(self, source: reporting.Source, ended: list[float]) -> None:
+        """Tell the monitoring systems that follow the guard; see `Observer`.
+
+        Args:
+            source: The guard.
+            ended: How long leases that ended well took, in seconds.
+        """
+        for observer in reporting.observers():
+            self._tell(observer, source, ended)
+
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone.
 
@@ -112,6 +122,20 @@ class Outbox:
         """
         self.errors += 1
         say_failed(where, error)
+
+    def _tell(
+        self,
+        observer: reporting.Observer,
+        source: reporting.Source,
+        ended: list[float],
+    ) -> None:
+        """Tell one observer; what it raises stops none of the others."""
+        try:
+            if ended:
+                observer.leases_ended(ended)
+            observer.swept(source)
+        except Exception as error:
+            self.step_aside(type(observer).__name__, error)
 
     def _report(self, event: reporting.Event) -> None:
         """Report one event to every destination."""

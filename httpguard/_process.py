@@ -101,6 +101,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         if settings.follow_executors:
             patches.follow_executors()
         _live.follow(settings)
+        # A process is counted though it never opens a response.
+        _process.guard.notify()
 
 
 def _new_guard(
@@ -191,6 +193,18 @@ def leave_session() -> None:
         host, _process.host = _process.host, None
         if host is not None and _process.guard is host:
             stop()
+
+
+def observe(observer: reporting.Observer) -> None:
+    """Let a monitoring system follow this guard and those to come.
+
+    Args:
+        observer: Told after each sweep.
+    """
+    reporting.observe(observer)
+    guard = _process.guard
+    if guard is not None:
+        guard.keep_times()
 
 
 def enter_temporary() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import random
 import threading
 import time
@@ -65,6 +66,8 @@ class Registry:
         # Told of each lease as it is opened, so as to say whose it is: by a test
         # session, else None.
         self.claim: Callable[[Lease], None] | None = None
+        # How long leases that ended well took, in seconds; None: nobody asks.
+        self.times: deque[float] | None = None
         self.origins = Origins()
         self.depth = 32
         # Whether stacks go on to where an executor's work was submitted.
@@ -101,9 +104,14 @@ class Registry:
                 lease.stack += submission(frame)
         else:
             lease.stack = None
-        # structlog's context variables are bound around the request, and gone
-        # when a sweep reports its leak. Copying a context is O(1), 30 ns.
-        lease.context = copy_context() if "structlog" in modules else None
+        # structlog's context variables and OpenTelemetry's span are there around
+        # the request, and gone when a sweep reports its leak. Copying a context is
+        # O(1), 30 ns.
+        lease.context = (
+            copy_context()
+            if "structlog" in modules or "opentelemetry" in modules
+            else None
+        )
         lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
@@ -141,6 +149,8 @@ class Registry:
             return
         lease.ended = True
         self.released.add()
+        if self.times is not None:
+            self.times.append(self.clock() - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
 
@@ -166,6 +176,8 @@ class Registry:
         self.discard(lease)
         lease.ended = True
         self.closed.add()
+        if self.times is not None and lease.closed is not None:
+            self.times.append(lease.closed - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
 
@@ -181,6 +193,8 @@ class Registry:
         self.faults.clear()
         self.resolved.clear()
         self.pools.clear()
+        if self.times is not None:
+            self.times.clear()
         self.dead_pools.clear()
         self.retired.clear()
         self._retiring = threading.Lock()
@@ -202,6 +216,15 @@ class Registry:
         if self.dead_pools:
             self.prune_pools()
         return known
+
+    def take_times(self) -> list[float]:
+        """How long leases took that ended well since the last time, in seconds."""
+        taken: list[float] = []
+        # Another thread may take the last one.
+        with contextlib.suppress(IndexError):
+            while self.times:
+                taken.append(self.times.popleft())
+        return taken
 
     def prune_pools(self) -> None:
         """Forget the pools that are gone, and keep their figures by name."""

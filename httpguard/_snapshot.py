@@ -42,27 +42,32 @@ def take_snapshot(
         figures: Further counters.
     """
     leases = open_leases(registry)
-    counts = detector.counts
-    counters = {
-        "opened": registry.opened.value,
-        "released": registry.released.value,
-        "closed": registry.closed.value,
-        **{kind.value: counts[kind] for kind in LeakKind},
-        "leaks": detector.total,
-        "resolved": table.resolved,
-        "excused": detector.excused,
-        **_pool_counters(registry),
-        **figures,
-    }
     now = registry.clock()
     return Snapshot(
         leaks=table.leaks(most),
         open=tuple(
             describe_open(lease, registry.origins, now) for lease in leases[:most]
         ),
-        counters=MappingProxyType(counters),
+        counters=MappingProxyType(take_counters(registry, detector, table, **figures)),
         pools=_pools(registry, leases),
     )
+
+
+def take_counters(
+    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+) -> dict[str, int]:
+    """The counters. Arguments as in `take_snapshot`."""
+    return {
+        "opened": registry.opened.value,
+        "released": registry.released.value,
+        "closed": registry.closed.value,
+        **{kind.value: detector.counts[kind] for kind in LeakKind},
+        "leaks": detector.total,
+        "resolved": table.resolved,
+        "excused": detector.excused,
+        **_pool_counters(registry),
+        **figures,
+    }
 
 
 def open_leases(registry: Registry) -> list[Lease]:
@@ -165,7 +170,7 @@ def _pool_counters(registry: Registry) -> dict[str, int]:
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     """The pools that are there, with what they have open, by name."""
     waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
-    in_use = Counter(id(lease.pool) for lease in leases)
+    opened = Counter(lease.pool.key for lease in leases)
     found = []
     for pool in live_pools(registry):
         pool.settle_waits()
@@ -174,7 +179,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
                 name=printable(pool.name),
                 maxsize=pool.maxsize,
                 block=pool.block,
-                open=in_use[id(pool)],
+                open=opened[pool.key],
                 lost=pool.lost,
                 in_use=pool.in_use,
                 peak=pool.peak,

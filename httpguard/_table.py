@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000
+# So many kinds and sites are counted for monitoring, each for good: a count there
+# never falls, and a series that comes and goes is expensive.
+MOST_SERIES: Final = 100
 
 
 class Group:
@@ -94,6 +97,7 @@ class LeakTable:
         self.origins = origins
         self.total = 0
         self.resolved = 0
+        self.series: dict[tuple[LeakKind, Frame], int] = {}
         self._groups: dict[tuple[LeakKind, Frame], Group] = {}
 
     def add(self, finding: Finding) -> Group:
@@ -102,6 +106,8 @@ class LeakTable:
         when = datetime.now(timezone.utc)
         self.total += 1
         key = (finding.kind, site)
+        if key in self.series or len(self.series) < MOST_SERIES:
+            self.series[key] = self.series.get(key, 0) + 1
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:

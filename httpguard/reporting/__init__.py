@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import _structlog
+from ._bound import Bound, keep_bound
 from ._event import (
     FD_PRESSURE,
     LEAK,
@@ -15,8 +16,8 @@ from ._event import (
     TOO_MANY_OPEN,
     Event,
 )
+from ._observers import Observer, Source, observe, observers, unobserve
 from ._run import begin_run
-from ._structlog import keep_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,14 +30,20 @@ __all__ = [
     "RESOLVED",
     "SUMMARY",
     "TOO_MANY_OPEN",
+    "Bound",
     "Event",
+    "Observer",
+    "Source",
     "attach",
     "begin_run",
     "destinations",
     "detach",
     "keep_bound",
+    "observe",
+    "observers",
     "preload",
     "report",
+    "unobserve",
 ]
 
 _sinks: Final[list[Callable[[Event], None]]] = []

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .._redact import printable
 from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
@@ -11,12 +11,7 @@ from ._pools import with_sites_as_text
 from ._text import describe_crowd, format_stack
 
 if TYPE_CHECKING:
-    from contextvars import Context
-
     from .._leak import Leak
-
-# structlog.contextvars.STRUCTLOG_KEY_PREFIX, without importing it.
-_PREFIX: Final = "structlog_"
 
 
 def is_configured() -> bool:
@@ -24,22 +19,6 @@ def is_configured() -> bool:
     # Half made while another thread imports it.
     configured = getattr(sys.modules.get("structlog"), "is_configured", None)
     return configured is not None and bool(configured())
-
-
-def keep_bound(context: Context) -> dict[str, Any]:
-    """What `structlog.contextvars.bind_contextvars` had bound in a context.
-
-    Args:
-        context: Of the moment of opening.
-
-    Returns:
-        Names and values; the rest of the context is not kept alive.
-    """
-    return {
-        variable.name.removeprefix(_PREFIX): value
-        for variable, value in context.items()
-        if variable.name.startswith(_PREFIX) and value is not Ellipsis
-    }
 
 
 def report(event: Event) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import _assets
+from ._exposition import metrics
 from ._http import JSON, Answer, say
 
 if TYPE_CHECKING:
@@ -57,6 +58,7 @@ def _health(_request: Request, _view: View) -> Answer:
 ROUTES: Final[dict[str, Route]] = {
     "/api/snapshot": _snapshot,
     "/healthz": _health,
+    "/metrics": metrics,
 }
 """Beside the files of the package. A destination such as a metrics exposition adds
 its path here; it is behind the same door."""
