@@ -1,0 +1,244 @@
+"""The embedded engine: DuckDB, block by block, in bounded memory."""
+
+from __future__ import annotations
+
+import os
+import tempfile
+from typing import TYPE_CHECKING, Any, Final
+
+import ibis
+import ibis.expr.datatypes as dt
+
+from . import _grouping, _inputs, _records
+from ._collect import collect
+from ._tables import MOST_DAMAGED, Damaged
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Sequence
+
+    from ._inputs import Input
+    from ._tables import Tables
+
+_STRINGS: Final = dt.Array(dt.string)
+# What pieces of the whole are kept between blocks, and how they are made one.
+_PIECES: Final = {
+    "hours": _grouping.partial,
+    "examples": _grouping.examples,
+    "events": _grouping.events,
+}
+# The pieces are put together when a table of them has grown to so many rows.
+_MOST_ROWS: Final = 2_000_000
+
+
+@ibis.udf.scalar.builtin(
+    name="json_extract_string", signature=((dt.string, _STRINGS), _STRINGS)
+)
+def _json_extract_string(document: Any, paths: Any) -> Any:
+    """DuckDB's function."""
+
+
+@ibis.udf.scalar.builtin(name="json_extract", signature=((dt.string, dt.string), _STRINGS))
+def _json_extract(document: Any, path: Any) -> Any:
+    """DuckDB's function, with a path that has a wildcard."""
+
+
+@ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
+def _json_valid(text: Any) -> Any:
+    """DuckDB's function."""
+
+
+@ibis.udf.scalar.builtin(name="epoch_us", signature=((dt.Timestamp("UTC"),), dt.int64))
+def _epoch_us(time: Any) -> Any:
+    """DuckDB's function."""
+
+
+class _DuckDB:
+    """`_engine.Dialect` for DuckDB."""
+
+    def texts(self, document: Any, paths: Sequence[str]) -> Any:
+        """One call for all paths: a document is parsed once."""
+        quoted = [_path(path) for path in paths]
+        return _json_extract_string(document, ibis.literal(quoted, _STRINGS))
+
+    def items(self, document: Any, name: str) -> Any:
+        """By a path with a wildcard."""
+        return _json_extract(document, _path(name) + "[*]")
+
+    def is_json(self, text: Any) -> Any:
+        """As DuckDB's own reader sees it."""
+        return _json_valid(text)
+
+    def epoch(self, text: Any) -> Any:
+        """Null where the text is no time."""
+        return _epoch_us(text.try_cast(dt.Timestamp("UTC")))
+
+
+def _path(names: str) -> str:
+    """A JSON path as DuckDB writes it."""
+    return "$" + "".join(f'."{name}"' for name in names.split("."))
+
+
+class DuckDBEngine:
+    """`_engine.Engine` on this machine.
+
+    Args:
+        memory: The most memory that DuckDB takes, such as ``1GB``. What does not
+            fit goes to a temporary folder. The blocks of lines come on top.
+    """
+
+    def __init__(self, memory: str) -> None:
+        self._memory = memory
+        self._damaged: list[Damaged] = []
+        self._lines = 0
+        self._broken: list[dict[str, Any]] = []
+
+    def run(
+        self, inputs: Sequence[Input], since: int | None, advance: Callable[[int], None]
+    ) -> Tables:
+        """See `_engine.Engine`."""
+        with tempfile.TemporaryDirectory(prefix="httpguard-") as folder:
+            database = ibis.duckdb.connect(
+                os.path.join(folder, "report.duckdb"),
+                memory_limit=self._memory,
+                temp_directory=os.path.join(folder, "spill"),
+                preserve_insertion_order=False,
+            )
+            try:
+                return self._run(database, inputs, since, advance)
+            finally:
+                database.disconnect()
+
+    def _run(
+        self,
+        database: Any,
+        inputs: Sequence[Input],
+        since: int | None,
+        advance: Callable[[int], None],
+    ) -> Tables:
+        """With a database at hand."""
+        raw = database.con
+        raw.execute("SET enable_progress_bar = false")
+        raw.execute("SET TimeZone = 'UTC'")
+        steps = _Steps(database, since)
+        for source in inputs:
+            for statement, block in self._blocks(source, steps, advance):
+                raw.register("block", block.table)
+                raw.execute(statement)
+                steps.run()
+                raw.unregister("block")
+                self._lines += block.lines
+                self._name_damaged(raw)
+        tables = collect(
+            *(make(database.table(name)) for name, make in _PIECES.items()),
+            fetch=lambda expression: database.to_pyarrow(expression).to_pylist(),
+            keep=lambda expression, name: database.create_table(name, expression),
+        )
+        tables.lines = self._lines
+        tables.damaged = self._damaged
+        tables.events += self._broken
+        return tables
+
+    def _blocks(
+        self, source: Input, steps: _Steps, advance: Callable[[int], None]
+    ) -> Iterator[tuple[str, _inputs.Block]]:
+        """The blocks of an input, each with the statement that reads its lines."""
+        if source.form == "parquet":
+            at = 1
+            for block in _inputs.rows(source, advance):
+                yield steps.from_rows(block.table, source.name, at), block
+                at += block.lines
+            return
+
+        def broken(number: int, how: str) -> None:
+            """Note damaged compressed data as a damaged line."""
+            problem = f"the rest cannot be decompressed: {how}"
+            self._broken.append(
+                {"file": source.name, "event": None, "problem": problem, "lines": 1}
+            )
+            self._damaged.append(Damaged(source.name, number, problem))
+
+        for block in _inputs.blocks(source, advance, broken):
+            yield steps.from_lines, block
+
+    def _name_damaged(self, raw: Any) -> None:
+        """Note the first damaged lines of the block."""
+        room = MOST_DAMAGED - len(self._damaged)
+        if room <= 0:
+            return
+        found = raw.execute(
+            "SELECT file, number, problem FROM records WHERE problem IS NOT NULL"
+            f" ORDER BY number LIMIT {room}"
+        ).fetchall()
+        self._damaged.extend(Damaged(*row) for row in found)
+
+
+class _Steps:
+    """What is done with every block, compiled once.
+
+    Args:
+        database: The connection.
+        since: As for `run`.
+    """
+
+    def __init__(self, database: Any, since: int | None) -> None:
+        self._raw = database.con
+        self._database = database
+        dialect = _DuckDB()
+        lines = ibis.table(
+            {"file": "string", "number": "int64", "line": "string"}, name="block"
+        )
+        told = _records.records(lines, dialect)
+        compiled = ibis.to_sql(told, dialect="duckdb")
+        self.from_lines = f"CREATE OR REPLACE TEMP TABLE records AS {compiled}"
+        kept = ibis.table(told.schema(), name="records")
+        observed = _records.observations(kept, dialect)
+        hours = _grouping.in_hours(
+            ibis.table(observed.schema(), name="observed"), since
+        )
+        current = hours if since is None else hours.filter(hours.hour >= 0)
+        self._observe = (
+            "CREATE OR REPLACE TEMP TABLE observed AS "
+            + ibis.to_sql(observed, dialect="duckdb")
+        )
+        made = {
+            "hours": _grouping.partial(hours),
+            "examples": _grouping.examples(current),
+            "events": _grouping.events(kept),
+        }
+        self._inserts = []
+        for name, expression in made.items():
+            database.create_table(name, schema=expression.schema())
+            self._inserts.append(
+                f"INSERT INTO {name} {ibis.to_sql(expression, dialect='duckdb')}"
+            )
+
+    def from_rows(self, table: Any, name: str, number: int) -> str:
+        """The statement that reads rows of Parquet as if they were lines.
+
+        Args:
+            table: The rows.
+            name: Of the file.
+            number: Of the first row.
+        """
+        columns = table.column_names
+        text = len(columns) == 1 and str(table.schema.types[0]).endswith("string")
+        quoted = columns[0].replace('"', '""')
+        line = f'"{quoted}"' if text else "CAST(to_json(rows) AS VARCHAR)"
+        file = name.replace("'", "''")
+        view = (
+            f"(SELECT '{file}' AS file, {number} - 1 + row_number() OVER () AS number,"
+            f" {line} AS line FROM block AS rows)"
+        )
+        return self.from_lines.replace('"block"', view)
+
+    def run(self) -> None:
+        """Add the block's pieces to those of the blocks before."""
+        self._raw.execute(self._observe)
+        for statement in self._inserts:
+            self._raw.execute(statement)
+        for name, make in _PIECES.items():
+            (size,) = self._raw.execute(f"SELECT count(*) FROM {name}").fetchone()
+            if size > _MOST_ROWS:
+                self._database.create_table(
+                    name, make(self._database.table(name)), overwrite=True
+                )
