@@ -73,6 +73,12 @@ class _DuckDB:
         return _epoch_us(text.try_cast(dt.Timestamp("UTC")))
 
 
+def _into(name: str, expression: Any) -> str:
+    """The statement that computes an expression into a table."""
+    query = ibis.to_sql(expression, dialect="duckdb")
+    return f"CREATE OR REPLACE TEMP TABLE {name} AS {query}"
+
+
 def _path(names: str) -> str:
     """A JSON path as DuckDB writes it."""
     return "$" + "".join(f'."{name}"' for name in names.split("."))
@@ -117,13 +123,13 @@ class DuckDBEngine:
     ) -> Tables:
         """With a database at hand."""
         raw = database.con
-        raw.execute("SET enable_progress_bar = false")
-        raw.execute("SET TimeZone = 'UTC'")
+        raw.execute("SET enable_progress_bar = false").fetchall()
+        raw.execute("SET TimeZone = 'UTC'").fetchall()
         steps = _Steps(database, since)
         for source in inputs:
             for statement, block in self._blocks(source, steps, advance):
                 raw.register("block", block.table)
-                raw.execute(statement)
+                raw.execute(statement).fetchall()
                 steps.run()
                 raw.unregister("block")
                 self._lines += block.lines
@@ -183,23 +189,21 @@ class _Steps:
     def __init__(self, database: Any, since: int | None) -> None:
         self._raw = database.con
         self._database = database
-        dialect = _DuckDB()
-        lines = ibis.table(
+        # DuckDB would compute what one stage needs of the one before again for each
+        # use of it, so each stage's result is a table.
+        table = ibis.table(
             {"file": "string", "number": "int64", "line": "string"}, name="block"
         )
-        told = _records.records(lines, dialect)
-        compiled = ibis.to_sql(told, dialect="duckdb")
-        self.from_lines = f"CREATE OR REPLACE TEMP TABLE records AS {compiled}"
-        kept = ibis.table(told.schema(), name="records")
-        observed = _records.observations(kept, dialect)
-        hours = _grouping.in_hours(
-            ibis.table(observed.schema(), name="observed"), since
-        )
+        stages = []
+        for name, make in _records.STAGES:
+            expression = make(table, _DuckDB())
+            stages.append(_into(name, expression))
+            table = ibis.table(expression.schema(), name=name)
+            if name == "records":
+                kept = table
+        self.from_lines, *self._stages = stages
+        hours = _grouping.in_hours(table, since)
         current = hours if since is None else hours.filter(hours.hour >= 0)
-        self._observe = (
-            "CREATE OR REPLACE TEMP TABLE observed AS "
-            + ibis.to_sql(observed, dialect="duckdb")
-        )
         made = {
             "hours": _grouping.partial(hours),
             "examples": _grouping.examples(current),
@@ -233,11 +237,12 @@ class _Steps:
 
     def run(self) -> None:
         """Add the block's pieces to those of the blocks before."""
-        self._raw.execute(self._observe)
+        for statement in self._stages:
+            self._raw.execute(statement).fetchall()
         for statement in self._inserts:
-            self._raw.execute(statement)
+            self._raw.execute(statement).fetchall()
         for name, make in _PIECES.items():
-            (size,) = self._raw.execute(f"SELECT count(*) FROM {name}").fetchone()
+            [(size,)] = self._raw.execute(f"SELECT count(*) FROM {name}").fetchall()
             if size > _MOST_ROWS:
                 self._database.create_table(
                     name, make(self._database.table(name)), overwrite=True

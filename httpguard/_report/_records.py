@@ -39,8 +39,8 @@ _LEAK: Final = (
     "resolved",
     "first_seen",
     "last_seen",
-    "stack",
 )
+_HEAD_NAMES: Final = tuple(name for several in _HEAD.values() for name in several)
 # Where collectors and formatters put the text of a line they wrap.
 _WRAPPED: Final = ("log", "message", "MESSAGE", "msg", "event")
 
@@ -68,69 +68,99 @@ KEY: Final = ("kind", "filename", "lineno", "function")
 """What leaks are grouped by."""
 
 
-def records(lines: Any, dialect: Dialect) -> Any:
-    """The lines that matter, their JSON found and its head read.
+def candidates(lines: Any, dialect: Dialect) -> Any:
+    """The first stage: lines that may be ours, and the JSON in them.
 
     Args:
         lines: A table with the columns file, number and line.
         dialect: The engine's.
-
-    Returns:
-        A table with the columns file, number, line, document (JSON or null), text
-        (one of our one-line texts or null), event, problem (null: none), the other
-        names of the head, and leak: an array of strings.
     """
     line = lines.line
-    ours = line.contains('"httpguard.')
-    wordy = ~ours & (line.contains("fix: ") | line.contains("ended well after all"))
-    cut = ~ours & line.startswith("{") & ~line.rstrip().endswith("}")
-    kept = lines.filter(ours | wordy | cut)
-    ours = kept.line.contains('"httpguard.')
-    nested = kept.line.contains('\\"httpguard.')
-    found = kept.mutate(
-        ours=ours,
-        cut=~ours & kept.line.startswith("{") & ~kept.line.rstrip().endswith("}"),
-        found=_from_brace(kept.line),
-        nested=nested,
+    marked = lines.mutate(ours=line.contains('"httpguard.'))
+    marked = marked.mutate(
+        wordy=~marked.ours
+        & (marked.line.contains("fix: ") | marked.line.contains("ended well after all")),
+        cut=~marked.ours
+        & marked.line.startswith("{")
+        & ~_ends_with_brace(marked.line),
+        found=_from_brace(marked.line),
     )
-    found = found.mutate(is_json=dialect.is_json(found.found).fill_null(False))
+    marked = marked.filter(marked.ours | marked.wordy | marked.cut)
+    return marked.select(
+        "file",
+        "number",
+        "ours",
+        "cut",
+        "found",
+        line=marked.wordy.ifelse(marked.line, _null()),
+        # As the text of a member, written by a collector.
+        nested=marked.line.contains('\\"httpguard.'),
+        is_json=dialect.is_json(marked.found).fill_null(False),
+    )
+
+
+def located(found: Any, dialect: Dialect) -> Any:
+    """The second stage: the document or the text of each line, and its members.
+
+    Args:
+        found: What `candidates` returns.
+        dialect: The engine's.
+    """
     whole = found.is_json.ifelse(found.found, _null())
-    inner = _first(dialect, (found.nested | ~found.ours).ifelse(whole, _null()), _WRAPPED)
-    unwrapped = found.mutate(whole=whole, inner=inner)
+    wrapped = (found.nested | ~found.ours).ifelse(whole, _null())
+    unwrapped = found.mutate(inner=_first(dialect, wrapped, _WRAPPED))
     inner = _from_brace(unwrapped.inner)
     deep = unwrapped.nested & dialect.is_json(inner).fill_null(False)
-    chosen = unwrapped.mutate(
-        document=deep.ifelse(inner, unwrapped.ours.ifelse(unwrapped.whole, _null())),
-        text=(~unwrapped.ours & ~unwrapped.cut).ifelse(
+    document = deep.ifelse(inner, found.ours.ifelse(whole, _null()))
+    return unwrapped.select(
+        "file",
+        "number",
+        "ours",
+        "cut",
+        "is_json",
+        document=document,
+        text=(~found.ours & ~found.cut).ifelse(
             ibis.coalesce(unwrapped.inner, unwrapped.line), _null()
         ),
-        stamp=(~unwrapped.ours).ifelse(unwrapped.whole, _null()),
+        line="line",
+        values=dialect.texts(
+            ibis.coalesce(document, found.ours.ifelse(_null(), whole)),
+            (*_HEAD_NAMES, *_LEAK),
+        ),
     )
-    names = [name for several in _HEAD.values() for name in several]
-    source = ibis.coalesce(chosen.document, chosen.stamp)
-    read = chosen.mutate(values=dialect.texts(source, (*names, *_LEAK)))
-    at = {name: index for index, name in enumerate(names)}
+
+
+def records(found: Any, _dialect: Dialect) -> Any:
+    """The third stage: what a line says, and whether it can be read.
+
+    Args:
+        found: What `located` returns.
+
+    Returns:
+        A table with the columns file, number, document (JSON or null), text (one of
+        our one-line texts or null), event, problem (null: none), the other names of
+        the head and those of a leak.
+    """
+    values = found["values"]
+    at = {name: index for index, name in enumerate(_HEAD_NAMES)}
     head = {
-        column: ibis.coalesce(*(read["values"][at[name]] for name in several))
+        column: ibis.coalesce(*(values[at[name]] for name in several))
         for column, several in _HEAD.items()
-        if column != "event"
     }
-    event = ibis.coalesce(
-        *(
-            _if(read["values"][at[name]], lambda v: v.startswith("httpguard."))
-            for name in _HEAD["event"]
-        )
+    # Where an EventRenamer has been, `event` may be something else.
+    names = [values[at[name]] for name in _HEAD["event"]]
+    head["event"] = ibis.coalesce(
+        *(name.startswith("httpguard.").ifelse(name, _null()) for name in names)
     )
-    begin = len(names)
     leak = {
-        _column(name): read["values"][begin + index] for index, name in enumerate(_LEAK)
+        _column(name): values[len(at) + index] for index, name in enumerate(_LEAK)
     }
-    told = read.mutate(event=event, **head, **leak)
+    told = found.mutate(**head, **leak)
     told = told.mutate(problem=_problem(told))
     told = told.filter(
         told.problem.notnull() | told.event.notnull() | told.text.notnull()
     )
-    return told.drop("found", "nested", "whole", "inner", "values", "stamp", "cut")
+    return told.drop("values", "ours", "cut", "is_json")
 
 
 def _problem(told: Any) -> Any:
@@ -160,8 +190,8 @@ def observations(told: Any, dialect: Dialect) -> Any:
         example, the document after its first 18 characters.
     """
     good = told.filter(told.problem.isnull())
-    flat = good.filter(good.event.isin(_LEAK_EVENTS)).mutate(rank=ibis.literal("2"))
-    flat = flat.mutate(rank=flat.stack.notnull().ifelse("2", "1"))
+    flat = good.filter(good.event.isin(_LEAK_EVENTS))
+    flat = flat.mutate(rank=flat.document.contains('"stack"').ifelse("2", "1"))
     summary = good.filter(good.event == _SUMMARY)
     summary = summary.mutate(document=dialect.items(summary.document, "leaks").unnest())
     summary = summary.mutate(
@@ -285,14 +315,15 @@ def _from_brace(text: Any) -> Any:
     return text.contains("{").ifelse(text.substr(text.find("{")), _null())
 
 
+def _ends_with_brace(line: Any) -> Any:
+    """Whether a line that may have its line end is closed by a brace."""
+    # Stripping costs ten times as much: it makes a copy of every line.
+    return line.endswith("}\n") | line.endswith("}\r\n") | line.endswith("}")
+
+
 def _part(text: Any, pattern: str, index: int) -> Any:
-    """A group of a pattern; an empty text where it does not match."""
+    """A group of a pattern; null where it does not match or is empty."""
     return text.re_extract(pattern, index).nullif("")
-
-
-def _if(value: Any, condition: Any) -> Any:
-    """The value where a condition holds, else null."""
-    return condition(value).ifelse(value, _null())
 
 
 def _null() -> Any:
@@ -303,3 +334,13 @@ def _null() -> Any:
 def _column(name: str) -> str:
     """A JSON path as the name of a column."""
     return name.replace(".", "_")
+
+
+STAGES: Final = (
+    ("candidates", candidates),
+    ("located", located),
+    ("records", records),
+    ("observed", observations),
+)
+"""From lines to observations: the name of each result, and how it is made of the one
+before. An engine may keep them or not."""
