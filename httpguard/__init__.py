@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from ._api import allow, check, install, no_leaks, snapshot, touch, uninstall
 from ._config import Settings
-from ._errors import ConfigError, HTTPGuardError
+from ._errors import BaselineError, ConfigError, HTTPGuardError
 from ._leak import (
     Frame,
     Leak,
@@ -18,6 +18,7 @@ from ._leak import (
 __version__ = "0.1.0"
 
 __all__ = [
+    "BaselineError",
     "ConfigError",
     "Frame",
     "HTTPGuardError",

@@ -107,7 +107,9 @@ class Detector:
             registry.discard(lease)
             if lease.ended:
                 continue
-            if lease.closed is not None and not lease.pool.block:
+            if _failed_to_read(lease) or (
+                lease.closed is not None and not lease.pool.block
+            ):
                 registry.finish_closed(lease)
             elif lease.judged:
                 # Said before, as held or open; it is the same leak.
@@ -172,6 +174,7 @@ class Detector:
             lease
             for lease in list(self.registry.leases.values())
             if lease.closed is None
+            and not lease.reading
             and (response := lease()) is not None
             and holds_connection(response)
             and not self._excuse(lease)
@@ -186,6 +189,7 @@ class Detector:
             return False
         return (
             not lease.judged
+            and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
         )
@@ -245,6 +249,14 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _failed_to_read(lease: Lease) -> bool:
+    """Whether requests began to read the body, for itself, and gave up.
+
+    The application never had the response in hands.
+    """
+    return lease.reading and lease.bytes_read > 0
 
 
 def _lose_slot(lease: Lease) -> None:

@@ -19,3 +19,12 @@ class ConfigError(HTTPGuardError, ValueError):
     """
 
     __module__ = "httpguard"
+
+
+class BaselineError(HTTPGuardError, ValueError):
+    """A baseline file cannot be read or written.
+
+    The message names the file, the line, and what is accepted.
+    """
+
+    __module__ = "httpguard"

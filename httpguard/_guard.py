@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._leak import LeakError
     from ._lease import Lease
-    from ._scope import Call, Scope
+    from ._scope import Scope
 
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
@@ -111,8 +111,12 @@ class Guard:
         method: Any,
         url: Any,
         frame: FrameType,
+        *,
+        client: str = "",
+        reading: bool = False,
+        raising: bool = True,
     ) -> None:
-        """urllib3 gave the application a response that holds a connection.
+        """The application is given a response that holds a connection.
 
         Args:
             response: The response.
@@ -120,6 +124,9 @@ class Guard:
             method: As the program gave it.
             url: Absolute, or a path of the pool.
             frame: The innermost frame to keep.
+            client: ``requests``, or empty where the stack tells.
+            reading: requests is going to read the body first.
+            raising: False where an error of the program is on its way.
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``; it is
@@ -129,54 +136,15 @@ class Guard:
             registry = self.registry
             if id(response) in registry.leases and registry.get(response):
                 return  # A redirect or retry re-entered urlopen.
-            lease = registry.add(response, pool, method, url, "", frame)
+            lease = registry.add(response, pool, method, url, client, frame)
+            lease.reading = reading
             if self.watcher.idle:
                 self.watcher.start()
         except Exception as error:
             self.step_aside("hand_over", error)
             return
-        if self.settings.max_open is not None:
-            self._check_crowd([(lease, response)], self.settings.max_open)
-
-    def settle(
-        self,
-        call: Call,
-        result: Any,
-        request: Any,
-        error: BaseException | None,
-        frame: FrameType,
-    ) -> None:
-        """A call of ``Session.send`` ended: what it left open is handed over.
-
-        Args:
-            call: The responses that urllib3 gave it.
-            result: The requests response, None if the call raised.
-            request: The prepared request.
-            error: What the call raised, if it did: nothing is raised over that.
-            frame: The innermost frame to keep.
-
-        Raises:
-            LeakError: As in `hand_over`.
-        """
-        opened = []
-        try:
-            for response in dict.fromkeys(call):
-                pool = response._pool
-                if response._connection is None or pool is None:
-                    continue
-                sent = request
-                if result is not None and result.raw is response:
-                    sent = result.request or request
-                lease = self.registry.add(
-                    response, pool, sent.method, sent.url, "requests", frame
-                )
-                opened.append((lease, response))
-            if opened and self.watcher.idle:
-                self.watcher.start()
-        except Exception as failure:
-            self.step_aside("settle", failure)
-        if opened and error is None and self.settings.max_open is not None:
-            self._check_crowd(opened, self.settings.max_open)
+        if self.settings.max_open is not None and raising:
+            self._check_crowd(lease, response, self.settings.max_open)
 
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
@@ -372,24 +340,21 @@ class Guard:
         if findings:
             raise leak_error(findings, f"max_leaks={limit}", self.registry.origins)
 
-    def _check_crowd(
-        self, opened: list[tuple[Lease, HTTPResponse]], limit: int
-    ) -> None:
-        """Whether the responses just opened are too many."""
+    def _check_crowd(self, lease: Lease, response: HTTPResponse, limit: int) -> None:
+        """Whether the response just opened is one too many."""
         if len(self.registry.leases) <= limit:
             return
         try:
             crowd = self.detector.crowd()
-            if len(crowd) <= limit or not any(lease in crowd for lease, _ in opened):
+            if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return
             error = self._overrun(crowd, limit)
             if error is None:
                 return
-            for lease, response in opened:
-                lease.ended = True
-                self.registry.discard(lease)
-                response.close()
-                response.release_conn()
+            lease.ended = True
+            self.registry.discard(lease)
+            response.close()
+            response.release_conn()
         except Exception as failure:
             self.step_aside("max_open", failure)
             return

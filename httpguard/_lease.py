@@ -84,6 +84,7 @@ class Lease(_ResponseRef):
         "method",
         "opened",
         "pool",
+        "reading",
         "scope",
         "stack",
         "status",
@@ -120,6 +121,8 @@ class Lease(_ResponseRef):
     # "requests" where it is known; "" where the stack tells.
     client: str
     pool: PoolRef
+    # requests reads the body before the application gets the response.
+    reading: bool
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None

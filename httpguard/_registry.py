@@ -87,7 +87,7 @@ class Registry:
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
         lease.finalizing = 0
-        lease.judged = lease.ended = lease.lost = False
+        lease.judged = lease.ended = lease.lost = lease.reading = False
         lease.bytes_read = response._fp_bytes_read
         lease.chunked = 0
         lease.length = response.length_remaining

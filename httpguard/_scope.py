@@ -1,4 +1,4 @@
-"""Scopes carried by context variables: `no_leaks`, `allow`, and a call's own."""
+"""Scopes carried by a context variable: `no_leaks` and `allow`."""
 
 from __future__ import annotations
 
@@ -6,8 +6,6 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from urllib3.response import HTTPResponse
-
     from ._detector import Finding
 
 
@@ -46,22 +44,6 @@ class Scope:
         return scope
 
 
-class Call(list["HTTPResponse"]):
-    """The responses that urllib3 handed to one call of ``Session.send``.
-
-    Until that call returns they are requests' to read, not the application's.
-    """
-
-    __slots__ = ("done",)
-
-    # A thread or task started inside the call may inherit it and live on. Set by
-    # its maker: an __init__ would double the cost of the object.
-    done: bool
-
-
 CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
     "httpguard_scope", default=None
-)
-CURRENT_CALL: Final[ContextVar[Call | None]] = ContextVar(
-    "httpguard_call", default=None
 )

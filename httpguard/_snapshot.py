@@ -59,6 +59,7 @@ def open_leases(registry: Registry) -> list[Lease]:
         lease
         for lease in list(registry.leases.values())
         if lease.closed is None
+        and (lease.judged or not lease.reading)
         and (response := lease()) is not None
         and holds_connection(response)
     ]

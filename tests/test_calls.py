@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -10,6 +12,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 from httpguard import LeakKind
+from tests.program import line_of
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
@@ -21,6 +24,29 @@ class OwnSend(requests.Session):
 
     def send(self, request: Any, **kwargs: Any) -> requests.Response:
         return super().send(request, **kwargs)
+
+
+class Patient(HTTPAdapter):
+    """An adapter that adds a timeout, as many programs have one."""
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        kwargs["timeout"] = 9
+        return super().send(request, *args, **kwargs)
+
+
+class Stubborn(HTTPAdapter):
+    """An adapter that tries once more, and forgets the first response."""
+
+    def send(self, request: Any, *args: Any, **kwargs: Any) -> requests.Response:
+        super().send(request, *args, **kwargs)  # LEAK
+        return super().send(request, *args, **kwargs)
+
+
+class Unmoved(requests.Session):
+    """A session that follows no redirect, and gives it to its caller."""
+
+    def get_redirect_target(self, _resp: Any) -> None:
+        return None
 
 
 class OwnAdapter(HTTPAdapter):
@@ -52,10 +78,13 @@ def test_an_adapter_that_calls_urllib3_itself(
     session = requests.Session()
     session.mount("http://", OwnAdapter())
     assert len(session.get(server.url("/bytes/90000")).content) == 90000
-    assert guard.check().counters["opened"] == 0
+    counters = guard.check().counters
+    assert (counters["opened"], counters["released"]) == (1, 1)
     kept = session.get(server.url("/bytes/90000"), stream=True)
     assert len(session.get(server.url("/bytes/90000")).content) == 90000
-    assert guard.check().open[0].client == "requests"
+    (opened,) = guard.check().open
+    function = "test_an_adapter_that_calls_urllib3_itself"
+    assert (opened.client, opened.site.function) == ("requests", function)
     kept.close()
 
 
@@ -91,3 +120,80 @@ def test_a_call_that_fails_to_read_has_handed_nothing_out(
     with pytest.raises(requests.exceptions.ContentDecodingError):
         requests.get(server.url("/bad-gzip"))
     assert guard.check().counters["opened"] == 0
+
+
+def test_an_adapter_that_adds_a_timeout(guard: GuardControl, server: Server) -> None:
+    guard.install(strict=True, max_open=1)
+    session = requests.Session()
+    session.mount("http://", Patient())
+    url = server.url("/bytes/90000")
+    kept = session.get(url, stream=True)
+    with ThreadPoolExecutor(8) as workers:
+        results = list(workers.map(lambda _: session.get(url), range(16)))
+    assert {len(result.content) for result in results} == {90000}
+    with pytest.raises(requests.exceptions.ContentDecodingError):
+        session.get(server.url("/bad-gzip"))
+    state = guard.check()
+    (opened,) = state.open
+    # Not the adapter's line, which every request passes.
+    function = "test_an_adapter_that_adds_a_timeout"
+    assert (opened.client, opened.site.function) == ("requests", function)
+    assert (state.leaks, state.counters["too_many_open"]) == ((), 0)
+    kept.close()
+
+
+def test_an_adapter_that_forgets_a_response(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    session = requests.Session()
+    session.mount("http://", Stubborn())
+    session.get(server.url("/bytes/90000"))
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 1, "requests")
+    assert leak.site.lineno == line_of(inspect.getsource(Stubborn), "# LEAK") + (
+        inspect.getsourcelines(Stubborn)[1] - 1
+    )
+
+
+def test_a_session_that_follows_no_redirect(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    url = server.url("/redirect/1")
+    requests.get(url, stream=True, allow_redirects=False)
+    assert guard.check().counters["opened"] == 0
+    Unmoved().get(url, stream=True).close()
+    assert guard.check().counters["opened"] == 1
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_hook_that_raises_leaves_the_response_unread(
+    guard: GuardControl, server: Server, *, stream: bool
+) -> None:
+    guard.install()
+
+    def hook(_response: requests.Response, *_args: Any, **_options: Any) -> None:
+        raise LookupError
+
+    url = server.url("/bytes/90000")
+    with pytest.raises(LookupError):
+        requests.get(url, stream=stream, hooks={"response": hook})
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.url) == (LeakKind.DROPPED, 1, url)
+    assert leak.site.function == "test_a_hook_that_raises_leaves_the_response_unread"
+
+
+def test_a_method_taken_before_it_was_patched(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    original = HTTPAdapter.send
+    guard.install()
+    monkeypatch.setattr(HTTPAdapter, "send", original)
+    url = server.url("/bytes/90000")
+    assert len(requests.get(url).content) == 90000
+    assert guard.check().leaks == ()
+    requests.get(url, stream=True)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 1, "requests")
+    assert leak.site.function == "test_a_method_taken_before_it_was_patched"

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 import requests
+from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 from urllib3.util.retry import Retry
@@ -30,7 +31,8 @@ PATCHED = [
     (HTTPResponse, "release_conn"),
     (HTTPResponse, "close"),
     (HTTPResponse, "_handle_chunk"),
-    (requests.Session, "send"),
+    (HTTPAdapter, "send"),
+    (requests.sessions, "dispatch_hook"),
 ]
 
 
@@ -81,24 +83,24 @@ def test_what_others_patched_on_top_of_us_stays(
     monkeypatch: pytest.MonkeyPatch, guard: GuardControl, server: Server
 ) -> None:
     guard.install()
-    ours = requests.Session.send
+    ours = HTTPAdapter.send
 
-    def theirs(session: requests.Session, *args: object, **kwargs: object) -> object:
-        return ours(session, *args, **kwargs)  # type: ignore[arg-type]
+    def theirs(adapter: HTTPAdapter, *args: object, **kwargs: object) -> object:
+        return ours(adapter, *args, **kwargs)  # type: ignore[arg-type]
 
     theirs.__wrapped__ = ours  # type: ignore[attr-defined]  # as functools.wraps does
-    monkeypatch.setattr(requests.Session, "send", theirs)
+    monkeypatch.setattr(HTTPAdapter, "send", theirs)
     httpguard.uninstall()
-    assert requests.Session.__dict__["send"] is theirs
+    assert HTTPAdapter.__dict__["send"] is theirs
     assert requests.get(server.url("/bytes/10")).content == b"x" * 10
     # Installed again, our wrapper below theirs is still the only one.
     guard.install()
-    assert requests.Session.__dict__["send"] is theirs
+    assert HTTPAdapter.__dict__["send"] is theirs
     requests.get(server.url("/bytes/90000"), stream=True)
     assert [leak.count for leak in guard.check().leaks] == [1]
     httpguard.uninstall()
     monkeypatch.undo()
-    monkeypatch.setattr(requests.Session, "send", ours.__wrapped__)  # type: ignore[attr-defined]
+    monkeypatch.setattr(HTTPAdapter, "send", ours.__wrapped__)  # type: ignore[attr-defined]
 
 
 def test_disabled_patches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

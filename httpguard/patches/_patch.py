@@ -7,13 +7,12 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
     from .._registry import Registry
-    from .._scope import Call
 
 
 class Hub(Protocol):
@@ -33,35 +32,45 @@ class Hub(Protocol):
         method: Any,
         url: Any,
         frame: FrameType,
+        *,
+        client: str = "",
+        reading: bool = False,
+        raising: bool = True,
     ) -> None:
-        """urllib3 hands a response out; may raise `LeakError`."""
-
-    def settle(
-        self,
-        call: Call,
-        result: Any,
-        request: Any,
-        error: BaseException | None,
-        frame: FrameType,
-    ) -> None:
-        """A call of ``Session.send`` left responses open; may raise `LeakError`."""
+        """A response is handed out; may raise `LeakError`."""
 
 
 class State:
-    """Who listens at the moment; None makes every patch pass calls through."""
+    """Who listens at the moment; None makes every patch pass calls through.
 
-    __slots__ = ("hub", "registry")
+    Beside that, the code of the functions of requests by which the patches
+    recognise a caller, None until requests is imported.
+    """
+
+    __slots__ = (
+        "adapter_send",
+        "dispatch_hook",
+        "hub",
+        "own_send",
+        "registry",
+        "session_send",
+    )
 
     def __init__(self) -> None:
         """Nobody listens yet."""
         self.hub: Hub | None = None
         self.registry: Registry | None = None
+        self.session_send: CodeType | None = None
+        self.adapter_send: CodeType | None = None
+        self.dispatch_hook: CodeType | None = None
+        # Of our function around the adapter's.
+        self.own_send: CodeType | None = None
 
 
 STATE: Final = State()
 _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
-_applied: Final[list[tuple[type, str, Any, Any]]] = []
+_applied: Final[list[tuple[type | ModuleType, str, Any, Any]]] = []
 
 Method = Any
 
@@ -77,15 +86,17 @@ def disconnect() -> None:
     STATE.hub = STATE.registry = None
 
 
-def wrap(owner: type, name: str, factory: Callable[[Method], Method]) -> None:
-    """Have wrapt replace a method by a function around it.
+def wrap(
+    owner: type | ModuleType, name: str, factory: Callable[[Method], Method]
+) -> None:
+    """Have wrapt replace a function by one around it.
 
-    A plain function, since these methods run several times a request: a call
+    A plain function, since these run several times a request: a call
     through `wrapt.FunctionWrapper` costs 0.7 us, through this 0.3
     (``benchmarks/``). Name, signature and documentation stay what they were.
 
     Args:
-        owner: The class whose own attribute it is.
+        owner: The class or module whose own attribute it is.
         name: The attribute.
         factory: Makes the function from the original.
     """

@@ -3,111 +3,167 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .._scope import CURRENT_CALL, Call
-from ._patch import STATE, Method, wrap
+from ._patch import STATE, Hub, Method, wrap
+from ._real import holds_real_connection
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
+
+# To spare all other responses the look for a Location.
+_REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 def apply() -> None:
-    """Patch what `requests.sessions` defines."""
-    from requests.sessions import Session
+    """Patch what `requests.adapters` and `requests.sessions` define."""
+    from requests import adapters, sessions
 
-    wrap(Session, "send", _send)
+    STATE.session_send = _code(sessions.Session.__dict__["send"])
+    STATE.adapter_send = _code(adapters.HTTPAdapter.__dict__["send"])
+    STATE.dispatch_hook = _code(sessions.dispatch_hook)
+    wrap(adapters.HTTPAdapter, "send", _send)
+    wrap(sessions, "dispatch_hook", _dispatch_hook)
 
 
 def _send(wrapped: Method) -> Method:
-    """A whole call, redirects and retries included.
+    """``HTTPAdapter.send``: one exchange, its body not yet read.
 
-    Without ``stream=True`` requests reads the body before it returns, so that
-    no lease is needed; what still holds a connection then is handed over.
+    Called by ``Session.send``, without ``stream=True``, requests reads the body
+    before anybody sees the response, so that no lease is needed.
     """
 
-    def send(self: Any, *args: Any, **kwargs: Any) -> Any:
+    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
+        result = wrapped(self, request, *args, **kwargs)
         hub = STATE.hub
-        outer = CURRENT_CALL.get()
-        if hub is None or (
-            outer is not None and not outer.done and is_redirect(sys._getframe(1))
-        ):
-            return wrapped(self, *args, **kwargs)
-        registry = hub.registry
-        if registry.dead or registry.resolved or hub.alert:
-            hub.before_request()
-        call = Call()
-        call.done = False
-        token = CURRENT_CALL.set(call)
-        result = error = None
-        try:
-            result = wrapped(self, *args, **kwargs)
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            CURRENT_CALL.reset(token)
-            call.done = True
-            for response in call:
-                if response._connection is not None and _was_handed_out(error):
-                    request = args[0] if args else kwargs.get("request")
-                    hub.settle(call, result, request, error, sys._getframe(1))
-                    break
-            # What a traceback keeps of this frame shall keep nothing alive.
-            call.clear()
-            error = None
-        try:
-            return result
-        finally:
-            del result
+        if hub is not None:
+            stream = args[0] if args else kwargs.get("stream")
+            frame = sys._getframe(1)
+            by_session = frame.f_code is STATE.session_send
+            if stream or not by_session:
+                raw: Any = getattr(result, "raw", None)
+                if holds_real_connection(raw) and not (
+                    by_session
+                    and raw.status in _REDIRECTS
+                    and result.is_redirect
+                    and _is_followed(frame)
+                ):
+                    # An adapter of the application's own, between the two, may
+                    # forget what requests would read. Else it is no place to
+                    # look at: all calls pass it.
+                    session = frame if by_session else session_above(frame)
+                    reading = session is not None and not stream
+                    _hand_over(
+                        hub,
+                        raw,
+                        request,
+                        frame if session is None or reading else session,
+                        reading=reading,
+                    )
+        return result
 
+    STATE.own_send = send.__code__
     return send
 
 
-def is_redirect(frame: FrameType | None) -> bool:
-    """Whether requests itself calls ``Session.send`` again, to follow a redirect.
+def _dispatch_hook(wrapped: Method) -> Method:
+    """``dispatch_hook``: a response hook gets the response before it is read.
 
-    The application does too, in response hooks; and a subclass may have a
-    ``send`` of its own in between.
+    Where the hook raises, or puts another response in its place, nobody else
+    will read it.
+    """
+
+    def dispatch_hook(key: Any, hooks: Any, hook_data: Any, **kwargs: Any) -> Any:
+        try:
+            result = wrapped(key, hooks, hook_data, **kwargs)
+        except BaseException:
+            _give_up(hook_data, sys._getframe(1), raising=False)
+            # What a traceback keeps of this frame shall keep nothing alive.
+            del hook_data
+            raise
+        if result is not hook_data:
+            _give_up(hook_data, sys._getframe(1), raising=True)
+        return result
+
+    return dispatch_hook
+
+
+def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
+    """Requests is not going to read this one."""
+    hub = STATE.hub
+    raw = getattr(response, "raw", None)
+    if hub is not None and holds_real_connection(raw):
+        request = getattr(response, "request", None)
+        _hand_over(hub, raw, request, frame, raising=raising)
+
+
+def _hand_over(
+    hub: Hub,
+    raw: Any,
+    request: Any,
+    frame: FrameType,
+    *,
+    reading: bool = False,
+    raising: bool = True,
+) -> None:
+    """Hand over what an adapter got for a prepared request."""
+    hub.hand_over(
+        raw,
+        raw._pool,
+        getattr(request, "method", None),
+        getattr(request, "url", None),
+        frame,
+        client="requests",
+        reading=reading,
+        raising=raising,
+    )
+
+
+def session_above(frame: FrameType | None) -> FrameType | None:
+    """The call of ``Session.send`` for which a request is made, or None.
+
+    None where a response hook of the application makes a request of its own.
 
     Args:
-        frame: The caller's.
+        frame: The innermost.
     """
-    while frame is not None and frame.f_code.co_name == "send":
+    while frame is not None and STATE.session_send is not None:
+        if frame.f_code is STATE.session_send:
+            return frame
+        if frame.f_code is STATE.dispatch_hook:
+            return None
         frame = frame.f_back
-    return frame is not None and frame.f_code.co_name == "resolve_redirects"
+    return None
 
 
-def is_for_requests(frame: FrameType | None) -> bool:
-    """Whether a response that urllib3 returns inside a call is requests' to read.
-
-    Not where a response hook of the application calls urllib3.
+def reads_body(session: FrameType) -> bool:
+    """Whether requests reads the body before it returns: no ``stream=True``.
 
     Args:
-        frame: The caller's, most often the one of ``HTTPAdapter.send``.
+        session: The frame of ``Session.send``.
     """
-    while frame is not None:
-        name = frame.f_code.co_name
-        if name == "send":
-            return True
-        if name == "dispatch_hook":
-            return False
-        frame = frame.f_back
-    return False
+    return not session.f_locals.get("stream", True)
 
 
-def _was_handed_out(error: BaseException | None) -> bool:
-    """Whether a failed call had handed its responses to the application.
+def _is_followed(frame: FrameType) -> bool:
+    """Whether requests' own code reads and closes a redirect, followed or not.
 
-    A response hook gets them before the body is read, and may raise. Otherwise
-    requests failed to read a body, and nobody else had the response in hands.
+    Not where a session decides by itself what a redirect is.
 
     Args:
-        error: What the call raised; None: it returned.
+        frame: Of ``Session.send``.
     """
-    traceback = error.__traceback__ if error is not None else None
-    while traceback is not None:
-        if traceback.tb_frame.f_code.co_name == "dispatch_hook":
-            return True
-        traceback = traceback.tb_next
-    return error is None
+    from requests.sessions import SessionRedirectMixin
+
+    session = type(frame.f_locals.get("self"))
+    return all(
+        getattr(session, name, None) is getattr(SessionRedirectMixin, name)
+        for name in ("get_redirect_target", "resolve_redirects")
+    )
+
+
+def _code(function: Any) -> CodeType | None:
+    """The code of a function, below whatever others have wrapped around it."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return getattr(function, "__code__", None)

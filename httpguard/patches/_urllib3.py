@@ -4,47 +4,16 @@ from __future__ import annotations
 
 import io
 import sys
-from functools import partial
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
-from .._scope import CURRENT_CALL
 from ._patch import STATE, Method, add, wrap
-from ._requests import is_for_requests
+from ._real import holds_real_connection
+from ._requests import reads_body, session_above
 
 if TYPE_CHECKING:
     from types import FrameType
-
-    from urllib3.response import HTTPResponse
-
-# Mocks that replay a recorded response through a real pool: nothing is held.
-# vcrpy does so by its class of http.client response; what it lets through has a
-# real one. The others fake the socket.
-_MOCKED_BODIES: Final = ("vcr.",)
-_MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
-
-
-class _Reality(dict[type, bool]):
-    """Class of a body or a socket -> whether it is of the real world.
-
-    Args:
-        mocks: How the names of the modules of mocks begin.
-    """
-
-    def __init__(self, mocks: tuple[str, ...]) -> None:
-        """Start with nothing known."""
-        super().__init__()
-        self._mocks = mocks
-
-    def __missing__(self, kind: type) -> bool:
-        """Judge a class seen for the first time."""
-        self[kind] = known = not kind.__module__.startswith(self._mocks)
-        return known
-
-
-_REAL_BODY: Final = _Reality(_MOCKED_BODIES)
-_REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
 
 
 def apply() -> None:
@@ -52,7 +21,7 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    wrap(HTTPConnectionPool, "urlopen", partial(_urlopen, HTTPResponse))
+    wrap(HTTPConnectionPool, "urlopen", _urlopen)
     wrap(HTTPResponse, "release_conn", _release_conn)
     wrap(HTTPResponse, "close", _close)
     if "_handle_chunk" in HTTPResponse.__dict__:
@@ -60,35 +29,34 @@ def apply() -> None:
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
 
 
-def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
+def _urlopen(wrapped: Method) -> Method:
     """The lowest call that hands a response out; redirects re-enter it."""
-    current_call = CURRENT_CALL.get
 
     def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
         hub = STATE.hub
         if hub is None:
             return wrapped(self, *args, **kwargs)
-        call = current_call()
-        if call is None or call.done:
-            call = None
-            registry = hub.registry
-            if registry.dead or registry.resolved or hub.alert:
-                hub.before_request()
+        registry = hub.registry
+        if registry.dead or registry.resolved or hub.alert:
+            hub.before_request()
         response = wrapped(self, *args, **kwargs)
-        # No connection: read inside (preload_content).
-        if (
-            isinstance(response, response_class)
-            and (connection := response._connection) is not None
-            and _REAL_BODY[type(response._fp)]
-            and _REAL_SOCKET[type(connection.sock)]
-        ):
+        if holds_real_connection(response):
             frame = sys._getframe(1)
-            if call is not None and is_for_requests(frame):
-                call.append(response)
-            else:
-                method = args[0] if args else kwargs.get("method")
-                url = args[1] if len(args) > 1 else kwargs.get("url")
-                hub.hand_over(response, self, method, url, frame)
+            # What requests' adapter gets, our patch of that hands over.
+            if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
+                session = None
+                if frame.f_code.co_name == "send":
+                    session = session_above(frame)
+                reading = session is not None and reads_body(session)
+                hub.hand_over(
+                    response,
+                    self,
+                    args[0] if args else kwargs.get("method"),
+                    args[1] if len(args) > 1 else kwargs.get("url"),
+                    frame if session is None or reading else session,
+                    client="" if session is None else "requests",
+                    reading=reading,
+                )
         try:
             return response
         finally:
@@ -97,6 +65,15 @@ def _urlopen(response_class: type[HTTPResponse], wrapped: Method) -> Method:
             del response
 
     return urlopen
+
+
+def _is_patched(frame: FrameType) -> bool:
+    """Whether ``HTTPAdapter.send`` was called by our function around it.
+
+    Not where somebody took the method before it was patched.
+    """
+    caller = frame.f_back
+    return caller is not None and caller.f_code is STATE.own_send
 
 
 def _release_conn(wrapped: Method) -> Method:

@@ -1,0 +1,196 @@
+"""The baseline: what is known, what is new, what is fixed."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+import httpguard
+from httpguard import BaselineError
+from httpguard._baseline import Baseline, Entry, Place, place_of
+from tests.program import write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+
+def place(file: str | Path = "app.py", **changes: str) -> Place:
+    fields = {"kind": "dropped", "function": "fetch", "source": "get(url)", **changes}
+    return Place(filename=str(file), **fields)
+
+
+def test_a_leak_is_known_after_its_line_has_moved(
+    server: Server, guard: GuardControl, tmp_path: Path
+) -> None:
+    guard.install()
+
+    def fetch() -> None:
+        requests.get(server.url("/bytes/90000"), stream=True)
+
+    fetch()
+    (leak,) = httpguard.check().leaks
+    file = tmp_path / "baseline.json"
+    Baseline.of([leak], tmp_path).save(file)
+    (entry,) = Baseline.load(file).entries
+    assert entry.kind == "dropped"
+    assert entry.function == "fetch"
+    assert entry.source == 'requests.get(server.url("/bytes/90000"), stream=True)'
+    moved = leak.to_dict()
+    moved["site"] |= {"lineno": leak.site.lineno + 7, "source": entry.source}
+    same = Baseline.load(file).split([moved])
+    assert (same.new, same.known, same.fixed) == ((), (moved,), ())
+    changed = {**moved, "source": "requests.get(url, stream=True)"}
+    other = Baseline.load(file).split([changed])
+    assert (other.new, other.known, other.fixed) == ((changed,), (), (entry,))
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        place(kind="held"),
+        place(function="fetch_all"),
+        place(source="get(url, 1)"),
+        place("other.py"),
+        place("sub/app.py"),
+    ],
+)
+def test_another_leak_is_new(
+    other: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    known = Baseline.of([place()])
+    assert known.split([place()]).new == ()
+    assert known.split([other]).new == (other,)
+    assert known.split([other]).fixed == known.entries
+
+
+def test_files_are_named_the_same_wherever_it_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "src").mkdir()
+    (tmp_path / "ci").mkdir()
+    venv = "/home/me/.venv/lib/python3.11"
+    leaks = [
+        place("src/app.py"),
+        place(f"{venv}/site-packages/sdk/client.py"),
+        place(f"{venv}/threading.py"),
+        place("<stdin>"),
+    ]
+    Baseline.of(leaks).save("ci/known.json")
+    known = Baseline.load("ci/known.json")
+    assert [entry.file for entry in known.entries] == [
+        "../src/app.py",
+        "<stdin>",
+        "python/threading.py",
+        "site-packages/sdk/client.py",
+    ]
+    monkeypatch.chdir(tmp_path / "src")
+    elsewhere = [
+        place("app.py"),
+        place("/srv/release-12/src/app.py"),
+        place("/usr/lib/python3.13/site-packages/sdk/client.py"),
+        place("/usr/lib/python3.13/threading.py"),
+        place("<stdin>"),
+    ]
+    comparison = known.split(elsewhere)
+    assert (comparison.new, comparison.fixed) == ((), ())
+
+
+def test_source_that_is_not_known_is_not_compared(tmp_path: Path) -> None:
+    known = Baseline.of([place(tmp_path / "app.py")], tmp_path)
+    assert known.split([place(tmp_path / "app.py", source="")]).new == ()
+
+
+def test_the_file_is_sorted_one_entry_a_line(tmp_path: Path) -> None:
+    leaks = [
+        place(tmp_path / "b.py"),
+        place(tmp_path / "a.py", source='get("…")'),
+        place(tmp_path / "b.py"),
+    ]
+    file = tmp_path / "known.json"
+    Baseline.of(leaks, tmp_path).save(file)
+    assert file.read_text("utf-8").splitlines() == [
+        "{",
+        '  "version": 1,',
+        '  "leaks": [',
+        (
+            '    {"kind": "dropped", "file": "a.py", "function": "fetch",'
+            ' "source": "get(\\"…\\")"},'
+        ),
+        (
+            '    {"kind": "dropped", "file": "b.py", "function": "fetch",'
+            ' "source": "get(url)"}'
+        ),
+        "  ]",
+        "}",
+    ]
+    assert [path.name for path in tmp_path.iterdir()] == ["known.json"]
+
+
+def test_notes_are_kept(tmp_path: Path) -> None:
+    noted = Entry("app.py", "fetch", "get(url)", "dropped", note="ours to fix in May")
+    known = Baseline([noted], str(tmp_path))
+    merged = known.merged(Baseline.of([place(tmp_path / "app.py")], tmp_path))
+    merged.save(tmp_path / "known.json")
+    assert [e.note for e in Baseline.load(tmp_path / "known.json").entries] == [
+        "ours to fix in May"
+    ]
+
+
+def test_an_empty_one_is_written_and_read(tmp_path: Path) -> None:
+    Baseline().save(tmp_path / "known.json")
+    assert Baseline.load(tmp_path / "known.json").entries == ()
+
+
+GOOD = {"kind": "held", "file": "a.py", "function": "f", "source": "x"}
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("{", "known.json, line 1: no JSON"),
+        ("[]", "known.json: no baseline, which is"),
+        ('{"version": 2, "leaks": []}', "version 2 is not known"),
+        ([GOOD, 5], "known.json, line 5: 5 is no entry; accepted: an object"),
+        ([GOOD, {"kind": "held"}], "known.json, line 5: an entry without 'file'"),
+        ([GOOD | {"line": "5"}], "known.json, line 4: unknown field 'line'"),
+        ([GOOD | {"kind": "lost"}], "kind is 'lost'; accepted: dropped, held"),
+        ([GOOD | {"source": 5}], "source is 5; accepted: text"),
+    ],
+)
+def test_what_is_wrong_with_a_file_is_said(
+    content: str | list[Any], message: str, tmp_path: Path
+) -> None:
+    if isinstance(content, list):
+        entries = ",\n".join(map(json.dumps, content))
+        content = f'{{"version": 1,\n"leaks":\n[\n{entries}\n]}}'
+    file = write(tmp_path / "known.json", content)
+    with pytest.raises(BaselineError) as caught:
+        Baseline.load(file)
+    assert message in str(caught.value)
+    assert str(file) in str(caught.value)
+
+
+def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
+    with pytest.raises(BaselineError, match=r"cannot read the baseline .*none\.json"):
+        Baseline.load(tmp_path / "none.json")
+    with pytest.raises(BaselineError, match=r"cannot write the baseline .*x\.json"):
+        Baseline().save(tmp_path / "none" / "x.json")
+
+
+def test_logs_name_a_site_as_text(tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "first\nsecond  # here\n")
+    leak = {"kind": "held", "site": f"{tmp_path / 'app.py'}:2 in main"}
+    assert place_of(leak) == place(
+        tmp_path / "app.py", kind="held", function="main", source="second  # here"
+    )
+    for wrong in ({"kind": "held", "site": "nowhere"}, {"kind": "held"}, 5):
+        with pytest.raises(ValueError, match="is no"):
+            place_of(wrong)
