@@ -6,10 +6,10 @@ from typing import Annotated, Final
 
 import typer
 
-from . import _demo
+from . import _demo, _report
 
 # Each adds its command; the order is that of the help text.
-_REGISTER: Final = (_demo.register,)
+_REGISTER: Final = (_demo.register, _report.register)
 
 
 def build() -> typer.Typer:

@@ -4,11 +4,17 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
+from .._errors import HTTPGuardError
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
     from ._inputs import Input
     from ._tables import Tables
+
+
+class EngineError(HTTPGuardError):
+    """The engine cannot do what was asked; the message says what to change."""
 
 
 class Dialect(Protocol):
@@ -61,3 +67,4 @@ class Engine(Protocol):
                 what is new. None: everything counts.
             advance: Told the bytes read since the last call.
         """
+
