@@ -23,8 +23,7 @@ BEFORE: Final = -1
 UNTIMED: Final = -2
 """The hour of what has no time: ahead of all others."""
 
-_PROCESS: Final = ("process", "host", "program")
-_ROW: Final = (*KEY, *_PROCESS, "hour")
+_IN_PROCESS: Final = (*KEY, "process")
 
 
 def in_hours(observed: Any, since: int | None) -> Any:
@@ -54,7 +53,10 @@ def partial(rows: Any) -> Any:
         rows: What `in_hours` returns, or rows of this very function: the pieces of
             a whole in any order, as often as wanted.
     """
-    return rows.group_by(list(_ROW)).aggregate(
+    return rows.group_by([*_IN_PROCESS, "hour"]).aggregate(
+        # A line that does not say them may be of the same process.
+        host=rows.host.max(),
+        program=rows.program.max(),
         largest=rows.largest.max(),
         resolved=rows.resolved.max(),
         events=rows.events.sum().cast("int64"),
@@ -92,7 +94,7 @@ def growth(rows: Any) -> Any:
 def _highest_before(rows: Any, column: str) -> Any:
     """The largest value that the same process had shown in the hours before."""
     window = ibis.window(
-        group_by=[rows[name] for name in (*KEY, *_PROCESS)],
+        group_by=[rows[name] for name in _IN_PROCESS],
         order_by=rows.hour,
         preceding=(None, 1),
     )
@@ -105,7 +107,9 @@ def by_process(grown: Any) -> Any:
     Args:
         grown: What `growth` returns.
     """
-    summed = grown.group_by([*KEY, *_PROCESS]).aggregate(
+    summed = grown.group_by(list(_IN_PROCESS)).aggregate(
+        host=grown.host.max(),
+        program=grown.program.max(),
         leaks=grown.leaks.sum().cast("int64"),
         ended=grown.ended.sum().cast("int64"),
         events=grown.events.sum().cast("int64"),

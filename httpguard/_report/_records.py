@@ -307,7 +307,7 @@ def _example(rank: Any, seen: Any, document: Any) -> Any:
 def _first(dialect: Dialect, document: Any, names: tuple[str, ...]) -> Any:
     """The first of several members that is there."""
     values = dialect.texts(document, names)
-    return ibis.coalesce(*(values[index] for index in range(len(names))))
+    return values.filter(lambda value: value.notnull())[0]
 
 
 def _from_brace(text: Any) -> Any:
