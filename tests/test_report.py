@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 
 FETCH = {"filename": "/srv/app/views.py", "lineno": 12, "function": "fetch"}
 STACK = [
-    {"filename": "/srv/app/main.py", "lineno": 3, "function": "main"} | {"application": True},
+    {"filename": "/srv/app/main.py", "lineno": 3, "function": "main"}
+    | {"application": True},
     FETCH | {"application": True},
     {"filename": "/lib/requests/api.py", "lineno": 73, "function": "get"}
     | {"application": False},
@@ -122,9 +123,7 @@ class TestCounting:
 
     def test_kinds_and_sites_are_told_apart(self, tmp_path: Path) -> None:
         other = FETCH | {"lineno": 13}
-        named = log(
-            tmp_path / "a", leak(3), leak(2, kind="held"), leak(1, site=other)
-        )
+        named = log(tmp_path / "a", leak(3), leak(2, kind="held"), leak(1, site=other))
         found = {
             (site["kind"], site["lineno"]): site["leaks"]
             for site in read(named)["sites"]
@@ -160,7 +159,9 @@ class TestCounting:
             leak(3, kind="held"),
             leak(4, kind="open"),
         ]
-        order = [(s["kind"], s["harm"]) for s in read(log(tmp_path / "a", *lines))["sites"]]
+        order = [
+            (s["kind"], s["harm"]) for s in read(log(tmp_path / "a", *lines))["sites"]
+        ]
         assert order == [("held", 15), ("unreleased", 10), ("dropped", 9), ("open", 8)]
 
     def test_trend_and_times(self, tmp_path: Path) -> None:
@@ -267,7 +268,9 @@ class TestForms:
             | {"message": "httpguard.leak"},
             json.dumps(leak(1234), ensure_ascii=False),
             summary(leak(1234)),
-            summary({"kind": "dropped", "site": SITE, "count": 1234, "hint": "use with"}),
+            summary(
+                {"kind": "dropped", "site": SITE, "count": 1234, "hint": "use with"}
+            ),
             f"WARNING:httpguard:{TEXT}",
             f"2026-03-01 10:00:00,123 WARNING {TEXT}",
             SUMMARY,
@@ -289,7 +292,11 @@ class TestForms:
             assert site["example"]["hint"] == "use with"
 
     @pytest.mark.parametrize(
-        "line", [f"2026-03-01 10:00:00,25 W {TEXT}", {"msg": TEXT, "ts": "2026-03-01T12:00:00.25+02:00"}]
+        "line",
+        [
+            f"2026-03-01 10:00:00,25 W {TEXT}",
+            {"msg": TEXT, "ts": "2026-03-01T12:00:00.25+02:00"},
+        ],
     )
     def test_times_of_text(self, line: dict[str, Any] | str, tmp_path: Path) -> None:
         site = only(log(tmp_path / "a", line))
@@ -332,7 +339,11 @@ class TestForms:
         assert example["url"] == "http://late/"
         fields = dict(example["fields"])
         assert (fields["program"], fields["request_id"]) == ("worker", "r-1")
-        assert [step["function"] for step in example["stack"]] == ["main", "fetch", "get"]
+        assert [step["function"] for step in example["stack"]] == [
+            "main",
+            "fetch",
+            "get",
+        ]
 
     def test_source_lines_come_from_the_log_or_from_python_files(
         self, tmp_path: Path
@@ -413,7 +424,9 @@ class TestInputs:
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
         line = json.dumps(leak(5, url="http://x/CAFE")).encode()
-        path.write_bytes(b"\xff\xfe\x00 \x80\n" + line.replace(b"CAFE", b"caf\xe9") + b"\n")
+        path.write_bytes(
+            b"\xff\xfe\x00 \x80\n" + line.replace(b"CAFE", b"caf\xe9") + b"\n"
+        )
         site = only(str(path))
         assert site["leaks"] == 5
         assert site["example"]["url"] == "http://x/caf\ufffd"
@@ -437,7 +450,9 @@ class TestInputs:
         lines = [leak(n, run=f"{n % 3}") for n in range(1, 12)]
         named = log(tmp_path / "a", *lines, summary(leak(40)))
         nested, flat = tmp_path / "nested", tmp_path / "flat"
-        duckdb.execute(f"COPY (FROM read_json('{named}')) TO '{nested}' (FORMAT parquet)")
+        duckdb.execute(
+            f"COPY (FROM read_json('{named}')) TO '{nested}' (FORMAT parquet)"
+        )
         duckdb.execute(
             f"COPY (SELECT * FROM read_csv('{named}', delim='\x01', quote='',"
             f" columns={{'line': 'VARCHAR'}})) TO '{flat}' (FORMAT parquet)"
@@ -538,7 +553,9 @@ class TestOutput:
         assert "3 leaks in 1 process, at most 3 in one · harm 3" in flat
         assert "worker (3) · 1 host · 1 line of the log" in flat
         assert "GET http://api/items?token=…" in flat
-        assert "> main.py:3 in main > views.py:12 in fetch /lib/requests/api.py:73" in flat
+        assert (
+            "> main.py:3 in main > views.py:12 in fetch /lib/requests/api.py:73" in flat
+        )
         assert "fix: use with" in flat
         assert "3 leaks at 1 site; read 1 line of 1 file" in flat
 
@@ -663,8 +680,13 @@ def test_a_real_program_with_structlog(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> None:
-    source = re.sub(r"structlog\.configure\(.*?\n\]", "dict(a=[", LEAKY, count=1, flags=re.S)
-    source = LEAKY.partition("structlog.configure")[0] + LEAKY[LEAKY.index("import httpguard") :]
+    source = re.sub(
+        r"structlog\.configure\(.*?\n\]", "dict(a=[", LEAKY, count=1, flags=re.S
+    )
+    source = (
+        LEAKY.partition("structlog.configure")[0]
+        + LEAKY[LEAKY.index("import httpguard") :]
+    )
     app = write(tmp_path / "app.py", source)
     done = run(app, server.url("/bytes/90000"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
@@ -700,7 +722,14 @@ def test_spark_finds_the_same(tmp_path: Path) -> None:
     files = [str(path), other, str(parquet)]
     for options in ([], ["--since", "2026-03-03T04:05"]):
         spark = _piped(
-            *files, *options, "--json", "--engine", "spark", "--master", master, stdin=b""
+            *files,
+            *options,
+            "--json",
+            "--engine",
+            "spark",
+            "--master",
+            master,
+            stdin=b"",
         )
         assert spark.returncode == 0, spark.stderr
         there, here = json.loads(spark.stdout), read(*files, *options)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import tempfile
 from typing import TYPE_CHECKING, Any, Final
@@ -37,7 +38,9 @@ def _json_extract_string(document: Any, paths: Any) -> Any:
     """DuckDB's function."""
 
 
-@ibis.udf.scalar.builtin(name="json_extract", signature=((dt.string, dt.string), _STRINGS))
+@ibis.udf.scalar.builtin(
+    name="json_extract", signature=((dt.string, dt.string), _STRINGS)
+)
 def _json_extract(document: Any, path: Any) -> Any:
     """DuckDB's function, with a path that has a wildcard."""
 
@@ -71,6 +74,25 @@ class _DuckDB:
     def epoch(self, text: Any) -> Any:
         """Null where the text is no time."""
         return _epoch_us(text.try_cast(dt.Timestamp("UTC")))
+
+
+@functools.cache
+def _compiled() -> tuple[tuple[str, ...], Any, Any]:
+    """A statement for each stage, and the tables that two of them make.
+
+    DuckDB would compute what a stage needs of the one before again for each use of
+    it, so each stage's result is a table.
+    """
+    table = ibis.table(
+        {"file": "string", "number": "int64", "line": "string"}, name="block"
+    )
+    statements = []
+    tables = {}
+    for name, make in _records.STAGES:
+        expression = make(table, _DuckDB())
+        statements.append(_into(name, expression))
+        table = tables[name] = ibis.table(expression.schema(), name=name)
+    return tuple(statements), tables["records"], tables["observed"]
 
 
 def _into(name: str, expression: Any) -> str:
@@ -189,19 +211,7 @@ class _Steps:
     def __init__(self, database: Any, since: int | None) -> None:
         self._raw = database.con
         self._database = database
-        # DuckDB would compute what one stage needs of the one before again for each
-        # use of it, so each stage's result is a table.
-        table = ibis.table(
-            {"file": "string", "number": "int64", "line": "string"}, name="block"
-        )
-        stages = []
-        for name, make in _records.STAGES:
-            expression = make(table, _DuckDB())
-            stages.append(_into(name, expression))
-            table = ibis.table(expression.schema(), name=name)
-            if name == "records":
-                kept = table
-        self.from_lines, *self._stages = stages
+        (self.from_lines, *self._stages), kept, table = _compiled()
         hours = _grouping.in_hours(table, since)
         current = hours if since is None else hours.filter(hours.hour >= 0)
         made = {

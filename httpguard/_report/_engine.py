@@ -67,4 +67,3 @@ class Engine(Protocol):
                 what is new. None: everything counts.
             advance: Told the bytes read since the last call.
         """
-

@@ -79,10 +79,10 @@ def candidates(lines: Any, dialect: Dialect) -> Any:
     marked = lines.mutate(ours=line.contains('"httpguard.'))
     marked = marked.mutate(
         wordy=~marked.ours
-        & (marked.line.contains("fix: ") | marked.line.contains("ended well after all")),
-        cut=~marked.ours
-        & marked.line.startswith("{")
-        & ~_ends_with_brace(marked.line),
+        & (
+            marked.line.contains("fix: ") | marked.line.contains("ended well after all")
+        ),
+        cut=~marked.ours & marked.line.startswith("{") & ~_ends_with_brace(marked.line),
         found=_from_brace(marked.line),
     )
     marked = marked.filter(marked.ours | marked.wordy | marked.cut)
@@ -152,9 +152,7 @@ def records(found: Any, _dialect: Dialect) -> Any:
     head["event"] = ibis.coalesce(
         *(name.startswith("httpguard.").ifelse(name, _null()) for name in names)
     )
-    leak = {
-        _column(name): values[len(at) + index] for index, name in enumerate(_LEAK)
-    }
+    leak = {_column(name): values[len(at) + index] for index, name in enumerate(_LEAK)}
     told = found.mutate(**head, **leak)
     told = told.mutate(problem=_problem(told))
     told = told.filter(
@@ -194,9 +192,7 @@ def observations(told: Any, dialect: Dialect) -> Any:
     flat = flat.mutate(rank=flat.document.contains('"stack"').ifelse("2", "1"))
     summary = good.filter(good.event == _SUMMARY)
     summary = summary.mutate(document=dialect.items(summary.document, "leaks").unnest())
-    summary = summary.mutate(
-        values=dialect.texts(summary.document, _LEAK)
-    )
+    summary = summary.mutate(values=dialect.texts(summary.document, _LEAK))
     summary = summary.mutate(
         rank=ibis.literal("0"),
         **{_column(name): summary["values"][i] for i, name in enumerate(_LEAK)},
@@ -259,9 +255,7 @@ def _from_text(table: Any, dialect: Dialect) -> Any:
             )
         )
 
-    times = ibis.coalesce(
-        part(None, 8, 1), _part(text, _TIMES, 1), "1"
-    )
+    times = ibis.coalesce(part(None, 8, 1), _part(text, _TIMES, 1), "1")
     clock = ibis.coalesce(forms.logged, forms.line)
     stamp = (
         _part(clock, _CLOCK, 1)

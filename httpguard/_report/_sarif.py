@@ -54,8 +54,7 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
                 "originalUriBaseIds": {_ROOT: {"uri": _directory(root)}},
                 "invocations": [_invocation(report)],
                 "results": [
-                    _result(site, kinds.index(site.kind), root)
-                    for site in report.sites
+                    _result(site, kinds.index(site.kind), root) for site in report.sites
                 ],
             }
         ],

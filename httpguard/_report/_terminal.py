@@ -174,9 +174,7 @@ def _notes(report: Report, console: Console) -> None:
         console.print(f"fixed, and can leave the baseline: {escape(entry)}")
     reading = report.reading
     for problem, count in reading.problems.items():
-        console.print(
-            f"[yellow]{_many(count, 'damaged line')}[/]: {escape(problem)}"
-        )
+        console.print(f"[yellow]{_many(count, 'damaged line')}[/]: {escape(problem)}")
     for line in reading.damaged[:_DAMAGED]:
         console.print(f"  {escape(str(line))}", soft_wrap=True)
     if sum(reading.problems.values()) > _DAMAGED < len(reading.damaged):
