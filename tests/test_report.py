@@ -3,19 +3,15 @@
 from __future__ import annotations
 
 import gzip
-import io
 import json
 import os
 import re
 import sys
 from typing import TYPE_CHECKING, Any
 
+import duckdb
+import pyarrow as pa
 import pytest
-
-pytest.importorskip("duckdb")
-pytest.importorskip("ibis")
-zstandard = pytest.importorskip("zstandard")
-
 from typer.testing import CliRunner
 
 from benchmarks import _fleet, _plain
@@ -28,7 +24,7 @@ from tests.program import line_of, run, write
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from click.testing import Result
+    from typer.testing import Result
 
     from tests.server import Server
 
@@ -40,6 +36,14 @@ STACK = [
     {"filename": "/lib/requests/api.py", "lineno": 73, "function": "get"}
     | {"application": False},
 ]
+
+
+def zstd(data: bytes) -> bytes:
+    """Compressed as `zstd` does."""
+    sink = pa.BufferOutputStream()
+    with pa.CompressedOutputStream(sink, "zstd") as stream:
+        stream.write(data)
+    return bytes(sink.getvalue())
 
 
 def leak(count: int = 1, **fields: Any) -> dict[str, Any]:
@@ -366,15 +370,15 @@ class TestInputs:
     def test_compressed_ones_are_known_by_their_content(self, tmp_path: Path) -> None:
         text = json.dumps(leak(5)).encode() + b"\n"
         (tmp_path / "a.log.gz").write_bytes(gzip.compress(text))
-        (tmp_path / "b.log.zst").write_bytes(zstandard.compress(text))
+        (tmp_path / "b.log.zst").write_bytes(zstd(text))
         (tmp_path / "c.log.1").write_bytes(gzip.compress(text) + gzip.compress(text))
         for name in os.listdir(tmp_path):
             made = read(str(tmp_path / name))
             assert made["sites"][0]["leaks"] == 5, name
             assert made["reading"]["lines"] == 1 + (name == "c.log.1")
 
-    @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstandard.compress])
-    def test_standard_input(self, pack: Any, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+    def test_standard_input(self, pack: Any) -> None:
         text = pack(json.dumps(leak(5)).encode())
         done = _piped("-", "--json", stdin=text)
         assert done.returncode == 0, done.stderr
@@ -391,7 +395,7 @@ class TestInputs:
         text = "\r\n".join([json.dumps(leak(5)), TEXT, '{"cut', ""])
         path.write_bytes(text.encode())
         made = read(str(path))
-        assert made["leaks"] == 1234
+        assert made["leaks"] == 5 + 1234
         assert made["reading"]["problems"] == {"cut short": 1}
 
     def test_damaged_lines_are_counted_and_named(self, tmp_path: Path) -> None:
@@ -431,7 +435,7 @@ class TestInputs:
         assert site["leaks"] == 5
         assert site["example"]["url"] == "http://x/caf\ufffd"
 
-    @pytest.mark.parametrize("pack", [gzip.compress, zstandard.compress])
+    @pytest.mark.parametrize("pack", [gzip.compress, zstd])
     def test_compressed_data_that_ends_early(self, pack: Any, tmp_path: Path) -> None:
         lines = "".join(
             json.dumps(leak(n, run=os.urandom(8).hex())) + "\n" for n in range(1, 3000)
@@ -445,8 +449,6 @@ class TestInputs:
         assert made["reading"]["problems"][problem] == 1
 
     def test_parquet_and_json_lines_are_the_same(self, tmp_path: Path) -> None:
-        import duckdb
-
         lines = [leak(n, run=f"{n % 3}") for n in range(1, 12)]
         named = log(tmp_path / "a", *lines, summary(leak(40)))
         nested, flat = tmp_path / "nested", tmp_path / "flat"
@@ -640,12 +642,13 @@ class TestOutput:
     def test_github(self, tmp_path: Path) -> None:
         named = log(tmp_path / "a", leak(3, hint="50% of\nit"), '{"cut')
         done = call(named, "--format", "github", "--root", "/srv/app")
-        assert done.stdout.splitlines() == [
+        warning, notice = done.stdout.splitlines()
+        assert warning == (
             "::warning file=views.py,line=12,title=httpguard%3A dropped response::"
             "3 responses opened here were never given back (dropped; 1 processes)."
-            " For example GET http://api/items?token=…. Fix: 50%25 of\\nit.",
-            "::notice title=httpguard%3A damaged lines::1 cut short",
-        ]
+            " For example GET http://api/items?token=…. Fix: 50%25 of\\nit."
+        )
+        assert notice == "::notice title=httpguard%3A damaged lines::1 cut short"
         assert escape("a%\r\n:,") == "a%25%0D%0A:,"
         assert escape_property("a%\r\n:,") == "a%25%0D%0A%3A%2C"
 
@@ -680,9 +683,6 @@ def test_a_real_program_with_structlog(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> None:
-    source = re.sub(
-        r"structlog\.configure\(.*?\n\]", "dict(a=[", LEAKY, count=1, flags=re.S
-    )
     source = (
         LEAKY.partition("structlog.configure")[0]
         + LEAKY[LEAKY.index("import httpguard") :]
@@ -701,8 +701,6 @@ def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> No
     reason="HTTPGUARD_TEST_SPARK names no master",
 )
 def test_spark_finds_the_same(tmp_path: Path) -> None:
-    import duckdb
-
     master = os.environ["HTTPGUARD_TEST_SPARK"]
     path = tmp_path / "fleet"
     _fleet.write(path, 3000, 0.7)
@@ -737,4 +735,3 @@ def test_spark_finds_the_same(tmp_path: Path) -> None:
         assert len(there["sites"]) > 100
         for name in ("lines", "events", "problems"):
             assert there["reading"][name] == here["reading"][name]
-    assert io.BytesIO is not None

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .._errors import HTTPGuardError
-from .._leak import LeakKind
+from .._leak import LeakKind  # noqa: TC001  # typer looks at it.
 from ._extras import require
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .._report._engine import Engine
     from .._report._inputs import Input
@@ -173,7 +173,7 @@ def report(
     was called wrongly or a file cannot be read. Damaged lines are counted and named,
     and change nothing about the exit code.
     """
-    require("report", "ibis", "duckdb", "pyarrow", "zstandard", "jinja2")
+    require("report", "ibis", "duckdb", "pyarrow", "jinja2")
     if engine is EngineName.SPARK:
         require("spark", "pyspark")
     begin = _time(since)
@@ -350,22 +350,25 @@ def _write(html: str, sarif: str, made: Report, root: str) -> None:
     from .._report._html import render
     from .._report._sarif import to_sarif
 
-    texts: Iterator[tuple[str, str, str]] = (
-        (option, path, text())
-        for option, path, text in (
-            ("--html", html, lambda: render(made, root)),
-            ("--sarif", sarif, lambda: _json(to_sarif(made, root))),
-        )
-        if path
-    )
-    for option, path, text in texts:
-        try:
-            with open(path, "w", encoding="utf-8", newline="\n") as file:
-                file.write(text)
-        except OSError as error:
-            raise typer.BadParameter(
-                f"{path}: {error.strerror or error}", param_hint=f"'{option}'"
-            ) from error
+    if html:
+        _write_file("--html", html, render(made, root))
+    if sarif:
+        _write_file("--sarif", sarif, _json(to_sarif(made, root)))
+
+
+def _write_file(option: str, path: str, text: str) -> None:
+    """Write one of them.
+
+    Raises:
+        BadParameter: It cannot be written.
+    """
+    try:
+        with open(path, "w", encoding="utf-8", newline="\n") as file:
+            file.write(text)
+    except OSError as error:
+        raise typer.BadParameter(
+            f"{path}: {error.strerror or error}", param_hint=f"'{option}'"
+        ) from error
 
 
 def _print(made: Report, form: Form, root: str, top: int) -> None:
@@ -373,9 +376,9 @@ def _print(made: Report, form: Form, root: str, top: int) -> None:
     if form is Form.JSON:
         sys.stdout.write(_json(made.to_dict()))
     elif form is Form.GITHUB:
-        from .._report._github import annotations
+        from .._report._github import commands
 
-        sys.stdout.writelines(f"{line}\n" for line in annotations(made, root))
+        sys.stdout.writelines(f"{line}\n" for line in commands(made, root))
     else:
         from rich.console import Console
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _grouping
+from ._records import KEY
 from ._tables import Tables
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def collect(
         by_site=fetch(sites),
         by_program=fetch(_grouping.by_program(processes)),
         by_time=fetch(_grouping.by_time(grown, span)),
-        examples=fetch(examples.semi_join(sites, list(_grouping.KEY))),
+        examples=fetch(examples.semi_join(sites, list(KEY))),
         events=fetch(events),
     )
 

@@ -11,6 +11,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from . import _grouping, _inputs, _records
+from ._builtin import builtin
 from ._collect import collect
 from ._tables import MOST_DAMAGED, Damaged
 
@@ -31,28 +32,12 @@ _PIECES: Final = {
 _MOST_ROWS: Final = 2_000_000
 
 
-@ibis.udf.scalar.builtin(
-    name="json_extract_string", signature=((dt.string, _STRINGS), _STRINGS)
+_json_extract_string: Final = builtin(
+    "json_extract_string", (dt.string, _STRINGS), _STRINGS
 )
-def _json_extract_string(document: Any, paths: Any) -> Any:
-    """DuckDB's function."""
-
-
-@ibis.udf.scalar.builtin(
-    name="json_extract", signature=((dt.string, dt.string), _STRINGS)
-)
-def _json_extract(document: Any, path: Any) -> Any:
-    """DuckDB's function, with a path that has a wildcard."""
-
-
-@ibis.udf.scalar.builtin(name="json_valid", signature=((dt.string,), dt.boolean))
-def _json_valid(text: Any) -> Any:
-    """DuckDB's function."""
-
-
-@ibis.udf.scalar.builtin(name="epoch_us", signature=((dt.Timestamp("UTC"),), dt.int64))
-def _epoch_us(time: Any) -> Any:
-    """DuckDB's function."""
+_json_extract: Final = builtin("json_extract", (dt.string, dt.string), _STRINGS)
+_json_valid: Final = builtin("json_valid", (dt.string,), dt.boolean)
+_epoch_us: Final = builtin("epoch_us", (dt.Timestamp("UTC"),), dt.int64)
 
 
 class _DuckDB:
@@ -99,6 +84,11 @@ def _into(name: str, expression: Any) -> str:
     """The statement that computes an expression into a table."""
     query = ibis.to_sql(expression, dialect="duckdb")
     return f"CREATE OR REPLACE TEMP TABLE {name} AS {query}"
+
+
+def _quoted(name: str) -> str:
+    """A column's name as SQL writes it."""
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _path(names: str) -> str:
@@ -156,8 +146,11 @@ class DuckDBEngine:
                 raw.unregister("block")
                 self._lines += block.lines
                 self._name_damaged(raw)
+        pieces = {name: make(database.table(name)) for name, make in _PIECES.items()}
         tables = collect(
-            *(make(database.table(name)) for name, make in _PIECES.items()),
+            pieces["hours"],
+            pieces["examples"],
+            pieces["events"],
             fetch=lambda expression: database.to_pyarrow(expression).to_pylist(),
             keep=lambda expression, name: database.create_table(name, expression),
         )
@@ -171,10 +164,8 @@ class DuckDBEngine:
     ) -> Iterator[tuple[str, _inputs.Block]]:
         """The blocks of an input, each with the statement that reads its lines."""
         if source.form == "parquet":
-            at = 1
             for block in _inputs.rows(source, advance):
-                yield steps.from_rows(block.table, source.name, at), block
-                at += block.lines
+                yield steps.from_rows(block.table, source.name), block
             return
 
         def broken(number: int, how: str) -> None:
@@ -195,7 +186,8 @@ class DuckDBEngine:
             return
         found = raw.execute(
             "SELECT file, number, problem FROM records WHERE problem IS NOT NULL"
-            f" ORDER BY number LIMIT {room}"
+            " ORDER BY number LIMIT ?",
+            [room],
         ).fetchall()
         self._damaged.extend(Damaged(*row) for row in found)
 
@@ -226,22 +218,23 @@ class _Steps:
                 f"INSERT INTO {name} {ibis.to_sql(expression, dialect='duckdb')}"
             )
 
-    def from_rows(self, table: Any, name: str, number: int) -> str:
+    def from_rows(self, table: Any, name: str) -> str:
         """The statement that reads rows of Parquet as if they were lines.
 
         Args:
-            table: The rows.
+            table: The rows, the last column being their numbers.
             name: Of the file.
-            number: Of the first row.
         """
-        columns = table.column_names
-        text = len(columns) == 1 and str(table.schema.types[0]).endswith("string")
-        quoted = columns[0].replace('"', '""')
-        line = f'"{quoted}"' if text else "CAST(to_json(rows) AS VARCHAR)"
+        columns = [_quoted(column) for column in table.column_names[:-1]]
+        if len(columns) == 1 and str(table.schema.types[0]).endswith("string"):
+            (line,) = columns
+        else:
+            packed = ", ".join(f"{column} := {column}" for column in columns)
+            line = f"CAST(to_json(struct_pack({packed})) AS VARCHAR)"
         file = name.replace("'", "''")
+        number = _quoted(table.column_names[-1])
         view = (
-            f"(SELECT '{file}' AS file, {number} - 1 + row_number() OVER () AS number,"
-            f" {line} AS line FROM block AS rows)"
+            f"(SELECT '{file}' AS file, {number} AS number, {line} AS line FROM block)"
         )
         return self.from_lines.replace('"block"', view)
 
@@ -252,7 +245,7 @@ class _Steps:
         for statement in self._inserts:
             self._raw.execute(statement).fetchall()
         for name, make in _PIECES.items():
-            [(size,)] = self._raw.execute(f"SELECT count(*) FROM {name}").fetchall()
+            size = self._database.table(name).count().to_pyarrow().as_py()
             if size > _MOST_ROWS:
                 self._database.create_table(
                     name, make(self._database.table(name)), overwrite=True

@@ -49,8 +49,7 @@ class Example:
     Args:
         stack: The outermost frame first.
         fields: The other fields of the leak and of its process, in the order in
-            which a person wants them.
-        context: What was bound to structlog's context.
+            which a person wants them, then structlog's context.
     """
 
     method: str = ""
@@ -78,7 +77,6 @@ _FIELDS: Final = (
     "host",
     "pid",
     "run",
-    "timestamp",
 )
 
 
@@ -102,9 +100,9 @@ def _from_fields(fields: dict[str, Any]) -> Example:
     """Of a document."""
     kind, client = fields.get("kind"), fields.get("client")
     hint = _text(fields.get("hint"), _MOST_HINT)
-    if not hint and client in ("requests", "urllib3"):
-        if kind in [known.value for known in LeakKind]:
-            hint = hint_for(LeakKind(kind), client)
+    known = client in {"requests", "urllib3"} and kind in list(LeakKind)
+    if not hint and known:
+        hint = hint_for(LeakKind(kind), str(client))
     told = {name: _text(fields.get(name)) for name in _FIELDS}
     context = fields.get("context")
     if isinstance(context, dict):

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from ._result import Report, Site
 
 
-def annotations(report: Report, root: str) -> Iterator[str]:
+def commands(report: Report, root: str) -> Iterator[str]:
     """One line for each site, for the standard output of a step.
 
     Args:
@@ -32,7 +32,8 @@ def annotations(report: Report, root: str) -> Iterator[str]:
         )
         yield f"::warning {listed}::{escape(describe(site))}"
     for problem, count in report.reading.problems.items():
-        yield f"::notice title=httpguard: damaged lines::{escape(f'{count} {problem}')}"
+        title = escape_property("httpguard: damaged lines")
+        yield f"::notice title={title}::{escape(f'{count} {problem}')}"
 
 
 def describe(site: Site) -> str:

@@ -32,7 +32,7 @@ def render(report: Report, root: str) -> str:
     environment.filters["bars"] = bars
     environment.filters["number"] = lambda number: f"{number:,}"
     environment.filters["time"] = lambda time: (
-        f"{time:%Y-%m-%d %H:%M:%S}" if time else "–"
+        f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown"
     )
     environment.filters["short"] = lambda filename: shorten(filename, root)
     text = (files(__package__) / "report.html").read_text("utf-8")

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
-import zlib
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, BinaryIO, Final, cast
 
@@ -16,6 +14,7 @@ if TYPE_CHECKING:
 
 STDIN: Final = "-"
 _BLOCK: Final = 32 << 20
+_PIECE: Final = 1 << 16
 # A file without line ends (a core dump, say) must not be taken into memory whole.
 _LONGEST_LINE: Final = 64 << 20
 # So many lines are one piece of work of one of the engine's threads.
@@ -24,6 +23,8 @@ _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PARQUET: Final = b"PAR1"
 _NEWLINE: Final = 10
+# Beside the columns of a file, which may have any name.
+_NUMBER: Final = "number of the row, added by httpguard"
 
 
 class InputError(HTTPGuardError):
@@ -127,12 +128,9 @@ def blocks(
         stream = _decompressed(raw, source)
         told = 0
         rest = b""
+        damage: list[str] = []
         while True:
-            try:
-                data = stream.read(_BLOCK)
-            except (OSError, EOFError, zlib.error, _zstd_error()) as error:
-                broken(number, str(error))
-                data = b""
+            data = b"" if damage else _fill(stream, damage.append)
             position = _position(raw)
             advance(position - told)
             told = position
@@ -142,7 +140,9 @@ def blocks(
                 number += block.lines
                 yield block
             if not data:
-                return
+                break
+    for how in damage:
+        broken(number, how)
 
 
 def _open(source: Input) -> BinaryIO:
@@ -160,24 +160,32 @@ def _decompressed(raw: BinaryIO, source: Input) -> BinaryIO:
     form = source.form
     if source.path == STDIN:
         form = _form(cast("Any", raw).peek(4)[:4])
-    if form == "gzip":
-        return cast("BinaryIO", gzip.GzipFile(fileobj=raw))
-    if form == "zstd":
-        import zstandard
+    if form == "plain":
+        return raw
+    import pyarrow as pa
 
-        reader = zstandard.ZstdDecompressor().stream_reader(
-            raw, read_across_frames=True, closefd=False
-        )
-        return cast("BinaryIO", reader)
-    return raw
+    if form == "parquet":
+        raise InputError(f"{source.name}: Parquet has to be a file")
+    # One after the other, as `cat` puts them, they are read as one.
+    stream = pa.CompressedInputStream(pa.PythonFile(raw, mode="r"), form)
+    return cast("BinaryIO", stream)
 
 
-def _zstd_error() -> type[Exception]:
-    """What zstandard raises on damaged data."""
-    import zstandard
-
-    error: type[Exception] = zstandard.ZstdError
-    return error
+def _fill(stream: BinaryIO, broken: Callable[[str], None]) -> bytes:
+    """A block, or what is left: in pieces, so that damage costs no more than one."""
+    pieces = []
+    room = _BLOCK
+    while room > 0:
+        try:
+            piece = stream.read(min(room, _PIECE))
+        except OSError as error:
+            broken(str(error))
+            break
+        if not piece:
+            break
+        pieces.append(piece)
+        room -= len(piece)
+    return b"".join(pieces)
 
 
 def _position(raw: BinaryIO) -> int:
@@ -234,7 +242,7 @@ def rows(source: Input, advance: Callable[[int], None]) -> Iterator[Block]:
         advance: Told the bytes of the file that were read since the last call.
 
     Yields:
-        Blocks whose table has the file's own columns.
+        Blocks whose table has the file's own columns, and then the rows' numbers.
 
     Raises:
         InputError: The file is damaged: Parquet has its index at the end.
@@ -251,6 +259,9 @@ def rows(source: Input, advance: Callable[[int], None]) -> Iterator[Block]:
             position = source.size * done // total
             advance(position - told)
             told = position
-            yield Block(pa.Table.from_batches([batch]), batch.num_rows)
+            first = done - batch.num_rows + 1
+            numbers = pa.array(range(first, done + 1), pa.int64())
+            table = pa.Table.from_batches([batch]).append_column(_NUMBER, numbers)
+            yield Block(table, batch.num_rows)
     except (OSError, pa.ArrowException) as error:
         raise InputError(f"{source.path}: {error}") from error

@@ -95,6 +95,8 @@ def candidates(lines: Any, dialect: Dialect) -> Any:
         line=marked.wordy.ifelse(marked.line, _null()),
         # As the text of a member, written by a collector.
         nested=marked.line.contains('\\"httpguard.'),
+        # A mention of an event's name in a sentence is no damage.
+        braced=marked.found.notnull(),
         is_json=dialect.is_json(marked.found).fill_null(False),
     )
 
@@ -117,6 +119,7 @@ def located(found: Any, dialect: Dialect) -> Any:
         "number",
         "ours",
         "cut",
+        "braced",
         "is_json",
         document=document,
         text=(~found.ours & ~found.cut).ifelse(
@@ -158,7 +161,7 @@ def records(found: Any, _dialect: Dialect) -> Any:
     told = told.filter(
         told.problem.notnull() | told.event.notnull() | told.text.notnull()
     )
-    return told.drop("values", "ours", "cut", "is_json")
+    return told.drop("values", "ours", "cut", "braced", "is_json")
 
 
 def _problem(told: Any) -> Any:
@@ -167,7 +170,7 @@ def _problem(told: Any) -> Any:
     leak = told.event.isin(_LEAK_EVENTS) & (told.kind.isnull() | told.site.isnull())
     return ibis.cases(
         (told.cut, "cut short"),
-        (told.ours & ~told.is_json, "not JSON"),
+        (told.ours & told.braced & ~told.is_json, "not JSON"),
         (told.event.notnull() & newer, "of a newer schema"),
         (leak, "without kind or site"),
         else_=_null(),
@@ -259,8 +262,8 @@ def _from_text(table: Any, dialect: Dialect) -> Any:
     clock = ibis.coalesce(forms.logged, forms.line)
     stamp = (
         _part(clock, _CLOCK, 1)
-        .concat(".", _part(clock, _CLOCK, 2).rpad(6, "0"))
-        .concat(_part(clock, _CLOCK, 3))
+        .concat(".", ibis.coalesce(_part(clock, _CLOCK, 2), "0"))
+        .concat(ibis.coalesce(_part(clock, _CLOCK, 3), ""))
     )
     seen = dialect.epoch(stamp)
     return forms.select(

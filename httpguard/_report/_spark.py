@@ -10,6 +10,7 @@ import ibis
 import ibis.expr.datatypes as dt
 
 from . import _grouping, _inputs, _records
+from ._builtin import builtin
 from ._collect import collect
 from ._engine import EngineError
 from ._tables import MOST_DAMAGED, Damaged
@@ -24,30 +25,12 @@ _STRINGS: Final = dt.Array(dt.string)
 _NO_COLLAPSE: Final = "org.apache.spark.sql.catalyst.optimizer.CollapseProject"
 
 
-@ibis.udf.scalar.builtin(
-    name="get_json_object", signature=((dt.string, dt.string), dt.string)
+_get_json_object: Final = builtin("get_json_object", (dt.string, dt.string), dt.string)
+_from_json: Final = builtin("from_json", (dt.string, dt.string), _STRINGS)
+_try_to_timestamp: Final = builtin(
+    "try_to_timestamp", (dt.string,), dt.Timestamp("UTC")
 )
-def _get_json_object(document: Any, path: Any) -> Any:
-    """Spark's function."""
-
-
-@ibis.udf.scalar.builtin(name="from_json", signature=((dt.string, dt.string), _STRINGS))
-def _from_json(document: Any, schema: Any) -> Any:
-    """Spark's function."""
-
-
-@ibis.udf.scalar.builtin(
-    name="try_to_timestamp", signature=((dt.string,), dt.Timestamp("UTC"))
-)
-def _try_to_timestamp(text: Any) -> Any:
-    """Spark's function."""
-
-
-@ibis.udf.scalar.builtin(
-    name="unix_micros", signature=((dt.Timestamp("UTC"),), dt.int64)
-)
-def _unix_micros(time: Any) -> Any:
-    """Spark's function."""
+_unix_micros: Final = builtin("unix_micros", (_UTC,), dt.int64)
 
 
 class _Spark:

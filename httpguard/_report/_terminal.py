@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from rich.markup import escape
+from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
@@ -37,10 +38,14 @@ def show(report: Report, console: Console, root: str, top: int) -> None:
     if shown:
         console.print(_overview(shown, root))
         for number, site in enumerate(shown, 1):
-            console.print(_details(number, site, root))
+            console.print()
+            console.print(_heading(number, site, root))
+            console.print(Padding(_details(site, root), (0, 0, 0, 3)))
     rest = len(report.sites) - len(shown)
     if rest:
-        console.print(f"… and {rest:,} more; `--top 0` shows all.\n")
+        console.print(f"\n… and {rest:,} more; `--top 0` shows all.")
+    if shown:
+        console.print()
     console.print(_totals(report))
     _notes(report, console)
 
@@ -97,41 +102,46 @@ def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
     )
 
 
-def _details(number: int, site: Site, root: str) -> Text:
+def _heading(number: int, site: Site, root: str) -> Text:
+    """Kind and site."""
+    text = Text(f"{number}. ", "bold", overflow="fold")
+    text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
+    return text.append(_place(site, root))
+
+
+def _details(site: Site, root: str) -> Text:
     """What there is to know about a site."""
-    text = Text(overflow="fold")
-    text.append(f"\n{number}. {site.kind} ", f"bold {_COLOURS.get(site.kind, '')}")
-    text.append(f"{_place(site, root)}\n", "bold")
-    text.append(f"   {_figures(site)}\n")
-    text.append(f"   {_where(site)}\n")
+    text = Text(f"{_figures(site)}\n{_where(site)}\n", overflow="fold")
     if site.first_seen or site.last_seen:
         text.append(
-            f"   first seen {_second(site.first_seen)},"
+            f"first seen {_second(site.first_seen)},"
             f" last seen {_second(site.last_seen)} UTC\n"
         )
     example = site.example
     if example.request:
         about = [f"{name} {value}" for name, value in example.fields]
-        text.append("   for example " + " · ".join([example.request, *about]) + "\n")
+        text.append("for example " + " · ".join([example.request, *about]) + "\n")
     for step in example.stack:
         mark = ">" if step.application else " "
         style = "" if step.application else "dim"
         name = shorten(step.filename, root)
-        text.append(f"   {mark} {name}:{step.lineno} in {step.function}\n", style)
+        text.append(f"{mark} {name}:{step.lineno} in {step.function}\n", style)
         if step.source:
-            text.append(f"         {step.source}\n", style)
+            text.append(f"      {step.source}\n", style)
     if example.hint:
-        text.append("   fix: ", "green")
-        text.append(f"{example.hint}\n")
+        text.append("fix: ", "green")
+        text.append(example.hint)
+    text.rstrip()
     return text
 
 
 def _figures(site: Site) -> str:
     """How many, how long."""
     resolved = f", {site.resolved:,} resolved" if site.resolved else ""
+    processes = _many(site.processes, "process", "processes")
     return (
-        f"{_many(site.leaks, 'leak')}{resolved} in"
-        f" {_many(site.processes, 'process', 'processes')}, at most {site.most:,} in one"
+        f"{_many(site.leaks, 'leak')}{resolved} in {processes},"
+        f" at most {site.most:,} in one"
         f" · harm {site.harm:,}"
     )
 
