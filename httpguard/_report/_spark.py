@@ -27,9 +27,8 @@ _NO_COLLAPSE: Final = "org.apache.spark.sql.catalyst.optimizer.CollapseProject"
 
 _get_json_object: Final = builtin("get_json_object", (dt.string, dt.string), dt.string)
 _from_json: Final = builtin("from_json", (dt.string, dt.string), _STRINGS)
-_try_to_timestamp: Final = builtin(
-    "try_to_timestamp", (dt.string,), dt.Timestamp("UTC")
-)
+_UTC: Final = dt.Timestamp("UTC")
+_try_to_timestamp: Final = builtin("try_to_timestamp", (dt.string,), _UTC)
 _unix_micros: Final = builtin("unix_micros", (_UTC,), dt.int64)
 
 
