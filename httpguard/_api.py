@@ -35,6 +35,9 @@ def install(
     sample: float = _UNSET,
     app: Iterable[str] = _UNSET,
     ignore: Iterable[str] = _UNSET,
+    log: str | os.PathLike[str] | None = _UNSET,
+    log_max_bytes: int = _UNSET,
+    log_keep: int = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -60,6 +63,10 @@ def install(
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns that are
             never judged.
+        log: A file to which every event is appended as a line of JSON, whatever
+            the logs do; any number of processes may share it. None: no file.
+        log_max_bytes: That file is rotated before it becomes larger; 0: never.
+        log_keep: Rotated files to keep: ``FILE.1`` is the latest.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from dataclasses import dataclass, fields
 from typing import TYPE_CHECKING, Any, Final
 
@@ -40,6 +41,10 @@ class Settings:
             they are installed in site-packages.
         ignore: URL patterns (they contain a ``/``) or module patterns, with
             ``*`` and ``?`` as wildcards, that are never judged.
+        log: A file to which every event is appended as a line of JSON, whatever
+            the logs do; any number of processes may share it. None: no file.
+        log_max_bytes: The file is rotated before it becomes larger; 0: never.
+        log_keep: Rotated files to keep: ``FILE.1`` is the latest.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -55,6 +60,9 @@ class Settings:
     sample: float = 1.0
     app: tuple[str, ...] = ()
     ignore: tuple[str, ...] = ()
+    log: str | None = None
+    log_max_bytes: int = 64 * 1024 * 1024
+    log_keep: int = 3
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -102,6 +110,20 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
     return sorted(
         name for name in environment if name.startswith(_PREFIX) and name not in known
     )
+
+
+def check(name: str, value: Any, shown: str) -> Any:
+    """One setting's value in its type.
+
+    Args:
+        name: The setting.
+        value: As a user gave it.
+        shown: What an error calls it: an option, say.
+
+    Raises:
+        ConfigError: It is not accepted.
+    """
+    return _checked(name, value, shown)
 
 
 class _Variable(str):
@@ -175,6 +197,16 @@ def _words(value: str | Iterable[str]) -> tuple[str, ...]:
     return tuple(item.strip() for item in items if item.strip())
 
 
+def _path(value: Any) -> str | None:
+    """The path of a file, or none."""
+    if value is None:
+        return None
+    path = os.fspath(value)
+    if not isinstance(path, str) or "\0" in path:
+        raise TypeError
+    return path or None
+
+
 _SWITCH: Final = "a bool, or one of 1/true/yes/on and 0/false/no/off"
 _PATTERNS: Final = "a sequence of texts, or one text separated by commas"
 
@@ -192,5 +224,11 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "sample": (_number(0.0, 1.0), "a number from 0 to 1"),
     "app": (_words, _PATTERNS),
     "ignore": (_words, _PATTERNS),
+    "log": (_path, "the path of a file, as text or os.PathLike"),
+    "log_max_bytes": (
+        _whole(0),
+        "a whole number of bytes, 0 or more (0: the file is never rotated)",
+    ),
+    "log_keep": (_whole(1), "a whole number, 1 or more"),
     "enabled": (_boolean, _SWITCH),
 }

@@ -146,8 +146,21 @@ class Detector:
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
+        yield from self._close(self.left_open(scope))
+
+    def close_process(self) -> Iterator[Finding]:
+        """Judge what the process, at its end, has left open.
+
+        A response that a daemon thread waits for, or is reading, is in use.
+        """
+        left = self.left_open(None)
+        busy = being_read([response for _, response in left])
+        yield from self._close([pair for pair in left if id(pair[1]) not in busy])
+
+    def _close(self, left: list[tuple[Lease, HTTPResponse]]) -> Iterator[Finding]:
+        """Judge what should not be open any more."""
         now = self.registry.clock()
-        for lease, response in self.left_open(scope):
+        for lease, response in left:
             if not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
@@ -158,12 +171,12 @@ class Detector:
             else:
                 self.registry.finish_closed(lease)
 
-    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases opened in a scope whose response is still there."""
+    def left_open(self, scope: Scope | None) -> list[tuple[Lease, HTTPResponse]]:
+        """The leases, of a scope or all, whose response is still there."""
         return [
             (lease, response)
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope)
+            if (scope is None or _within(lease.scope, scope))
             and not (lease.judged or lease.ended)
             and (response := lease()) is not None
         ]

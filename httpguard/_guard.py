@@ -33,6 +33,8 @@ if TYPE_CHECKING:
     from ._lease import Lease
     from ._scope import Scope
 
+    Follower = Callable[[LeakTable], None]
+
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
@@ -54,6 +56,8 @@ class Guard:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock)
         self.watcher = Watcher(self.watch, settings.check_interval)
+        # Asked after each sweep; for whoever follows the counts, not the events.
+        self.follower: Follower | None = None
         self._reset(settings)
         self.configure(settings)
 
@@ -163,6 +167,8 @@ class Guard:
         try:
             self._sweep(self._full_sweep)
             self.outbox.flush()
+            if self.follower is not None:
+                self.follower(self.table)
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -218,13 +224,19 @@ class Guard:
         if outer is not None:
             outer.findings += findings
 
-    def finish(self) -> None:
-        """The interpreter exits: judge what was dropped before, sum up, stop."""
+    def finish(self, *, is_scope: bool = False) -> None:
+        """The interpreter exits: judge what was dropped before, sum up, stop.
+
+        Args:
+            is_scope: Whether what is still open is a leak.
+        """
         try:
             if self.registry.leases:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
+            if is_scope:
+                self._sweep(self.detector.close_process, patience=_EXIT_PATIENCE)
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self._summarize()
             self.outbox.flush()

@@ -9,13 +9,15 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches
+from . import patches, reporting
 from ._config import Settings, load_settings
 from ._guard import Guard
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from ._guard import Follower
+    from .reporting._json_lines import JsonLines
 
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
@@ -29,6 +31,12 @@ class _Process:
         self.guard: Guard | None = None
         # How many `no_leaks` scopes are entered that had to install.
         self.visitors = 0
+        # Whether the end of the process is a scope that leaves nothing open.
+        self.is_scope = False
+        # Told the table of leaks after each sweep.
+        self.follower: Follower | None = None
+        # The sink that writes the setting `log`.
+        self.log: JsonLines | None = None
         self.lock = threading.RLock()
 
 
@@ -49,10 +57,13 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with _process.lock:
         _process.visitors = 0
+        _attach_log(settings)
         if _process.guard is not None:
             _process.guard.configure(settings)
             return
+        reporting.begin_run()
         _process.guard = Guard(settings, clock)
+        _process.guard.follower = _process.follower
         patches.apply(_process.guard)
         atexit.register(_finish)
         _finish_with_worker()
@@ -67,6 +78,23 @@ def stop() -> None:
     if guard is not None:
         guard.watch()
         guard.watcher.stop()
+    _detach_log()
+
+
+def follow(follower: Follower | None) -> None:
+    """Make the end of this process a scope, and have its counts followed.
+
+    What is then still open is a leak, as `httpguard run` has it.
+
+    Args:
+        follower: Told the table of leaks after each sweep. What it raises is
+            logged once and stops nothing.
+    """
+    with _process.lock:
+        _process.is_scope = True
+        _process.follower = follower
+        if _process.guard is not None:
+            _process.guard.follower = follower
 
 
 def enter_temporary() -> None:
@@ -97,11 +125,32 @@ def leave_temporary() -> None:
             stop()
 
 
+def _attach_log(settings: Settings) -> None:
+    """Write JSON lines where the settings say so, from now on."""
+    before, _process.log = _process.log, None
+    if settings.log is not None:
+        from .reporting._json_lines import JsonLines
+
+        log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
+        # First: what another thread reports meanwhile is rather said twice.
+        reporting.attach(log)
+        _process.log = log
+    if before is not None:
+        reporting.detach(before)
+
+
+def _detach_log() -> None:
+    """Write no more JSON lines."""
+    log, _process.log = _process.log, None
+    if log is not None:
+        reporting.detach(log)
+
+
 def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
     guard, _process.guard = _process.guard, None
     if guard is not None:
-        guard.finish()
+        guard.finish(is_scope=_process.is_scope)
         patches.disconnect()
 
 
@@ -113,8 +162,14 @@ def _finish_with_worker(*_: object) -> None:
     """
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
-    if util is not None and process is not None and process.parent_process():
+    if util is None or process is None:
+        return
+    if process.parent_process():
         util.Finalize(None, _finish, exitpriority=_LAST)
+    elif getattr(process.current_process(), "_inheriting", False):
+        # It imports its main module, before it is a worker. One that a fork
+        # server has forked leaves without atexit, too.
+        util.register_after_fork(_process, _finish_with_worker)
 
 
 def _before_fork() -> None:

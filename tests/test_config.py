@@ -23,6 +23,9 @@ def test_defaults_are_the_documented_ones() -> None:
         "sample": 1.0,
         "app": (),
         "ignore": (),
+        "log": None,
+        "log_max_bytes": 64 * 1024 * 1024,
+        "log_keep": 3,
         "enabled": True,
     }
 

@@ -129,6 +129,22 @@ def test_structlog_json() -> None:
     assert [site["count"] for site in summary["leaks"]] == [1]
 
 
+def test_unchanged() -> None:
+    if find_spec("typer") is None:
+        pytest.skip("needs typer")
+    command = ["-m", "httpguard", "run", "--fail", "examples/unchanged.py"]
+    env = {"PYTHONUTF8": "1", "COLUMNS": "79"}
+    done = run(*command, env=env, cwd=ROOT, encoding="utf-8")
+    assert (done.returncode, done.stdout) == (23, "done\n")
+    table = done.stderr[done.stderr.index("httpguard: ") :]
+    port = re.search(r"http://127\.0\.0\.1:(\d+)/", table)
+    assert port is not None
+    shown = table.replace(f":{port[1]}/", ":40613/")
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    # The port may have fewer digits; rich leaves a blank where it breaks a line.
+    assert re.sub(" +", " ", re.sub(" +\n", "\n", shown)) in re.sub(" +", " ", readme)
+
+
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_each_says_how_to_run_it_as_the_readme_does(name: str) -> None:
     command = re.search(

@@ -6,17 +6,16 @@ from typing import Annotated, Final
 
 import typer
 
-from . import _demo, _report
+from . import _demo, _report, _run
 
 # Each adds its command; the order is that of the help text.
-_REGISTER: Final = (_demo.register, _report.register)
+_REGISTER: Final = (_demo.register, _run.register, _report.register)
 
 
 def build() -> typer.Typer:
     """The application, ready to be called."""
     app = typer.Typer(
         name="httpguard",
-        add_completion=False,
         # An error in a command is a bug: an ordinary traceback tells more.
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",

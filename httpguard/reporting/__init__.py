@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from . import _structlog
 from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._run import begin_run
 from ._structlog import keep_bound
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ __all__ = [
     "TOO_MANY_OPEN",
     "Event",
     "attach",
+    "begin_run",
     "destinations",
     "detach",
     "keep_bound",

@@ -1,0 +1,39 @@
+"""The environment that makes Python processes guard themselves."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "bootstrap")
+# Not HTTPGUARD_…: those are settings.
+RUN_VARIABLE: Final = "_HTTPGUARD_RUN"
+NO_RUN: Final = "-"
+
+
+def guarded_environment(
+    environment: Mapping[str, str], settings: Mapping[str, str], run: str
+) -> dict[str, str]:
+    """The environment of the program and, by inheritance, of its children.
+
+    Args:
+        environment: The user's.
+        settings: Variables that the command's options stand for.
+        run: The start of the names of the run's files, or `NO_RUN`.
+
+    Returns:
+        The user's with the bootstrap first on PYTHONPATH.
+    """
+    path = environment.get("PYTHONPATH", "")
+    # An empty entry means the working directory: none is added, none is lost.
+    others = [entry for entry in path.split(os.pathsep) if entry != BOOTSTRAP]
+    rest = os.pathsep.join(others)
+    return {
+        **environment,
+        **settings,
+        "PYTHONPATH": BOOTSTRAP + os.pathsep + rest if rest else BOOTSTRAP,
+        RUN_VARIABLE: run,
+    }

@@ -1,0 +1,97 @@
+"""Run by every Python process under `httpguard run` as it starts.
+
+The directory of this file is on PYTHONPATH, so that ``site`` imports it. It
+imports nothing: a program whose own module has the name of one in the standard
+library shall find its own, as without httpguard. httpguard itself comes with the
+program's first import of urllib3. Any interpreter may start this file, older ones
+than httpguard supports included.
+"""
+
+import os
+import sys
+
+
+class _Guard:
+    """A finder on `sys.meta_path` that installs httpguard before urllib3 comes."""
+
+    def __init__(self, run: str) -> None:
+        """Keep where the processes of the run take notes; "-": nowhere."""
+        self.run = run
+        self.installed = False
+
+    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+        """Find nothing; but before urllib3 is found, install httpguard.
+
+        The finder stays where it is: taking itself off would make another thread
+        that imports something skip the one behind it.
+        """
+        if name == "urllib3" and not self.installed:
+            self.installed = True
+            self.install()
+
+    def install(self) -> None:
+        """Install httpguard; whatever goes wrong, the program goes on."""
+        try:
+            from httpguard._run._inside import begin
+
+            begin(self.run)
+        except Exception as error:
+            self.note("unguarded", type(error).__name__ + ": " + str(error))
+
+    def is_installed(self) -> bool:
+        """Whether this interpreter finds httpguard, without importing it."""
+        for finder in list(sys.meta_path):
+            find = getattr(finder, "find_spec", None)
+            if find is not None and find("httpguard", None, None) is not None:
+                return True
+        return False
+
+    def note(self, word: str, reason: str = "") -> None:
+        """Tell the run about this process; where nobody reads that, the user."""
+        interpreter = sys.executable or "python"
+        if self.run == "-":
+            if reason:
+                text = "httpguard run: " + interpreter + " is not guarded: " + reason
+                sys.stderr.write(text + "\n")
+            return
+        line = "\t".join((word, interpreter, reason.replace("\n", " "))) + "\n"
+        try:
+            descriptor = os.open(self.run + ".processes", os.O_WRONLY | os.O_APPEND)
+            try:
+                os.write(descriptor, line.encode("utf-8", "replace"))
+            finally:
+                os.close(descriptor)
+        except OSError:  # The run is over.
+            pass
+
+    def begin(self) -> None:
+        """Wait for urllib3, or say why that would be in vain."""
+        try:
+            if self.is_installed():
+                sys.meta_path.insert(0, self)
+                self.note("guarded")
+            else:
+                self.note("unguarded", "httpguard is not installed there")
+        except Exception as error:
+            self.note("unguarded", type(error).__name__ + ": " + str(error))
+
+
+_here = os.path.dirname(os.path.abspath(__file__))
+# The program's sys.path is what it would be without us.
+sys.path[:] = [path for path in sys.path if path != _here]
+sys.path_importer_cache.pop(_here, None)
+if "_HTTPGUARD_RUN" in os.environ:
+    _Guard(os.environ["_HTTPGUARD_RUN"]).begin()
+
+# The user's own, if there is one, takes this one's place; what it raises, site
+# reports as ever.
+_ours = sys.modules.pop("sitecustomize", None)
+try:
+    import sitecustomize  # type: ignore[import-not-found]  # noqa: F401
+except ImportError as _error:
+    if _error.name != "sitecustomize":
+        raise
+finally:
+    # The import of this file is not over, and needs something there.
+    if _ours is not None:
+        sys.modules.setdefault("sitecustomize", _ours)

@@ -1,0 +1,136 @@
+"""A record as one line of JSON, bounded in length."""
+
+from __future__ import annotations
+
+import json
+import math
+from typing import Any, Final
+
+# A summary of 1000 sites fits without their stacks.
+MAX_LINE: Final = 1 << 20
+_MAX_TEXT: Final = 1000
+_MAX_ITEMS: Final = 50
+_MAX_DEPTH: Final = 4
+# Of a stack that is too long, the outermost and the innermost frames are kept.
+_OUTER: Final = 4
+_INNER: Final = 12
+# The fields that hold a list of entries, each with a stack of its own.
+_LISTS: Final = ("leaks", "responses")
+
+
+def encode(record: dict[str, Any], limit: int = MAX_LINE) -> bytes:
+    """A record as one line that ends with a line break.
+
+    What does not fit is left out in this order, until it does: the middle frames
+    of stacks, whole stacks, the context, the end of the lists of leaks and
+    responses. The field ``truncated`` then says how many items of each were.
+
+    Args:
+        record: JSON-ready but for the values in its ``context``.
+        limit: The most bytes.
+
+    Returns:
+        ASCII text: whatever a program puts into its context, the line is valid
+        for every reader.
+    """
+    if "context" in record:
+        record = {**record, "context": jsonable(record["context"])}
+    line = _dump(record)
+    if len(line) <= limit:
+        return line
+    left_out: dict[str, int] = {}
+    for keep in (_OUTER + _INNER, 0):
+        record = _with_shorter_stacks(record, keep, left_out)
+        line = _dump({**record, "truncated": left_out})
+        if len(line) <= limit:
+            return line
+    if record.get("context"):
+        left_out["context"] = len(record["context"])
+        record = {**record, "context": {}}
+    return _fit_lists(record, left_out, limit)
+
+
+def jsonable(value: Any, depth: int = 0) -> Any:
+    """What a program has bound to its log context, as values that JSON knows.
+
+    Args:
+        value: Anything; what JSON has no type for becomes text.
+        depth: How far inside; what lies too deep becomes text.
+    """
+    if value is None or isinstance(value, (bool, int)):
+        return _plain_scalar(value)
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if isinstance(value, str):
+        return _cut(value)
+    if depth < _MAX_DEPTH:
+        if isinstance(value, dict):
+            items = list(value.items())[:_MAX_ITEMS]
+            return {_text(key): jsonable(item, depth + 1) for key, item in items}
+        if isinstance(value, (list, tuple)):
+            return [jsonable(item, depth + 1) for item in value[:_MAX_ITEMS]]
+    return _text(value)
+
+
+def _plain_scalar(value: Any) -> Any:
+    """None, a bool or a whole number; subclasses (enums) as the plain type."""
+    if value is None or isinstance(value, bool):
+        return value
+    return int(value) if -(2**63) <= value < 2**63 else str(int(value))
+
+
+def _text(value: Any) -> str:
+    """The text of any object; one whose `str` fails is named by its type."""
+    try:
+        return _cut(str(value))
+    except Exception:
+        return f"<{type(value).__name__}>"
+
+
+def _cut(text: str) -> str:
+    """Text of a bounded length."""
+    text = str(text)
+    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
+
+
+def _dump(record: dict[str, Any]) -> bytes:
+    """One line."""
+    text = json.dumps(record, separators=(",", ":"), default=str)
+    return text.encode("ascii") + b"\n"
+
+
+def _with_shorter_stacks(
+    record: dict[str, Any], keep: int, left_out: dict[str, int]
+) -> dict[str, Any]:
+    """A copy whose stacks have at most so many frames; counts the others."""
+    record = {**record, **_shorter(record, keep, left_out)}
+    for name in _LISTS:
+        if name in record:
+            record[name] = [
+                {**entry, **_shorter(entry, keep, left_out)} for entry in record[name]
+            ]
+    return record
+
+
+def _shorter(
+    entry: dict[str, Any], keep: int, left_out: dict[str, int]
+) -> dict[str, Any]:
+    """The entry's stack, without its middle or without anything."""
+    stack = entry.get("stack")
+    if stack is None or len(stack) <= keep:
+        return {}
+    left_out["stack"] = left_out.get("stack", 0) + len(stack) - keep
+    return {"stack": [*stack[:_OUTER], *stack[-_INNER:]] if keep else []}
+
+
+def _fit_lists(record: dict[str, Any], left_out: dict[str, int], limit: int) -> bytes:
+    """The line, its lists halved until it fits."""
+    while True:
+        line = _dump({**record, "truncated": left_out})
+        longest = max(_LISTS, key=lambda name: len(record.get(name, ())))
+        entries = record.get(longest)
+        if len(line) <= limit or not entries:
+            return line
+        keep = len(entries) // 2
+        left_out[longest] = left_out.get(longest, 0) + len(entries) - keep
+        record = {**record, longest: entries[:keep]}
