@@ -473,7 +473,7 @@ def _piped(*arguments: str, stdin: bytes) -> Any:
         input=stdin,
         capture_output=True,
         check=False,
-        timeout=100,
+        timeout=600,
     )
 
 
