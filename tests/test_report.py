@@ -457,6 +457,7 @@ class TestInputs:
         )
         duckdb.execute(
             f"COPY (SELECT * FROM read_csv('{named}', delim='\x01', quote='',"
+            " header=false, auto_detect=false,"
             f" columns={{'line': 'VARCHAR'}})) TO '{flat}' (FORMAT parquet)"
         )
         expected = read(named)["sites"]
