@@ -646,7 +646,7 @@ class TestOutput:
         warning, notice = done.stdout.splitlines()
         assert warning == (
             "::warning file=views.py,line=12,title=httpguard%3A dropped response::"
-            "3 responses opened here were never given back (dropped; 1 processes)."
+            "3 responses opened here were never given back (dropped; 1 process)."
             " For example GET http://api/items?token=…. Fix: 50%25 of\\nit."
         )
         assert notice == "::notice title=httpguard%3A damaged lines::1 cut short"
@@ -681,6 +681,25 @@ def test_a_real_program_with_structlog(server: Server, tmp_path: Path) -> None:
     assert site["lineno"] == line_of(LEAKY, "# LEAK")
     own = [step for step in site["example"]["stack"] if step["application"]]
     assert own[-1]["source"].endswith("# LEAK")
+
+
+def test_the_log_of_real_processes(server: Server, tmp_path: Path) -> None:
+    source = (
+        LEAKY.partition("structlog.configure")[0]
+        + LEAKY[LEAKY.index("import httpguard") :]
+    )
+    app = write(tmp_path / "app.py", source)
+    named = tmp_path / "leaks.jsonl"
+    for _ in range(3):
+        done = run(app, server.url("/bytes/90000"), env={"HTTPGUARD_LOG": str(named)})
+        assert done.returncode == 0, done.stderr
+    made = read(str(named))
+    (site,) = made["sites"]
+    assert (site["kind"], site["leaks"], site["processes"]) == ("dropped", 21, 3)
+    assert (site["filename"], site["lineno"]) == (str(app), line_of(source, "# LEAK"))
+    assert site["programs"] == [{"name": "app.py", "processes": 3, "leaks": 21}]
+    assert site["example"]["stack"][-1]["source"]
+    assert made["reading"]["events"]["httpguard.summary"] == 3
 
 
 def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._result import shorten
+from ._result import many, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -43,8 +43,8 @@ def describe(site: Site) -> str:
         site: Any.
     """
     text = (
-        f"{site.leaks} responses opened here were never given back"
-        f" ({site.kind}; {site.processes} processes)."
+        f"{site.leaks:,} responses opened here were never given back"
+        f" ({site.kind}; {many(site.processes, 'process', 'processes')})."
     )
     if site.leaks == 1:
         text = f"A response opened here was never given back ({site.kind})."

@@ -5,7 +5,7 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from ._result import shorten
+from ._result import many, shorten
 
 if TYPE_CHECKING:
     from ._result import Report, Trend
@@ -30,6 +30,8 @@ def render(report: Report, root: str) -> str:
         lstrip_blocks=True,
     )
     environment.filters["bars"] = bars
+    environment.filters["heading"] = lambda trend: trend.heading
+    environment.filters["many"] = many
     environment.filters["number"] = lambda number: f"{number:,}"
     environment.filters["time"] = lambda time: (
         f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown"

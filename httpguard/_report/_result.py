@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 """Of the JSON that a report is as `to_dict`."""
 
+_DAY: Final = 24
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
@@ -37,6 +38,16 @@ class Trend:
     begin: datetime | None
     hours: int
     leaks: tuple[int, ...]
+
+    @property
+    def heading(self) -> str:
+        """What to put above it."""
+        if self.hours == 1:
+            return "per hour"
+        if self.hours == _DAY:
+            return "per day"
+        days, rest = divmod(self.hours, _DAY)
+        return f"per {self.hours} hours" if rest else f"per {days} days"
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,6 +233,17 @@ def reading_of(files: Iterable[str], tables: Tables) -> Reading:
         dict(sorted(problems.items())),
         tuple(tables.damaged),
     )
+
+
+def many(number: int, one: str, several: str = "") -> str:
+    """A number of things: ``1 leak``, ``2,000 leaks``.
+
+    Args:
+        number: How many.
+        one: The word for one.
+        several: The word for several, if it has no mere ``s``.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def shorten(filename: str, root: str) -> str:

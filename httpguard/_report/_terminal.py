@@ -9,7 +9,7 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from ._result import shorten
+from ._result import many, shorten
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -58,7 +58,7 @@ def _overview(sites: tuple[Site, ...], root: str) -> Table:
     table.add_column("kind", no_wrap=True)
     table.add_column("site", overflow="fold", ratio=1)
     table.add_column("processes", justify="right", no_wrap=True)
-    table.add_column(_trend_title(sites[0]), no_wrap=True)
+    table.add_column(sites[0].trend.heading, no_wrap=True)
     table.add_column("last seen, UTC", no_wrap=True)
     for number, site in enumerate(sites, 1):
         table.add_row(
@@ -72,19 +72,6 @@ def _overview(sites: tuple[Site, ...], root: str) -> Table:
             _minute(site.last_seen),
         )
     return table
-
-
-def _trend_title(site: Site) -> str:
-    """The heading of the sparklines."""
-    hours = site.trend.hours
-    if hours == 1:
-        return "per hour"
-    return "per day" if hours == 24 else f"per {_span(hours)}"  # noqa: PLR2004
-
-
-def _span(hours: int) -> str:
-    """A length of time."""
-    return f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
 
 
 def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
@@ -138,9 +125,9 @@ def _details(site: Site, root: str) -> Text:
 def _figures(site: Site) -> str:
     """How many, how long."""
     resolved = f", {site.resolved:,} resolved" if site.resolved else ""
-    processes = _many(site.processes, "process", "processes")
+    processes = many(site.processes, "process", "processes")
     return (
-        f"{_many(site.leaks, 'leak')}{resolved} in {processes},"
+        f"{many(site.leaks, 'leak')}{resolved} in {processes},"
         f" at most {site.most:,} in one"
         f" · harm {site.harm:,}"
     )
@@ -152,8 +139,8 @@ def _where(site: Site) -> str:
     parts = [f"{one.name} ({one.leaks:,})" for one in named[:_PROGRAMS]]
     if len(named) > _PROGRAMS:
         parts.append(f"{len(named) - _PROGRAMS} more")
-    hosts = _many(site.hosts, "host") if site.hosts else ""
-    said = _many(site.events, "line") + " of the log"
+    hosts = many(site.hosts, "host") if site.hosts else ""
+    said = many(site.events, "line") + " of the log"
     return " · ".join(filter(None, [", ".join(parts), hosts, said]))
 
 
@@ -162,7 +149,7 @@ def _totals(report: Report) -> Text:
     reading = report.reading
     since = f" since {_minute(report.since)} UTC" if report.since else ""
     found = (
-        f"{_many(report.leaks, 'leak')} at {_many(len(report.sites), 'site')}{since}"
+        f"{many(report.leaks, 'leak')} at {many(len(report.sites), 'site')}{since}"
         if report.sites
         else f"no leaks{since}"
     )
@@ -170,9 +157,9 @@ def _totals(report: Report) -> Text:
         found += f", {len(report.known)} more that the baseline tolerates"
     if report.hidden:
         found += f", {report.hidden:,} more left out by --kind and --site"
-    files = _many(len(reading.files), "file")
-    text = Text(f"{found}; read {_many(reading.lines, 'line')} of {files}", "bold")
-    events = [f"{_many(n, name)}" for name, n in reading.events.items()]
+    files = many(len(reading.files), "file")
+    text = Text(f"{found}; read {many(reading.lines, 'line')} of {files}", "bold")
+    events = [f"{n:,} {name}" for name, n in reading.events.items()]
     if events:
         text.append("\n" + ", ".join(events), "not bold")
     return text
@@ -184,18 +171,11 @@ def _notes(report: Report, console: Console) -> None:
         console.print(f"fixed, and can leave the baseline: {escape(entry)}")
     reading = report.reading
     for problem, count in reading.problems.items():
-        console.print(f"[yellow]{_many(count, 'damaged line')}[/]: {escape(problem)}")
+        console.print(f"[yellow]{many(count, 'damaged line')}[/]: {escape(problem)}")
     for line in reading.damaged[:_DAMAGED]:
         console.print(f"  {escape(str(line))}", soft_wrap=True)
     if sum(reading.problems.values()) > _DAMAGED < len(reading.damaged):
         console.print("  …")
-
-
-def _many(number: int, one: str, several: str = "") -> str:
-    """``1 leak``, ``2 leaks``; names of events stay as they are."""
-    if number == 1 or "." in one:
-        return f"{number:,} {one}"
-    return f"{number:,} {several or one + 's'}"
 
 
 def _place(site: Site, root: str) -> str:
