@@ -684,10 +684,8 @@ def test_a_real_program_with_structlog(server: Server, tmp_path: Path) -> None:
 
 
 def test_the_log_of_real_processes(server: Server, tmp_path: Path) -> None:
-    source = (
-        LEAKY.partition("structlog.configure")[0]
-        + LEAKY[LEAKY.index("import httpguard") :]
-    )
+    head, _, rest = LEAKY.partition("structlog.configure")
+    source = head + rest[rest.index("import httpguard") :]
     app = write(tmp_path / "app.py", source)
     named = tmp_path / "leaks.jsonl"
     for _ in range(3):
@@ -703,10 +701,8 @@ def test_the_log_of_real_processes(server: Server, tmp_path: Path) -> None:
 
 
 def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> None:
-    source = (
-        LEAKY.partition("structlog.configure")[0]
-        + LEAKY[LEAKY.index("import httpguard") :]
-    )
+    head, _, rest = LEAKY.partition("structlog.configure")
+    source = head + rest[rest.index("import httpguard") :]
     app = write(tmp_path / "app.py", source)
     done = run(app, server.url("/bytes/90000"), cwd=tmp_path)
     assert done.returncode == 0, done.stderr
