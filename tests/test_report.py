@@ -509,6 +509,11 @@ class TestUse:
         assert done.exit_code == 2
         assert named in re.sub(r"[\s│]+", " ", done.stderr)
 
+    def test_too_little_memory_is_said(self, tmp_path: Path) -> None:
+        done = call(log(tmp_path / "a", leak()), "--memory", "1MB")
+        assert done.exit_code == 1
+        assert "--memory 1MB is not enough" in done.stderr
+
     def test_fail(self, tmp_path: Path) -> None:
         named = log(tmp_path / "a", leak())
         assert call(named, "--fail").exit_code == 23

@@ -7,12 +7,14 @@ import os
 import tempfile
 from typing import TYPE_CHECKING, Any, Final
 
+import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 
 from . import _grouping, _inputs, _records
 from ._builtin import builtin
 from ._collect import collect
+from ._engine import EngineError
 from ._tables import MOST_DAMAGED, Damaged
 
 if TYPE_CHECKING:
@@ -123,6 +125,12 @@ class DuckDBEngine:
             )
             try:
                 return self._run(database, inputs, since, advance)
+            except duckdb.OutOfMemoryException as error:
+                raise EngineError(
+                    f"--memory {self._memory} is not enough: {error}"
+                ) from error
+            except duckdb.IOException as error:  # A full disk, above all.
+                raise EngineError(f"DuckDB: {error}") from error
             finally:
                 database.disconnect()
 
