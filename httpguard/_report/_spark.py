@@ -100,9 +100,12 @@ class SparkEngine:
         """
         from pyspark.sql import SparkSession
 
+        # 200 tasks a step are for clusters.
+        parts = "8" if self._master.startswith("local") else "200"
         try:
             session = (
                 SparkSession.builder.master(self._master)
+                .config("spark.sql.shuffle.partitions", parts)
                 .appName("httpguard report")
                 .config("spark.sql.session.timeZone", "UTC")
                 .config("spark.sql.ansi.enabled", "false")
