@@ -29,6 +29,8 @@ _PACKAGES: Final = (
     "opentelemetry-sdk",
     "opentelemetry-instrumentation-requests",
     "sentry-sdk",
+    "ibis-framework",
+    "duckdb",
 )
 
 

@@ -102,7 +102,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             patches.follow_executors()
         _live.follow(settings)
         # A process is counted though it never opens a response.
-        _process.guard.notify()
+        guard.notify()
 
 
 def _new_guard(

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The commands that need another extra than ``cli``; it includes that one.
-_EXTRAS: Final = {"demo": "demo"}
+_EXTRAS: Final = {"demo": "demo", "report": "report"}
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:

@@ -6,12 +6,13 @@ from typing import Annotated, Final
 
 import typer
 
-from . import _baseline, _demo, _run, _top
+from . import _baseline, _demo, _report, _run, _top
 
 # Each adds its command; the order is that of the help text.
 _REGISTER: Final = (
     _demo.register,
     _run.register,
+    _report.register,
     _top.register,
     _baseline.register,
 )

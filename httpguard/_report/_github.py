@@ -1,0 +1,73 @@
+"""The report as annotations of a GitHub workflow."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from ._result import many, shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from ._result import Report, Site
+
+
+def commands(report: Report, root: str) -> Iterator[str]:
+    """One line for each site, for the standard output of a step.
+
+    Args:
+        report: The whole of it.
+        root: The directory that the repository is at, where the log was written.
+    """
+    for site in report.sites:
+        properties = {
+            "file": shorten(site.filename, root),
+            "line": str(site.lineno) if site.lineno else "",
+            "title": f"httpguard: {site.kind} response",
+        }
+        listed = ",".join(
+            f"{name}={escape_property(value)}"
+            for name, value in properties.items()
+            if value
+        )
+        yield f"::warning {listed}::{escape(describe(site))}"
+    for problem, count in report.reading.problems.items():
+        title = escape_property("httpguard: damaged lines")
+        yield f"::notice title={title}::{escape(f'{count} {problem}')}"
+
+
+def describe(site: Site) -> str:
+    """A site's leaks in a few sentences, for a tool that shows the line itself.
+
+    Args:
+        site: Any.
+    """
+    text = (
+        f"{site.leaks:,} responses opened here were never given back"
+        f" ({site.kind}; {many(site.processes, 'process', 'processes')})."
+    )
+    if site.leaks == 1:
+        text = f"A response opened here was never given back ({site.kind})."
+    if site.example.request:
+        text += f" For example {site.example.request}."
+    if site.example.hint:
+        text += f" Fix: {site.example.hint}."
+    return text
+
+
+def escape(text: str) -> str:
+    """A message, escaped as `@actions/core` does.
+
+    Args:
+        text: Anything.
+    """
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def escape_property(text: str) -> str:
+    """The value of a property, escaped as `@actions/core` does.
+
+    Args:
+        text: Anything.
+    """
+    return escape(text).replace(":", "%3A").replace(",", "%2C")
