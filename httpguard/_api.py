@@ -73,7 +73,7 @@ def install(
 
     Raises:
         ConfigError: A setting is not accepted; the message names it, its value
-            and what is. Nothing has been patched then.
+            and what is. Or this is a subinterpreter. Nothing has been patched then.
     """
     given = {name: value for name, value in locals().items() if value is not _UNSET}
     try:

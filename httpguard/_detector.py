@@ -112,24 +112,10 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        registry = self.registry
-        now = registry.clock()
-        while registry.dead:
-            lease = registry.dead.popleft()
-            registry.discard(lease)
-            if lease.ended:
-                continue
-            if _failed_to_read(lease) or (
-                lease.closed is not None and not lease.pool.block
-            ):
-                registry.finish_closed(lease)
-            elif lease.judged:
-                # Said before, as held or open; it is the same leak.
-                _lose_slot(lease)
-            elif lease.closed is None:
-                yield from self._judge(LeakKind.DROPPED, lease, now)
-            else:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+        dead = self.registry.dead
+        now = self.registry.clock()
+        while dead:
+            yield from self._bury(dead.popleft(), now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -149,7 +135,9 @@ class Detector:
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
-                lease.closed = now  # We did not see when.
+                # By a finalizer in another thread, meanwhile, is not by the program.
+                if not lease.finalizing:
+                    lease.closed = now  # We did not see when.
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -159,25 +147,32 @@ class Detector:
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
-        for lease, response in self.left_open(scope):
-            if not holds_connection(response):
+        for lease in self.left_open(scope):
+            response = lease()
+            if response is None:
+                # A collection in another thread has cleared the reference, and is
+                # on its way to the callback.
+                yield from self._bury(lease, now)
+            elif not holds_connection(response):
                 self.registry.end(response)
             elif lease.closed is None:
-                lease.bytes_read = response._fp_bytes_read + lease.chunked
-                yield from self._judge(LeakKind.OPEN, lease, now, response)
+                _progressed(lease, response, now)
+                if not _failed_to_read(lease):
+                    yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
+            del response
+        # Before another thread's sweep finds more for it, which would go unheard.
+        scope.over = True
 
-    def left_open(self, scope: Scope) -> list[tuple[Lease, HTTPResponse]]:
-        """The leases opened in a scope whose response is still there."""
+    def left_open(self, scope: Scope) -> list[Lease]:
+        """The leases opened in a scope that have not been judged."""
         return [
-            (lease, response)
+            lease
             for lease in list(self.registry.leases.values())
-            if _within(lease.scope, scope)
-            and not (lease.judged or lease.ended)
-            and (response := lease()) is not None
+            if _within(lease.scope, scope) and not (lease.judged or lease.ended)
         ]
 
     def crowd(self) -> list[Lease]:
@@ -192,15 +187,28 @@ class Detector:
             and not self._excuse(lease)
         ]
 
+    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+        """Judge a lease whose response was collected."""
+        self.registry.discard(lease)
+        if lease.ended:
+            return
+        if _failed_to_read(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
+            self.registry.finish_closed(lease)
+        elif lease.judged:
+            # Said before, as held or open; it is the same leak.
+            _lose_slot(lease)
+        elif lease.closed is None:
+            yield from self._judge(LeakKind.DROPPED, lease, now)
+        else:
+            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            lease.bytes_read = bytes_read
-            lease.active = now
-            return False
         return (
-            not lease.judged
+            not _progressed(lease, response, now)
+            and not lease.judged
             and not _failed_to_read(lease)
             and now - lease.active >= self.settings.max_idle
             and lease.status != _SWITCHING_PROTOCOLS
@@ -218,7 +226,8 @@ class Detector:
             if id(response) in busy:
                 lease.active = now
             elif is_shut(response):
-                lease.closed = now
+                if not lease.finalizing:
+                    lease.closed = now
             else:
                 yield from self._judge(LeakKind.HELD, lease, now, response)
 
@@ -282,6 +291,16 @@ class Detector:
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
         return any(_matches(lease, pattern) for pattern in self.settings.ignore)
+
+
+def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
+    """Whether bytes were read since the last look; if so, its idle clock restarts."""
+    bytes_read = response._fp_bytes_read + lease.chunked
+    if bytes_read == lease.bytes_read:
+        return False
+    lease.bytes_read = bytes_read
+    lease.active = now
+    return True
 
 
 def _failed_to_read(lease: Lease) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from . import reporting
 from ._detector import Detector, Finding
 from ._leak import Snapshot
+from ._lease import Tally
 from ._origin import Origins
 from ._outbox import Outbox
 from ._registry import Registry
@@ -39,6 +40,12 @@ _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 _MOST_PENDING: Final = 10_000
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+_PATIENCE: Final = 10.0
+# What a snapshot waits: one without the very latest is better than a late one.
+_GLANCE: Final = 1.0
 
 
 class Guard:
@@ -63,7 +70,7 @@ class Guard:
         self.outbox = Outbox()
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
-        self.overruns = 0
+        self._overruns = Tally()
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
@@ -148,6 +155,11 @@ class Guard:
         if self.settings.max_open is not None and raising:
             self._check_crowd(lease, response, self.settings.max_open)
 
+    @property
+    def overruns(self) -> int:
+        """How often more than ``max_open`` were open."""
+        return self._overruns.value
+
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
         self.outbox.step_aside(where, error)
@@ -171,7 +183,7 @@ class Guard:
     def snapshot(self) -> Snapshot:
         """What is known now. Judges the collected, reports nothing."""
         try:
-            self._sweep(self.detector.bury)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,
@@ -217,6 +229,7 @@ class Guard:
             self.outbox.flush()
         except Exception as failure:
             self.step_aside("close_scope", failure)
+        scope.over = True  # Whatever failed above.
         try:
             error = self._scope_error(scope, raising=raising)
         except Exception as failure:
@@ -260,7 +273,7 @@ class Guard:
     # Inside.
 
     def _sweep(
-        self, judge: Callable[[], Iterable[Finding]], *, patience: float = -1
+        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
     ) -> None:
         """Judge, one thread at a time, and put what was found in the outbox.
 
@@ -269,13 +282,19 @@ class Guard:
 
         Args:
             judge: What to run under the lock.
-            patience: Seconds to wait for the lock; -1: as long as it takes.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
         """
         faults = self.registry.faults
         while faults:
             with suppress(IndexError):  # Another thread took the last one.
                 self.step_aside(*faults.popleft())
-        if not self._lock.acquire(timeout=patience):
+        if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
+            if patience is None:
+                msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
+                raise TimeoutError(msg)
             return
         try:
             if self._sweeping:
@@ -367,10 +386,19 @@ class Guard:
         limit = self.settings.max_leaks
         if self.table.total <= limit:
             return None
-        with self._lock:
-            findings = [finding for finding in self._pending if not finding.raised]
-            self._pending.clear()
-            self.alert = self._lazy
+        # No lock: on the request path nobody waits for a sweep.
+        findings = []
+        while self._pending:
+            try:
+                finding = self._pending.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            if not finding.raised:
+                finding.raised = True
+                findings.append(finding)
+        self.alert = self._lazy
+        if self._pending:  # Found meanwhile, and perhaps before the line above.
+            self.alert = True
         if not findings:
             return None
         return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
@@ -400,10 +428,9 @@ class Guard:
         now = self.registry.clock()
         origins = self.registry.origins
         responses = tuple(describe_open(lease, origins, now) for lease in crowd)
-        with self._lock:
-            self.overruns += 1
-            due = self._overrun_rhythm.due(self.overruns, now)
-        if due:
+        # No lock, as in `_raise_pending`; two at once may both be said.
+        count = self._overruns.add() + 1
+        if self._overrun_rhythm.due(count, now):
             self.outbox.post(
                 reporting.Event(
                     name=reporting.TOO_MANY_OPEN,

@@ -173,4 +173,9 @@ def _library_directories() -> tuple[str, ...]:
     return tuple(sorted(os.path.normcase(os.path.join(path, "")) for path in both))
 
 
+def preload_origins() -> None:
+    """Find out now what is otherwise found out at the first response."""
+    _library_directories()
+
+
 _OWN_DIRECTORY: Final = _directory(os.path.abspath(__file__))

@@ -9,15 +9,25 @@ import threading
 import time
 from typing import TYPE_CHECKING, Final
 
-from . import patches
+from . import patches, reporting
 from ._config import Settings, load_settings
+from ._errors import ConfigError
 from ._guard import Guard
+from ._interpreter import is_main
+from ._origin import preload_origins
 from ._outbox import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 
+# It ends with a fatal error where a daemon thread is left, as the watcher is, and
+# has no hooks for forks.
+_SUBINTERPRETER: Final = (
+    "httpguard supports the main interpreter only, and this is a subinterpreter. "
+    "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
+    "HTTPGUARD_ENABLED=0, or do not call install() here"
+)
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
 
@@ -55,6 +65,9 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     Args:
         settings: What to do; `enabled` is not looked at.
         clock: Seconds, monotonic.
+
+    Raises:
+        ConfigError: This is a subinterpreter.
     """
     with _process.lock:
         _process.visitors = 0
@@ -64,6 +77,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             # Another library may have taken ours off, with its own below.
             patches.apply(guard)
         else:
+            if not is_main():
+                raise ConfigError(_SUBINTERPRETER)
             guard = Guard(settings, clock)
             try:
                 patches.apply(guard)
@@ -73,6 +88,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             _process.guard = guard
             atexit.register(_finish)
             _finish_with_worker()
+            _once_a_worker_begins()
         if settings.follow_executors:
             patches.follow_executors()
 
@@ -94,6 +110,8 @@ def enter_temporary() -> None:
     Raises:
         ConfigError: A setting of the environment is not accepted.
     """
+    if _process.guard is not None and not _process.visitors:
+        return
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
@@ -108,6 +126,8 @@ def enter_temporary() -> None:
 
 def leave_temporary() -> None:
     """A scope ends: the last one that had to install uninstalls."""
+    if not _process.visitors:
+        return
     with _process.lock:
         if not _process.visitors:
             return
@@ -128,22 +148,39 @@ def _finish() -> None:
 
 
 def _finish_with_worker(*_: object) -> None:
-    """In a worker of multiprocessing, which leaves without atexit, run all the same.
-
-    Such a worker clears the finalizers that it inherits as it begins, so that
-    one forked while httpguard is installed calls this when it has.
-    """
+    """In a worker of multiprocessing, which leaves without atexit, run all the same."""
     util = sys.modules.get("multiprocessing.util")
     process = sys.modules.get("multiprocessing.process")
     if util is not None and process is not None and process.parent_process():
         util.Finalize(None, _finish, exitpriority=_LAST)
 
 
+def _once_a_worker_begins() -> None:
+    """Have multiprocessing call that when a worker has made itself ready.
+
+    It clears the finalizers that it inherits from its parent, and those of a
+    ``__main__`` that a worker of a fork server imports.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_process, _finish_with_worker)
+
+
 def _before_fork() -> None:
-    """Run in the parent, before."""
+    """Run in the parent, before.
+
+    A module that another thread is importing at this moment stays locked for ever
+    in the child. What reports import when they need it is therefore loaded first.
+    """
+    guard = _process.guard
+    if guard is None:
+        return
     try:
-        if _process.guard is not None and sys.version_info >= (3, 12):
-            _process.guard.watcher.pause()
+        if guard.registry.opened.value or threading.active_count() > 1:
+            preload_origins()
+            reporting.preload()
+        if sys.version_info >= (3, 12):
+            guard.watcher.pause()
     except Exception as error:
         failed("fork", error)
 
@@ -164,9 +201,7 @@ def _after_fork_in_child() -> None:
         if _process.guard is None:
             return
         _process.guard.after_fork_in_child()
-        util = sys.modules.get("multiprocessing.util")
-        if util is not None:
-            util.register_after_fork(_process, _finish_with_worker)
+        _once_a_worker_begins()
     except Exception as error:
         failed("fork", error)
 

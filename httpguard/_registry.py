@@ -174,8 +174,11 @@ class Registry:
 
     def prune_pools(self) -> None:
         """Forget the pools that are gone."""
-        for key, pool in list(self.pools.items()):
-            if pool() is None and self.pools.get(key) is pool:
+        # Not by `items`: its pairs are new objects, for which the collector may run,
+        # and with it finalizers that send requests, and the dict would change.
+        for key in list(self.pools):
+            pool = self.pools.get(key)
+            if pool is not None and pool() is None and self.pools.get(key) is pool:
                 self.pools.pop(key, None)
 
 

@@ -17,12 +17,14 @@ class Scope:
         reason: Given to `allow`; None for a `no_leaks` scope.
     """
 
-    __slots__ = ("findings", "parent", "reason")
+    __slots__ = ("findings", "over", "parent", "reason")
 
     def __init__(self, parent: Scope | None, reason: str | None) -> None:
         """Start with nothing found."""
         self.parent = parent
         self.reason = reason
+        # It has ended; tasks that it started may still open responses in it.
+        self.over = False
         self.findings: list[Finding] = []
 
     @property
@@ -37,9 +39,9 @@ class Scope:
 
     @property
     def promise(self) -> Scope | None:
-        """The nearest `no_leaks` scope, this one or around it, or None."""
+        """The nearest `no_leaks` scope that is on, this one or around it, or None."""
         scope: Scope | None = self
-        while scope is not None and scope.reason is not None:
+        while scope is not None and (scope.over or scope.reason is not None):
             scope = scope.parent
         return scope
 

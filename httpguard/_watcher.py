@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -65,7 +66,9 @@ class Watcher:
         self._stop = None
         self.idle = self.interval > 0
         if patience and thread is not None and thread is not threading.current_thread():
-            thread.join(patience)
+            # Not started yet, by a third thread: it will stop by itself.
+            with contextlib.suppress(RuntimeError):
+                thread.join(patience)
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.

@@ -7,6 +7,9 @@ disagreed and the guard was wrong, the program was cut down to the lines here.
 from __future__ import annotations
 
 import contextlib
+import contextvars
+import io
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,7 +17,7 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _detector
+from httpguard import LeakError, _detector, _watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -159,3 +162,110 @@ def test_the_slot_of_a_held_response_is_lost_when_it_is_closed_only(
     response.release_conn()
     (use,) = guard.check().pools
     assert (use.open, use.lost) == (0, 0)
+
+
+def test_progress_is_seen_at_the_end_of_a_scope(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        response = plain.request("GET", "/bytes/90000", preload_content=False)
+        guard.advance(50)
+        response.read(10)
+    (leak,) = raised.value.leaks
+    assert (leak.age, leak.idle, leak.bytes_read) == (50, 0, 10)
+    guard.advance(20)
+    (still_open,) = httpguard.snapshot().open
+    assert (still_open.age, still_open.idle) == (70, 20)
+    response.release_conn()
+
+
+def test_what_is_opened_in_a_scope_that_is_over_the_one_around_raises(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    kept = []
+
+    def task() -> None:
+        kept.append(plain.request("GET", "/bytes/90000", preload_content=False))
+
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        with httpguard.no_leaks():
+            context = contextvars.copy_context()
+        context.run(task)
+    (leak,) = raised.value.leaks
+    assert (str(leak.kind), leak.count, leak.site.function) == ("open", 1, "task")
+    kept.pop().release_conn()
+
+
+def test_what_is_dropped_in_a_scope_that_is_over_the_one_around_raises(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+
+    def task() -> None:
+        plain.request("GET", "/bytes/90000", preload_content=False)
+
+    with pytest.raises(LeakError) as raised, httpguard.no_leaks():
+        with httpguard.no_leaks():
+            context = contextvars.copy_context()
+        context.run(task)
+        httpguard.check()
+    (leak,) = raised.value.leaks
+    assert (str(leak.kind), leak.count, leak.site.function) == ("dropped", 1, "task")
+
+
+def test_a_scope_that_is_over_and_has_none_around_raises_nowhere(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    with httpguard.no_leaks():
+        context = contextvars.copy_context()
+    context.run(plain.request, "GET", "/bytes/90000", preload_content=False)
+    with httpguard.no_leaks():
+        pass
+    assert found(httpguard.check()) == [("dropped", 1, 0)]
+
+
+def test_progress_is_seen_when_a_wrapper_is_dropped(
+    guard: GuardControl, plain: urllib3.HTTPConnectionPool
+) -> None:
+    guard.install()
+    response = plain.request("GET", "/bytes/90000", preload_content=False)
+    wrapper: io.BufferedIOBase = io.BufferedReader(response, 64)
+    guard.advance(5)
+    response.read(10)
+    del wrapper  # It closes the response, which the program has not.
+    (still_open,) = guard.check().open
+    assert (still_open.bytes_read, still_open.idle) == (10, 0)
+    response.release_conn()
+
+
+@pytest.mark.parametrize("look", ["is_cut", "is_shut"])
+def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
+    guard: GuardControl,
+    plain: urllib3.HTTPConnectionPool,
+    monkeypatch: pytest.MonkeyPatch,
+    look: str,
+) -> None:
+    guard.install()
+    wrappers: list[io.BufferedIOBase] = [
+        io.BufferedReader(plain.request("GET", "/bytes/90000", preload_content=False))
+    ]
+
+    def another_thread_meanwhile(_response: object) -> bool:
+        wrappers.clear()  # Its finalizer closes the response.
+        return True
+
+    monkeypatch.setattr(_detector, look, another_thread_meanwhile)
+    guard.advance(61)
+    guard.check()
+    assert found(guard.check()) == [("dropped", 1, 0)]
+
+
+def test_the_watcher_is_paused_before_it_has_begun() -> None:
+    watcher = _watcher.Watcher(lambda: None, 60)
+    watcher._thread = threading.Thread(target=lambda: None)
+    watcher._stop = threading.Event()
+    watcher.pause()
+    assert watcher.idle

@@ -133,7 +133,11 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
     owner = lease()
     by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
     if owner is response or (owner is None and by_finalizer):
-        lease.bytes_read = response._fp_bytes_read + lease.chunked
+        bytes_read = response._fp_bytes_read + lease.chunked
+        if bytes_read != lease.bytes_read:
+            # No sweep looks at it once a finalizer has closed it.
+            lease.bytes_read = bytes_read
+            lease.active = now
         lease.finalizing = FINALIZED if by_finalizer else 0
         if lease.closed is None and (not by_finalizer or is_shut(response)):
             lease.closed = now

@@ -21,6 +21,7 @@ __all__ = [
     "destinations",
     "detach",
     "keep_bound",
+    "preload",
     "report",
 ]
 
@@ -47,6 +48,13 @@ def detach(sink: Callable[[Event], None]) -> None:
 def destinations() -> tuple[Callable[[Event], None], ...]:
     """Where events go: the logs first, then the attached sinks."""
     return (report, *_sinks)
+
+
+def preload() -> None:
+    """Import now what is otherwise imported at the first report."""
+    import structlog  # noqa: F401
+
+    from . import _logging, _text  # noqa: F401
 
 
 def report(event: Event) -> None:

@@ -48,9 +48,24 @@ def report(event: Event) -> None:
         event: Any event.
     """
     fields = {**event.context, **flat_fields(event)}
+    if _ends_in_records() and "thread" in fields:
+        fields["thread_name"] = fields.pop("thread")
     logger = _logger()
     log = logger.error if event.error else logger.warning
     log(event.name, **fields)
+
+
+def _ends_in_records() -> bool:
+    """Whether the fields become attributes of a record of the standard library.
+
+    `logging` refuses those that a record has already: ``thread`` is one.
+    """
+    from structlog import get_config, stdlib
+
+    last = list(get_config()["processors"])[-1:]
+    # The second came with structlog 25.1.
+    names = ("render_to_log_kwargs", "render_to_log_args_and_kwargs")
+    return any(last == [getattr(stdlib, name, None)] for name in names)
 
 
 def _logger() -> Any:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -12,7 +11,7 @@ from ._sites import SITES
 if TYPE_CHECKING:
     from httpguard import Leak, OpenResponse, Snapshot
 
-    from ._ledger import Entry, Finding, Ledger
+    from ._ledger import Entry, Ledger
 
 _COUNTERS: Final = (
     "opened",
@@ -24,12 +23,15 @@ _COUNTERS: Final = (
     "open",
     "resolved",
     "excused",
+    "too_many_open",
     "errors",
 )
 _SITES: Final = {
     (site.filename, site.line, site.name, site.library): site.name
     for site in SITES.values()
 }
+
+_JUDGED_ALIVE: Final = frozenset({"held", "open"})
 
 Facts = Mapping[str, object]
 
@@ -39,11 +41,10 @@ def differences(snapshot: Snapshot, ledger: Ledger) -> list[str]:
     return _unlike(_said(snapshot), _due(ledger)) + _unlikely(snapshot, ledger)
 
 
-def unlike_raised(leaks: Iterable[Leak], findings: Iterable[Finding]) -> list[str]:
-    """The same of what a `LeakError` carries."""
-    said = {f"raised {leak.kind} {_site(leak)}": leak.count for leak in leaks}
-    due = Counter(f"raised {each.kind} {each.site.name}" for each in findings)
-    return _unlike(said, due)
+def unlike_raised(leaks: Iterable[Leak], due: Mapping[str, int]) -> list[str]:
+    """The same of what a `LeakError` carries, by kind and site."""
+    said = {f"{leak.kind} {_site(leak)}": leak.count for leak in leaks}
+    return [f"raised {line}" for line in _unlike(said, due)]
 
 
 def _unlike(said: Facts, due: Facts) -> list[str]:
@@ -63,7 +64,8 @@ def _said(snapshot: Snapshot) -> Facts:
     for leak in snapshot.leaks:
         facts[f"{leak.kind} {_site(leak)}"] = (leak.count, leak.resolved)
     facts["listed"] = [_open_said(response) for response in snapshot.open]
-    facts["pools"] = sorted((use.block, use.open, use.lost) for use in snapshot.pools)
+    uses = ((use.block, use.open, use.lost) for use in snapshot.pools)
+    facts["pools"] = sorted(use for use in uses if any(use[1:]))
     return facts
 
 
@@ -87,6 +89,7 @@ def _open_said(response: OpenResponse) -> tuple[object, ...]:
         response.thread,
         response.allowed,
         response.age,
+        response.idle,
         None if _is_chunked(path) else response.bytes_read,
     )
 
@@ -100,6 +103,7 @@ def _open_due(entry: Entry, now: float) -> tuple[object, ...]:
         entry.thread,
         entry.reason,
         now - entry.opened,
+        now - entry.active,
         None if _is_chunked(entry.path) or response is None else response.tell(),
     )
 
@@ -110,37 +114,44 @@ def _is_chunked(path: str) -> bool:
 
 
 def _pools(ledger: Ledger) -> list[tuple[bool, int, int]]:
-    """Each pool that is there: blocking or not, what is open, slots lost."""
+    """Each pool in use: blocking or not, what is open, slots lost."""
     uses: dict[int, list[Entry]] = {}
     for entry in ledger.entries:
         pool = entry.pool()
         if pool is not None:
             uses.setdefault(id(pool), []).append(entry)
     listed = ledger.listed()
-    return sorted(
+    rows = [
         (
             entries[0].block,
             sum(entry in listed for entry in entries),
             sum(entry.lost for entry in entries),
         )
         for entries in uses.values()
-    )
+    ]
+    return sorted(row for row in rows if any(row[1:]))
 
 
 def _unlikely(snapshot: Snapshot, ledger: Ledger) -> list[str]:
     """Leaks whose latest response is none of those that leaked there."""
     found = []
     for leak in snapshot.leaks:
-        entries = [
-            entry
-            for (kind, site), entries in ledger.leaks.items()
-            for entry in entries
-            if kind == leak.kind and site.name == _site(leak)
-        ]
-        latest = (urlsplit(leak.url).path, leak.thread)
-        if latest not in {(entry.path, entry.thread) for entry in entries}:
+        # What was collected is judged some time after.
+        age = leak.age if leak.kind in _JUDGED_ALIVE else None
+        latest = (urlsplit(leak.url).path, leak.thread, age)
+        if latest not in _leaked(ledger, str(leak.kind), _site(leak)):
             found.append(f"{leak.kind} {_site(leak)}: {latest} did not leak")
     return found
+
+
+def _leaked(ledger: Ledger, kind: str, name: str) -> set[tuple[object, ...]]:
+    """The responses that leaked in a way at a site."""
+    return {
+        (entry.path, entry.thread, entry.age if kind in _JUDGED_ALIVE else None)
+        for (known, site), entries in ledger.leaks.items()
+        for entry in entries
+        if (known, site.name) == (kind, name)
+    }
 
 
 def _site(said: Leak | OpenResponse) -> Any:

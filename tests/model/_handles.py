@@ -9,10 +9,12 @@ import io
 import threading
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import requests
 from urllib3.exceptions import HTTPError
+from urllib3.response import HTTPResponse
 
 if TYPE_CHECKING:
     from ._ledger import Entry
@@ -56,7 +58,12 @@ class Handle:
     @property
     def is_response(self) -> bool:
         """Whether it is a response of requests or urllib3."""
-        return not (self.is_stream or self.is_file)
+        return isinstance(self.thing, (requests.Response, HTTPResponse))
+
+    @property
+    def is_error(self) -> bool:
+        """Whether it is an exception, whose traceback has the reference."""
+        return isinstance(self.thing, BaseException)
 
     @property
     def raw(self) -> Any:
@@ -95,13 +102,15 @@ def raw_of(thing: Any) -> Any:
     return thing.raw if isinstance(thing, requests.Response) else thing
 
 
-def run(action: Callable[[], Any], where: str) -> tuple[Any, BaseException | None]:
+def run(
+    action: Callable[[], Any], where: str | contextvars.Context
+) -> tuple[Any, BaseException | None]:
     """Run a piece of the program here, or in a thread to its end.
 
     Args:
         action: What to run.
-        where: ``here``, ``thread`` or ``context``: a thread that context variables
-            were carried to.
+        where: ``here``, ``thread``, ``context`` (a thread that context variables
+            were carried to), or a context to run it in.
 
     Returns:
         What it returned, and what it raised.
@@ -116,11 +125,11 @@ def run(action: Callable[[], Any], where: str) -> tuple[Any, BaseException | Non
 
     if where == "here":
         attempt()
+    elif isinstance(where, contextvars.Context):
+        where.run(attempt)
     else:
-        target: Any = attempt
-        if where == "context":
-            context = contextvars.copy_context()
-            target = lambda: context.run(attempt)  # noqa: E731
+        carried = contextvars.copy_context() if where == "context" else None
+        target = attempt if carried is None else partial(carried.run, attempt)
         thread = threading.Thread(target=target, name=WORKER)
         thread.start()
         thread.join()
@@ -130,3 +139,16 @@ def run(action: Callable[[], Any], where: str) -> tuple[Any, BaseException | Non
         return ended
     finally:
         del ended
+
+
+def failure(thing: Any) -> BaseException:
+    """An error whose traceback refers to a thing."""
+    try:
+        _fail(thing)
+    except ValueError as error:
+        return error
+
+
+def _fail(thing: Any) -> NoReturn:
+    """Raise where the thing is a variable."""
+    raise ValueError

@@ -9,8 +9,8 @@ From the design:
   `max_idle` at a sweep: ``held``; closed in a blocking pool and not released until
   it is collected, a sweep `max_idle` later or its scope ends: ``unreleased``; open
   when its scope ends: ``open``;
-- each lease is judged once; what `allow` is around is excused instead; a leak that
-  ends well after all is resolved.
+- each lease is judged once; what `allow` is around, or what is ignored, is excused
+  instead; a leak that ends well after all is resolved; each is raised once.
 
 A close counts as final when nothing can release the response any more, or nothing
 has for `max_idle`: ``close()`` and ``release_conn()`` are one honest pair.
@@ -20,7 +20,7 @@ from __future__ import annotations
 
 from collections import Counter
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     import weakref
@@ -28,10 +28,31 @@ if TYPE_CHECKING:
 
     from ._sites import Site
 
-MAX_IDLE = 60.0
 # Guarded calls sweep by themselves where there is no watcher, at most this often.
-LAZY_SWEEP = 5.0
-_ODD = ("/bad-gzip", "/cut")
+_LAZY_SWEEP: Final = 5.0
+_ODD: Final = ("/bad-gzip", "/cut")
+
+
+@dataclass(frozen=True)
+class Terms:
+    """The settings that decide.
+
+    Args:
+        max_leaks: Strict mode raises past so many; None: it is not strict.
+        max_open: As the setting.
+        max_idle: As the setting.
+        ignored: How the paths begin that are never judged; empty: none is.
+    """
+
+    max_leaks: int | None = None
+    max_open: int | None = None
+    max_idle: float = 60.0
+    ignored: str = ""
+
+    @property
+    def strict(self) -> bool:
+        """Whether anything is raised."""
+        return self.max_leaks is not None
 
 
 @dataclass(eq=False)
@@ -49,6 +70,7 @@ class Scope:
 
     parent: Scope | None
     reason: str | None
+    over: bool = False
     findings: list[Finding] = field(default_factory=list)
 
     def around(self) -> Iterator[Scope]:
@@ -85,7 +107,7 @@ class Entry:
     shut: bool = False
     judged: bool = False
     kind: str | None = None
-    finding: Finding | None = None
+    age: float = 0.0
     lost: bool = False
     # A thread waits in a read of it.
     reading: bool = False
@@ -94,9 +116,8 @@ class Entry:
 
     @property
     def reason(self) -> str | None:
-        """Why it is excused: the nearest `allow` around."""
-        scopes = self.scope.around() if self.scope is not None else ()
-        return next((s.reason for s in scopes if s.reason is not None), None)
+        """The reason of the nearest `allow` around."""
+        return _reason(self.scope)
 
     @property
     def is_odd(self) -> bool:
@@ -113,13 +134,12 @@ class Ledger:
 
     Args:
         now: Seconds, where the guard's clock begins.
-        max_leaks: Strict mode raises past this many; None: not strict.
     """
 
-    def __init__(self, now: float, max_leaks: int | None) -> None:
+    def __init__(self, now: float) -> None:
         """Nothing opened yet."""
         self.now = now
-        self.max_leaks = max_leaks
+        self.terms = Terms()
         self.scope: Scope | None = None
         self.entries: list[Entry] = []
         self.counters: Counter[str] = Counter()
@@ -135,11 +155,21 @@ class Ledger:
         self.counters["opened"] += 1
         entry.seen = _progress(entry)
         self.entries.append(entry)
+        if self._is_counted(entry):
+            self._count_crowd(len(self.crowd()))
 
-    def pass_through(self, count: int) -> None:
+    def pass_through(self, scope: Scope | None, count: int) -> None:
         """Leases that urllib3 itself began and ended, following redirects."""
         self.counters["opened"] += count
         self.counters["released"] += count
+        if _reason(scope) is None:
+            for _ in range(count):
+                self._count_crowd(len(self.crowd()) + 1)
+
+    def refuse(self) -> None:
+        """A response was one too many, in strict mode: it was released."""
+        self.counters["opened"] += 1
+        self.counters["too_many_open"] += 1
 
     def close(self, entry: Entry) -> None:
         """The program closed a response, or tried to."""
@@ -163,14 +193,15 @@ class Ledger:
                 self._collect(entry)
             elif response._connection is None:
                 self.release(entry)
-            elif response.closed and entry.closed is None:
+            elif response.closed and entry.closed is None and not entry.shut:
                 entry.shut = True
+                self._see(entry)
 
     # What the guard does.
 
     def guarded_call(self) -> list[Finding]:
         """A request begins; what it has to raise instead."""
-        if self.now - self._last_sweep >= LAZY_SWEEP:
+        if self.now - self._last_sweep >= _LAZY_SWEEP:
             self.sweep()
         return self.due()
 
@@ -185,7 +216,8 @@ class Ledger:
 
     def due(self) -> list[Finding]:
         """What strict mode raises now."""
-        if self.max_leaks is None or self.total <= self.max_leaks:
+        limit = self.terms.max_leaks
+        if limit is None or self.total <= limit:
             return []
         findings = [finding for finding in self.pending if not finding.raised]
         self.pending.clear()
@@ -199,14 +231,9 @@ class Ledger:
             failing: An exception of its body is on its way.
         """
         for entry in self.active():
-            if not entry.within(scope) or entry.judged:
-                continue
-            if entry.closed is None:
-                self._judge(entry, "open")
-            elif entry.block:
-                self._judge(entry, "unreleased")
-            else:
-                self._end_well(entry, "closed")
+            if entry.within(scope) and not entry.judged:
+                self._judge_left(entry)
+        scope.over = True
         findings = [finding for finding in scope.findings if not finding.raised]
         if not failing:
             return _raised(findings)
@@ -231,11 +258,21 @@ class Ledger:
         """The responses that a snapshot shows as open, the oldest first."""
         return [entry for entry in self.active() if entry.closed is None]
 
+    def crowd(self) -> list[Entry]:
+        """The responses that count against ``max_open``."""
+        return [entry for entry in self.listed() if self._is_counted(entry)]
+
+    def is_too_many(self, scope: Scope | None, path: str) -> bool:
+        """Whether one more response would be."""
+        limit = self.terms.max_open
+        excused = _reason(scope) is not None or self._is_ignored(path)
+        return limit is not None and not excused and len(self.crowd()) >= limit
+
     # Inside.
 
     def _sweep_closed(self, entry: Entry, closed: float) -> None:
         """Closed: its release may still come, for a while."""
-        if self.now - closed < MAX_IDLE:
+        if self.now - closed < self.terms.max_idle:
             return
         if not entry.block:
             self._end_well(entry, "closed")
@@ -246,15 +283,35 @@ class Ledger:
 
     def _sweep_open(self, entry: Entry) -> None:
         """Open: was there any progress?"""
-        progress = _progress(entry)
-        if progress != entry.seen:
-            entry.seen = progress
-            entry.active = self.now
-        elif self.now - entry.active >= MAX_IDLE and not (entry.judged or entry.shut):
+        if (
+            not self._see(entry)
+            and self.now - entry.active >= self.terms.max_idle
+            and not entry.judged
+            and not entry.shut
+        ):
             if entry.reading:
                 entry.active = self.now
             else:
                 self._judge(entry, "held")
+
+    def _see(self, entry: Entry) -> bool:
+        """Look for progress; whether there was any."""
+        progress = _progress(entry)
+        if progress == entry.seen:
+            return False
+        entry.seen = progress
+        entry.active = self.now
+        return True
+
+    def _judge_left(self, entry: Entry) -> None:
+        """Its scope has ended."""
+        if entry.closed is None:
+            self._see(entry)
+            self._judge(entry, "open")
+        elif entry.block:
+            self._judge(entry, "unreleased")
+        else:
+            self._end_well(entry, "closed")
 
     def _collect(self, entry: Entry) -> None:
         """It is gone, and has not given its connection back."""
@@ -269,15 +326,17 @@ class Ledger:
     def _judge(self, entry: Entry, kind: str) -> None:
         """Once for each lease: a leak, or excused."""
         entry.judged = True
-        if entry.reason is not None:
+        if not self._is_counted(entry):
             self.counters["excused"] += 1
             return
         entry.kind = kind
+        entry.age = self.now - entry.opened
         entry.lost = entry.block and kind == "unreleased"
         self.counters[kind] += 1
         self.leaks.setdefault((kind, entry.site), []).append(entry)
         finding = Finding(kind, entry.site)
-        self.pending.append(finding)
+        if self.terms.strict:
+            self.pending.append(finding)
         scope = _promise(entry.scope)
         if scope is not None:
             scope.findings.append(finding)
@@ -291,6 +350,21 @@ class Ledger:
             self.counters["resolved"] += 1
             self.resolved[entry.kind, entry.site] += 1
 
+    def _count_crowd(self, size: int) -> None:
+        """Report that too many are open."""
+        limit = self.terms.max_open
+        if limit is not None and size > limit:
+            self.counters["too_many_open"] += 1
+
+    def _is_counted(self, entry: Entry) -> bool:
+        """Whether it is not excused."""
+        return entry.reason is None and not self._is_ignored(entry.path)
+
+    def _is_ignored(self, path: str) -> bool:
+        """Whether the settings say so."""
+        ignored = self.terms.ignored
+        return bool(ignored) and path.startswith(ignored)
+
 
 def _progress(entry: Entry) -> tuple[int, int]:
     """What a sweep compares: bytes of the wire, pieces of a chunked stream."""
@@ -299,9 +373,17 @@ def _progress(entry: Entry) -> tuple[int, int]:
 
 
 def _promise(scope: Scope | None) -> Scope | None:
-    """The innermost `no_leaks` scope."""
+    """The innermost `no_leaks` scope that is not over."""
     scopes = scope.around() if scope is not None else ()
-    return next((each for each in scopes if each.reason is None), None)
+    return next(
+        (each for each in scopes if each.reason is None and not each.over), None
+    )
+
+
+def _reason(scope: Scope | None) -> str | None:
+    """The reason of the nearest `allow`."""
+    scopes = scope.around() if scope is not None else ()
+    return next((each.reason for each in scopes if each.reason is not None), None)
 
 
 def _raised(findings: list[Finding]) -> list[Finding]:

@@ -1,0 +1,174 @@
+"""A fork while another thread is inside one of our locks."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.program import run, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server import Server
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+
+# The parent waits for the child as long as it takes: the test's own timeout ends
+# a child that hangs.
+PROLOGUE = """
+import logging, os, sys, threading, time
+logging.basicConfig(format="pid %(process)d %(message)s")
+import httpguard; httpguard.install(check_interval=0.02)
+from httpguard import _process
+import requests
+def drop():
+    requests.get(sys.argv[1], stream=True)
+def child():
+    assert not httpguard.snapshot().leaks
+    drop()
+    state = httpguard.check()
+    assert [leak.count for leak in state.leaks] == [1], state
+    with httpguard.no_leaks():
+        requests.get(sys.argv[1], stream=True).close()
+    httpguard.install(check_interval=0.01)
+    assert httpguard.snapshot().counters["errors"] == 0
+    httpguard.uninstall()
+    # The watcher may be about to say it.
+    for thread in set(threading.enumerate()) - {threading.current_thread()}:
+        thread.join()
+    print("child", os.getpid(), flush=True)
+    os._exit(0)
+"""
+HOLD = """
+locks = {{
+    "sweep": lambda: _process.current()._lock,
+    "process": lambda: _process._process.lock,
+}}
+kept = requests.get(sys.argv[1], stream=True)  # Starts the watcher.
+held, forked = threading.Event(), threading.Event()
+def hold():
+    with locks["{lock}"]():
+        held.set()
+        forked.wait()
+threading.Thread(target=hold).start()
+held.wait()
+pid = os.fork()
+if not pid:
+    child()
+forked.set()
+assert os.waitpid(pid, 0)[1] == 0
+kept.close()
+assert not httpguard.check().leaks
+"""
+# The lock of its event belongs to C code, and is held for moments only.
+WATCHER = """
+kept = requests.get(sys.argv[1], stream=True)
+lock = _process.current().watcher._stop._cond
+held = threading.Event()
+def hold():
+    with lock:
+        held.set()
+        time.sleep(0.3)
+threading.Thread(target=hold).start()
+held.wait()
+pid = os.fork()
+if not pid:
+    child()
+assert os.waitpid(pid, 0)[1] == 0
+kept.close()
+assert not httpguard.check().leaks
+"""
+REPORT = """
+logging.getLogger("httpguard").setLevel("CRITICAL")
+begun, forked = threading.Event(), threading.Event()
+class Slow(logging.Handler):
+    def emit(self, record):
+        begun.set()
+        forked.wait()
+slow = Slow()
+logging.getLogger("httpguard").addHandler(slow)
+logging.getLogger("httpguard").setLevel("WARNING")
+drop()
+begun.wait()  # The watcher is in the middle of a report, in a log handler's lock.
+pid = os.fork()
+if not pid:
+    forked.set()
+    child()
+forked.set()
+assert os.waitpid(pid, 0)[1] == 0
+slow.close()
+"""
+IMPORT = """
+import importlib.machinery
+begun = threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "{module}":
+            begun.set()
+            time.sleep(0.5)
+        return None
+assert "{module}" not in sys.modules
+sys.meta_path.insert(0, Slow())
+leaking = threading.Thread(target=drop)
+leaking.start()
+begun.wait()  # The watcher, or the request, is in the middle of the import.
+pid = os.fork()
+if not pid:
+    child()
+assert os.waitpid(pid, 0)[1] == 0
+leaking.join()
+"""
+BUSY = """
+stop = threading.Event()
+def work():
+    while not stop.is_set():
+        httpguard.check()
+        httpguard.install(check_interval=0.001)
+        requests.get(sys.argv[1], stream=True).close()
+threads = [threading.Thread(target=work) for _ in range(4)]
+for thread in threads: thread.start()
+for _ in range(20):
+    pid = os.fork()
+    if not pid:
+        child()
+    assert os.waitpid(pid, 0)[1] == 0
+stop.set()
+for thread in threads: thread.join()
+assert not httpguard.check().leaks
+"""
+
+
+def children(source: str, server: Server, tmp_path: Path) -> list[str]:
+    program = write(tmp_path / "app.py", PROLOGUE + source)
+    done = run(program, server.url("/bytes/200"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    pids = [line.split()[1] for line in done.stdout.splitlines()]
+    for pid in pids:
+        assert done.stderr.count(f"pid {pid} leak dropped") == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    return pids
+
+
+@pytest.mark.parametrize("lock", ["sweep", "process"])
+def test_a_fork_inside_a_lock(server: Server, tmp_path: Path, lock: str) -> None:
+    assert len(children(HOLD.format(lock=lock), server, tmp_path)) == 1
+
+
+def test_a_fork_inside_the_watchers_lock(server: Server, tmp_path: Path) -> None:
+    assert len(children(WATCHER, server, tmp_path)) == 1
+
+
+def test_a_fork_inside_a_report(server: Server, tmp_path: Path) -> None:
+    assert len(children(REPORT, server, tmp_path)) == 1
+
+
+@pytest.mark.parametrize("module", ["sysconfig", "structlog"])
+def test_a_fork_inside_an_import(server: Server, tmp_path: Path, module: str) -> None:
+    assert len(children(IMPORT.format(module=module), server, tmp_path)) == 1
+
+
+def test_forks_while_threads_do_everything(server: Server, tmp_path: Path) -> None:
+    assert len(children(BUSY, server, tmp_path)) == 20
