@@ -80,7 +80,10 @@ NOT_CALLED: Final = frozenset(
     }
 )
 
-pytestmark = pytest.mark.usefixtures("small_heap")
+pytestmark = [
+    pytest.mark.usefixtures("small_heap"),
+    pytest.mark.filterwarnings("ignore:Assigning a code object:DeprecationWarning"),
+]
 
 
 class Guarded(Control):
