@@ -93,7 +93,7 @@ def _parser() -> argparse.ArgumentParser:
         + ", ".join(project.name for project in PROJECTS),
     )
     parser.add_argument(
-        "--quick", action="store_true", help="a part of two suites, under 3 minutes"
+        "--quick", action="store_true", help="a part of two suites, for CI"
     )
     parser.add_argument(
         "--rounds",

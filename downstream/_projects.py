@@ -58,11 +58,11 @@ PROJECTS: Final = (
         extras="[socks]",
         # Without the tests that wait for seconds.
         quick=(
-            "tests/test_lowlevel.py",
+            "tests/test_lowlevel.py::test_chunked_upload",
             "tests/test_requests.py",
             "tests/test_utils.py",
             "--deselect=tests/test_requests.py::TestTimeout",
-            "--deselect=tests/test_lowlevel.py::test_json_decode_compatibility_for_alt_utf_encodings",
+            "--deselect=tests/test_requests.py::TestPreparingURLs::test_different_connection_pool_for_tls_settings_verify_bundle_unexpired_cert",
         ),
     ),
     Project(
@@ -94,12 +94,9 @@ PROJECTS: Final = (
         extras="[brotli,h2,socks,zstd]",
         quick=(
             "test/test_connectionpool.py",
-            "test/test_response.py",
             "test/with_dummyserver/test_chunked_transfer.py",
             "test/with_dummyserver/test_connection.py",
-            "test/with_dummyserver/test_connectionpool.py",
             "test/with_dummyserver/test_poolmanager.py",
-            "test/with_dummyserver/test_socketlevel.py",
         ),
     ),
     Project(

@@ -38,6 +38,10 @@ def install(
     ignore: Iterable[str] = _UNSET,
     explain: float = _UNSET,
     follow_executors: bool = _UNSET,
+    max_wait: float | None = _UNSET,
+    max_sessions: int | None = _UNSET,
+    reclaim: bool = _UNSET,
+    on_held: str = _UNSET,
     enabled: bool = _UNSET,
 ) -> None:
     """Guard this process: patch urllib3 and requests, now or when imported.
@@ -68,6 +72,16 @@ def install(
         follow_executors: Whether to patch ``ThreadPoolExecutor`` too, so that the
             stack of what its workers open goes on to the line that submitted the
             work. gevent's greenlets need no patch.
+        max_wait: Seconds a request may wait for a connection of a blocking pool
+            before that is reported, with who holds the connections. None: not
+            reported.
+        max_sessions: More sessions than this that one line has made and that are
+            in use and not closed are leaks of the kind `session`. None: sessions
+            are not judged.
+        reclaim: Give slots of blocking pools that leaks have taken back, so that
+            the program lives on.
+        on_held: ``report`` a `held` response only, or ``close`` it after that; a
+            later read of it raises urllib3's own error.
         enabled: False turns this call into nothing (and, if httpguard is
             installed, uninstalls it).
 

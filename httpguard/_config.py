@@ -44,6 +44,12 @@ class Settings:
             refers to a response that is `held` or `open`. 0: it does not.
         follow_executors: Patch thread pools too, so that the stack of what their
             workers open goes on to the line that submitted the work.
+        max_wait: Seconds a request may wait for a connection of a blocking pool
+            before that is reported. None: not reported.
+        max_sessions: More sessions than this that one line has made and that are
+            in use and not closed are leaks. None: sessions are not judged.
+        reclaim: Give slots of blocking pools that leaks have taken back.
+        on_held: ``report`` a `held` response only, or ``close`` it after that.
         enabled: False turns `install` into nothing.
 
     Raises:
@@ -61,6 +67,10 @@ class Settings:
     ignore: tuple[str, ...] = ()
     explain: float = 0.02
     follow_executors: bool = False
+    max_wait: float | None = 5.0
+    max_sessions: int | None = 20
+    reclaim: bool = False
+    on_held: str = "report"
     enabled: bool = True
 
     def __post_init__(self) -> None:
@@ -159,6 +169,25 @@ def _limit(value: Any) -> int | None:
     return _whole(1)(value)
 
 
+def _wait(value: Any) -> float | None:
+    """A number of seconds, or no limit."""
+    if value is None or str(value).strip().lower() == "none":
+        return None
+    return _number(0.0)(value)
+
+
+def _choice(*words: str) -> Callable[[Any], str]:
+    """One of some words."""
+
+    def check(value: Any) -> str:
+        word = str(value).strip().lower()
+        if word not in words:
+            raise ValueError
+        return word
+
+    return check
+
+
 def _number(minimum: float, maximum: float = math.inf) -> Callable[[Any], float]:
     """A finite number within bounds."""
 
@@ -200,5 +229,12 @@ _CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
     "ignore": (_words, _PATTERNS),
     "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
     "follow_executors": (_boolean, _SWITCH),
+    "max_wait": (_wait, "a number of seconds, 0 or more, or none for no report"),
+    "max_sessions": (
+        _limit,
+        "a whole number, 1 or more, or none for sessions not to be judged",
+    ),
+    "reclaim": (_boolean, _SWITCH),
+    "on_held": (_choice("report", "close"), "report or close"),
     "enabled": (_boolean, _SWITCH),
 }

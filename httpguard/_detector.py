@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Callable, Iterator
 from contextvars import Context
 from fnmatch import fnmatchcase
@@ -13,6 +14,7 @@ from ._origin import module_matches, module_of
 from ._readers import being_read
 from ._redact import printable
 from ._response import holds_connection, is_cut, is_shut
+from ._sessions import SessionRef, sockets_of
 from ._stack import RawStack, filenames, find_site
 
 if TYPE_CHECKING:
@@ -44,6 +46,7 @@ class Finding:
 
     __slots__ = (
         "age",
+        "alive",
         "bytes_read",
         "client",
         "context",
@@ -55,13 +58,14 @@ class Finding:
         "pool",
         "raised",
         "scope",
+        "sockets",
         "stack",
         "status",
         "thread",
         "url",
     )
 
-    def __init__(self, kind: LeakKind, lease: Lease, now: float) -> None:
+    def __init__(self, kind: LeakKind, lease: Lease | SessionRef, now: float) -> None:
         """Copy what a report needs; the lease may go."""
         self.kind = kind
         self.stack: RawStack = lease.stack or ()
@@ -76,6 +80,11 @@ class Finding:
         self.age = now - lease.opened
         self.idle = now - lease.active
         self.scope: Scope | None = lease.scope
+        self.alive = self.sockets = 0
+        if isinstance(lease, SessionRef):
+            self.alive, self.sockets = lease.alive, lease.sockets
+            # A scope's promise is about responses.
+            self.scope = None
         self.context: dict[str, Any] = {}
         # What refers to the response, where that was searched for and found.
         self.held_by: str | None = None
@@ -104,6 +113,9 @@ class Detector:
         self.excused = 0
         # Site -> how often what holds its responses was searched for.
         self._explained: dict[Frame, int] = {}
+        # Leaks whose slot is lost, and held ones: the guard may do more about them.
+        self.lost: deque[Lease] = deque()
+        self.held: deque[Lease] = deque()
 
     @property
     def total(self) -> int:
@@ -111,9 +123,10 @@ class Detector:
         return sum(self.counts.values())
 
     def bury(self) -> Iterator[Finding]:
-        """Judge the leases whose response was collected."""
+        """Judge the leases whose response was collected, and such sessions."""
         dead = self.registry.dead
         now = self.registry.clock()
+        yield from self._bury_sessions(now)
         while dead:
             yield from self._bury(dead.popleft(), now)
 
@@ -142,6 +155,7 @@ class Detector:
                 suspects.append((lease, response))
             del response
         yield from self._suspects(suspects, now)
+        yield from self.crowded_sessions()
         self.registry.prune_pools()
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
@@ -198,7 +212,7 @@ class Detector:
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
-            _lose_slot(lease)
+            self._lose(lease)
         elif lease.closed is None:
             yield from self._judge(LeakKind.DROPPED, lease, now)
         else:
@@ -238,14 +252,14 @@ class Detector:
         if not lease.pool.block:
             self.registry.finish_closed(lease)
         elif lease.judged:
-            _lose_slot(lease)
+            self._lose(lease)
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(
         self,
         kind: LeakKind,
-        lease: Lease,
+        lease: Lease | SessionRef,
         now: float,
         response: HTTPResponse | None = None,
     ) -> Iterator[Finding]:
@@ -258,8 +272,11 @@ class Detector:
             return
         lease.kind = kind
         self.counts[kind] += 1
-        if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
-            _lose_slot(lease)
+        if not isinstance(lease, SessionRef):
+            if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+                self._lose(lease)
+            elif kind is LeakKind.HELD and self.settings.on_held == "close":
+                self.held.append(lease)
         if lease.stack is not None:
             finding = Finding(kind, lease, now)
             finding.context = self.digested(lease)
@@ -270,23 +287,56 @@ class Detector:
             yield finding
 
     def _explain(self, stack: RawStack, response: HTTPResponse) -> str | None:
-        """What refers to a response; searched for once, or twice, for each site."""
+        """What refers to a response; searched for a few times for each site."""
         origins = self.registry.origins
-        site = find_site(stack, origins)
-        tries = self._explained.get(site, 0)
-        if tries >= _MOST_SEARCHES or len(self._explained) > _MOST_EXPLAINED:
-            return None
-        chain = held_by(response, origins, self.settings.explain)
-        self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._explained.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
+                chain = held_by(response, origins, self.settings.explain)
+                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self.registry.faults.append(("explain", error.with_traceback(None)))
         return chain
 
-    def digested(self, lease: Lease) -> dict[str, Any]:
+    def _lose(self, lease: Lease) -> None:
+        """Count the slot of a blocking pool that a leak has taken, once."""
+        if lease.pool.block and lease.kind is not None and not lease.lost:
+            lease.pool.lose(lease, find_site(lease.stack or (), self.registry.origins))
+            if self.settings.reclaim:
+                self.lost.append(lease)
+
+    def _bury_sessions(self, now: float) -> Iterator[Finding]:
+        """Judge the sessions that were collected with open connections.
+
+        Those that a library has made are the library's to close.
+        """
+        for session in self.registry.sessions.bury():
+            if session.direct and not session.judged:
+                yield from self._judge(LeakKind.SESSION, session, now)
+
+    def crowded_sessions(self) -> Iterator[Finding]:
+        """Judge the sessions of a line that has made too many."""
+        limit = self.settings.max_sessions
+        if limit is None:
+            return
+        now = self.registry.clock()
+        for crowd in self.registry.sessions.crowds(limit):
+            sockets = sum(sockets_of(session) for session in crowd)
+            for session in crowd[limit:]:
+                if not session.judged:
+                    session.alive, session.sockets = len(crowd), sockets
+                    yield from self._judge(LeakKind.SESSION, session, now)
+
+    def digested(self, lease: Lease | SessionRef) -> dict[str, Any]:
         """What reports need of a lease's context; the rest is let go."""
         if isinstance(lease.context, Context):
             lease.context = self.digest(lease.context)
         return lease.context or {}
 
-    def _excuse(self, lease: Lease) -> bool:
+    def _excuse(self, lease: Lease | SessionRef) -> bool:
         """Whether `allow` or `ignore` says that it is not to be judged."""
         if lease.scope is not None and lease.scope.allowed is not None:
             return True
@@ -311,14 +361,7 @@ def _failed_to_read(lease: Lease) -> bool:
     return lease.reading and lease.bytes_read > 0
 
 
-def _lose_slot(lease: Lease) -> None:
-    """Count the slot of a blocking pool that a leak has taken, once."""
-    if lease.pool.block and lease.kind is not None and not lease.lost:
-        lease.lost = True
-        lease.pool.lost += 1
-
-
-def _matches(lease: Lease, pattern: str) -> bool:
+def _matches(lease: Lease | SessionRef, pattern: str) -> bool:
     """Whether a URL pattern (it has a slash) or a module pattern fits."""
     if "/" in pattern:
         url = lease.absolute_url

@@ -3,25 +3,34 @@
 from __future__ import annotations
 
 import gc
+import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
+from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from . import reporting
+from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._leak import Snapshot
 from ._lease import Tally
 from ._origin import Origins
 from ._outbox import Outbox
-from ._registry import Registry
+from ._pool_watch import PoolWatch
+from ._readers import is_read_on
+from ._registry import Registry, thread_name
 from ._rhythm import Rhythm
-from ._snapshot import count_open, describe_open, take_snapshot
-from ._stack import find_site
+from ._scope import CURRENT_SCOPE
+from ._shortage import describe_shortage
+from ._shut import shut
+from ._snapshot import count_open, describe_open, describe_pools, take_snapshot
+from ._stack import capture, find_site, place_of
 from ._strict import crowd_error, leak_error
 from ._table import Group, LeakTable
 from ._watcher import Watcher
+from .reporting._pools import describe_starved
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -33,7 +42,9 @@ if TYPE_CHECKING:
     from ._config import Settings
     from ._leak import LeakError
     from ._lease import Lease
+    from ._pool import PoolRef, Waiter
     from ._scope import Scope
+    from ._sessions import SessionRef
 
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SWEEP_SECONDS: Final = 5.0
@@ -61,7 +72,7 @@ class Guard:
     ) -> None:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock)
-        self.watcher = Watcher(self.watch, settings.check_interval)
+        self.watcher = Watcher(self.watch, settings.check_interval, self._next_look)
         self._reset(settings)
         self.configure(settings)
 
@@ -71,6 +82,10 @@ class Guard:
         self.detector = Detector(self.registry, settings, reporting.keep_bound)
         self.table = LeakTable(self.registry.origins)
         self._overruns = Tally()
+        self.pools = PoolWatch(self.registry, settings)
+        self.descriptors = Descriptors(self.registry)
+        # Held responses that were closed for the program.
+        self.shut = 0
         self._overrun_rhythm = Rhythm()
         # Found and not yet raised, strict mode only.
         self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
@@ -82,7 +97,8 @@ class Guard:
     def configure(self, settings: Settings) -> None:
         """Take new settings; what is known stays."""
         self.settings = settings
-        self.detector.settings = settings
+        self.detector.settings = self.pools.settings = settings
+        self.judges_sessions = settings.max_sessions is not None
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
@@ -108,7 +124,7 @@ class Guard:
                 self._sweep(self._full_sweep, patience=0)
             elif registry.dead or registry.resolved:
                 self._sweep(self.detector.bury, patience=0)
-            self.outbox.flush()
+            self._report()
         except Exception as failure:
             self.step_aside("before_request", failure)
         self._raise_due()
@@ -160,6 +176,102 @@ class Guard:
         """How often more than ``max_open`` were open."""
         return self._overruns.value
 
+    def attend(self) -> None:
+        """Something happened that a sweep should see: have the watcher run."""
+        if self.watcher.idle:
+            self.watcher.start()
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection of a blocking pool.
+
+        Args:
+            pool: Has nothing to give.
+            frame: The innermost frame to keep.
+
+        Returns:
+            What `end_wait` takes; None if we failed.
+        """
+        try:
+            waiter = self.pools.begin_wait(pool, frame)
+            self.attend()
+            soon = self._next_look()
+            if soon is not None and soon < self.settings.check_interval:
+                self.watcher.hurry()
+            if self.settings.reclaim:
+                self._sweep(self.detector.bury, patience=0)
+                for young in (True, False):
+                    if self.pools.is_dry(pool) and self.pools.collect(young=young):
+                        self._sweep(self.detector.bury, patience=0)
+        except Exception as error:
+            self.step_aside("begin_wait", error)
+            return None
+        return waiter
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """A request got its connection, or an error."""
+        if waiter is not None:
+            self.pools.end_wait(waiter)
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """Tell the program why its pool is empty, in a note to its error.
+
+        Args:
+            pool: Had nothing to give for as long as the program would wait.
+            error: urllib3's own, on its way to the program.
+        """
+        # CPython 3.11 and later.
+        add_note = getattr(error, "add_note", None)
+        if add_note is None:
+            return
+        try:
+            self._sweep(self.detector.bury, patience=0)
+            details = describe_shortage(pool, self.registry, self.registry.clock())
+            add_note(f"httpguard: {describe_starved(details)}")
+        except Exception as failure:
+            self.step_aside("explain", failure)
+
+    def made(self, session: Any, client: str, frame: FrameType) -> None:
+        """The program, or a library for it, made a session.
+
+        Args:
+            session: Of requests, or a pool manager of urllib3.
+            client: Which of the two.
+            frame: Where.
+        """
+        try:
+            registry = self.registry
+            if registry.sessions.dead:
+                self._sweep(self.detector.bury, patience=0)
+                self._report()
+            ref = registry.sessions.add(session)
+            ref.client = client
+            ref.scope = CURRENT_SCOPE.get()
+            ref.stack = stack = capture(frame, registry.depth, registry.origins)
+            ref.place = place_of(stack, registry.origins)
+            ref.direct = registry.origins[frame.f_code.co_filename]
+            ref.context = copy_context() if "structlog" in sys.modules else None
+            ref.thread = thread_name()
+            ref.opened = ref.active = registry.clock()
+        except Exception as error:
+            self.step_aside("made", error)
+
+    def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
+        """A session made a pool, for its first request to a host."""
+        try:
+            registry = self.registry
+            now = registry.clock()
+            count = registry.sessions.own(session, registry.meet(pool), now)
+            limit = self.settings.max_sessions
+            if limit is not None and count > limit:
+                self.attend()
+                # They may be gone by the next sweep; and each look costs a walk over
+                # all of them.
+                if count % limit == 1 % limit:
+                    self._sweep(self.detector.crowded_sessions, patience=0)
+                    self._report()
+        except Exception as error:
+            self.step_aside("own", error)
+
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""
         self.outbox.step_aside(where, error)
@@ -175,8 +287,10 @@ class Guard:
     def watch(self) -> None:
         """Sweep and report. It never raises: the application's thread does."""
         try:
+            if self.settings.reclaim and self.registry.waiters:
+                self.pools.collect_for_waiters()
             self._sweep(self._full_sweep)
-            self.outbox.flush()
+            self._report()
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -189,6 +303,8 @@ class Guard:
                 self.detector,
                 self.table,
                 too_many_open=self.overruns,
+                pool_starved=self.pools.starved,
+                held_closed=self.shut,
                 errors=self.outbox.errors,
             )
         except Exception as error:
@@ -251,7 +367,7 @@ class Guard:
     def finish(self) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop."""
         try:
-            if self.registry.leases:
+            if self.registry.leases or self.registry.sessions.users:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
             self._sweep(self.detector.bury, patience=_EXIT_PATIENCE)
@@ -308,6 +424,11 @@ class Guard:
                 self._sweeping = False
         finally:
             self._lock.release()
+        if self.detector.lost:
+            while self.detector.lost:
+                self.pools.owed.append(self.detector.lost.popleft())
+        if self.pools.owed:
+            self.pools.give_back()
 
     def _full_sweep(self) -> Iterable[Finding]:
         """Look at everything: what died, what is open, what is due to be said."""
@@ -317,6 +438,13 @@ class Guard:
         # What was held back because the last report was too fresh.
         for group in self.table.groups():
             self._post_if_due(group)
+        for details in self.pools.starving(now):
+            self._post_details(reporting.POOL_STARVED, details)
+        for details in self.pools.pressed_hard(now):
+            self._post_details(reporting.POOL_PRESSURE, details)
+        pressure = self.descriptors.look(now)
+        if pressure is not None:
+            self._post_details(reporting.FD_PRESSURE, pressure)
 
     def _found(self, finding: Finding) -> None:
         """Take a finding into the table, its scope and the outbox."""
@@ -333,12 +461,12 @@ class Guard:
 
     def _note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
+        sessions = self.registry.sessions.resolved
         resolved = self.registry.resolved
-        while resolved:
-            lease = resolved.popleft()
-            if lease.lost:
-                lease.pool.lost -= 1
+        while resolved or sessions:
+            lease = resolved.popleft() if resolved else sessions.popleft()
             site = find_site(lease.stack or (), self.registry.origins)
+            lease.pool.regain(lease, site)
             group = self.table.resolve(lease.kind, site)
             if group is None:
                 continue
@@ -361,6 +489,37 @@ class Guard:
                 context=group.latest.context,
             )
         )
+
+    def _post_details(self, name: str, details: dict[str, Any]) -> None:
+        """Put a report about a pool or the process in the outbox."""
+        self.outbox.post(
+            reporting.Event(
+                name=name,
+                error=self.settings.strict,
+                figures=self._figures(),
+                details=details,
+            )
+        )
+
+    def _report(self) -> None:
+        """Send what is due; then, where that is asked for, close what is held."""
+        self.outbox.flush()
+        held = self.detector.held
+        while held:
+            lease = held.popleft()
+            response = lease()
+            if response is None or lease.ended or lease.closed is not None:
+                continue
+            if is_read_on(response, lease.bytes_read - lease.chunked):
+                continue
+            lease.ended = True
+            self.registry.discard(lease)
+            self.shut += 1
+            shut(response)
+
+    def _next_look(self) -> float | None:
+        """When the watcher should look the next time, if there is a reason."""
+        return self.pools.next_look(self.registry.clock())
 
     def _figures(self) -> dict[str, int]:
         """What every event says beside its own."""
@@ -448,7 +607,7 @@ class Guard:
     def _summarize(self) -> None:
         """Post the event at exit, if anything was found."""
         leaks = self.table.leaks()
-        if leaks or self.overruns:
+        if leaks or self.overruns or self.pools.starved or self.pools.pressed:
             self.outbox.post(
                 reporting.Event(
                     name=reporting.SUMMARY,
@@ -459,5 +618,6 @@ class Guard:
                         "opened": self.registry.opened.value,
                         "too_many_open": self.overruns,
                     },
+                    details={"pools": describe_pools(self.registry)},
                 )
             )

@@ -31,6 +31,14 @@ _HINTS: Final = {
         "call `release_conn()` after `close()`: closing alone, as `with` does,"
         " does not give the slot of a blocking pool back"
     ),
+    (LeakKind.SESSION, "requests"): (
+        "make one Session, use it for all requests, and close it at the end; or"
+        " make it with `with requests.Session() as session:`"
+    ),
+    (LeakKind.SESSION, "urllib3"): (
+        "make one PoolManager and use it for all requests; or make it with"
+        " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
+    ),
     (LeakKind.OPEN, "requests"): (
         "close it before the scope ends: `with requests.get(..., stream=True) as"
         " response:`"

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 class LeakKind(str, enum.Enum):
-    """How a response leaked: the word used in API, logs and metrics."""
+    """How a response or a session leaked: the word used in API, logs and metrics."""
 
     DROPPED = "dropped"
     """Collected by the garbage collector while it held its connection."""
@@ -25,6 +25,9 @@ class LeakKind(str, enum.Enum):
     """Closed unread in a ``block=True`` pool and never released."""
     OPEN = "open"
     """Still open when a scope that promised to leave nothing open ended."""
+    SESSION = "session"
+    """A session or pool manager collected with open connections and never closed,
+    or one more than ``max_sessions`` made by the same line and still in use."""
 
     def __str__(self) -> str:
         """The bare word, on every Python version."""
@@ -59,6 +62,10 @@ class Frame:
 class Leak:
     """The leaks of one kind opened at one site.
 
+    Of a `session` leak the site is the line that made it, `pool` where it went
+    first, `alive` how many sessions of the site were in use and `sockets` the
+    connections they kept; what is a response's (method, status, bytes) is empty.
+
     Times of day are UTC; ages and idle times are seconds, of the latest of
     these leaks; `method` to `thread`, `stack` and `bytes_read` are those of the
     latest too. `bytes_read` counts bytes on the wire, `length` is what the
@@ -87,6 +94,8 @@ class Leak:
     length: int | None
     hint: str
     held_by: str | None = None
+    alive: int = 0
+    sockets: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -124,14 +133,28 @@ class OpenResponse:
 
 @dataclass(frozen=True, slots=True)
 class PoolUse:
-    """One connection pool that has responses open or has lost slots.
+    """One connection pool, and how well its size fits. Figures since `install`.
 
     Args:
         name: Scheme, host and port, as in `Leak.pool`.
         maxsize: The connections it keeps.
         block: Whether a request waits when they are all in use.
         open: Responses that hold one of its connections now.
-        lost: Slots of a blocking pool that leaks have taken for good.
+        lost: Slots of a blocking pool that leaks have taken, less those that
+            were given back (`reclaimed`).
+        in_use: Connections that requests and open responses hold now.
+        peak: The most that were in use at once.
+        idle: Open connections that wait in the pool for the next request.
+        connected: Connections opened.
+        reused: Requests that found an open connection in the pool.
+        reuse_rate: The share of requests, 0 to 1, that did; 0 before the first.
+        discarded: Connections closed because the pool was full when they came
+            back.
+        waiting: Requests that wait for a connection now.
+        waited: Requests that had to wait for one.
+        wait_total: How long these waited together, in seconds.
+        wait_max: The longest of these waits, in seconds.
+        reclaimed: Lost slots that ``reclaim`` gave back.
     """
 
     name: str
@@ -139,6 +162,18 @@ class PoolUse:
     block: bool
     open: int
     lost: int
+    in_use: int = 0
+    peak: int = 0
+    idle: int = 0
+    connected: int = 0
+    reused: int = 0
+    reuse_rate: float = 0.0
+    discarded: int = 0
+    waiting: int = 0
+    waited: int = 0
+    wait_total: float = 0.0
+    wait_max: float = 0.0
+    reclaimed: int = 0
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
@@ -156,7 +191,11 @@ class Snapshot:
             ``released``, ``closed``, one for each leak kind, ``leaks`` (their
             sum), ``resolved``, ``excused`` (would-be leaks under `allow` or
             `ignore`), ``too_many_open`` and ``errors`` (times httpguard failed
-            inside and stepped aside).
+            inside and stepped aside). Of all pools, those that are gone too:
+            ``connected``, ``reused``, ``discarded``, ``waited`` (as in
+            `PoolUse`), ``pool_starved`` (times a pool had a request wait for
+            longer than ``max_wait``), ``reclaimed`` and ``held_closed`` (responses
+            that ``on_held="close"`` closed).
         pools: The pools in use, by name.
     """
 

@@ -10,55 +10,21 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from contextvars import Context
 
-    from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
     from ._leak import LeakKind
+    from ._pool import PoolRef, Slot
     from ._scope import Scope
     from ._stack import RawStack
 
     _ResponseRef = weakref.ref[HTTPResponse]
-    _PoolRef = weakref.ref[HTTPConnectionPool]
 else:
-    _ResponseRef = _PoolRef = weakref.ref
-
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
+    _ResponseRef = weakref.ref
 
 ANNOUNCED: Final = 1
 """The finalizer of a wrapper is about to close the response."""
 FINALIZED: Final = 2
 """A finalizer, its own or a wrapper's, has closed it."""
-
-
-class PoolRef(_PoolRef):
-    """A weak reference to a connection pool, with what is said of it in reports.
-
-    The facts are copied, so that a lease never keeps a pool, and with it the
-    pool's idle sockets, alive.
-    """
-
-    __slots__ = ("block", "host", "lost", "maxsize", "port", "scheme")
-
-    def __init__(self, pool: HTTPConnectionPool) -> None:
-        """Copy the facts."""
-        super().__init__(pool)  # type: ignore[call-arg]  # typeshed has only __new__
-        self.scheme: str = pool.scheme
-        self.host: str = pool.host
-        self.port: int | None = pool.port
-        self.block: bool = bool(pool.block)
-        # None once the pool is closed.
-        self.maxsize: int = getattr(pool.pool, "maxsize", 0)
-        self.lost = 0
-
-    @property
-    def name(self) -> str:
-        """Scheme, host and port, the port left out where it is the scheme's."""
-        host = f"[{self.host}]" if ":" in self.host.strip("[]") else self.host
-        port = self.port
-        if port is None or port == _DEFAULT_PORTS.get(self.scheme):
-            return f"{self.scheme}://{host}"
-        return f"{self.scheme}://{host}:{port}"
 
 
 class Lease(_ResponseRef):
@@ -87,6 +53,7 @@ class Lease(_ResponseRef):
         "pool",
         "reading",
         "scope",
+        "slot",
         "stack",
         "status",
         "thread",
@@ -124,6 +91,9 @@ class Lease(_ResponseRef):
     pool: PoolRef
     # requests reads the body before the application gets the response.
     reading: bool
+    # The connection taken from a blocking pool and its turn, to tell later whether
+    # that slot is still out; None where there is nothing to give back.
+    slot: tuple[Slot, int] | None
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None

@@ -46,6 +46,16 @@ def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
     return found
 
 
+def is_read_on(response: HTTPResponse, bytes_read: int) -> bool:
+    """Whether a response that was idle is not so any more.
+
+    Args:
+        response: Open.
+        bytes_read: As `_fp_bytes_read` was.
+    """
+    return response._fp_bytes_read != bytes_read or bool(being_read([response]))
+
+
 def program_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
     """Every frame of every thread and every suspended greenlet, but our own.
 
@@ -63,7 +73,7 @@ def program_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
     while frame is not None and is_own(frame.f_code.co_filename):
         frame = frame.f_back
     if greenlets:
-        tops += _greenlet_frames()
+        tops += greenlet_frames()
     if frame is not None:
         tops.append(frame)
     while tops:
@@ -73,7 +83,7 @@ def program_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
             frame = frame.f_back
 
 
-def _greenlet_frames() -> Iterator[FrameType]:
+def greenlet_frames() -> Iterator[FrameType]:
     """Where each suspended greenlet waits."""
     greenlet = sys.modules.get("greenlet")
     if greenlet is None:

@@ -11,9 +11,11 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ._follow import submission
-from ._lease import Lease, PoolRef, Tally
+from ._lease import Lease, Tally
 from ._origin import Origins
+from ._pool import PoolRef, Totals, Waiter, retire
 from ._scope import CURRENT_SCOPE
+from ._sessions import Sessions
 from ._stack import capture
 
 if TYPE_CHECKING:
@@ -43,6 +45,13 @@ class Registry:
         self.clock = clock
         self.leases: dict[int, Lease] = {}
         self.pools: dict[int, PoolRef] = {}
+        # Collected pools, whose figures are to be kept, and what was kept.
+        self.dead_pools: deque[PoolRef] = deque()
+        self.retired: dict[str, Totals] = {}
+        self._retiring = threading.Lock()
+        # Requests that wait for a connection of a blocking pool.
+        self.waiters: dict[int, Waiter] = {}
+        self.sessions = Sessions()
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
         self._bury = self.dead.append
@@ -107,8 +116,9 @@ class Registry:
         lease.thread = thread_name()
         known = self.pools.get(id(pool))
         if known is None or known() is not pool:
-            known = self.pools[id(pool)] = PoolRef(pool)
+            known = self.meet(pool)
         lease.pool = known
+        lease.slot = known.checked_out(response._connection) if known.block else None
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -168,18 +178,40 @@ class Registry:
         self.faults.clear()
         self.resolved.clear()
         self.pools.clear()
+        self.dead_pools.clear()
+        self.retired.clear()
+        self._retiring = threading.Lock()
+        self.waiters.clear()
+        self.sessions = Sessions()
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
 
+    def meet(self, pool: HTTPConnectionPool) -> PoolRef:
+        """Know a pool from here on. Once for each pool; those that are gone go.
+
+        Args:
+            pool: Not known, or not under this id.
+        """
+        known = PoolRef(pool, self.dead_pools.append)
+        known.met = self.clock()
+        self.pools[known.key] = known
+        if self.dead_pools:
+            self.prune_pools()
+        return known
+
     def prune_pools(self) -> None:
-        """Forget the pools that are gone."""
-        # Not by `items`: its pairs are new objects, for which the collector may run,
-        # and with it finalizers that send requests, and the dict would change.
-        for key in list(self.pools):
-            pool = self.pools.get(key)
-            if pool is not None and pool() is None and self.pools.get(key) is pool:
-                self.pools.pop(key, None)
+        """Forget the pools that are gone, and keep their figures by name."""
+        if not self._retiring.acquire(blocking=False):
+            return  # Somebody else does it.
+        try:
+            while self.dead_pools:
+                pool = self.dead_pools.popleft()
+                if self.pools.get(pool.key) is pool:
+                    self.pools.pop(pool.key, None)
+                retire(self.retired, pool)
+        finally:
+            self._retiring.release()
 
 
 def thread_name() -> str:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ._leak import LeakKind, OpenResponse, PoolUse, Snapshot
+from ._pool import Totals, rate
 from ._redact import printable, redact_url
 from ._response import holds_connection
 from ._stack import find_client, find_site, symbolize
@@ -15,6 +17,7 @@ if TYPE_CHECKING:
     from ._detector import Detector
     from ._lease import Lease
     from ._origin import Origins
+    from ._pool import PoolRef
     from ._registry import Registry
     from ._table import LeakTable
 
@@ -42,6 +45,7 @@ def take_snapshot(
         "leaks": detector.total,
         "resolved": table.resolved,
         "excused": detector.excused,
+        **_pool_counters(registry),
         **figures,
     }
     now = registry.clock()
@@ -106,16 +110,73 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
     )
 
 
+def describe_pools(registry: Registry) -> list[dict[str, Any]]:
+    """All pools since `install`, those that are gone too, by name.
+
+    Args:
+        registry: Knows them.
+
+    Returns:
+        JSON-ready values for each name, the one with the most connections opened
+        first.
+    """
+    registry.prune_pools()
+    totals: dict[str, Totals] = {}
+    for name, kept in list(registry.retired.items()):
+        totals.setdefault(name, Totals()).merge(kept)
+    for pool in live_pools(registry):
+        totals.setdefault(pool.name, Totals()).add(pool)
+    found = [{"pool": name, **total.to_dict()} for name, total in totals.items()]
+    return sorted(found, key=lambda item: -item["connected"])
+
+
+def live_pools(registry: Registry) -> list[PoolRef]:
+    """The pools that are there, by name."""
+    pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
+    return sorted(pools, key=lambda pool: pool.name)
+
+
+def _pool_counters(registry: Registry) -> dict[str, int]:
+    """Whole numbers over all pools since `install`."""
+    total = Totals()
+    for kept in list(registry.retired.values()):
+        total.merge(kept)
+    for pool in list(registry.pools.values()):
+        total.add(pool)
+    return {
+        "connected": total.connected,
+        "reused": total.taken - total.connected,
+        "discarded": total.discarded,
+        "waited": total.waited,
+        "reclaimed": total.reclaimed,
+    }
+
+
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     """The pools that are there, with what they have open, by name."""
-    pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
-    return tuple(
-        PoolUse(
-            name=printable(pool.name),
-            maxsize=pool.maxsize,
-            block=pool.block,
-            open=sum(lease.pool is pool for lease in leases),
-            lost=pool.lost,
+    waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
+    found = []
+    for pool in live_pools(registry):
+        pool.settle_waits()
+        found.append(
+            PoolUse(
+                name=printable(pool.name),
+                maxsize=pool.maxsize,
+                block=pool.block,
+                open=sum(lease.pool is pool for lease in leases),
+                lost=pool.lost,
+                in_use=pool.in_use,
+                peak=pool.peak,
+                idle=len(pool.idle),
+                connected=pool.connected.value,
+                reused=pool.reused,
+                reuse_rate=rate(pool.reused, pool.taken.value),
+                discarded=pool.discarded.value,
+                waiting=waiting[pool.key],
+                waited=pool.waited,
+                wait_total=pool.wait_total,
+                wait_max=pool.wait_max,
+                reclaimed=pool.reclaimed,
+            )
         )
-        for pool in sorted(pools, key=lambda pool: pool.name)
-    )
+    return tuple(found)

@@ -111,6 +111,19 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
     return fallback or NOWHERE
 
 
+def place_of(stack: RawStack, origins: Origins) -> RawStack:
+    """As `find_site`, without looking at any source: code object and offset.
+
+    Args:
+        stack: What `capture` returned.
+        origins: Whose code a file is.
+    """
+    for code, offset in _pairs(stack):
+        if origins[code.co_filename]:
+            return (code, offset)
+    return stack[:2]
+
+
 def find_client(stack: RawStack) -> str:
     """Which HTTP library was called: the outermost one above the site's frame.
 

@@ -64,7 +64,7 @@ class Group:
             count=self.count,
             resolved=self.resolved,
             method=printable(latest.method),
-            url=redact_url(latest.url),
+            url=redact_url(latest.url) if latest.method else "",
             status=latest.status,
             client=client,
             pool=latest.pool,
@@ -77,6 +77,8 @@ class Group:
             length=latest.length,
             hint=hint_for(latest.kind, client),
             held_by=self.held_by,
+            alive=latest.alive,
+            sockets=latest.sockets,
         )
 
 

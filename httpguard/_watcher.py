@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import threading
+import time
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -12,6 +13,8 @@ if TYPE_CHECKING:
 THREAD_NAME: Final = "httpguard-watcher"
 # A pause before a fork waits this long for a report under way, in seconds.
 _PATIENCE: Final = 0.5
+# Seconds after something is due at which it surely is.
+_LATER: Final = 0.001
 
 
 class Watcher:
@@ -24,11 +27,19 @@ class Watcher:
     Args:
         sweep: Called in the thread. It must not raise.
         interval: Seconds between calls; 0: never any thread.
+        next_look: In how many seconds there will be something to see, if that is
+            known.
     """
 
-    def __init__(self, sweep: Callable[[], None], interval: float) -> None:
+    def __init__(
+        self,
+        sweep: Callable[[], None],
+        interval: float,
+        next_look: Callable[[], float | None] = lambda: None,
+    ) -> None:
         """Start nothing yet."""
         self._sweep = sweep
+        self._next_look = next_look
         self.interval = interval
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
@@ -61,14 +72,20 @@ class Watcher:
         """
         thread, self._thread = self._thread, None
         self._wanted = False
-        if self._stop is not None:
-            self._stop.set()
-        self._stop = None
+        stop, self._stop = self._stop, None
+        if stop is not None:
+            stop.set()
         self.idle = self.interval > 0
         if patience and thread is not None and thread is not threading.current_thread():
             # Not started yet, by a third thread: it will stop by itself.
             with contextlib.suppress(RuntimeError):
                 thread.join(patience)
+
+    def hurry(self) -> None:
+        """Something new may be due soon: let the thread think again when to look."""
+        stop = self._stop
+        if stop is not None:
+            stop.set()
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.
@@ -104,5 +121,17 @@ class Watcher:
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""
-        while not stop.wait(interval) and stop is self._stop:
+        due = time.monotonic() + interval
+        while True:
+            pause = max(due - time.monotonic(), 0)
+            soon = self._next_look()
+            if soon is not None:
+                pause = min(pause, soon + _LATER)
+            hurried = stop.wait(pause)
+            if stop is not self._stop:
+                return
+            if hurried:
+                stop.clear()
+                continue
             self._sweep()
+            due = time.monotonic() + interval

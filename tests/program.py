@@ -25,8 +25,13 @@ def run(
     timeout: float = 60,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments; httpguard is importable as in this process."""
+    """Run Python with arguments; httpguard is importable as in this process.
+
+    Sessions are not judged unless asked for: most programs here are about responses,
+    and drop their sessions.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HTTPGUARD_")}
+    clean["HTTPGUARD_MAX_SESSIONS"] = "none"
     path = os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH", "")]))
     return subprocess.run(
         [sys.executable, *map(str, arguments)],

@@ -54,7 +54,7 @@ def test_program(case: Case, guard: GuardControl, server: Server) -> None:
 def test_there_are_enough_of_each_kind() -> None:
     kinds = Counter(case.kind for case in LEAKS)
     assert len(LEAKS) >= 48
-    assert set(kinds) == {"dropped", "held", "unreleased", "open"}
+    assert set(kinds) == {"dropped", "held", "unreleased", "open", "session"}
 
 
 def test_every_leak_has_a_twin() -> None:
@@ -123,7 +123,8 @@ def _run_in_scope(case: Case, guard: GuardControl, server: Server) -> list[Findi
 def _run_alone(case: Case, server: Server) -> list[Finding]:
     """What the guard finds in a process of the program's own."""
     module = "tests.catalogue._alone"
-    done = run("-m", module, case.name, server.host, str(server.port))
+    env = {f"HTTPGUARD_{name.upper()}": str(v) for name, v in case.settings.items()}
+    done = run("-m", module, case.name, server.host, str(server.port), env=env)
     assert done.returncode == 0, done.stderr
     return [
         (

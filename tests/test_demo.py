@@ -76,7 +76,8 @@ def fixed_log(shown: str) -> str:
 
 
 def test_the_program_has_each_kind_once() -> None:
-    assert set(guilty_lines()) == {kind.value for kind in LeakKind}
+    # A session is no response: its leaks are shown in examples/.
+    assert set(guilty_lines()) == {kind.value for kind in LeakKind} - {"session"}
 
 
 def test_each_leak_is_reported_once_at_its_line(leaky_log: str) -> None:
@@ -226,7 +227,7 @@ def test_a_report_that_is_said_twice_was_not_promised() -> None:
     ]
     counters: dict[str, int] = {
         **GOOD.counters,
-        **dict.fromkeys(LeakKind, 1),
+        **dict.fromkeys(guilty_lines(), 1),
         "leaks": 4,
         "released": 4,
     }

@@ -34,6 +34,8 @@ def example(name: str, *needs: str) -> subprocess.CompletedProcess[str]:
             pytest.skip(f"needs {module}")
     command = ["-m", "pytest", "-s"] if name.startswith("test_") else []
     env = {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
+    if name == "grequests_sessions.py":
+        env["HTTPGUARD_MAX_SESSIONS"] = "20"
     path = f"examples/{name}"
     done = run(*command, path, env=env, cwd=ROOT, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr
@@ -101,6 +103,19 @@ def test_grequests_gevent() -> None:
         "leaky: [200, 200, 200]",
         "3 dropped, opened in send()",
     ]
+
+
+def test_grequests_sessions() -> None:
+    done = example("grequests_sessions.py", "grequests")
+    assert done.stdout.splitlines() == [
+        "repaired: 90 pages, 30 connections",
+        "session leaks: 0",
+        "leaky: 90 pages, 90 connections",
+        "found: True",
+    ]
+    line = guilty_line("grequests_sessions.py")
+    said = rf"^leak session examples/grequests_sessions\.py:{line} in "
+    assert re.search(said, done.stderr, re.MULTILINE), done.stderr
 
 
 def test_test_strict() -> None:

@@ -38,6 +38,10 @@ WALLS: Final = frozenset(
                 "_raise_due",
             )
         ),
+        # The program's own call passes through it.
+        "_follow.Followed.__call__",
+        "_follow.Followed.__getattr__",
+        "_follow.Followed.__repr__",
         "_outbox.Outbox.step_aside",
         "_outbox.say_failed",
         "_outbox._traceback",

@@ -40,7 +40,8 @@ SECRET_PATH: Final = (
 )
 # A line of a report begins like one of these, and holds no more than its parts can.
 LINE: Final = re.compile(
-    r"(leak |summary: |resolved |  > |  held by: |    |too many open |\d+ leaked )"
+    r"(leak |summary: |resolved |  > |  held by: |    |"
+    r"too many open responses: |\d+ leaked )"
 )
 LONGEST_LINE: Final = 1000
 

@@ -288,7 +288,7 @@ def test_structlogs_async_logger(url: str, tmp_path: Path) -> None:
     [(0.04, "0.0 s"), (9.96, "10.0 s"), (42, "42 s"), (130, "2 min"), (7300, "2 h")],
 )
 def test_ages_read_well(seconds: float, text: str) -> None:
-    assert _text._seconds(seconds) == text
+    assert _text.seconds(seconds) == text
 
 
 def test_a_removed_working_directory(url: str, tmp_path: Path) -> None:

@@ -74,22 +74,24 @@ def follow_prices(session: requests.Session, shop: str) -> int:
 
 def work(shop: str) -> None:
     """The night's work."""
-    session = requests.Session()
-    pool = urllib3.PoolManager(maxsize=4, block=True)
-    log.info("open: %s", is_open(session, shop))
-    log.info("in stock: %s", has_stock(session, shop))
-    log.info("reserved: %s", reserve(pool, shop))
-    log.info("confirmed: %s", confirm(pool, shop))
-    try:
-        export_orders(session, shop)
-    except httpguard.LeakError as error:
-        log.warning("no orders exported: %s", str(error).splitlines()[0])
-    log.info("customers: %d", export_customers(session, shop))
-    invoices = prefetch(session, shop)
-    log.info("price changes: %d", follow_prices(session, shop))
-    counters = httpguard.check().counters
-    log.info("done, %d invoices at hand", len(invoices))
-    json.dump(dict(counters), sys.stdout)
+    with (
+        requests.Session() as session,
+        urllib3.PoolManager(maxsize=4, block=True) as pool,
+    ):
+        log.info("open: %s", is_open(session, shop))
+        log.info("in stock: %s", has_stock(session, shop))
+        log.info("reserved: %s", reserve(pool, shop))
+        log.info("confirmed: %s", confirm(pool, shop))
+        try:
+            export_orders(session, shop)
+        except httpguard.LeakError as error:
+            log.warning("no orders exported: %s", str(error).splitlines()[0])
+        log.info("customers: %d", export_customers(session, shop))
+        invoices = prefetch(session, shop)
+        log.info("price changes: %d", follow_prices(session, shop))
+        counters = httpguard.check().counters
+        log.info("done, %d invoices at hand", len(invoices))
+        json.dump(dict(counters), sys.stdout)
 
 
 if __name__ == "__main__":

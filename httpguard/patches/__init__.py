@@ -11,7 +11,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import _executors, _requests, _urllib3
+from . import _executors, _pools, _requests, _sessions, _urllib3
 from ._patch import STATE, Hub, connect, disconnect, remove, step_aside
 
 if TYPE_CHECKING:
@@ -19,11 +19,15 @@ if TYPE_CHECKING:
 
 __all__ = ["Hub", "apply", "disconnect", "follow_executors", "remove"]
 
-_CLIENTS: Final = {
-    "urllib3.connectionpool": _urllib3.apply,
-    "requests.sessions": _requests.apply,
-}
-_hooked: Final[set[str]] = set()
+# A module may be there twice: a hook runs the patches of its own row.
+_CLIENTS: Final = (
+    ("urllib3.connectionpool", _urllib3.apply),
+    ("urllib3.connectionpool", _pools.apply),
+    ("urllib3.poolmanager", _sessions.apply_urllib3),
+    ("requests.sessions", _requests.apply),
+    ("requests.sessions", _sessions.apply_requests),
+)
+_hooked: Final[set[Callable[[], None]]] = set()
 
 
 def apply(hub: Hub) -> None:
@@ -33,7 +37,7 @@ def apply(hub: Hub) -> None:
         hub: Whom the patches tell.
     """
     connect(hub)
-    for module, patch in _CLIENTS.items():
+    for module, patch in _CLIENTS:
         _put_on(module, patch)
 
 
@@ -47,8 +51,8 @@ def _put_on(module: str, patch: Callable[[], None]) -> None:
     # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
     import wrapt
 
-    if module not in _hooked:
-        _hooked.add(module)
+    if patch not in _hooked:
+        _hooked.add(patch)
         wrapt.register_post_import_hook(partial(_on_import, patch), module)
     elif module in sys.modules:
         # A hook runs once; after `remove` the patch is put on from here.

@@ -32,7 +32,7 @@ def _submit(wrapped: Method) -> Method:
                 here = capture(frame, DEPTH, registry.origins)
                 fn = Followed(fn, here + submission(frame))
             except Exception as error:
-                step_aside("submit", error)
+                step_aside("follow_executors", error)
         return wrapped(self, fn, *args, **kwargs)
 
     return submit

@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    from .._pool import PoolRef, Waiter
     from .._registry import Registry
+    from .._sessions import SessionRef
 
 
 class Hub(Protocol):
@@ -23,6 +25,8 @@ class Hub(Protocol):
     registry: Registry
     # Whether a guarded call has to report in although nothing ended.
     alert: bool
+    # Whether sessions are looked at.
+    judges_sessions: bool
 
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""
@@ -40,6 +44,24 @@ class Hub(Protocol):
         raising: bool = True,
     ) -> None:
         """A response is handed out; may raise `LeakError`."""
+
+    def attend(self) -> None:
+        """Something happened that the watcher should look at."""
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection."""
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """It waits no more."""
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """It got none: say to the program why."""
+
+    def made(self, session: Any, client: str, frame: FrameType) -> None:
+        """The program made a session."""
+
+    def own(self, session: SessionRef, pool: HTTPConnectionPool) -> None:
+        """A session made a pool."""
 
     def step_aside(self, where: str, error: Exception) -> None:
         """A patch failed."""

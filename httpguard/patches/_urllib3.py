@@ -141,6 +141,9 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
         lease.finalizing = FINALIZED if by_finalizer else 0
         if lease.closed is None and (not by_finalizer or is_shut(response)):
             lease.closed = now
+            if not lease.pool.block:
+                # Nothing waits for it to come back.
+                lease.pool.out.pop(id(response._connection), None)
 
 
 def _handle_chunk(wrapped: Method) -> Method:

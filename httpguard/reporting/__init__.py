@@ -5,14 +5,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from . import _structlog
-from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    SUMMARY,
+    TOO_MANY_OPEN,
+    Event,
+)
 from ._structlog import keep_bound
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
+    "FD_PRESSURE",
     "LEAK",
+    "POOL_PRESSURE",
+    "POOL_STARVED",
     "RESOLVED",
     "SUMMARY",
     "TOO_MANY_OPEN",

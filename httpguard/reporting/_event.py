@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 LEAK: Final = "httpguard.leak"
 RESOLVED: Final = "httpguard.resolved"
 TOO_MANY_OPEN: Final = "httpguard.too_many_open"
+POOL_STARVED: Final = "httpguard.pool_starved"
+POOL_PRESSURE: Final = "httpguard.pool_pressure"
+FD_PRESSURE: Final = "httpguard.fd_pressure"
 SUMMARY: Final = "httpguard.summary"
 
 
@@ -26,6 +29,8 @@ class Event:
         leaks: What it is about: one leak, or all of them in a summary.
         crowd: The open responses, where there are too many.
         figures: Whole numbers beside them, such as ``open_now``.
+        details: What is said of pools and of the process: JSON-ready values, a
+            site as the fields of a `Frame`.
         context: What was bound to structlog's context when it was opened.
     """
 
@@ -35,3 +40,4 @@ class Event:
     crowd: tuple[OpenResponse, ...] = ()
     figures: Mapping[str, int] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)

@@ -6,7 +6,8 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .._redact import printable
-from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
+from ._event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from ._pools import with_sites_as_text
 from ._text import describe_crowd, format_stack
 
 if TYPE_CHECKING:
@@ -98,6 +99,8 @@ def flat_fields(event: Event) -> dict[str, Any]:
         text = describe_crowd(event.crowd, event.figures["max_open"])
         sites = dict.fromkeys(printable(str(response.site)) for response in event.crowd)
         return {"sites": list(sites), "detail": text, **event.figures}
+    if event.name != SUMMARY:
+        return {**with_sites_as_text(event.details), **event.figures}
     return {
         "leaks": [
             {
@@ -109,6 +112,7 @@ def flat_fields(event: Event) -> dict[str, Any]:
             }
             for leak in event.leaks
         ],
+        **event.details,
         **event.figures,
     }
 

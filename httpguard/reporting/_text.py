@@ -8,7 +8,15 @@ from typing import TYPE_CHECKING, Final
 
 from .._redact import printable
 from .._stack import source_line
-from ._event import LEAK, RESOLVED, TOO_MANY_OPEN, Event
+from ._event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    TOO_MANY_OPEN,
+    Event,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +24,7 @@ if TYPE_CHECKING:
     from .._leak import Frame, Leak, OpenResponse
 
 _MOST_SOURCE: Final = 200
+_MOST_POOLS: Final = 5
 # Below so many seconds: the unit's seconds, its format and its name.
 _UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
 
@@ -39,6 +48,15 @@ def render(event: Event) -> str:
         )
     if event.name == TOO_MANY_OPEN:
         return describe_crowd(event.crowd, event.figures["max_open"])
+    if event.name in (POOL_STARVED, POOL_PRESSURE, FD_PRESSURE):
+        from . import _pools
+
+        describe_details = {
+            POOL_STARVED: _pools.describe_starved,
+            POOL_PRESSURE: _pools.describe_pressure,
+            FD_PRESSURE: _pools.describe_descriptors,
+        }[event.name]
+        return describe_details(event.details)
     return _summary(event)
 
 
@@ -58,12 +76,31 @@ def headline(leak: Leak) -> str:
     Args:
         leak: Any leak.
     """
+    if leak.kind == "session":
+        return _session_headline(leak)
     parts = [
         f"leak {leak.kind} {place(leak.site)}",
         request(leak),
         str(leak.status),
-        f"opened by thread {leak.thread} {_seconds(leak.age)} ago",
+        f"opened by thread {leak.thread} {seconds(leak.age)} ago",
         _bytes(leak),
+    ]
+    if leak.count > 1:
+        parts.append(f"{leak.count:,} times at this site")
+    parts.append(f"fix: {leak.hint}")
+    return " · ".join(parts)
+
+
+def _session_headline(leak: Leak) -> str:
+    """A leaked session on one line."""
+    kept = f"{leak.sockets:,} open connection{'' if leak.sockets == 1 else 's'}"
+    parts = [
+        f"leak {leak.kind} {place(leak.site)}",
+        f"{leak.alive:,} sessions made here are in use and keep {kept}"
+        if leak.alive
+        else f"collected with {kept} and never closed",
+        f"to {leak.pool}",
+        f"made by thread {leak.thread} {seconds(leak.age)} ago",
     ]
     if leak.count > 1:
         parts.append(f"{leak.count:,} times at this site")
@@ -82,12 +119,12 @@ def place(frame: Frame) -> str:
 
 
 def request(response: Leak | OpenResponse) -> str:
-    """Method and redacted URL.
+    """Method and redacted URL; of a session, where it went first.
 
     Args:
         response: Leaked or open.
     """
-    return f"{response.method} {response.url}"
+    return f"{response.method} {response.url}".strip() or response.pool
 
 
 def format_stack(stack: tuple[Frame, ...]) -> str:
@@ -122,7 +159,7 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
         first = oldest[site]
         lines.append(
             f"  > {count} opened at {place(site)} · {request(first)}"
-            f" · the oldest {_seconds(first.age)} ago"
+            f" · the oldest {seconds(first.age)} ago"
         )
     return "\n".join(lines)
 
@@ -131,15 +168,23 @@ def _summary(event: Event) -> str:
     """What was found over the whole run, one line a site."""
     total = event.figures["leaks_total"]
     opened, open_now = event.figures["opened"], event.figures["open_now"]
-    lines = [
-        f"summary: {total:,} leaked of {opened:,} opened responses, {open_now:,} open"
-    ]
+    sessions = sum(leak.count for leak in event.leaks if leak.kind == "session")
+    headline = (
+        f"summary: {total - sessions:,} leaked of {opened:,} opened responses,"
+        f" {open_now:,} open"
+    )
+    if sessions:
+        headline += f" · {sessions:,} leaked sessions"
+    lines = [headline]
     for leak in event.leaks:
         resolved = f", {leak.resolved} resolved" if leak.resolved else ""
         lines.append(
             f"  > {leak.count:,} {leak.kind} at {place(leak.site)}{resolved}"
             f" · {request(leak)} · fix: {leak.hint}"
         )
+    from ._pools import describe_pools
+
+    lines += describe_pools(event.details.get("pools", ())[:_MOST_POOLS])
     return "\n".join(lines)
 
 
@@ -150,12 +195,16 @@ def _bytes(leak: Leak) -> str:
     return f"{leak.bytes_read} of {leak.length} bytes read"
 
 
-def _seconds(seconds: float) -> str:
-    """An age that reads well: 0.3 s, 42 s, 12 min, 3 h."""
+def seconds(age: float) -> str:
+    """An age that reads well: 0.3 s, 42 s, 12 min, 3 h.
+
+    Args:
+        age: In seconds.
+    """
     for limit, size, form, unit in _UNITS:
-        if seconds < limit:
-            return f"{seconds / size:{form}} {unit}"
-    return f"{seconds / 3600:.0f} h"
+        if age < limit:
+            return f"{age / size:{form}} {unit}"
+    return f"{age / 3600:.0f} h"
 
 
 def _relative(filename: str) -> str:

@@ -2,7 +2,9 @@
 
 Every module holds cases of one kind of program. A leaking one says ``# LEAK``
 at the line that is to be named: the application's own line that opened the
-response. They run against a real server, over real sockets.
+response, or made the session. They run against a real server, over real sockets.
+Sessions are judged in `sessions` alone: the other programs are about responses, and
+drop their sessions.
 """
 
 from __future__ import annotations

@@ -17,7 +17,8 @@ if TYPE_CHECKING:
 
 # What runs inside a guarded program whatever its settings are.
 CORE: Final = (
-    *("_detector", "_guard", "_hints", "_leak", "_lease", "_origin", "_outbox"),
+    *("_detector", "_edges", "_follow", "_guard", "_hints", "_holders", "_leak"),
+    *("_lease", "_origin", "_outbox"),
     *("_process", "_readers", "_redact", "_registry", "_response", "_rhythm"),
     *("_scope", "_secrets", "_snapshot", "_stack", "_strict", "_table", "_watcher"),
     *("patches", "patches._executors", "patches._patch", "patches._real"),

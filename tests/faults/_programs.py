@@ -5,11 +5,17 @@ from __future__ import annotations
 import abc
 import asyncio
 import contextlib
+import functools
 import gc
 import io
+import os
+import sys
+from collections import deque
 from concurrent.futures import ThreadPoolExecutor
+from types import ModuleType
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
+import gevent
 import requests
 import structlog
 import urllib3
@@ -20,7 +26,7 @@ from httpguard import LeakError
 from tests.conftest import GuardControl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from tests.server import Server
 
@@ -149,7 +155,119 @@ def _in_a_call(url: str) -> int:
     return len(requests.get(url, stream=True).content)
 
 
-PROGRAMS: Final = (everyday, strictly, structured)
+class Holder:
+    """Whoever keeps a response."""
+
+    shared: Any = None
+    __slots__ = ("slot",)
+
+    def __init__(self, slot: object) -> None:
+        """Keep it."""
+        self.slot = slot
+
+    def method(self) -> None:
+        """To be bound."""
+
+
+def held(guard: Control, server: Server) -> Outcome:
+    """Responses held in many ways, and work handed to executors."""
+    url = server.url("/bytes/90000")
+    got: Outcome = []
+    for keep in _HOLDERS:
+        guard.install(explain=60, follow_executors=True)
+        holder = [keep(_open(url))]
+        guard.advance(61)
+        got.append(type(httpguard.check()))
+        holder.clear()
+        gc.collect()
+        # A site is searched for once.
+        httpguard.uninstall()
+    guard.install(explain=60, follow_executors=True)
+    nowhere = _Nowhere()
+    nowhere.keep(url)
+    guard.advance(61)
+    got.append(type(httpguard.check()))
+    nowhere.drop()
+    with ThreadPoolExecutor(1) as pool:
+        got.append(pool.submit(_in_a_call, url).result())
+        got.append(pool.submit(_open, url).result().status_code)
+    got.append(gevent.spawn(_in_a_call, url).get())
+    got.append(type(httpguard.check()))
+    guard.exit()
+    return got
+
+
+def _open(url: str) -> requests.Response:
+    return requests.get(url, stream=True)
+
+
+def _generator(response: object) -> Iterator[object]:
+    yield None
+    yield response
+
+
+def _suspended(response: object) -> object:
+    generator = _generator(response)
+    next(generator)
+    return generator
+
+
+def _failed(response: object) -> object:
+    try:
+        _refuse(response)
+    except LookupError as error:
+        return error
+    return response
+
+
+def _cell(response: object) -> object:
+    return (lambda: response).__closure__
+
+
+def _cached(response: object) -> object:
+    @functools.lru_cache
+    def cached() -> object:
+        return response
+
+    cached()
+    return cached
+
+
+_HOLDERS: Final[tuple[Callable[[Any], object], ...]] = (
+    lambda response: {"https://host/a": response},
+    lambda response: deque([response]),
+    Holder,
+    lambda response: Holder(Holder(response)).method,
+    lambda response: lambda: response,
+    lambda response: {**{number: [number] for number in range(9000)}, -1: response},
+    lambda response: type("Shared", (), {"shared": response}),
+    _cell,
+    _suspended,
+    _failed,
+    _cached,
+)
+
+
+class _Nowhere:
+    """Keeps a response where no search from the application comes by."""
+
+    def __init__(self) -> None:
+        """A module of a library."""
+        self.module = ModuleType("somebody")
+        self.module.__file__ = os.path.join("site-packages", "somebody.py")
+
+    def keep(self, url: str) -> None:
+        """In a global variable."""
+        sys.modules["somebody"] = self.module
+        vars(self.module)["kept"] = _open(url)
+
+    def drop(self) -> None:
+        """Let go of it."""
+        sys.modules.pop("somebody", None)
+        vars(self.module).pop("kept").close()
+
+
+PROGRAMS: Final = (everyday, strictly, structured, held)
 
 
 def _below(guard: Control, server: Server) -> Outcome:

@@ -1,0 +1,321 @@
+"""A connection pool as the guard knows it: who is out, who is idle, and figures."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from ._lease import Tally
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from urllib3.connectionpool import HTTPConnectionPool
+
+    from ._leak import Frame, LeakKind
+    from ._lease import Lease
+    from ._sessions import SessionRef
+    from ._stack import RawStack
+
+    _PoolRef = weakref.ref[HTTPConnectionPool]
+    _ConnectionRef = weakref.ref[Any]
+else:
+    _PoolRef = _ConnectionRef = weakref.ref
+
+_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+# Programs can ask hosts without end, and leak at lines without end.
+_MOST_NAMES: Final = 200
+_MOST_LOSSES: Final = 100
+
+GIVEN_UP: Final = -1
+
+
+class Slot(_ConnectionRef):
+    """A weak reference to a connection that a pool has given out.
+
+    Made once for each connection, not for each request.
+    """
+
+    __slots__ = ("key", "turn")
+
+    # id() of the connection.
+    key: int
+    # Raised as the connection leaves the pool and as it comes back: who knows the
+    # turn of its leaving can tell whether it has come back since. `GIVEN_UP` where
+    # the pool got another one instead.
+    turn: int
+
+
+class PoolRef(_PoolRef):
+    """A weak reference to a connection pool, with what is said of it in reports.
+
+    The facts are copied, so that a lease never keeps a pool, and with it the
+    pool's idle sockets, alive. Requests write the figures without a lock: each
+    step is one operation of a dict, a deque or a `Tally`.
+
+    Args:
+        pool: The pool.
+        bury: Takes the reference when the pool is collected.
+    """
+
+    __slots__ = (
+        "block",
+        "connected",
+        "discarded",
+        "graves",
+        "host",
+        "idle",
+        "key",
+        "losses",
+        "lost",
+        "maxsize",
+        "met",
+        "out",
+        "owner",
+        "peak",
+        "port",
+        "reclaimed",
+        "scheme",
+        "starved",
+        "strays",
+        "taken",
+        "wait_max",
+        "wait_total",
+        "waited",
+        "waits",
+        "window",
+    )
+
+    # When it was first seen, in seconds of the guard's clock.
+    met: float
+
+    def __init__(
+        self, pool: HTTPConnectionPool, bury: Callable[[PoolRef], None]
+    ) -> None:
+        """Copy the facts."""
+        super().__init__(pool, bury)  # type: ignore[call-arg]  # typeshed has only __new__
+        self.key = id(pool)
+        self.scheme: str = pool.scheme
+        self.host: str = pool.host
+        self.port: int | None = pool.port
+        self.block: bool = bool(pool.block)
+        # None once the pool is closed.
+        self.maxsize: int = getattr(pool.pool, "maxsize", 0)
+        # Slots that leaks have taken, by kind and site; those given back.
+        self.lost = 0
+        self.losses: Counter[tuple[LeakKind, Frame]] = Counter()
+        self.reclaimed = 0
+        # Connections by id: those that requests and responses hold, the open ones
+        # that wait for the next request, and those whose slot is counted as lost.
+        self.out: dict[int, Slot] = {}
+        self.idle: dict[int, Slot] = {}
+        self.strays: dict[int, Slot] = {}
+        # Of connections that were collected.
+        self.graves: deque[Slot] = deque()
+        self.peak = 0
+        self.taken = Tally()
+        self.connected = Tally()
+        self.discarded = Tally()
+        # How long requests waited, in seconds: new ones, and what is counted.
+        self.waits: deque[float] = deque()
+        self.waited = 0
+        self.wait_total = self.wait_max = 0.0
+        # Whether it is being starved, as was said.
+        self.starved = False
+        # When the minute began over which discards are judged, and the figures then.
+        self.window: tuple[float, int, int] | None = None
+        # The session that made it, if that is to be judged.
+        self.owner: SessionRef | None = None
+
+    @property
+    def name(self) -> str:
+        """Scheme, host and port, the port left out where it is the scheme's."""
+        host = f"[{self.host}]" if ":" in self.host.strip("[]") else self.host
+        port = self.port
+        if port is None or port == _DEFAULT_PORTS.get(self.scheme):
+            return f"{self.scheme}://{host}"
+        return f"{self.scheme}://{host}:{port}"
+
+    @property
+    def in_use(self) -> int:
+        """The connections that are out, without those that leaks have lost."""
+        self.bury()
+        return len(self.out)
+
+    @property
+    def reused(self) -> int:
+        """Requests that found an open connection."""
+        return max(self.taken.value - self.connected.value, 0)
+
+    def bury(self) -> None:
+        """Forget connections that were collected.
+
+        Not those of a collected pool: what it owned at its end is its session's
+        matter.
+        """
+        if self() is None:
+            return
+        while self.graves:
+            slot = self.graves.popleft()
+            for slots in (self.out, self.idle, self.strays):
+                if slots.get(slot.key) is slot:
+                    slots.pop(slot.key, None)
+
+    def checked_out(self, connection: Any) -> tuple[Slot, int] | None:
+        """The slot that a connection has taken, with its turn.
+
+        Args:
+            connection: Of this pool.
+        """
+        slot = self.out.get(id(connection))
+        return None if slot is None or slot() is not connection else (slot, slot.turn)
+
+    def lose(self, lease: Lease, site: Frame) -> None:
+        """Count a slot that a leak has taken, once.
+
+        Args:
+            lease: A leak.
+            site: Where it was opened.
+        """
+        if not self.block or lease.kind is None or lease.lost:
+            return
+        lease.lost = True
+        self.lost += 1
+        if is_out(lease) and lease.slot is not None:
+            slot = lease.slot[0]
+            if self.out.get(slot.key) is slot:
+                self.out.pop(slot.key, None)
+                self.strays[slot.key] = slot
+        if len(self.losses) < _MOST_LOSSES or (lease.kind, site) in self.losses:
+            self.losses[lease.kind, site] += 1
+
+    def regain(self, lease: Lease | SessionRef, site: Frame) -> None:
+        """A slot that was counted as lost has come back."""
+        if not lease.lost or lease.kind is None:
+            return
+        lease.lost = False
+        self.lost -= 1
+        self.losses[lease.kind, site] -= 1
+        # What is not above zero goes.
+        self.losses = +self.losses
+
+    def settle_waits(self) -> None:
+        """Count the waits that have ended. One thread at a time."""
+        while self.waits:
+            seconds = self.waits.popleft()
+            self.waited += 1
+            self.wait_total += seconds
+            self.wait_max = max(self.wait_max, seconds)
+
+
+class Waiter:
+    """A request that waits for a connection of a blocking pool.
+
+    Args:
+        pool: Whose connection.
+        since: Seconds of the guard's clock.
+        thread: The thread's name.
+        stack: Where the request is made.
+    """
+
+    __slots__ = ("pool", "since", "stack", "thread")
+
+    def __init__(
+        self, pool: PoolRef, since: float, thread: str, stack: RawStack
+    ) -> None:
+        """Keep them."""
+        self.pool = pool
+        self.since = since
+        self.thread = thread
+        self.stack = stack
+
+
+class Totals:
+    """The figures of pools of one name that are gone."""
+
+    __slots__ = (
+        "connected",
+        "discarded",
+        "maxsize",
+        "peak",
+        "pools",
+        "reclaimed",
+        "taken",
+        "wait_max",
+        "wait_total",
+        "waited",
+    )
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.pools = self.taken = self.connected = self.discarded = 0
+        self.peak = self.maxsize = self.waited = self.reclaimed = 0
+        self.wait_total = self.wait_max = 0.0
+
+    def add(self, pool: PoolRef) -> None:
+        """Take a pool's figures in."""
+        pool.settle_waits()
+        self.pools += 1
+        self.taken += pool.taken.value
+        self.connected += pool.connected.value
+        self.discarded += pool.discarded.value
+        self.waited += pool.waited
+        self.reclaimed += pool.reclaimed
+        self.wait_total += pool.wait_total
+        self.wait_max = max(self.wait_max, pool.wait_max)
+        self.peak = max(self.peak, pool.peak)
+        self.maxsize = max(self.maxsize, pool.maxsize)
+
+    def merge(self, other: Totals) -> None:
+        """Take other totals in."""
+        for name in ("pools", "taken", "connected", "discarded", "waited"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reclaimed += other.reclaimed
+        self.wait_total += other.wait_total
+        self.wait_max = max(self.wait_max, other.wait_max)
+        self.peak = max(self.peak, other.peak)
+        self.maxsize = max(self.maxsize, other.maxsize)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON-ready values."""
+        reused = max(self.taken - self.connected, 0)
+        return {
+            "pools": self.pools,
+            "maxsize": self.maxsize,
+            "peak": self.peak,
+            "connected": self.connected,
+            "reused": reused,
+            "reuse_rate": rate(reused, self.taken),
+            "discarded": self.discarded,
+            "waited": self.waited,
+            "wait_total": round(self.wait_total, 3),
+            "wait_max": round(self.wait_max, 3),
+            "reclaimed": self.reclaimed,
+        }
+
+
+def rate(part: int, whole: int) -> float:
+    """A share, 0 of nothing."""
+    return round(part / whole, 4) if whole else 0.0
+
+
+def retire(retired: dict[str, Totals], pool: PoolRef) -> None:
+    """Keep the figures of a pool that is gone, those of too many names together.
+
+    Args:
+        retired: What was kept, by name.
+        pool: It was collected.
+    """
+    name = pool.name
+    if name not in retired and len(retired) >= _MOST_NAMES:
+        name = "others"
+    retired.setdefault(name, Totals()).add(pool)
+
+
+def is_out(lease: Lease) -> bool:
+    """Whether the slot that a lease took is still missing in its pool.
+
+    False where that is not known: the connection was taken before `install`.
+    """
+    return lease.slot is not None and lease.slot[0].turn == lease.slot[1]

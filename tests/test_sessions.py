@@ -1,0 +1,273 @@
+"""Sessions that nobody closes, and those that are none of our business."""
+
+from __future__ import annotations
+
+import gc
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import urllib3
+from requests.adapters import HTTPAdapter
+
+import httpguard
+from httpguard import LeakKind
+from tests.program import line_of, run, write
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+
+def found(guard: GuardControl) -> list[tuple[str, int, int]]:
+    """Function, count and sockets of each session leak."""
+    gc.collect()
+    leaks = guard.check().leaks
+    assert {leak.kind for leak in leaks} <= {LeakKind.SESSION}
+    assert httpguard.snapshot().counters["errors"] == 0
+    return [(leak.site.function, leak.count, leak.sockets) for leak in leaks]
+
+
+def dropped_session(url: str) -> int:
+    session = requests.Session()  # SESSION
+    return session.get(url).status_code
+
+
+def dropped_manager(url: str) -> int:
+    manager = urllib3.PoolManager()  # MANAGER
+    return manager.request("GET", url).status
+
+
+def line(mark: str) -> int:
+    with open(__file__, encoding="utf-8") as source:
+        lines = source.read().splitlines()
+    (number,) = (n for n, text in enumerate(lines, 1) if text.endswith(f"  # {mark}"))
+    return number
+
+
+@pytest.mark.parametrize(
+    ("program", "mark", "client"),
+    [
+        (dropped_session, "SESSION", "requests"),
+        (dropped_manager, "MANAGER", "urllib3"),
+    ],
+)
+def test_dropped_with_an_open_connection(
+    guard: GuardControl, server: Server, program: Any, mark: str, client: str
+) -> None:
+    guard.install(max_sessions=20)
+    for _ in range(3):
+        program(server.url("/lines"))
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.sockets) == ("session", 3, 1)
+    assert (leak.site.lineno, leak.client) == (line(mark), client)
+    assert leak.pool == f"http://{server.host}:{server.port}"
+    assert (leak.method, leak.url, leak.status) == ("", "", 0)
+    assert "with" in leak.hint
+    assert httpguard.snapshot().counters["session"] == 3
+
+
+def closed_session(url: str) -> None:
+    session = requests.Session()
+    session.get(url)
+    session.close()
+
+
+def with_block(url: str) -> None:
+    with requests.Session() as session:
+        session.get(url)
+
+
+def with_block_manager(url: str) -> None:
+    with urllib3.PoolManager() as manager:
+        manager.request("GET", url)
+
+
+def cleared_manager(url: str) -> None:
+    manager = urllib3.PoolManager()
+    manager.request("GET", url)
+    manager.clear()
+
+
+def never_used(url: str) -> None:
+    requests.Session()
+    urllib3.PoolManager()
+
+
+def nothing_kept(url: str) -> None:
+    requests.Session().get(url.replace("/lines", "/close"))
+
+
+def one_call(url: str) -> None:
+    requests.get(url)
+    requests.request("GET", url)
+
+
+def bare_adapter(url: str) -> None:
+    assert HTTPAdapter().send(requests.Request("GET", url).prepare()).content
+
+
+@pytest.mark.parametrize(
+    "program",
+    [
+        closed_session,
+        with_block,
+        with_block_manager,
+        cleared_manager,
+        never_used,
+        nothing_kept,
+        one_call,
+        bare_adapter,
+    ],
+)
+def test_innocent(guard: GuardControl, server: Server, program: Any) -> None:
+    guard.install(max_sessions=1)
+    for _ in range(5):
+        program(server.url("/lines"))
+    assert found(guard) == []
+
+
+def test_one_that_lives_on_is_innocent(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=1)
+    session = requests.Session()
+    manager = urllib3.PoolManager()
+    for _ in range(3):
+        session.get(server.url("/lines"))
+        manager.request("GET", server.url("/lines"))
+    assert found(guard) == []
+    session.close()
+    manager.clear()
+
+
+def test_the_line_is_that_of_the_program_not_of_its_subclass(
+    guard: GuardControl, server: Server
+) -> None:
+    class Mine(requests.Session):
+        def __init__(self) -> None:
+            super().__init__()
+            self.mount("http://", HTTPAdapter(pool_maxsize=3))
+
+    def make() -> Mine:
+        return Mine()
+
+    guard.install(max_sessions=20)
+    make().get(server.url("/lines"))
+    assert found(guard) == [("make", 1, 1)]
+
+
+def test_two_hosts_are_two_sockets(guard: GuardControl, server: Server) -> None:
+    def both() -> None:
+        session = requests.Session()
+        session.get(server.url("/lines"))
+        session.get(server.url("/lines").replace("127.0.0.1", "localhost"))
+
+    guard.install(max_sessions=20)
+    both()
+    assert found(guard) == [("both", 1, 2)]
+
+
+def make(url: str) -> requests.Session:
+    session = requests.Session()
+    session.get(url)
+    return session
+
+
+def test_too_many_alive(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=3)
+    alive = [make(server.url("/lines")) for _ in range(3)]
+    assert found(guard) == []
+    alive += [make(server.url("/lines")) for _ in range(2)]
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.site.function) == ("session", "make")
+    assert (leak.count, leak.alive, leak.sockets) == (2, 5, 5)
+    # Closed after all.
+    for session in alive:
+        session.close()
+    snapshot = guard.check()
+    assert (snapshot.counters["session"], snapshot.counters["resolved"]) == (2, 2)
+
+
+def test_many_that_are_closed_are_innocent(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=3)
+    kept = []
+    for _ in range(8):
+        session = make(server.url("/lines"))
+        session.close()
+        kept.append(session)
+    assert found(guard) == []
+
+
+def test_one_that_is_said_twice_counts_once(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=1)
+    alive = [make(server.url("/lines")) for _ in range(2)]
+    assert found(guard) == [("make", 1, 1)]
+    del alive[1]
+    assert found(guard) == [("make", 1, 1)]
+
+
+def test_allowed_and_ignored_ones(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=20, ignore=[f"{server.url('')}*"])
+    dropped_session(server.url("/lines"))
+    assert found(guard) == []
+    guard.install(max_sessions=20)
+    with httpguard.allow("short-lived"):
+        dropped_session(server.url("/lines"))
+    assert found(guard) == []
+    assert httpguard.snapshot().counters["excused"] == 2
+
+
+def test_no_limit_no_judgement(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=None)
+    dropped_session(server.url("/lines"))
+    assert found(guard) == []
+
+
+def test_no_promise_of_a_scope(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=20)
+    with httpguard.no_leaks():
+        dropped_session(server.url("/lines"))
+    assert found(guard) == [("dropped_session", 1, 1)]
+
+
+def test_a_library_may_do_as_it_likes_with_its_own(
+    guard: GuardControl, server: Server
+) -> None:
+    boto3 = pytest.importorskip("boto3")
+    guard.install(max_sessions=20)
+    client = boto3.client(
+        "s3",
+        endpoint_url=server.url(""),
+        region_name="us-east-1",
+        aws_access_key_id="access",
+        aws_secret_access_key="secret",
+    )
+    assert client.get_object(Bucket="bucket", Key="key")["Body"].read()
+    del client
+    assert found(guard) == []
+
+
+REPORTED = """
+import sys
+import httpguard; httpguard.install(check_interval=0)
+import requests
+def fetch():
+    session = requests.Session()  # LEAK
+    return session.get(sys.argv[1]).status_code
+fetch()
+httpguard.check()
+"""
+
+
+def test_the_report(server: Server, tmp_path: Path) -> None:
+    path = write(tmp_path / "app.py", REPORTED)
+    env = {"HTTPGUARD_MAX_SESSIONS": "20"}
+    done = run(path, server.url("/lines"), env=env, cwd=tmp_path)
+    assert done.stderr.startswith(
+        f"leak session app.py:{line_of(REPORTED, '# LEAK')} in fetch"
+        " · collected with 1 open connection and never closed"
+        f" · to http://{server.host}:{server.port} · made by thread MainThread"
+    ), done.stderr
