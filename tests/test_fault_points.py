@@ -36,6 +36,8 @@ WALLS: Final = frozenset(
                 "touch",
                 "close_scope",
                 "_raise_due",
+                "made",
+                "own",
             )
         ),
         # The program's own call passes through it.
@@ -81,10 +83,22 @@ NOT_CALLED: Final = frozenset(
         "patches._real._Reality.__init__",
         "reporting.attach",
         "reporting.detach",
+        # Only where a pool is full or descriptors run low.
+        "_guard.Guard._post_details",
+        "_guard.Guard.attend",
+        "_guard.Guard.begin_wait",
+        "_guard.Guard.end_wait",
+        "_guard.Guard.explain",
+        "_readers.is_read_on",
+        "_watcher.Watcher.hurry",
+        "_guard.Guard._next_look",
     }
 )
 
-pytestmark = pytest.mark.usefixtures("small_heap")
+pytestmark = [
+    pytest.mark.usefixtures("small_heap"),
+    pytest.mark.filterwarnings("ignore:Assigning a code object:DeprecationWarning"),
+]
 
 
 class Guarded(Control):
@@ -164,7 +178,7 @@ def test_the_points_are_found() -> None:
 def test_every_point_is_called_by_a_program(reference: Reference) -> None:
     seen = set().union(*(codes for _, _, codes in reference))
     missed = {point.name for point in POINTS if point.function.__code__ not in seen}
-    assert missed <= NOT_CALLED
+    assert not missed - NOT_CALLED
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
@@ -199,12 +200,27 @@ class SessionOnItsOwn(requests.Session):
         return response
 
 
+def connection_of(kind: type[HTTPResponse]) -> type[HTTPConnection]:
+    """A class of connections whose responses are of a class, for urllib3 2."""
+
+    class Connection(HTTPConnection):
+        def getresponse(self, *args: Any, **kwargs: Any) -> Any:
+            response = super().getresponse(*args, **kwargs)
+            if isinstance(response, HTTPResponse):
+                response.__class__ = kind
+            return response
+
+    return Connection
+
+
 def from_pool(pool: type[HTTPConnectionPool], kind: type[HTTPResponse]) -> Any:
     def get(server: Server) -> Any:
         mine = pool(server.host, server.port)
-        vars(mine)["ResponseCls"] = kind
+        vars(mine)["ResponseCls"] = kind  # urllib3 1.26 asks the pool.
+        if pool is not PoolOnItsOwn:
+            vars(mine)["ConnectionCls"] = connection_of(kind)
         response = mine.urlopen("GET", "/bytes/90000", preload_content=False)
-        assert isinstance(response, HTTPResponse)
+        assert type(response) is kind
         return response
 
     return get
