@@ -36,6 +36,8 @@ _MOST_ITEMS: Final = 1024
 _CLOCK_EVERY: Final = 512
 # Of the time for the search forward, before libraries' frames have their turn.
 _SHARE_OF_THE_APPLICATION: Final = 0.75
+# A class derived from it may have a property of that name.
+_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
 # The frame, a variable, and the argument of the call that counts.
 _SOLE_OWNER: Final = 3
 # What a loop keeps by means that no search sees.
@@ -225,7 +227,7 @@ def _module_spaces() -> Spaces:
     spaces = {}
     for name, module in list(sys.modules.items()):
         if issubclass(type(module), ModuleType):
-            space = ModuleType.__getattribute__(module, "__dict__")
+            space = _space_of(module)
             filename = space.get("__file__")
             if type(filename) is not str:
                 # Typed in, or built in.

@@ -299,6 +299,25 @@ def test_nothing_is_kept_alive_and_healthy_ones_are_not_searched(
     assert searched == []
 
 
+class Lazy(types.ModuleType):
+    """A module that does things when it is asked for its names."""
+
+    @property
+    def __dict__(self) -> dict[str, Any]:  # type: ignore[override]
+        raise AssertionError
+
+
+def test_modules_run_nothing(
+    guard: GuardControl,
+    app: types.ModuleType,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "lazy", Lazy("lazy"))
+    assert hold_one(guard, app, url, in_list)
+    assert guard.check().counters["errors"] == 0
+
+
 def test_a_site_is_searched_once(
     guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -40,7 +40,7 @@ SECRET_PATH: Final = (
 )
 # A line of a report begins like one of these, and holds no more than its parts can.
 LINE: Final = re.compile(
-    r"(leak |summary: |resolved |  > |  held by: |    |"
+    r"(leak |summary: |resolved |  > |  held by: |  pool |    |"
     r"too many open responses: |\d+ leaked )"
 )
 LONGEST_LINE: Final = 1000
