@@ -34,7 +34,8 @@ for name in ("queue", "done", "left"):
 folder = str(HERE / "queue")
 app = celery.Celery("leaky", broker="filesystem://")
 app.conf.update(broker_transport_options={
-                    "data_folder_in": folder, "data_folder_out": folder},
+                    "data_folder_in": folder, "data_folder_out": folder,
+                    "control_folder": folder},
                 worker_prefetch_multiplier=1,
                 broker_connection_retry_on_startup=False)
 

@@ -266,5 +266,6 @@ def test_figures_without_psutil(
     without = json.loads(View().document().plain)["process"]
     assert set(with_it) == set(without)
     assert abs(with_it["fds"] - without["fds"]) <= 3
-    assert with_it["threads"] == pytest.approx(without["threads"], abs=10)
+    # Libraries have threads of their own, which Python does not know.
+    assert 0 < without["threads"] <= with_it["threads"]
     assert 0.5 < without["rss"] / with_it["rss"] < 2
