@@ -211,7 +211,7 @@ def test_the_whole_stack_is_kept_to_its_depth(guard: GuardControl, url: str) -> 
     (leak,) = guard.check().leaks
     own = [frame for frame in leak.stack if frame.application]
     assert [frame.function for frame in own] == ["down"] * 5
-    assert leak.stack[-1].function == "send"
+    assert leak.stack[-1].function == "request"
     assert source_line(leak.site) == "requests.get(url, stream=True)"
 
 

@@ -59,7 +59,7 @@ def _send(wrapped: Method) -> Method:
                             hub,
                             raw,
                             request,
-                            frame if session is None or reading else session,
+                            frame if session is None or reading else above(session),
                             reading=reading,
                         )
             except LeakError:
@@ -103,7 +103,7 @@ def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
         raw = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            _hand_over(hub, raw, request, frame, raising=raising)
+            _hand_over(hub, raw, request, above(frame), raising=raising)
     except LeakError:
         raise
     except Exception as error:
@@ -147,6 +147,11 @@ def session_above(frame: FrameType | None) -> FrameType | None:
             return None
         frame = frame.f_back
     return None
+
+
+def above(session: FrameType) -> FrameType:
+    """Who called ``Session.send``: it has nothing to say itself."""
+    return session.f_back or session
 
 
 def reads_body(session: FrameType) -> bool:

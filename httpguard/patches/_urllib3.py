@@ -11,7 +11,7 @@ from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from ._patch import STATE, Method, add, follow, wrap
 from ._real import holds_real_connection
-from ._requests import reads_body, session_above
+from ._requests import above, reads_body, session_above
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -62,7 +62,7 @@ def _urlopen(wrapped: Method) -> Method:
                         self,
                         args[0] if args else kwargs.get("method"),
                         args[1] if len(args) > 1 else kwargs.get("url"),
-                        frame if session is None or reading else session,
+                        frame if session is None or reading else above(session),
                         client="" if session is None else "requests",
                         reading=reading,
                     )
