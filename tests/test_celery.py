@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.program import ROOT, write
+from tests.program import ROOT, line_of, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -89,8 +89,9 @@ def test_celery(server: Server, tmp_path: Path) -> None:
         process.send_signal(signal.SIGTERM)
         process.wait(60)
     text = log.read_text()
+    line = line_of(TASKS, "# LEAK")
     reported = re.findall(
-        r"/(ForkPoolWorker-\d+)\].* leak dropped leaky\.py:20 in leak", text
+        rf"/(ForkPoolWorker-\d+)\].* leak dropped leaky\.py:{line} in leak", text
     )
     assert len(reported) == len(set(reported)) == len(set(workers)), text
     left = {path.name: path.read_text() for path in (tmp_path / "left").iterdir()}
