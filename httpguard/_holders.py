@@ -38,6 +38,8 @@ _CLOCK_EVERY: Final = 512
 _SHARE_OF_THE_APPLICATION: Final = 0.75
 # A class derived from it may have a property of that name.
 _space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
+# The tracer of coverage, which is written in C and writes nothing back.
+_HARMLESS: Final = "CTracer"
 # The frame, a variable, and the argument of the call that counts.
 _SOLE_OWNER: Final = 3
 # What a loop keeps by means that no search sees.
@@ -259,7 +261,9 @@ def _variables(frame: FrameType) -> list[tuple[str, Any]]:
     ``locals()`` is the program's.
     """
     # At module level and in class bodies the locals are a namespace of others.
-    if not frame.f_code.co_flags & CO_OPTIMIZED or frame.f_trace is not None:
+    if not frame.f_code.co_flags & CO_OPTIMIZED:
+        return []
+    if frame.f_trace is not None and type_name(type(frame.f_trace)) != _HARMLESS:
         return []
     copy = frame.f_locals
     variables = list(copy.items())

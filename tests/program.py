@@ -9,6 +9,8 @@ import textwrap
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -42,6 +44,10 @@ def run(
         check=False,
         **options,
     )
+
+
+# Coverage measures the programs too, and has imported much before they begin.
+bare = pytest.mark.skipif("coverage" in sys.modules, reason="coverage imports modules")
 
 
 def line_of(source: str, mark: str) -> int:

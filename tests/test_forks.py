@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.program import run, write
+from tests.program import bare, run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -165,6 +165,7 @@ def test_a_fork_inside_a_report(server: Server, tmp_path: Path) -> None:
     assert len(children(REPORT, server, tmp_path)) == 1
 
 
+@bare
 @pytest.mark.parametrize("module", ["sysconfig", "structlog"])
 def test_a_fork_inside_an_import(server: Server, tmp_path: Path, module: str) -> None:
     assert len(children(IMPORT.format(module=module), server, tmp_path)) == 1

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import cli
-from tests.program import ROOT, line_of, write
+from tests.program import ROOT, bare, line_of, write
 from tests.running import (
     CLI,
     end,
@@ -172,6 +172,7 @@ with requests.get(sys.argv[1], stream=True) as response:
     assert "KeyError: 'missing'" in same("app.py", url, cwd=tmp_path).stderr
 
 
+@bare
 def test_modules_of_the_program_that_shadow_the_standard_library(
     tmp_path: Path,
 ) -> None:
