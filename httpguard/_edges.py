@@ -145,7 +145,10 @@ def _from_function(owner: Any, rest: list[Any]) -> tuple[int, str]:
 def _from_suspended(owner: Any, rest: list[Any]) -> tuple[int, str]:
     """By a local of a generator or coroutine that waits."""
     kind = type(owner)
-    return 1, _local(getattr(owner, _SUSPENDED[kind]), rest[0], type_name(kind))
+    frame = getattr(owner, _SUSPENDED[kind])
+    # CPython 3.10 has the frame in between.
+    taken = 2 if rest[0] is frame and len(rest) > 1 else 1
+    return taken, _local(frame, rest[taken - 1], type_name(kind))
 
 
 def _from_frame(owner: Any, rest: list[Any]) -> tuple[int, str]:
