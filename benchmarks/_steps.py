@@ -111,7 +111,7 @@ def _parts(client: Client) -> dict[str, float]:
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
-        installed.hand_over(response, pool, "GET", "/item", frame)
+        installed.hand_over(response, pool, "GET", "/item", frame, "", reading=False)
         registry.end(response)
 
     names = {

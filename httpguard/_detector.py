@@ -126,9 +126,10 @@ class Detector:
         """Judge the leases whose response was collected, and such sessions."""
         dead = self.registry.dead
         now = self.registry.clock()
-        yield from self._bury_sessions(now)
         while dead:
             yield from self._bury(dead.popleft(), now)
+        # What their leaks took is not theirs to have kept open.
+        yield from self._bury_sessions(now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -222,6 +223,8 @@ class Detector:
         self.registry.discard(lease)
         if lease.ended:
             return
+        if lease.slot is not None and lease.slot() is None:
+            lease.pool.forget(lease.slot)
         if _failed_to_read(lease) or (
             lease.closed is not None and not lease.pool.block
         ):
@@ -289,6 +292,7 @@ class Detector:
         lease.kind = kind
         self.counts[kind] += 1
         if not isinstance(lease, SessionRef):
+            self.registry.proven.distrust(lease.stack or (), self.registry.origins)
             if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
                 self._lose(lease)
             elif kind is LeakKind.HELD and self.settings.on_held == "close":

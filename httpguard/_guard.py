@@ -20,6 +20,7 @@ from ._measures import PoolNames, take_measures
 from ._origin import Origins
 from ._outbox import Outbox
 from ._pool_watch import PoolWatch
+from ._proven import Proven
 from ._readers import is_read_on
 from ._registry import Registry, thread_name
 from ._rhythm import Rhythm
@@ -131,6 +132,7 @@ class Guard:
         self.detector.settings = self.pools.settings = settings
         self.judges_sessions = settings.max_sessions is not None
         self.registry.origins = self.table.origins = Origins(settings.app)
+        self.registry.proven = Proven()
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
         self.registry.follow = settings.follow_executors
@@ -161,16 +163,16 @@ class Guard:
             self.step_aside("before_request", failure)
         self._raise_due()
 
-    def hand_over(
+    def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
         self,
         response: HTTPResponse,
         pool: HTTPConnectionPool,
         method: Any,
         url: Any,
         frame: FrameType,
+        client: str,
         *,
-        client: str = "",
-        reading: bool = False,
+        reading: bool,
         raising: bool = True,
     ) -> None:
         """The application is given a response that holds a connection.
@@ -195,8 +197,9 @@ class Guard:
                 return  # A redirect or retry re-entered urlopen.
             if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
                 return
-            lease = registry.add(response, pool, method, url, client, frame)
-            lease.reading = reading
+            lease = registry.add(
+                response, pool, method, url, frame, client, reading=reading
+            )
             if registry.claim is not None:
                 registry.claim(lease)
             if self.watcher.idle:
@@ -246,7 +249,10 @@ class Guard:
     def end_wait(self, waiter: Waiter | None) -> None:
         """A request got its connection, or an error."""
         if waiter is not None:
-            self.pools.end_wait(waiter)
+            try:
+                self.pools.end_wait(waiter)
+            except Exception as error:
+                self.step_aside("end_wait", error)
 
     def explain(self, pool: PoolRef, error: Exception) -> None:
         """Tell the program why its pool is empty, in a note to its error.

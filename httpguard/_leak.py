@@ -46,6 +46,8 @@ class Frame:
         application: Whether the code is the application's own.
         submitted: Whether this line handed the work to an executor or greenlet
             which the frames after it did.
+        cut: Whether this is the outermost frame of those that are kept of a line whose
+            responses had always ended well: what called it was not kept.
     """
 
     filename: str
@@ -53,6 +55,7 @@ class Frame:
     function: str
     application: bool = field(default=False, compare=False)
     submitted: bool = field(default=False, compare=False)
+    cut: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:
         """``file:line in function``."""

@@ -57,6 +57,7 @@ class Lease(_ResponseRef):
         "stack",
         "status",
         "thread",
+        "turn",
         "url",
     )
 
@@ -89,9 +90,10 @@ class Lease(_ResponseRef):
     # "requests" where it is known; "" where the stack tells.
     client: str
     pool: PoolRef
-    # The connection taken from a blocking pool and its turn, to tell later whether
-    # that slot is still out; None where there is nothing to give back.
-    slot: tuple[Slot, int] | None
+    # The connection, and its turn, to tell later whether that slot of a pool that
+    # blocks is still out; None where it was taken before `install`.
+    slot: Slot | None
+    turn: int
     # requests reads the body before the application gets the response.
     reading: bool
     thread: str

@@ -57,7 +57,7 @@ class PoolMeasures:
         self.size += pool.maxsize
         self.slots += pool.maxsize if pool.block else 0
         self.in_use += pool.in_use
-        self.idle += len(pool.idle)
+        self.idle += pool.idle
         self.lost += pool.lost
         self.waits += pool.waited
         self.wait_seconds += pool.wait_total

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import Counter, deque
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from ._lease import Tally
@@ -32,19 +33,23 @@ GIVEN_UP: Final = -1
 
 
 class Slot(_ConnectionRef):
-    """A weak reference to a connection that a pool has given out.
+    """A weak reference to a connection of a pool.
 
     Made once for each connection, not for each request.
     """
 
-    __slots__ = ("key", "turn")
+    __slots__ = ("key", "lost", "open", "turn")
 
     # id() of the connection.
     key: int
-    # Raised as the connection leaves the pool and as it comes back: who knows the
-    # turn of its leaving can tell whether it has come back since. `GIVEN_UP` where
-    # the pool got another one instead.
+    # Whether it had a socket when it was last seen.
+    open: bool
+    # Raised as the connection leaves a pool that blocks, and as it comes back: who
+    # knows the turn of its leaving can tell whether it has come back since.
+    # `GIVEN_UP` where the pool got another one instead.
     turn: int
+    # Its slot of a pool that blocks is counted as lost.
+    lost: bool
 
 
 class PoolRef(_PoolRef):
@@ -52,7 +57,8 @@ class PoolRef(_PoolRef):
 
     The facts are copied, so that a lease never keeps a pool, and with it the
     pool's idle sockets, alive. Requests write the figures without a lock: each
-    step is one operation of a dict, a deque or a `Tally`.
+    step is one operation of a dict, a deque or a `Tally`. What the pool's own queue
+    tells is read there when it is asked for.
 
     Args:
         pool: The pool.
@@ -65,20 +71,18 @@ class PoolRef(_PoolRef):
         "discarded",
         "graves",
         "host",
-        "idle",
         "key",
         "losses",
         "lost",
         "maxsize",
         "met",
-        "out",
         "owner",
         "peak",
         "port",
         "reclaimed",
         "scheme",
+        "slots",
         "starved",
-        "strays",
         "taken",
         "wait_max",
         "wait_total",
@@ -106,13 +110,11 @@ class PoolRef(_PoolRef):
         self.lost = 0
         self.losses: Counter[tuple[LeakKind, Frame]] = Counter()
         self.reclaimed = 0
-        # Connections by id: those that requests and responses hold, the open ones
-        # that wait for the next request, and those whose slot is counted as lost.
-        self.out: dict[int, Slot] = {}
-        self.idle: dict[int, Slot] = {}
-        self.strays: dict[int, Slot] = {}
-        # Of connections that were collected.
+        # Its connections by id, and those that were collected.
+        self.slots: dict[int, Slot] = {}
         self.graves: deque[Slot] = deque()
+        for connection in self._queued(pool):
+            self.know(connection)
         self.peak = 0
         self.taken = Tally()
         self.connected = Tally()
@@ -141,7 +143,23 @@ class PoolRef(_PoolRef):
     def in_use(self) -> int:
         """The connections that are out, without those that leaks have lost."""
         self.bury()
-        return len(self.out)
+        queued = {id(connection) for connection in self._queued(self())}
+        return sum(
+            slot.key not in queued and not slot.lost
+            for slot in list(self.slots.values())
+        )
+
+    @property
+    def idle(self) -> int:
+        """The open connections that wait for the next request.
+
+        Of a collected pool, those that went with it.
+        """
+        pool = self()
+        if pool is None:
+            slots = list(self.slots.values())
+            return sum(slot.open and slot() is None for slot in slots)
+        return sum(is_open(connection) for connection in self._queued(pool))
 
     @property
     def reused(self) -> int:
@@ -157,19 +175,81 @@ class PoolRef(_PoolRef):
         if self() is None:
             return
         while self.graves:
-            slot = self.graves.popleft()
-            for slots in (self.out, self.idle, self.strays):
-                if slots.get(slot.key) is slot:
-                    slots.pop(slot.key, None)
+            with suppress(IndexError):  # Another thread took the last one.
+                self.forget(self.graves.popleft())
 
-    def checked_out(self, connection: Any) -> tuple[Slot, int] | None:
-        """The slot that a connection has taken, with its turn.
+    def know(self, connection: Any) -> Slot:
+        """The slot of a connection, made if need be.
 
         Args:
             connection: Of this pool.
         """
-        slot = self.out.get(id(connection))
-        return None if slot is None or slot() is not connection else (slot, slot.turn)
+        slot = self.slot_of(connection)
+        if slot is None:
+            slot = Slot(connection, self.graves.append)
+            slot.key = id(connection)
+            slot.open = is_open(connection)
+            slot.turn = 0
+            slot.lost = False
+            self.slots[slot.key] = slot
+        return slot
+
+    def slot_of(self, connection: Any) -> Slot | None:
+        """The slot of a connection, None where it was not seen before."""
+        slot = self.slots.get(id(connection))
+        return slot if slot is not None and slot() is connection else None
+
+    def forget(self, slot: Slot | None) -> None:
+        """A connection is gone, or nobody will use it any more."""
+        if slot is not None and self.slots.get(slot.key) is slot:
+            self.slots.pop(slot.key, None)
+
+    def connects(self, connection: Any) -> None:
+        """A request has taken a connection that has no socket yet.
+
+        Args:
+            connection: New, or closed since: by the server, most often.
+        """
+        self.know(connection).open = True
+        self.connected.add()
+        # Connections that are open are taken first, so that more can be in use at
+        # once only where one is new. Two threads at once: one sees the higher figure.
+        if len(self.slots) > self.peak:
+            self.peak = max(self.peak, self.in_use)
+
+    def comes_back(self, slot: Slot, connection: Any) -> None:
+        """A connection is about to be put back into the pool's queue.
+
+        Not where the pool was given another one in its place.
+        """
+        if slot.turn == GIVEN_UP:
+            self.forget(slot)
+            return
+        slot.open = is_open(connection)
+        slot.lost = False
+        if self.block:
+            slot.turn += 1
+
+    def discards(self, slot: Slot, connection: Any) -> bool:
+        """Whether the pool was full and has closed a connection that came back.
+
+        Args:
+            slot: Of the connection, which was open.
+            connection: It may be in use again where the pool took it.
+        """
+        pool = self()
+        if self.block or pool is None or is_open(connection):
+            return False
+        self.forget(slot)
+        if pool.pool is None:
+            return False  # A closed pool keeps nothing.
+        self.discarded.add()
+        return True
+
+    def closes(self) -> None:
+        """The program closes the pool, and with it the connections that are idle."""
+        for connection in self._queued(self()):
+            self.forget(self.slot_of(connection))
 
     def lose(self, lease: Lease, site: Frame) -> None:
         """Count a slot that a leak has taken, once.
@@ -182,11 +262,8 @@ class PoolRef(_PoolRef):
             return
         lease.lost = True
         self.lost += 1
-        if is_out(lease) and lease.slot is not None:
-            slot = lease.slot[0]
-            if self.out.get(slot.key) is slot:
-                self.out.pop(slot.key, None)
-                self.strays[slot.key] = slot
+        if lease.slot is not None and is_out(lease):
+            lease.slot.lost = True
         if len(self.losses) < _MOST_LOSSES or (lease.kind, site) in self.losses:
             self.losses[lease.kind, site] += 1
 
@@ -199,6 +276,13 @@ class PoolRef(_PoolRef):
         self.losses[lease.kind, site] -= 1
         # What is not above zero goes.
         self.losses = +self.losses
+
+    @staticmethod
+    def _queued(pool: HTTPConnectionPool | None) -> list[Any]:
+        """The connections that wait in a pool: none in a closed one."""
+        # `queue`: of the standard library's, urllib3's own and gevent's queues.
+        queue = getattr(getattr(pool, "pool", None), "queue", ())
+        return [connection for connection in list(queue) if connection is not None]
 
     def settle_waits(self) -> None:
         """Count the waits that have ended. One thread at a time."""
@@ -318,4 +402,9 @@ def is_out(lease: Lease) -> bool:
 
     False where that is not known: the connection was taken before `install`.
     """
-    return lease.slot is not None and lease.slot[0].turn == lease.slot[1]
+    return lease.slot is not None and lease.slot.turn == lease.turn
+
+
+def is_open(connection: Any) -> bool:
+    """Whether a connection has a socket."""
+    return getattr(connection, "sock", None) is not None

@@ -144,11 +144,10 @@ class PoolWatch:
             self.registry.discard(lease)
             response.release_conn()
         elif lease.slot is not None:
-            slot = lease.slot[0]
-            slot.turn = GIVEN_UP
-            if slot() is None:
+            lease.slot.turn = GIVEN_UP
+            if lease.slot() is None:
                 # Else whoever has it may bring it back: see patches/_pools.py.
-                known.strays.pop(slot.key, None)
+                known.forget(lease.slot)
             try:
                 pool.pool.put(None, block=False)
             except queue.Full:  # Somebody has made up for it already.

@@ -15,6 +15,7 @@ from ._follow import submission
 from ._lease import Lease, Tally
 from ._origin import Origins
 from ._pool import PoolRef, Totals, Waiter, retire
+from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
 from ._stack import capture
@@ -69,6 +70,7 @@ class Registry:
         # How long leases that ended well took, in seconds; None: nobody asks.
         self.times: deque[float] | None = None
         self.origins = Origins()
+        self.proven = Proven()
         self.depth = 32
         # Whether stacks go on to where an executor's work was submitted.
         self.follow = False
@@ -80,8 +82,10 @@ class Registry:
         pool: HTTPConnectionPool,
         method: Any,
         url: Any,
+        frame: FrameType,
         client: str,
-        frame: FrameType | None,
+        *,
+        reading: bool,
     ) -> Lease:
         """Open a lease. About 5 us with a stack of 25 frames (``benchmarks/``).
 
@@ -90,8 +94,9 @@ class Registry:
             pool: The pool.
             method: As the program gave it.
             url: Absolute, or a path of the pool.
-            client: ``requests``, or empty where the stack tells.
             frame: The innermost frame to keep.
+            client: ``requests``, or empty where the stack tells.
+            reading: requests is going to read the body first.
 
         Returns:
             The lease.
@@ -99,7 +104,9 @@ class Registry:
         lease = Lease(response, self._bury)
         lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
-            lease.stack = capture(frame, self.depth, self.origins)
+            lease.stack = capture(
+                frame, self.depth, self.origins, self.proven if scope is None else None
+            )
             if self.follow:
                 lease.stack += submission(frame)
         else:
@@ -116,7 +123,8 @@ class Registry:
         lease.opened = lease.active = self.clock()
         lease.closed = lease.kind = None
         lease.finalizing = 0
-        lease.judged = lease.ended = lease.lost = lease.reading = False
+        lease.judged = lease.ended = lease.lost = False
+        lease.reading = reading
         lease.bytes_read = response._fp_bytes_read
         lease.chunked = 0
         lease.length = response.length_remaining
@@ -129,7 +137,8 @@ class Registry:
         if known is None or known() is not pool:
             known = self.meet(pool)
         lease.pool = known
-        lease.slot = known.checked_out(response._connection) if known.block else None
+        lease.slot = slot = known.slot_of(response._connection)
+        lease.turn = slot.turn if slot is not None else 0
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -153,6 +162,8 @@ class Registry:
             self.times.append(self.clock() - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
+        elif lease.stack is not None:
+            self.proven.learn(lease.stack, self.origins)
 
     def give_up(self, response: HTTPResponse, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.
@@ -236,6 +247,9 @@ class Registry:
                 if self.pools.get(pool.key) is pool:
                     self.pools.pop(pool.key, None)
                 retire(self.retired, pool)
+                if pool.owner is not None and pool.owner() is not None:
+                    # Its manager has had too many pools, and let go of this one.
+                    self.sessions.disown(pool)
         finally:
             self._retiring.release()
 

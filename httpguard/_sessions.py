@@ -166,7 +166,7 @@ class Sessions:
                 self.known.pop(ref.key, None)
             if not ref.pools:
                 continue
-            ref.sockets = sum(len(pool.idle) for pool in ref.pools)
+            ref.sockets = sum(pool.idle for pool in ref.pools)
             with self._lock:
                 for pool in ref.pools:
                     pool.owner = None
@@ -199,4 +199,4 @@ class Sessions:
 
 def sockets_of(ref: SessionRef) -> int:
     """The connections that a live session keeps: idle ones and those in use."""
-    return sum(len(pool.idle) + pool.in_use for pool in list(ref.pools))
+    return sum(pool.idle + pool.in_use for pool in list(ref.pools))

@@ -183,7 +183,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
                 lost=pool.lost,
                 in_use=pool.in_use,
                 peak=pool.peak,
-                idle=len(pool.idle),
+                idle=pool.idle,
                 connected=pool.connected.value,
                 reused=pool.reused,
                 reuse_rate=rate(pool.reused, pool.taken.value),

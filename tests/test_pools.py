@@ -14,6 +14,7 @@ import pytest
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.util.connection import is_connection_dropped
 
 import httpguard
 from benchmarks._transport import memory_manager
@@ -121,9 +122,10 @@ def test_a_connection_that_the_server_closed_counts_anew(
     guard: GuardControl, server: Server
 ) -> None:
     guard.install()
-    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
+    pool: Any = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
     for _ in range(3):
         pool.request("GET", "/lines", headers={"Connection": "close"})
+        until(lambda: is_connection_dropped(pool.pool.queue[-1]))
     assert (use().connected, use().reused, use().discarded) == (3, 0, 0)
 
 

@@ -91,6 +91,20 @@ def cleared_manager(url: str) -> None:
     manager.clear()
 
 
+def closed_after_more_hosts_than_it_keeps_pools(url: str) -> None:
+    """The manager lets go of the pool that was not used for the longest time."""
+    with urllib3.PoolManager(num_pools=1) as manager:
+        manager.request("GET", url)
+        manager.request("GET", url.replace("127.0.0.1", "localhost"))
+
+
+def closed_pool(url: str) -> None:
+    manager = urllib3.PoolManager()
+    pool = manager.connection_from_url(url)
+    pool.request("GET", "/lines")
+    pool.close()
+
+
 def never_used(url: str) -> None:
     requests.Session()
     urllib3.PoolManager()
@@ -115,6 +129,8 @@ def bare_adapter(url: str) -> None:
         closed_session,
         with_block,
         with_block_manager,
+        closed_after_more_hosts_than_it_keeps_pools,
+        closed_pool,
         cleared_manager,
         never_used,
         nothing_kept,

@@ -31,16 +31,16 @@ class Hub(Protocol):
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""
 
-    def hand_over(
+    def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
         self,
         response: HTTPResponse,
         pool: HTTPConnectionPool,
         method: Any,
         url: Any,
         frame: FrameType,
+        client: str,
         *,
-        client: str = "",
-        reading: bool = False,
+        reading: bool,
         raising: bool = True,
     ) -> None:
         """A response is handed out; may raise `LeakError`."""

@@ -7,13 +7,10 @@ a stack unless the pool has nothing to give.
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from .._pool import GIVEN_UP, PoolRef, Slot
+from .._pool import GIVEN_UP, PoolRef
 from ._patch import STATE, Hub, Method, wrap
-
-if TYPE_CHECKING:
-    from .._registry import Registry
 
 
 def apply() -> None:
@@ -22,6 +19,7 @@ def apply() -> None:
 
     wrap(HTTPConnectionPool, "_get_conn", _get_conn)
     wrap(HTTPConnectionPool, "_put_conn", _put_conn)
+    wrap(HTTPConnectionPool, "close", _close)
 
 
 def _get_conn(wrapped: Method) -> Method:
@@ -31,10 +29,9 @@ def _get_conn(wrapped: Method) -> Method:
         hub = STATE.hub
         if hub is None:
             return wrapped(self, timeout)
-        registry = hub.registry
-        pool = registry.pools.get(id(self))
+        pool: Any = hub.registry.pools.get(id(self))
         if pool is None or pool() is not self:
-            pool = _meet(hub, registry, self)
+            pool = _meet(hub, self)
             if pool is None:
                 return wrapped(self, timeout)
         # `queue`: of the standard library's, urllib3's own and gevent's queues.
@@ -43,25 +40,11 @@ def _get_conn(wrapped: Method) -> Method:
         else:
             connection = wrapped(self, timeout)
         try:
-            key = id(connection)
-            slot = pool.idle.pop(key, None)
-            if slot is None or slot() is not connection:
-                slot = Slot(connection, pool.graves.append)
-                slot.key = key
-                slot.turn = 1
-            else:
-                slot.turn += 1
-            out = pool.out
-            out[key] = slot
-            if len(out) > pool.peak:
-                # What was collected does not count. Two threads at once: one of
-                # them sees the higher figure.
-                pool.bury()
-                pool.peak = max(pool.peak, len(out))
             pool.taken.add()
+            if pool.block:
+                pool.know(connection).turn += 1
             if connection.sock is None:
-                # It is new, or the server had closed it.
-                pool.connected.add()
+                pool.connects(connection)
         except Exception as error:
             hub.step_aside("get_conn", error)
         return connection
@@ -73,34 +56,67 @@ def _put_conn(wrapped: Method) -> Method:
     """A connection comes back: it is kept, or closed where the pool is full."""
 
     def _put_conn(self: Any, conn: Any) -> Any:
-        registry = STATE.registry
-        pool: Any = None if registry is None else registry.pools.get(id(self))
-        if pool is None or conn is None or pool() is not self:
-            return wrapped(self, conn)
-        key = id(conn)
-        slot = pool.out.pop(key, None) or pool.strays.pop(key, None)
-        if slot is None or slot() is not conn:
-            return wrapped(self, conn)
-        if slot.turn == GIVEN_UP:
-            # Its slot was given back long ago; a pool that blocks would be too full.
-            return conn.close()
-        slot.turn += 1
-        if conn.sock is None:
-            return wrapped(self, conn)
-        # Before it is there for others to take.
-        pool.idle[key] = slot
-        result = wrapped(self, conn)
-        if conn.sock is None and pool.idle.pop(key, None) and self.pool is not None:
-            _discarded(pool)
-        return result
+        try:
+            kept = (
+                conn.sock is not None
+                and not self.block
+                and len(self.pool.queue) < self.pool.maxsize
+            )
+        except AttributeError:  # No connection, or no queue: the pool is closed.
+            kept = False
+        return wrapped(self, conn) if kept else _put_back(wrapped, self, conn)
 
     return _put_conn
 
 
-def _meet(hub: Hub, registry: Registry, pool: Any) -> PoolRef | None:
+def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
+    """As `_put_conn`, where there is something to note."""
+    hub = STATE.hub
+    if hub is None:
+        return wrapped(pool, connection)
+    slot = known = None
+    try:
+        known = hub.registry.pools.get(id(pool))
+        if known is not None and known() is pool:
+            slot = known.slot_of(connection)
+        if known is not None and slot is not None:
+            known.comes_back(slot, connection)
+    except Exception as error:
+        hub.step_aside("put_conn", error)
+    if slot is not None and slot.turn == GIVEN_UP:
+        # A pool that blocks would be too full.
+        return connection.close()
+    result = wrapped(pool, connection)
+    if known is not None and slot is not None and slot.open:
+        try:
+            if known.discards(slot, connection):
+                hub.attend()
+        except Exception as error:
+            hub.step_aside("put_conn", error)
+    return result
+
+
+def _close(wrapped: Method) -> Method:
+    """A pool closes the connections that wait in it."""
+
+    def close(self: Any) -> None:
+        hub = STATE.hub
+        if hub is not None:
+            try:
+                known = hub.registry.pools.get(id(self))
+                if known is not None and known() is self:
+                    known.closes()
+            except Exception as error:
+                hub.step_aside("close", error)
+        wrapped(self)
+
+    return close
+
+
+def _meet(hub: Hub, pool: Any) -> PoolRef | None:
     """Know a pool from here on; None if that fails."""
     try:
-        return registry.meet(pool)
+        return hub.registry.meet(pool)
     except Exception as error:
         hub.step_aside("meet", error)
         return None
@@ -120,11 +136,3 @@ def _wait(
         raise
     finally:
         hub.end_wait(waiter)
-
-
-def _discarded(pool: PoolRef) -> None:
-    """Count a connection that the full pool has closed."""
-    pool.discarded.add()
-    hub = STATE.hub
-    if hub is not None:
-        hub.attend()

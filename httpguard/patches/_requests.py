@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leak import LeakError
+from ._around import around
 from ._patch import STATE, Hub, Method, wrap
 from ._real import holds_real_connection
 
@@ -28,48 +29,47 @@ def apply() -> None:
 
 
 def _send(wrapped: Method) -> Method:
-    """``HTTPAdapter.send``: one exchange, its body not yet read.
+    """``HTTPAdapter.send``: one exchange, its body not yet read."""
+    send = around(wrapped, ("self", "request", "stream"), _sent)
+    STATE.own_send = send.__code__
+    return send
+
+
+def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
+    """An adapter got an answer.
 
     Called by ``Session.send``, without ``stream=True``, requests reads the body
     before anybody sees the response, so that no lease is needed.
+
+    Args:
+        request: What was sent.
+        stream: As ``send`` was called with.
+        response: What it returns.
     """
-
-    def send(self: Any, request: Any, *args: Any, **kwargs: Any) -> Any:
-        result = wrapped(self, request, *args, **kwargs)
-        hub = STATE.hub
-        if hub is not None:
-            try:
-                stream = args[0] if args else kwargs.get("stream")
-                frame = sys._getframe(1)
-                by_session = frame.f_code is STATE.session_send
-                if stream or not by_session:
-                    raw: Any = getattr(result, "raw", None)
-                    if holds_real_connection(raw) and not (
-                        by_session
-                        and raw.status in _REDIRECTS
-                        and result.is_redirect
-                        and _is_followed(frame)
-                    ):
-                        # An adapter of the application's own, between the two, may
-                        # forget what requests would read. Else it is no place to
-                        # look at: all calls pass it.
-                        session = frame if by_session else session_above(frame)
-                        reading = session is not None and not stream
-                        _hand_over(
-                            hub,
-                            raw,
-                            request,
-                            frame if session is None or reading else above(session),
-                            reading=reading,
-                        )
-            except LeakError:
-                raise
-            except Exception as error:
-                hub.step_aside("HTTPAdapter.send", error)
-        return result
-
-    STATE.own_send = send.__code__
-    return send
+    frame = sys._getframe(2)
+    by_session = frame.f_code is STATE.session_send
+    hub = STATE.hub
+    if hub is not None and (stream or not by_session):
+        try:
+            raw: Any = getattr(response, "raw", None)
+            if holds_real_connection(raw) and not (
+                by_session
+                and raw.status in _REDIRECTS
+                and response.is_redirect
+                and _is_followed(frame)
+            ):
+                # An adapter of the application's own, between the two, may
+                # forget what requests would read. Else it is no place to
+                # look at: all calls pass it.
+                session = frame if by_session else session_above(frame)
+                reading = session is not None and not stream
+                start = frame if session is None or reading else above(session)
+                _hand_over(hub, raw, request, start, reading=reading, raising=True)
+        except LeakError:
+            raise
+        except Exception as error:
+            hub.step_aside("HTTPAdapter.send", error)
+    return response
 
 
 def _dispatch_hook(wrapped: Method) -> Method:
@@ -80,6 +80,9 @@ def _dispatch_hook(wrapped: Method) -> Method:
     """
 
     def dispatch_hook(key: Any, hooks: Any, hook_data: Any, **kwargs: Any) -> Any:
+        if not (hooks and hooks.get(key)):
+            # The other arguments are for the hooks alone.
+            return wrapped(key, hooks, hook_data)
         try:
             result = wrapped(key, hooks, hook_data, **kwargs)
         except BaseException:
@@ -103,7 +106,7 @@ def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
         raw = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            _hand_over(hub, raw, request, above(frame), raising=raising)
+            _hand_over(hub, raw, request, above(frame), reading=False, raising=raising)
     except LeakError:
         raise
     except Exception as error:
@@ -116,8 +119,8 @@ def _hand_over(
     request: Any,
     frame: FrameType,
     *,
-    reading: bool = False,
-    raising: bool = True,
+    reading: bool,
+    raising: bool,
 ) -> None:
     """Hand over what an adapter got for a prepared request."""
     hub.hand_over(
@@ -126,7 +129,7 @@ def _hand_over(
         getattr(request, "method", None),
         getattr(request, "url", None),
         frame,
-        client="requests",
+        "requests",
         reading=reading,
         raising=raising,
     )

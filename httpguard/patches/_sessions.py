@@ -15,6 +15,7 @@ from ._patch import STATE, Method, wrap
 if TYPE_CHECKING:
     from types import FrameType
 
+    from .._registry import Registry
     from .._sessions import SessionRef
 
 # The methods of HTTPAdapter in which it makes pool managers: they are its own.
@@ -48,9 +49,12 @@ def _init(client: str, wrapped: Method) -> Method:
         hub = STATE.hub
         if hub is None or not hub.judges_sessions:
             return
-        frame = _maker(self, sys._getframe(1))
-        if frame is not None and not _is_its_own(frame):
-            hub.made(self, client, frame)
+        try:
+            frame = _maker(self, sys._getframe(1))
+            if frame is not None and not _is_its_own(frame):
+                hub.made(self, client, frame)
+        except Exception as error:
+            hub.step_aside("Session.__init__", error)
 
     return __init__
 
@@ -62,10 +66,12 @@ def _new_pool(wrapped: Method) -> Method:
         pool = wrapped(self, *args, **kwargs)
         hub = STATE.hub
         if hub is not None and hub.judges_sessions:
-            sessions = hub.registry.sessions
-            owner = sessions.get(self) or _sender(sys._getframe(1))
-            if owner is not None:
-                hub.own(owner, pool)
+            try:
+                owner = hub.registry.sessions.get(self) or _sender(sys._getframe(1))
+                if owner is not None:
+                    hub.own(owner, pool)
+            except Exception as error:
+                hub.step_aside("_new_pool", error)
         return pool
 
     return _new_pool
@@ -75,15 +81,24 @@ def _clear(wrapped: Method) -> Method:
     """All pools of a manager go: it, or the session it belongs to, is closed."""
 
     def clear(self: Any) -> None:
-        registry = STATE.registry
-        if registry is not None:
-            for pool in list(getattr(self.pools, "_container", {}).values()):
-                known = registry.pools.get(id(pool))
-                if known is not None and known() is pool:
-                    registry.sessions.disown(known)
+        hub = STATE.hub
+        if hub is not None:
+            try:
+                _disown(hub.registry, self)
+            except Exception as error:
+                hub.step_aside("clear", error)
         wrapped(self)
 
     return clear
+
+
+def _disown(registry: Registry, manager: Any) -> None:
+    """The pools of a manager are its session's no more."""
+    registry.prune_pools()
+    for pool in list(getattr(manager.pools, "_container", {}).values()):
+        known = registry.pools.get(id(pool))
+        if known is not None and known() is pool:
+            registry.sessions.disown(known)
 
 
 def _maker(session: Any, frame: FrameType | None) -> FrameType | None:

@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from .._leak import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
-from ._patch import STATE, Method, add, follow, wrap
+from ._around import around
+from ._patch import STATE, Hub, Method, add, follow, wrap
 from ._real import holds_real_connection
 from ._requests import above, reads_body, session_above
 
@@ -39,45 +40,57 @@ def apply() -> None:
 
 def _urlopen(wrapped: Method) -> Method:
     """The lowest call that hands a response out; redirects re-enter it."""
+    return around(wrapped, ("self", "method", "url"), _opened, _opening)
 
-    def urlopen(self: Any, *args: Any, **kwargs: Any) -> Any:
-        hub = STATE.hub
-        if hub is None:
-            return wrapped(self, *args, **kwargs)
+
+def _opening() -> None:
+    """A request begins."""
+    hub = STATE.hub
+    if hub is not None:
         registry = hub.registry
         if registry.dead or registry.resolved or hub.alert:
             hub.before_request()
-        response = wrapped(self, *args, **kwargs)
+
+
+def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
+    """A request was answered.
+
+    Args:
+        pool: Whose ``urlopen`` returns.
+        method: As it was called with.
+        url: As it was called with.
+        response: What it returns.
+    """
+    hub = STATE.hub
+    if hub is not None:
         try:
             if holds_real_connection(response):
-                frame = sys._getframe(1)
+                frame = sys._getframe(2)
                 # What requests' adapter gets, our patch of that hands over.
                 if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
-                    session = None
-                    if frame.f_code.co_name == "send":
-                        session = session_above(frame)
-                    reading = session is not None and reads_body(session)
-                    hub.hand_over(
-                        response,
-                        self,
-                        args[0] if args else kwargs.get("method"),
-                        args[1] if len(args) > 1 else kwargs.get("url"),
-                        frame if session is None or reading else above(session),
-                        client="" if session is None else "requests",
-                        reading=reading,
-                    )
+                    _hand_over(hub, response, pool, method, url, frame)
         except LeakError:
             raise
         except Exception as error:
             hub.step_aside("urlopen", error)
-        try:
-            return response
-        finally:
-            # A retried attempt's traceback, which the response refers to, keeps
-            # this frame: with the response in it that would be a cycle.
-            del response
+    return response
 
-    return urlopen
+
+def _hand_over(  # noqa: PLR0917  # As of `Hub.hand_over`.
+    hub: Hub, response: Any, pool: Any, method: Any, url: Any, frame: FrameType
+) -> None:
+    """The caller of ``urlopen`` gets a response that holds a connection."""
+    session = session_above(frame) if frame.f_code.co_name == "send" else None
+    reading = session is not None and reads_body(session)
+    hub.hand_over(
+        response,
+        pool,
+        method,
+        url,
+        frame if session is None or reading else above(session),
+        "" if session is None else "requests",
+        reading=reading,
+    )
 
 
 def _is_patched(frame: FrameType) -> bool:
@@ -141,9 +154,11 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
         lease.finalizing = FINALIZED if by_finalizer else 0
         if lease.closed is None and (not by_finalizer or is_shut(response)):
             lease.closed = now
-            if not lease.pool.block:
-                # Nothing waits for it to come back.
-                lease.pool.out.pop(id(response._connection), None)
+            if lease.slot is not None:
+                lease.slot.open = False
+                if not lease.pool.block:
+                    # Nothing waits for it to come back.
+                    lease.pool.forget(lease.slot)
 
 
 def _handle_chunk(wrapped: Method) -> Method:

@@ -9,7 +9,9 @@ import functools
 import gc
 import io
 import os
+import queue
 import sys
+import threading
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -20,6 +22,7 @@ import requests
 import structlog
 import urllib3
 from requests.exceptions import HTTPError, InvalidURL
+from urllib3.exceptions import EmptyPoolError, FullPoolError
 
 import httpguard
 from httpguard import LeakError
@@ -267,7 +270,78 @@ class _Nowhere:
         vars(self.module).pop("kept").close()
 
 
-PROGRAMS: Final = (everyday, strictly, structured, held)
+class _Queue(queue.LifoQueue[Any]):
+    """Says when a request waits for a connection."""
+
+    def _init(self, maxsize: int) -> None:
+        """As that of urllib3."""
+        super()._init(maxsize)
+        self.waited = threading.Event()
+
+    def get(self, *arguments: Any, **options: Any) -> Any:
+        """A request takes a connection."""
+        if self.empty():
+            self.waited.set()
+        return super().get(*arguments, **options)
+
+
+class _Pool(urllib3.HTTPConnectionPool):
+    QueueCls = _Queue
+
+
+def pooled(guard: Control, server: Server) -> Outcome:
+    """Pools that are too small, starve, and get slots back; sessions left open."""
+    guard.install(max_wait=1, max_sessions=1, reclaim=True)
+    small = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
+    responses = [_unread(small) for _ in range(3)]
+    got: Outcome = [response.drain_conn() for response in responses]
+    for _ in range(20):
+        responses = [_unread(small), _unread(small)]
+        got += [len(response.read()) for response in responses]
+    guard.advance(61)
+    got.append(type(httpguard.check()))
+    _unread(small).close()
+    pool: Any = _Pool(server.host, server.port, maxsize=1, block=True)
+    kept: Any = _unread(pool)
+    got.append(_error(lambda: pool.request("GET", "/lines", pool_timeout=0.01)))
+    with ThreadPoolExecutor(1) as executor:
+        pool.pool.waited.clear()
+        waiting = executor.submit(pool.request, "GET", "/lines")
+        pool.pool.waited.wait(10)
+        guard.advance(2)
+        got.append(type(httpguard.check()))
+        kept.drain_conn()
+        got.append(waiting.result().status)
+    kept = _unread(pool)
+    connection = kept._connection
+    kept = None
+    # Where there is a guard it gives the slot back, and else we do.
+    got.append(type(httpguard.check()))
+    if pool.pool.empty():
+        pool._put_conn(None)
+    got.append(len(pool.request("GET", "/lines").data))
+    with contextlib.suppress(FullPoolError):
+        pool._put_conn(connection)
+    got.append(pool.pool.qsize())
+    sessions = [requests.Session() for _ in range(3)]
+    got += [len(session.get(server.url("/lines")).content) for session in sessions]
+    got.append(type(httpguard.check()))
+    sessions.pop().close()
+    del sessions
+    gc.collect()
+    got.append(type(httpguard.check()))
+    with urllib3.PoolManager(num_pools=1) as manager:
+        for host in (server.host, "localhost"):
+            url = server.url("/lines").replace(server.host, host)
+            got.append(len(manager.request("GET", url).data))
+    return got
+
+
+def _unread(pool: urllib3.HTTPConnectionPool) -> Any:
+    return pool.request("GET", "/lines", preload_content=False)
+
+
+PROGRAMS: Final = (everyday, strictly, structured, held, pooled)
 
 
 def _below(guard: Control, server: Server) -> Outcome:
@@ -317,7 +391,7 @@ def _error(call: Callable[[], object]) -> str:
     """What a call raises."""
     try:
         call()
-    except (HTTPError, InvalidURL, LookupError) as error:
+    except (EmptyPoolError, HTTPError, InvalidURL, LookupError) as error:
         return type(error).__name__
     return "nothing"
 
