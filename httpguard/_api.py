@@ -71,7 +71,9 @@ def install(
             `held`.
         check_interval: Seconds between sweeps of the watcher thread; 0: no
             thread.
-        stack_depth: Application frames kept for each open response.
+        stack_depth: Application frames kept for each open response. Where 16 responses
+            of a site have ended well and none has leaked, the site and the four
+            frames that called it, to save time; outside of `no_leaks`.
         sample: Share of responses, 0 to 1, that are tracked. The counters stay
             exact.
         app: Module prefixes that count as the application's own code although

@@ -35,7 +35,8 @@ class Settings:
             `held`.
         check_interval: Seconds between sweeps of the watcher thread. 0: no
             thread, sweeps happen in `check` and in guarded calls only.
-        stack_depth: Application frames kept for each lease.
+        stack_depth: Application frames kept for each lease, where its site has leaked
+            or is not known yet.
         sample: Share of responses, 0 to 1, whose stack is kept and whose leaks
             are reported. The counters stay exact.
         app: Module prefixes that count as the application's own code although

@@ -75,6 +75,7 @@ def test_a_leak_and_the_summary(url: str, tmp_path: Path) -> None:
         "function": "fetch",
         "application": True,
         "submitted": False,
+        "cut": False,
     }
     assert [frame["application"] for frame in leak["stack"][:3]] == [True, True, False]
     assert (leak["kind"], leak["count"], leak["level"]) == ("dropped", 1, "warning")

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import threading
 import zipapp
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 import requests
+import urllib3
 
+import httpguard
+from httpguard import LeakError
 from httpguard._origin import Origins, is_application, module_matches, module_of
 from httpguard._stack import find_site, source_line, symbolize
+from httpguard.reporting._text import format_stack
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from httpguard import Leak
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -213,6 +221,123 @@ def test_the_whole_stack_is_kept_to_its_depth(guard: GuardControl, url: str) -> 
     assert [frame.function for frame in own] == ["down"] * 5
     assert leak.stack[-1].function == "request"
     assert source_line(leak.site) == "requests.get(url, stream=True)"
+
+
+@pytest.mark.parametrize("depth", [1, 2, 3])
+def test_no_more_is_kept_than_was_asked_for(
+    guard: GuardControl, url: str, depth: int
+) -> None:
+    guard.install(stack_depth=depth)
+    pool = urllib3.connection_from_url(url)
+
+    def down(levels: int) -> None:
+        if levels:
+            down(levels - 1)
+        else:
+            pool.urlopen("GET", "/bytes/90000", preload_content=False)
+
+    for _ in range(20):
+        pool.urlopen("GET", "/lines", preload_content=False).drain_conn()
+        down(9)
+        (leak,) = guard.check().leaks
+        own = [frame for frame in leak.stack if frame.application]
+        assert [frame.function for frame in own] == ["down"] * depth
+
+
+def _from_afar(levels: int, work: Callable[[], object]) -> None:
+    """Call something from so many frames up."""
+    if levels > 1:
+        _from_afar(levels - 1, work)
+    else:
+        work()
+
+
+class TestALineWhoseResponsesEndWell:
+    """Its stacks are kept in brief, until it leaks."""
+
+    def open(self) -> None:
+        response = self.session.get(self.url, stream=True)
+        if self.reads:
+            assert response.content
+
+    @pytest.fixture(autouse=True)
+    def _pool(self, guard: GuardControl, url: str) -> None:
+        guard.install()
+        self.session = requests.Session()
+        self.url = url
+        self.reads = True
+
+    def leak(self, levels: int) -> tuple[Leak, list[str]]:
+        """Leak one, and tell of it and of the frames of ours."""
+        self.reads = False
+        _from_afar(levels, self.open)
+        self.reads = True
+        (leak,) = httpguard.check().leaks
+        assert (leak.kind, leak.site.function) == ("dropped", "open")
+        assert leak.site.lineno == self.open.__code__.co_firstlineno + 1
+        own = [frame for frame in leak.stack if frame.filename == __file__]
+        return leak, [frame.function for frame in own]
+
+    def test_the_first_leak_has_a_stack_in_brief(self) -> None:
+        for _ in range(16):
+            _from_afar(20, self.open)
+        leak, own = self.leak(20)
+        assert own == ["_from_afar"] * 4 + ["open"]
+        assert [frame.cut for frame in leak.stack] == [True] + [False] * 6
+        text = format_stack(leak.stack)
+        assert text.count("… (not kept") == 1
+        assert text.startswith("    … (not kept")
+
+    def test_the_next_one_has_the_whole_stack(self) -> None:
+        for _ in range(30):
+            _from_afar(20, self.open)
+        self.leak(20)
+        for _ in range(30):
+            _from_afar(20, self.open)
+        leak, own = self.leak(20)
+        assert leak.count == 2
+        assert own[-21:] == ["_from_afar"] * 20 + ["open"]
+        assert not any(frame.cut for frame in leak.stack)
+        assert "not kept" not in format_stack(leak.stack)
+
+    def test_fifteen_are_not_enough(self) -> None:
+        for _ in range(15):
+            _from_afar(20, self.open)
+        leak, own = self.leak(20)
+        assert own[-21:] == ["_from_afar"] * 20 + ["open"]
+        assert not any(frame.cut for frame in leak.stack)
+
+    def test_other_lines_are_not_trusted_for_it(self) -> None:
+        for _ in range(30):
+            _from_afar(
+                20, lambda: self.session.get(self.url, stream=True).content and None
+            )
+        _, own = self.leak(20)
+        assert own[-21:] == ["_from_afar"] * 20 + ["open"]
+
+    def test_a_promise_is_judged_by_whole_stacks(self) -> None:
+        for _ in range(30):
+            _from_afar(20, self.open)
+        with pytest.raises(LeakError) as caught, httpguard.no_leaks():
+            self.reads = False
+            _from_afar(20, self.open)
+        (leak,) = caught.value.leaks
+        assert len([f for f in leak.stack if f.function == "_from_afar"]) == 20
+
+    def test_a_stack_that_ends_there_is_not_cut(self) -> None:
+        done = threading.Thread(target=self.few)
+        done.start()
+        done.join()
+        (leak,) = httpguard.check().leaks
+        assert leak.site.function == "open"
+        assert not any(frame.cut for frame in leak.stack)
+
+    def few(self) -> None:
+        """From a thread's three frames."""
+        for _ in range(30):
+            self.open()
+        self.reads = False
+        self.open()
 
 
 def test_an_empty_stack_has_a_site_all_the_same() -> None:

@@ -136,6 +136,8 @@ def format_stack(stack: tuple[Frame, ...]) -> str:
     lines = []
     for frame in stack:
         mark = ">" if frame.application else " "
+        if frame.cut:
+            lines.append("    … (not kept: this line's responses had all ended well)")
         submitted = "submitted at " if frame.submitted else ""
         lines.append(f"  {mark} {submitted}{place(frame)}")
         source = printable(source_line(frame), _MOST_SOURCE)
