@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING, Any, Final
+
 from ._api import (
     allow,
     check,
@@ -14,18 +16,19 @@ from ._api import (
     touch,
     uninstall,
 )
-from ._config import Settings
-from ._errors import BaselineError, ConfigError, HTTPGuardError
-from ._leak import (
-    Frame,
-    Leak,
-    LeakError,
-    LeakKind,
-    OpenResponse,
-    PoolUse,
-    Snapshot,
-)
+from ._errors import BaselineError, ConfigError, HTTPGuardError, LeakError
 from ._live import asgi_app, serve, wsgi_app
+
+if TYPE_CHECKING:
+    from ._config import Settings
+    from ._leak import (
+        Frame,
+        Leak,
+        LeakKind,
+        OpenResponse,
+        PoolUse,
+        Snapshot,
+    )
 
 __version__ = "0.1.0"
 
@@ -55,3 +58,32 @@ __all__ = [
     "uninstall",
     "wsgi_app",
 ]
+
+# Dataclasses take most of the time of an import. A program that imports us may
+# never install the guard; `install` imports these.
+_LATER: Final = {
+    "Settings": "_config",
+    "Frame": "_leak",
+    "Leak": "_leak",
+    "LeakKind": "_leak",
+    "OpenResponse": "_leak",
+    "PoolUse": "_leak",
+    "Snapshot": "_leak",
+}
+
+# Type checkers shall say of a name that is not there that it is not there.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> Any:
+        """A public name whose module is imported when it is asked for."""
+        if name not in _LATER:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        from importlib import import_module
+
+        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
+        globals()[name] = value
+        return value
+
+    def __dir__() -> list[str]:
+        """All names, imported or not."""
+        return sorted({*globals(), *__all__})

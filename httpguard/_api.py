@@ -5,16 +5,13 @@ from __future__ import annotations
 import abc
 import contextlib
 import functools
-import inspect
 import logging
 import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from . import _process
-from ._config import load_settings, unknown_variables
 from ._errors import ConfigError
-from ._leak import Snapshot
 from ._scope import CURRENT_SCOPE, Scope
 
 if TYPE_CHECKING:
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from prometheus_client.registry import Collector
 
+    from ._leak import Snapshot
     from .reporting._opentelemetry import Instrumentation
 
 _UNSET: Final[Any] = object()
@@ -111,10 +109,12 @@ def install(
     """
     given = {name: value for name, value in locals().items() if value is not _UNSET}
     try:
-        settings = load_settings(given, os.environ)
+        settings = _process.load_settings(given)
         if not settings.enabled:
             uninstall()
             return
+        from ._config import unknown_variables
+
         for name in unknown_variables(os.environ):
             logging.getLogger("httpguard").warning(
                 "httpguard knows no setting %s; is it a typo?", name
@@ -149,7 +149,7 @@ def check() -> Snapshot:
             some of them were not raised before.
     """
     guard = _process.current()
-    return Snapshot() if guard is None else guard.check()
+    return _nothing() if guard is None else guard.check()
 
 
 def snapshot() -> Snapshot:
@@ -159,7 +159,14 @@ def snapshot() -> Snapshot:
         The state now; empty if httpguard is not installed.
     """
     guard = _process.current()
-    return Snapshot() if guard is None else guard.snapshot()
+    return _nothing() if guard is None else guard.snapshot()
+
+
+def _nothing() -> Snapshot:
+    """What is known where httpguard is not installed."""
+    from ._leak import Snapshot
+
+    return Snapshot()
 
 
 def touch(response: Any) -> bool:
@@ -303,6 +310,8 @@ class _Context(abc.ABC):
             TypeError: It is a generator function, whose body runs when nobody
                 is in the scope.
         """
+        import inspect
+
         if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(
             function
         ):

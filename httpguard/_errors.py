@@ -1,6 +1,11 @@
-"""The root of httpguard's exceptions, and the one for settings."""
+"""httpguard's exceptions."""
 
 from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from ._leak import Leak
 
 
 class HTTPGuardError(Exception):
@@ -28,3 +33,25 @@ class BaselineError(HTTPGuardError, ValueError):
     """
 
     __module__ = "httpguard"
+
+
+class LeakError(HTTPGuardError):
+    """Responses leaked, past what the settings or the scope allow.
+
+    Args:
+        message: The whole text: what was found, and every site.
+        leaks: The leaks it is about, one for each kind and site.
+    """
+
+    __module__ = "httpguard"
+
+    leaks: tuple[Leak, ...]
+
+    def __init__(self, message: str, leaks: tuple[Leak, ...] = ()) -> None:
+        """Keep the leaks beside the text."""
+        super().__init__(message)
+        self.leaks = leaks
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Survive pickling, as worker processes need."""
+        return (type(self), (str(self), self.leaks))

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from ._config import Settings
-    from ._leak import LeakError
+    from ._errors import LeakError
     from ._lease import Lease
     from ._measures import Measures
     from ._pool import PoolRef, Waiter

@@ -1,4 +1,4 @@
-"""What was found, as frozen values: `Leak`, `Snapshot` and `LeakError`."""
+"""What was found, as frozen values: `Leak` and `Snapshot`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,6 @@ from datetime import datetime
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
-
-from ._errors import HTTPGuardError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -216,28 +214,6 @@ class Snapshot:
             "counters": dict(self.counters),
             "pools": [pool.to_dict() for pool in self.pools],
         }
-
-
-class LeakError(HTTPGuardError):
-    """Responses leaked, past what the settings or the scope allow.
-
-    Args:
-        message: The whole text: what was found, and every site.
-        leaks: The leaks it is about, one for each kind and site.
-    """
-
-    __module__ = "httpguard"
-
-    leaks: tuple[Leak, ...]
-
-    def __init__(self, message: str, leaks: tuple[Leak, ...] = ()) -> None:
-        """Keep the leaks beside the text."""
-        super().__init__(message)
-        self.leaks = leaks
-
-    def __reduce__(self) -> tuple[Any, ...]:
-        """Survive pickling, as worker processes need."""
-        return (type(self), (str(self), self.leaks))
 
 
 _READY: Final = frozenset({str, int, float, bool, type(None)})

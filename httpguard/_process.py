@@ -1,4 +1,9 @@
-"""The one guard of the process: its start and stop, forks, and the exit."""
+"""The one guard of the process: its start and stop, forks, and the exit.
+
+Imported with httpguard, and therefore light. The engine is imported as the first
+guard is made, whole: nothing that a sweep, a finalizer, a fork or the exit runs is
+imported there.
+"""
 
 from __future__ import annotations
 
@@ -7,20 +12,17 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from . import _live, patches, reporting
-from ._config import Settings, load_settings
 from ._errors import ConfigError
-from ._guard import Guard
-from ._interpreter import is_main
-from ._origin import preload_origins
-from ._outbox import say_failed
+from ._failure import say_failed
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Mapping
 
-    from ._guard import Follower
+    from ._config import Settings
+    from ._guard import Follower, Guard
+    from .reporting import Observer
     from .reporting._json_lines import JsonLines
 
 # It ends with a fatal error where a daemon thread is left, as the watcher is, and
@@ -30,6 +32,8 @@ _SUBINTERPRETER: Final = (
     "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
     "HTTPGUARD_ENABLED=0, or do not call install() here"
 )
+# A fork waits so many seconds at most for an `install` in another thread.
+_PATIENCE: Final = 1.0
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
 
@@ -51,6 +55,8 @@ class _Process:
         # The sink that writes the setting `log`.
         self.log: JsonLines | None = None
         self.lock = threading.RLock()
+        # Whether there ever was a guard: before, there is no engine to call.
+        self.begun = False
 
 
 _process: Final = _Process()
@@ -69,6 +75,22 @@ def current() -> Guard | None:
     return _process.guard
 
 
+def load_settings(arguments: Mapping[str, Any]) -> Settings:
+    """Settings from keyword arguments, else the environment, else defaults.
+
+    Args:
+        arguments: The keyword arguments of `install` that were given.
+
+    Raises:
+        ConfigError: A value is not accepted.
+    """
+    # Under the lock, for which a fork waits: see `_before_fork`. `_leak` is for
+    # `check`, which may be called anywhere, and disabled has nothing but that.
+    with _process.lock:
+        from . import _config, _leak  # noqa: F401
+    return _config.load_settings(arguments, os.environ)
+
+
 def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
     """Install, or give the installed guard new settings.
 
@@ -80,6 +102,9 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         ConfigError: This is a subinterpreter.
     """
     with _process.lock:
+        from . import _live, patches, reporting
+        from ._interpreter import is_main
+
         _process.visitors = 0
         guard, host = _process.guard, _process.host
         if guard is not None and guard is not host:
@@ -109,7 +134,11 @@ def _new_guard(
     settings: Settings, clock: Callable[[], float], host: Guard | None
 ) -> Guard:
     """A guard that the patches tell: the only one, or one beside a session's."""
+    from . import patches
+    from ._guard import Guard
+
     guard = Guard(settings, clock, beside=host)
+    _process.begun = True
     try:
         patches.apply(guard)
     except BaseException:
@@ -124,6 +153,10 @@ def _new_guard(
 def stop() -> None:
     """Take every patch off and forget the guard."""
     with _process.lock:
+        if not _process.begun:
+            return
+        from . import _live, patches
+
         host = _process.host
         guard, _process.guard = _process.guard, host
         if host is None:
@@ -169,6 +202,10 @@ def enter_session(settings: Settings) -> Guard:
     """
     with _process.lock:
         if _process.host is None:
+            from . import patches
+            from ._guard import Guard
+
+            _process.begun = True
             present = _process.guard
             _process.host = Guard(settings, beside=present, silent=True)
             if present is None:
@@ -195,12 +232,14 @@ def leave_session() -> None:
             stop()
 
 
-def observe(observer: reporting.Observer) -> None:
+def observe(observer: Observer) -> None:
     """Let a monitoring system follow this guard and those to come.
 
     Args:
         observer: Told after each sweep.
     """
+    from . import reporting
+
     reporting.observe(observer)
     guard = _process.guard
     if guard is not None:
@@ -218,7 +257,7 @@ def enter_temporary() -> None:
     with _process.lock:
         visitors = _process.visitors
         if _process.guard is None:
-            settings = load_settings({"check_interval": 0, "serve": None}, os.environ)
+            settings = load_settings({"check_interval": 0, "serve": None})
             if not settings.enabled:
                 return
             start(settings)
@@ -243,20 +282,27 @@ def _attach_log(settings: Settings) -> None:
     """Write JSON lines where the settings say so, from now on."""
     before, _process.log = _process.log, None
     if settings.log is not None:
+        from . import reporting
         from .reporting._json_lines import JsonLines
 
         log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
         # First: what another thread reports meanwhile is rather said twice.
         reporting.attach(log)
         _process.log = log
-    if before is not None:
-        reporting.detach(before)
+    _close_log(before)
 
 
 def _detach_log() -> None:
     """Write no more JSON lines."""
     log, _process.log = _process.log, None
+    _close_log(log)
+
+
+def _close_log(log: JsonLines | None) -> None:
+    """Write no more lines to this one."""
     if log is not None:
+        from . import reporting
+
         reporting.detach(log)
 
 
@@ -265,6 +311,8 @@ def _finish() -> None:
     guard, _process.guard = _process.guard, None
     if guard is not None:
         try:
+            from . import patches
+
             guard.finish(is_scope=_process.is_scope)
             patches.disconnect()
         except Exception as error:
@@ -294,13 +342,19 @@ def _before_fork() -> None:
     """Run in the parent, before.
 
     A module that another thread is importing at this moment stays locked for ever
-    in the child. What reports import when they need it is therefore loaded first.
+    in the child. What reports import when they need it is therefore loaded first,
+    and an `install` that imports the engine in another thread comes to its end.
     """
-    guard = _process.guard
-    if guard is None:
-        return
     try:
+        if _process.guard is None and _process.lock.acquire(timeout=_PATIENCE):
+            _process.lock.release()
+        guard = _process.guard
+        if guard is None:
+            return
         if guard.registry.opened.value or threading.active_count() > 1:
+            from . import reporting
+            from ._origin import preload_origins
+
             preload_origins()
             reporting.preload()
         if sys.version_info >= (3, 12):

@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from ._detector import Finding
-from ._leak import LeakError, LeakKind
+from ._errors import LeakError
+from ._leak import LeakKind
 from ._table import leaks_of
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import httpguard
-from httpguard import Snapshot, _outbox, _process
+from httpguard import Snapshot, _failure, _process
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def guard() -> Iterator[GuardControl]:
     """A guard that the test installs; taken off afterwards."""
     httpguard.uninstall()
     # What failed in another test is said again.
-    _outbox._SAID.clear()
+    _failure._SAID.clear()
     yield GuardControl()
     httpguard.uninstall()
 

@@ -9,7 +9,7 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import _origin, _outbox, _process, _stack
+from httpguard import _failure, _origin, _process, _stack
 from httpguard.patches import _real
 from tests.faults._points import FaultError, Point, calls, fault, points
 from tests.faults._programs import PROGRAMS, Control, Outcome
@@ -54,8 +54,8 @@ WALLS: Final = frozenset(
         "patches._urllib3._opened",
         "patches._urllib3._opening",
         "_outbox.Outbox.step_aside",
-        "_outbox.say_failed",
-        "_outbox._traceback",
+        "_failure.say_failed",
+        "_failure._traceback",
         *(
             f"_process.{name}"
             for name in (
@@ -150,7 +150,7 @@ def _clean() -> Iterator[None]:
 
 def forget() -> None:
     httpguard.uninstall()
-    _outbox._SAID.clear()
+    _failure._SAID.clear()
     for cached in (_origin._directory, _origin._library_directories, _stack._line):
         cached.cache_clear()
     for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):

@@ -6,7 +6,7 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .._leak import LeakError
+from .._errors import LeakError
 from .._stack import find_site
 from .._table import leaks_of
 from ._places import relocated

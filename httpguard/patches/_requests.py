@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leak import LeakError
+from .._errors import LeakError
 from ._around import around
 from ._patch import STATE, Hub, Method, wrap
 from ._real import holds_real_connection

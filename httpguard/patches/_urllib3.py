@@ -6,7 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .._leak import LeakError
+from .._errors import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from ._around import around
