@@ -121,6 +121,30 @@ if not pid:
 assert os.waitpid(pid, 0)[1] == 0
 leaking.join()
 """
+# The child of a thread that forks while another one installs.
+INSTALL = """
+import os, sys, threading, time
+import httpguard
+begun = threading.Event()
+class Slow:
+    def find_spec(self, name, path=None, target=None):
+        if name == "httpguard._guard":
+            begun.set()
+            time.sleep(0.5)
+        return None
+sys.meta_path.insert(0, Slow())
+installing = threading.Thread(target=httpguard.install)
+installing.start()
+begun.wait()
+pid = os.fork()
+import requests
+if not pid:
+    httpguard.install(check_interval=0)
+    requests.get(sys.argv[1], stream=True)
+    os._exit(httpguard.check().counters["dropped"])
+assert os.waitpid(pid, 0)[1] >> 8 == 1
+installing.join()
+"""
 BUSY = """
 stop = threading.Event()
 def work():
@@ -169,6 +193,13 @@ def test_a_fork_inside_a_report(server: Server, tmp_path: Path) -> None:
 @pytest.mark.parametrize("module", ["sysconfig", "structlog"])
 def test_a_fork_inside_an_import(server: Server, tmp_path: Path, module: str) -> None:
     assert len(children(IMPORT.format(module=module), server, tmp_path)) == 1
+
+
+def test_a_fork_while_a_thread_installs(server: Server, tmp_path: Path) -> None:
+    program = write(tmp_path / "app.py", INSTALL)
+    done = run(program, server.url("/bytes/200"), cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "Traceback" not in done.stderr
 
 
 def test_forks_while_threads_do_everything(server: Server, tmp_path: Path) -> None:

@@ -1,0 +1,231 @@
+"""What `import httpguard` imports, and what only `install` does."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from typing import TYPE_CHECKING
+
+import pytest
+
+import httpguard
+from httpguard import Frame, LeakKind, Settings, _config, _leak
+from tests.program import bare, run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server import Server
+
+LIGHT = {
+    "httpguard",
+    *(f"httpguard.{name}" for name in ("_api", "_errors", "_failure", "_live")),
+    *(f"httpguard.{name}" for name in ("_process", "_scope")),
+}
+# Each takes milliseconds.
+HEAVY = {
+    *("ast", "asyncio", "dataclasses", "dis", "http.server", "importlib.metadata"),
+    *("inspect", "json", "multiprocessing", "socketserver", "subprocess", "sysconfig"),
+    *("opentelemetry", "prometheus_client", "psutil", "rich", "structlog", "typer"),
+    *("requests", "urllib3", "wrapt"),
+}
+OURS = '[name for name in sys.modules if name.split(".")[0] == "httpguard"]'
+
+
+def python(source: str, *arguments: str) -> str:
+    """What a program prints; nothing goes to stderr."""
+    done = run("-c", source, *arguments)
+    assert (done.returncode, done.stderr) == (0, "")
+    return done.stdout
+
+
+def test_the_import_is_light() -> None:
+    source = f"import json, sys, httpguard; print(json.dumps({OURS}))"
+    assert set(json.loads(python(source))) == LIGHT
+
+
+@bare
+@pytest.mark.parametrize("name", ["httpguard", "httpguard.pytest_plugin"])
+def test_the_import_imports_nothing_heavy(name: str) -> None:
+    source = """
+import sys
+if "pytest" in sys.argv[1]:
+    import pytest
+before = {*sys.modules}
+__import__(sys.argv[1])
+print(*{*sys.modules} - before)
+"""
+    imported = {*python(source, name).split()}
+    assert imported & LIGHT
+    assert not imported & HEAVY
+    ours = {each for each in imported if each.startswith("httpguard")}
+    assert ours <= LIGHT | {name}
+
+
+@bare
+def test_the_functions_import_nothing_where_there_is_no_guard() -> None:
+    """They may be called where an import fails: at exit, or without descriptors."""
+    source = """
+import sys, httpguard
+sys.meta_path.clear()
+before = {*sys.modules}
+httpguard.uninstall()
+httpguard.touch(None)
+with httpguard.allow("a reason"):
+    pass
+try:
+    raise httpguard.LeakError("a message")
+except (httpguard.ConfigError, httpguard.BaselineError):
+    pass
+except httpguard.LeakError:
+    pass
+print({*sys.modules} - before)
+"""
+    assert python(source) == "set()\n"
+
+
+def test_disabled_nothing_is_imported_after_install() -> None:
+    source = """
+import sys, httpguard
+httpguard.install(enabled=False)
+sys.meta_path.clear()
+before = {*sys.modules}
+print(httpguard.check() == httpguard.snapshot() == httpguard.Snapshot())
+httpguard.uninstall()
+print({*sys.modules} - before, "httpguard._guard" in before)
+"""
+    assert python(source).split("\n")[:2] == ["True", "set() False"]
+
+
+@bare
+def test_clients_that_are_there_need_no_hooks(server: Server) -> None:
+    source = """
+import sys, requests, httpguard
+httpguard.install(check_interval=0)
+print("wrapt" in sys.modules, "asyncio" in sys.modules)
+requests.get(sys.argv[1], stream=True)
+print(httpguard.snapshot().counters["dropped"])
+httpguard.uninstall()
+"""
+    done = run("-c", source, server.url("/bytes/90000"))
+    assert done.stdout.split() == ["False", "False", "1"], done.stderr
+
+
+ENGINE = f"""
+import os, sys, httpguard
+httpguard.install(check_interval=0, max_idle=0, strict=len(sys.argv) > 2)
+import requests
+before = {{*{OURS}}}
+kept = requests.get(sys.argv[1], stream=True)
+try:
+    requests.get(sys.argv[1], stream=True)
+    httpguard.check()
+    httpguard.check()
+except httpguard.LeakError:
+    pass
+if hasattr(os, "fork"):
+    child = os.fork()
+    if not child:
+        requests.get(sys.argv[1], stream=True)
+        print(*{{*{OURS}}} - before, flush=True)
+        os._exit(0)
+    os.waitpid(child, 0)
+httpguard.snapshot().to_dict()
+print(*{{*{OURS}}} - before)
+"""
+
+
+@pytest.mark.parametrize("strict", [(), ("strict",)])
+def test_the_engine_comes_whole(server: Server, strict: tuple[str, ...]) -> None:
+    """But for the last step of the first report, which brings structlog."""
+    done = run("-c", ENGINE, server.url("/bytes/90000"), *strict)
+    assert {*done.stdout.split()} == {"httpguard.reporting._logging"}, done.stderr
+    assert "leak held" in done.stderr
+    assert "leak dropped" in done.stderr
+
+
+@pytest.mark.parametrize("module", ["_config", "_guard", "_redact", "patches._patch"])
+def test_an_engine_that_cannot_be_imported(module: str) -> None:
+    source = """
+import sys, httpguard
+class Broken:
+    def find_spec(self, name, path=None, target=None):
+        if name == "httpguard." + sys.argv[1]:
+            raise OSError("no descriptor is left")
+finder = Broken()
+sys.meta_path.insert(0, finder)
+httpguard.install()
+with httpguard.no_leaks():
+    print(httpguard.touch(None))
+sys.meta_path.remove(finder)
+httpguard.install()
+print(httpguard.snapshot().counters["errors"])
+httpguard.uninstall()
+"""
+    done = run("-c", source, module)
+    assert done.stdout.split() == ["False", "0"], done.stderr
+    assert done.returncode == 0
+    said = [line for line in done.stderr.splitlines() if "stepped aside" in line]
+    assert [line.split()[3] for line in said] == ["install", "no_leaks"], done.stderr
+
+
+# The names are what they are where all is imported at once.
+
+
+def test_every_name_is_there() -> None:
+    source = """
+import httpguard
+assert {*httpguard.__all__} <= {*dir(httpguard)}
+for name in httpguard.__all__:
+    value = getattr(httpguard, name)
+    assert value is getattr(httpguard, name)
+    assert vars(httpguard)[name] is value
+from httpguard import *
+assert {*httpguard.__all__} <= {*globals()}
+"""
+    assert python(source) == ""
+
+
+def test_a_star_import_in_a_fresh_process() -> None:
+    source = "from httpguard import *; print(LeakKind.HELD, Settings().max_idle)"
+    assert python(source) == "held 60.0\n"
+
+
+def test_a_name_that_is_not_there() -> None:
+    with pytest.raises(
+        AttributeError, match=r"^module 'httpguard' has no attribute 'x'"
+    ):
+        httpguard.x  # type: ignore[attr-defined]  # noqa: B018  # That is tested.
+    assert not hasattr(httpguard, "__path_of_nothing__")
+    assert "x" not in dir(httpguard)
+
+
+def test_the_names_are_those_of_the_modules() -> None:
+    assert Settings is _config.Settings
+    assert (Frame, LeakKind) == (_leak.Frame, _leak.LeakKind)
+
+
+def test_help() -> None:
+    source = "import pydoc, httpguard; print(pydoc.plain(pydoc.render_doc(httpguard)))"
+    shown = python(source)
+    for name in httpguard.__all__:
+        assert name in shown
+
+
+def test_what_was_pickled_elsewhere(tmp_path: Path) -> None:
+    source = """
+import pickle, sys
+with open(sys.argv[1], "rb") as file:
+    frame, kind, settings, error = pickle.load(file)
+print(frame, kind, settings.max_leaks, type(error).__name__, error)
+"""
+    values = (
+        Frame("app.py", 3, "main"),
+        LeakKind.HELD,
+        Settings(max_leaks=3),
+        httpguard.LeakError("a message"),
+    )
+    path = tmp_path / "pickled"
+    path.write_bytes(pickle.dumps(values))
+    shown = "app.py:3 in main held 3 LeakError a message\n"
+    assert python(source, str(path)) == shown
