@@ -3,9 +3,9 @@
 Many fresh interpreters, in random order; each says how much CPU time its imports
 took, and the CPU time of the whole process is read from outside too. (Imports of
 files that the system has cached wait for nothing; wall time would add what other
-programs do.)
+programs do.) Another checkout can be measured in the same run, in turns.
 
-Run: ``python -m benchmarks.startup [--quick] [--json FILE]``
+Run: ``python -m benchmarks.startup [--quick] [--beside CHECKOUT] [--json FILE]``
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import random
 import resource
 import subprocess
 import sys
+from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any, Final
 
@@ -24,6 +25,7 @@ from ._output import console, interval, parser, progress, write
 from ._paired import Pair, added, spread
 
 if TYPE_CHECKING:
+    import argparse
     from collections.abc import Sequence
 
 _BASE: Final = "import requests"
@@ -48,8 +50,12 @@ print(time.process_time() - begin)
 """
 _MILLI: Final = 1e3
 
+_CHECKOUT: Final = Path(__file__).resolve().parent.parent
+
 Start = tuple[float, float]
 """CPU seconds of the statements, and of the whole process."""
+Starts = dict[str, list[Start]]
+"""By program, the times of each round."""
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -58,9 +64,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
     Args:
         arguments: Of the command line.
     """
-    options = parser(__doc__).parse_args(arguments)
-    starts, installs = measure(10 if options.quick else 60)
-    console.print(_table(starts))
+    options = _options(arguments)
+    checkouts = [_CHECKOUT]
+    if options.beside is not None:
+        checkouts.append(options.beside.resolve())
+    measured = measure(10 if options.quick else 60, checkouts)
+    written: dict[str, Any] = {}
+    for checkout, found in zip(("", "beside"), measured, strict=False):
+        figures = _show(checkout, *found)
+        written.update({checkout: figures} if checkout else figures)
+    write(options.json, written)
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    """What the command line says."""
+    made = parser(__doc__)
+    made.add_argument(
+        "--beside", type=Path, metavar="CHECKOUT", help="measure that one too"
+    )
+    return made.parse_args(arguments)
+
+
+def _show(checkout: str, starts: Starts, installs: list[float]) -> dict[str, Any]:
+    """Print what was measured of a checkout; the figures for the file."""
+    console.print(_table(checkout, starts))
     install = spread(installs)
     console.print(f"install() itself: {interval(install, _MILLI, 2)} ms")
     written: dict[str, Any] = {"install": install.to_dict()}
@@ -70,42 +97,60 @@ def main(arguments: Sequence[str] | None = None) -> None:
             "added": added(pairs[0]).to_dict(),
             "added to the process": added(pairs[1]).to_dict(),
         }
-    write(options.json, written)
+    return written
 
 
-def measure(rounds: int) -> tuple[dict[str, list[Start]], list[float]]:
-    """Every program once a round, and `install` alone.
+def measure(rounds: int, checkouts: list[Path]) -> list[tuple[Starts, list[float]]]:
+    """Every program of every checkout once a round, and `install` alone.
 
     Args:
         rounds: How many.
+        checkouts: Where httpguard is imported from.
 
     Returns:
-        By program, the times of each round; and the times of `install`.
+        For each checkout its starts, and the times of `install`.
     """
     chance = random.Random(0)
-    starts: dict[str, list[Start]] = {program: [] for program in _PROGRAMS}
-    installs = []
+    measured: list[tuple[Starts, list[float]]] = [
+        ({program: [] for program in _PROGRAMS}, []) for _ in checkouts
+    ]
+    turns = [
+        (checkout, found, program)
+        for checkout, found in zip(checkouts, measured, strict=True)
+        for program in (*_PROGRAMS, None)
+    ]
     with (
         TemporaryDirectory() as cache,
         progress("starts", rounds) as advance,
     ):
-        for program in _PROGRAMS:
-            _start(_TIMED.format(program), cache)  # Byte code is cached here.
+        for checkout, _, program in turns:  # Byte code is cached here.
+            _start(_code(program), cache, checkout)
         for _ in range(rounds):
-            for program in chance.sample(_PROGRAMS, len(_PROGRAMS)):
-                starts[program].append(_start(_TIMED.format(program), cache))
-            installs.append(_start(_INSTALL_ALONE, cache)[0])
+            for checkout, (starts, installs), program in chance.sample(
+                turns, len(turns)
+            ):
+                start = _start(_code(program), cache, checkout)
+                if program is None:
+                    installs.append(start[0])
+                else:
+                    starts[program].append(start)
             advance()
-    return starts, installs
+    return measured
 
 
-def _start(code: str, cache: str) -> Start:
+def _code(program: str | None) -> str:
+    """What is run: a program, or `install` alone."""
+    return _INSTALL_ALONE if program is None else _TIMED.format(program)
+
+
+def _start(code: str, cache: str, checkout: Path) -> Start:
     """Run a program in a fresh interpreter, whose byte code is cached.
 
     As it is for whatever pip has installed; a checkout, or an environment with
     PYTHONDONTWRITEBYTECODE, would be compiled at every start.
     """
-    environment = dict(os.environ, PYTHONPYCACHEPREFIX=cache)
+    path = os.pathsep.join(filter(None, [str(checkout), os.environ.get("PYTHONPATH")]))
+    environment = dict(os.environ, PYTHONPYCACHEPREFIX=cache, PYTHONPATH=path)
     environment.pop("PYTHONDONTWRITEBYTECODE", None)
     begin = _spent()
     done = subprocess.run(
@@ -114,6 +159,7 @@ def _start(code: str, cache: str) -> Start:
         capture_output=True,
         text=True,
         env=environment,
+        cwd=cache,  # Where nothing is found before the checkout.
     )
     return float(done.stdout), _spent() - begin
 
@@ -125,7 +171,7 @@ def _spent() -> float:
 
 
 def _pairs(
-    starts: dict[str, list[Start]],
+    starts: Starts,
 ) -> dict[str, tuple[list[Pair[float]], list[Pair[float]]]]:
     """Each program beside `import requests` of the same round."""
     base = starts[_BASE]
@@ -138,9 +184,10 @@ def _pairs(
     }
 
 
-def _table(starts: dict[str, list[Start]]) -> Table:
+def _table(checkout: str, starts: Starts) -> Table:
     """What is printed."""
-    shown = Table(title="Fresh interpreters, ms of CPU time", title_justify="left")
+    title = " ".join(filter(None, ("Fresh interpreters, ms of CPU time", checkout)))
+    shown = Table(title=title, title_justify="left")
     for column in ("", "time", f"more than '{_BASE}'", "whole process, more"):
         shown.add_column(column, justify="right" if column else "left")
     for program, (inside, outside) in _pairs(starts).items():
