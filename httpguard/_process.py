@@ -2,7 +2,8 @@
 
 Imported with httpguard, and therefore light. The engine is imported as the first
 guard is made, whole: nothing that a sweep, a finalizer, a fork or the exit runs is
-imported there.
+imported there, but for what the first response and the first report bring (see
+`_before_fork`).
 """
 
 from __future__ import annotations
