@@ -3,40 +3,30 @@
 from __future__ import annotations
 
 import gc
-import sys
 import threading
 import time
 from collections import deque
 from contextlib import suppress
-from contextvars import copy_context
 from typing import TYPE_CHECKING, Any, Final
 
 from . import _own, reporting
 from ._descriptors import Descriptors
 from ._detector import Detector, Finding
+from ._dues import Dues
 from ._leak import Snapshot
-from ._lease import Tally
 from ._measures import PoolNames, take_measures
 from ._origin import Origins
 from ._outbox import Outbox
 from ._pool_watch import PoolWatch
 from ._proven import Proven
 from ._readers import is_read_on
-from ._registry import Registry, thread_name
-from ._rhythm import Rhythm
-from ._scope import CURRENT_SCOPE
+from ._registry import Registry
+from ._reports import Reports
 from ._shortage import describe_shortage
 from ._shut import shut
-from ._snapshot import (
-    count_open,
-    describe_open,
-    describe_pools,
-    take_counters,
-    take_snapshot,
-)
-from ._stack import capture, find_site, place_of
+from ._snapshot import take_counters, take_snapshot
 from ._strict import crowd_error, leak_error
-from ._table import Group, LeakTable
+from ._table import LeakTable
 from ._watcher import Watcher
 from .reporting._pools import describe_starved
 
@@ -61,7 +51,6 @@ if TYPE_CHECKING:
 _LAZY_SWEEP_SECONDS: Final = 5.0
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
-_MOST_PENDING: Final = 10_000
 # Nobody waits for ever for another thread's sweep. That one may wait itself: a
 # finalizer that the collector runs in the middle of it may ask for a lock (a log
 # handler's, most often) which the thread that waits here holds.
@@ -115,12 +104,18 @@ class Guard:
         self.names = PoolNames()
         self.pools = PoolWatch(self.registry, settings)
         self.descriptors = Descriptors(self.registry)
+        self.reports = Reports(
+            self.registry,
+            self.detector,
+            self.table,
+            self.pools,
+            self.outbox,
+            settings,
+        )
         # Held responses that were closed for the program.
         self.shut = 0
-        self._overruns = Tally()
-        self._overrun_rhythm = Rhythm()
-        # Found and not yet raised, strict mode only.
-        self._pending: deque[Finding] = deque(maxlen=_MOST_PENDING)
+        # In strict mode only.
+        self._dues = Dues()
         # Reentrant: a finalizer that runs inside a sweep may call `check`.
         self._lock = threading.RLock()
         self._sweeping = False
@@ -130,6 +125,7 @@ class Guard:
         """Take new settings; what is known stays."""
         self.settings = settings
         self.detector.settings = self.pools.settings = settings
+        self.reports.settings = settings
         self.judges_sessions = settings.max_sessions is not None
         self.registry.origins = self.table.origins = Origins(settings.app)
         self.registry.proven = Proven()
@@ -139,7 +135,7 @@ class Guard:
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
-        self.alert = self._lazy or bool(self._pending)
+        self.alert = self._lazy or bool(self._dues)
 
     # What the patches call.
 
@@ -209,11 +205,6 @@ class Guard:
             return
         if self.settings.max_open is not None and raising:
             self._check_crowd(lease, response, self.settings.max_open)
-
-    @property
-    def overruns(self) -> int:
-        """How often more than ``max_open`` were open."""
-        return self._overruns.value
 
     def attend(self) -> None:
         """Something happened that a sweep should see: have the watcher run."""
@@ -285,19 +276,7 @@ class Guard:
             if registry.sessions.dead:
                 self._sweep(self.detector.bury, patience=0)
                 self._report()
-            ref = registry.sessions.add(session)
-            ref.client = client
-            ref.scope = CURRENT_SCOPE.get()
-            ref.stack = stack = capture(frame, registry.depth, registry.origins)
-            ref.place = place_of(stack, registry.origins)
-            ref.direct = registry.origins[frame.f_code.co_filename]
-            ref.context = (
-                copy_context()
-                if "structlog" in sys.modules or "opentelemetry" in sys.modules
-                else None
-            )
-            ref.thread = thread_name()
-            ref.opened = ref.active = registry.clock()
+            registry.add_session(session, client, frame)
         except Exception as error:
             self.step_aside("made", error)
 
@@ -468,7 +447,7 @@ class Guard:
             if is_scope:
                 self._sweep(self.detector.close_process, patience=_EXIT_PATIENCE)
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
-            self._summarize()
+            self.reports.summarize()
             self.outbox.flush()
             self.notify()
         except Exception as error:
@@ -516,7 +495,7 @@ class Guard:
             try:
                 for finding in judge():
                     self._found(finding)
-                self._note_resolved()
+                self.reports.note_resolved()
             finally:
                 self._sweeping = False
         finally:
@@ -534,69 +513,27 @@ class Guard:
         yield from self.detector.sweep()
         # What was held back because the last report was too fresh.
         for group in self.table.groups():
-            self._post_if_due(group)
+            self.reports.leaked(group)
         for details in self.pools.starving(now):
-            self._post_details(reporting.POOL_STARVED, details)
+            self.reports.detail(reporting.POOL_STARVED, details)
         for details in self.pools.pressed_hard(now):
-            self._post_details(reporting.POOL_PRESSURE, details)
+            self.reports.detail(reporting.POOL_PRESSURE, details)
         pressure = self.descriptors.look(now)
         if pressure is not None:
-            self._post_details(reporting.FD_PRESSURE, pressure)
+            self.reports.detail(reporting.FD_PRESSURE, pressure)
 
     def _found(self, finding: Finding) -> None:
         """Take a finding into the table, its scope and the outbox."""
         group = self.table.add(finding)
         if self.settings.strict:
-            self._pending.append(finding)
+            self._dues.add(finding)
             self.alert = True
         promise = finding.scope.promise if finding.scope is not None else None
         if promise is not None:
             promise.findings.append(finding)
         # The table keeps the finding, and shall not keep the scope.
         finding.scope = None
-        self._post_if_due(group)
-
-    def _note_resolved(self) -> None:
-        """Say of judged leaks that they ended well after all."""
-        sessions = self.registry.sessions.resolved
-        resolved = self.registry.resolved
-        while resolved or sessions:
-            lease = resolved.popleft() if resolved else sessions.popleft()
-            site = find_site(lease.stack or (), self.registry.origins)
-            lease.pool.regain(lease, site)
-            group = self.table.resolve(lease.kind, site)
-            if group is None:
-                continue
-            if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
-                self._post(reporting.RESOLVED, group)
-
-    def _post_if_due(self, group: Group) -> None:
-        """Report a group in its rhythm."""
-        if group.rhythm.due(group.count, self.registry.clock()):
-            self._post(reporting.LEAK, group)
-
-    def _post(self, name: str, group: Group) -> None:
-        """Put a report about a group in the outbox."""
-        self.outbox.post(
-            reporting.Event(
-                name=name,
-                error=self.settings.strict,
-                leaks=(group.leak(self.registry.origins),),
-                figures=self._figures(),
-                context=group.latest.context,
-            )
-        )
-
-    def _post_details(self, name: str, details: dict[str, Any]) -> None:
-        """Put a report about a pool or the process in the outbox."""
-        self.outbox.post(
-            reporting.Event(
-                name=name,
-                error=self.settings.strict,
-                figures=self._figures(),
-                details=details,
-            )
-        )
+        self.reports.leaked(group)
 
     def _report(self) -> None:
         """Send what is due; then, where that is asked for, close what is held."""
@@ -621,17 +558,10 @@ class Guard:
     def _tallies(self) -> dict[str, int]:
         """Those counters of the snapshot that are kept here."""
         return {
-            "too_many_open": self.overruns,
+            "too_many_open": self.reports.overruns.value,
             "pool_starved": self.pools.starved,
             "held_closed": self.shut,
             "errors": self.outbox.errors,
-        }
-
-    def _figures(self) -> dict[str, int]:
-        """What every event says beside its own."""
-        return {
-            "open_now": count_open(self.registry),
-            "leaks_total": self.detector.total,
         }
 
     def _raise_due(self) -> None:
@@ -646,23 +576,15 @@ class Guard:
 
     def _due_error(self) -> LeakError | None:
         """In strict mode, past ``max_leaks``, each leak once."""
-        if not self._pending or not self.settings.strict:
+        if not self._dues or not self.settings.strict:
             return None
         limit = self.settings.max_leaks
         if self.table.total <= limit:
             return None
         # No lock: on the request path nobody waits for a sweep.
-        findings = []
-        while self._pending:
-            try:
-                finding = self._pending.popleft()
-            except IndexError:  # Another thread took the last one.
-                break
-            if not finding.raised:
-                finding.raised = True
-                findings.append(finding)
+        findings = self._dues.take()
         self.alert = self._lazy
-        if self._pending:  # Found meanwhile, and perhaps before the line above.
+        if self._dues:  # Found meanwhile, and perhaps before the line above.
             self.alert = True
         if not findings:
             return None
@@ -676,9 +598,11 @@ class Guard:
             crowd = self.detector.crowd()
             if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return
-            error = self._overrun(crowd, limit)
-            if error is None:
+            now = self.registry.clock()
+            responses = self.reports.overrun(crowd, limit, now)
+            if not self.settings.strict:
                 return
+            error = crowd_error(crowd, responses, limit, self.registry.origins, now)
             lease.ended = True
             self.registry.discard(lease)
             response.close()
@@ -687,43 +611,3 @@ class Guard:
             self.step_aside("max_open", failure)
             return
         raise error
-
-    def _overrun(self, crowd: list[Lease], limit: int) -> LeakError | None:
-        """Report that too many are open; the error if that is to be raised."""
-        now = self.registry.clock()
-        origins = self.registry.origins
-        responses = tuple(describe_open(lease, origins, now) for lease in crowd)
-        # No lock, as in `_raise_pending`; two at once may both be said.
-        count = self._overruns.add() + 1
-        if self._overrun_rhythm.due(count, now):
-            self.outbox.post(
-                reporting.Event(
-                    name=reporting.TOO_MANY_OPEN,
-                    error=self.settings.strict,
-                    crowd=responses,
-                    figures={**self._figures(), "max_open": limit},
-                    context=self.detector.digested(crowd[-1]),
-                )
-            )
-            self.outbox.flush()
-        if not self.settings.strict:
-            return None
-        return crowd_error(crowd, responses, limit, origins, now)
-
-    def _summarize(self) -> None:
-        """Post the event at exit, if anything was found."""
-        leaks = self.table.leaks()
-        if leaks or self.overruns or self.pools.starved or self.pools.pressed:
-            self.outbox.post(
-                reporting.Event(
-                    name=reporting.SUMMARY,
-                    error=self.settings.strict,
-                    leaks=leaks,
-                    figures={
-                        **self._figures(),
-                        "opened": self.registry.opened.value,
-                        "too_many_open": self.overruns,
-                    },
-                    details={"pools": describe_pools(self.registry)},
-                )
-            )

@@ -13,9 +13,10 @@ if TYPE_CHECKING:
 
     from ._detector import Detector
     from ._leak import Frame, LeakKind
-    from ._pool import PoolRef, Totals
+    from ._pool import PoolRef
     from ._registry import Registry
     from ._table import LeakTable
+    from ._totals import Totals
 
 MOST_POOLS: Final = 100
 """So many pools have series of their own; the rest is summed up as `OTHER`."""

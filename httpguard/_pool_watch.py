@@ -7,12 +7,13 @@ import queue
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from ._pool import GIVEN_UP, Waiter, is_out, rate
+from ._pool import GIVEN_UP, Waiter, is_out
 from ._redact import printable
 from ._registry import thread_name
 from ._rhythm import Rhythm
 from ._shortage import describe_shortage
 from ._stack import capture, find_site
+from ._totals import rate
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

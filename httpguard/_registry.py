@@ -14,11 +14,12 @@ from typing import TYPE_CHECKING, Any, Final
 from ._follow import submission
 from ._lease import Lease, Tally
 from ._origin import Origins
-from ._pool import PoolRef, Totals, Waiter, retire
+from ._pool import PoolRef, Waiter
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
-from ._stack import capture
+from ._stack import capture, place_of
+from ._totals import Totals, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +145,29 @@ class Registry:
         self.leases[key] = lease
         self.opened.add()
         return lease
+
+    def add_session(self, session: Any, client: str, frame: FrameType) -> None:
+        """Know a session.
+
+        Args:
+            session: Of requests, or a pool manager of urllib3.
+            client: Which of the two.
+            frame: Where it was made.
+        """
+        ref = self.sessions.add(session)
+        ref.client = client
+        ref.scope = CURRENT_SCOPE.get()
+        ref.stack = stack = capture(frame, self.depth, self.origins)
+        ref.place = place_of(stack, self.origins)
+        ref.direct = self.origins[frame.f_code.co_filename]
+        # As of a lease.
+        ref.context = (
+            copy_context()
+            if "structlog" in modules or "opentelemetry" in modules
+            else None
+        )
+        ref.thread = thread_name()
+        ref.opened = ref.active = self.clock()
 
     def get(self, response: Any) -> Lease | None:
         """The open lease of a response, or None."""

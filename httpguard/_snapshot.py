@@ -8,10 +8,10 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from ._leak import LeakKind, OpenResponse, PoolUse, Snapshot
-from ._pool import Totals, rate
 from ._redact import printable, redact_url
 from ._response import holds_connection
 from ._stack import find_client, find_site, symbolize
+from ._totals import Totals, rate
 
 if TYPE_CHECKING:
     from ._detector import Detector

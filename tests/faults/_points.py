@@ -17,11 +17,11 @@ if TYPE_CHECKING:
 
 # What runs inside a guarded program whatever its settings are.
 CORE: Final = (
-    *("_detector", "_edges", "_failure", "_follow", "_guard", "_hints", "_holders"),
-    *("_leak", "_lease", "_origin", "_outbox", "_pool", "_pool_watch"),
-    *("_process", "_proven", "_readers", "_redact", "_registry", "_response"),
-    *("_rhythm", "_scope", "_secrets", "_sessions", "_shortage", "_snapshot"),
-    *("_stack", "_strict", "_table", "_watcher"),
+    *("_detector", "_dues", "_edges", "_failure", "_follow", "_guard", "_hints"),
+    *("_holders", "_leak", "_lease", "_origin", "_outbox", "_pool", "_pool_watch"),
+    *("_process", "_proven", "_readers", "_redact", "_registry", "_reports"),
+    *("_response", "_rhythm", "_scope", "_secrets", "_sessions", "_shortage"),
+    *("_snapshot", "_stack", "_strict", "_table", "_totals", "_watcher"),
     *("patches", "patches._around", "patches._executors", "patches._patch"),
     *("patches._pools", "patches._real", "patches._requests"),
     *("patches._sessions", "patches._urllib3"),

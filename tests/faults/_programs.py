@@ -301,6 +301,7 @@ def pooled(guard: Control, server: Server) -> Outcome:
     guard.advance(61)
     got.append(type(httpguard.check()))
     _unread(small).close()
+    small.close()
     pool: Any = _Pool(server.host, server.port, maxsize=1, block=True)
     kept: Any = _unread(pool)
     got.append(_error(lambda: pool.request("GET", "/lines", pool_timeout=0.01)))
