@@ -43,9 +43,9 @@ class Slot(_ConnectionRef):
     key: int
     # Whether it had a socket when it was last seen.
     open: bool
-    # Raised as the connection leaves a pool that blocks, and as it comes back: who
-    # knows the turn of its leaving can tell whether it has come back since.
-    # `GIVEN_UP` where the pool got another one instead.
+    # Raised as the connection comes back to a pool that blocks: who knows the turn in
+    # which it left can tell whether it has come back since. `GIVEN_UP` where the pool
+    # got another one instead.
     turn: int
     # Its slot of a pool that blocks is counted as lost.
     lost: bool

@@ -141,6 +141,53 @@ def test_dropped_and_closed_responses_are_in_use_no_more(
     assert (use().in_use, use().peak) == (0, 1)
 
 
+def test_what_was_collected_is_no_peak(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
+    for _ in range(5):
+        pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    assert (use().in_use, use().peak, use().connected) == (0, 1, 5)
+
+
+def test_connections_from_before_are_in_use_too(
+    guard: GuardControl, server: Server
+) -> None:
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
+    pool.request("GET", "/lines")
+    guard.install()
+    response = pool.urlopen("GET", "/lines", preload_content=False)
+    assert (use().in_use, use().idle, use().connected) == (1, 0, 0)
+    response.drain_conn()
+    assert (use().in_use, use().idle) == (0, 1)
+
+
+def test_a_closed_pool_discards_nothing(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1)
+    response = pool.urlopen("GET", "/lines", preload_content=False)
+    pool.close()
+    response.drain_conn()
+    assert (use().in_use, use().discarded) == (0, 0)
+
+
+def test_a_lost_connection_that_comes_back_is_in_use_again(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    pool = blocking(server, 2)
+    response = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    response.close()
+    guard.advance(61)
+    assert [leak.kind for leak in guard.check().leaks] == ["unreleased"]
+    assert (use().in_use, use().lost) == (0, 1)
+    response.release_conn()
+    guard.check()
+    assert (use().in_use, use().lost) == (0, 0)
+    again = pool.urlopen("GET", "/lines", preload_content=False)
+    assert (use().in_use, use().lost) == (1, 0)
+    again.drain_conn()
+
+
 def test_a_pool_that_is_gone_stays_in_the_counters(
     guard: GuardControl, server: Server
 ) -> None:
@@ -349,6 +396,21 @@ def test_the_watcher_reports_it(setup: str, server: Server, tmp_path: Path) -> N
 
 
 # Giving back.
+
+
+def test_a_slot_that_came_back_by_itself_is_not_given_back(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+    pool: Any = blocking(server, 2)
+    dropped: Any = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    held = pool.urlopen("GET", "/lines", preload_content=False)
+    pool._put_conn(dropped.connection)
+    del dropped
+    assert [leak.kind for leak in guard.check().leaks] == ["dropped"]
+    assert (pool.pool.qsize(), use().reclaimed) == (1, 0)
+    held.drain_conn()
+    assert pool.pool.qsize() == 2
 
 
 @pytest.mark.parametrize("setup", ["", "from gevent import monkey; monkey.patch_all()"])

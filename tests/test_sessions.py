@@ -206,6 +206,27 @@ def test_two_hosts_are_two_sockets(guard: GuardControl, server: Server) -> None:
     assert found(guard) == [("both", 1, 2)]
 
 
+@pytest.mark.parametrize("block", [False, True])
+@pytest.mark.parametrize("closes", [False, True])
+def test_what_its_leaks_have_taken_is_not_the_sessions(
+    guard: GuardControl, server: Server, *, block: bool, closes: bool
+) -> None:
+    def both() -> int:
+        manager = urllib3.PoolManager(maxsize=1, block=block)
+        url = server.url("/bytes/90000")
+        response = manager.request("GET", url, preload_content=False)
+        if closes:
+            response.close()
+        return response.status
+
+    guard.install(max_sessions=20)
+    both()
+    gc.collect()
+    kinds = [leak.kind for leak in guard.check().leaks]
+    leaks = {False: ["dropped"], True: ["unreleased"] if block else []}
+    assert kinds == leaks[closes]
+
+
 def make(url: str) -> requests.Session:
     session = requests.Session()
     session.get(url)

@@ -42,7 +42,7 @@ def _get_conn(wrapped: Method) -> Method:
         try:
             pool.taken.add()
             if pool.block:
-                pool.know(connection).turn += 1
+                pool.know(connection)
             if connection.sock is None:
                 pool.connects(connection)
         except Exception as error:

@@ -154,11 +154,9 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
         lease.finalizing = FINALIZED if by_finalizer else 0
         if lease.closed is None and (not by_finalizer or is_shut(response)):
             lease.closed = now
-            if lease.slot is not None:
-                lease.slot.open = False
-                if not lease.pool.block:
-                    # Nothing waits for it to come back.
-                    lease.pool.forget(lease.slot)
+            if not lease.pool.block:
+                # Nothing waits for it to come back.
+                lease.pool.forget(lease.slot)
 
 
 def _handle_chunk(wrapped: Method) -> Method:
