@@ -70,8 +70,8 @@ def install(
         check_interval: Seconds between sweeps of the watcher thread; 0: no
             thread.
         stack_depth: Application frames kept for each open response. Where 16 responses
-            of a site have ended well and none has leaked, the site and the four
-            frames that called it, to save time; outside of `no_leaks`.
+            of a site have ended well and none has leaked, the eight innermost frames,
+            to save time; but all of them inside of `no_leaks`.
         sample: Share of responses, 0 to 1, that are tracked. The counters stay
             exact.
         app: Module prefixes that count as the application's own code although

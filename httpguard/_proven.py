@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._stack import CUT, SHORT, find_place
+from ._stack import find_place
 
 if TYPE_CHECKING:
     from ._origin import Origins
@@ -20,16 +20,18 @@ _MOST_PLACES: Final = 4096
 _NEVER: Final = -(1 << 60)
 
 
-class Proven(dict[int, int]):
-    """Place of a site -> how often its responses ended well, up to a number.
+class Proven(set[int]):
+    """The places of such sites.
 
     No lock: what two threads write at once counts once. The address of a code object
     that is gone may come again, and with it what was known of that one.
     """
 
-    def has(self, place: int) -> bool:
-        """Whether the stack of a response that is opened here is kept in brief."""
-        return self.get(place, 0) >= _ENOUGH
+    def __init__(self) -> None:
+        """Nothing is known."""
+        super().__init__()
+        # Place -> how often its responses ended well.
+        self._counts: dict[int, int] = {}
 
     def learn(self, stack: RawStack, origins: Origins) -> None:
         """A response ended well.
@@ -38,12 +40,15 @@ class Proven(dict[int, int]):
             stack: Where it was opened.
             origins: Whose code a file is.
         """
-        if len(stack) <= SHORT or stack[-2] is CUT:
-            return  # There is nothing to gain, or it is known.
         place = find_place(stack, origins)
-        if len(self) >= _MOST_PLACES:
+        if place in self:
+            return  # It lies too deep in libraries.
+        if len(self._counts) >= _MOST_PLACES:
+            self._counts.clear()
             self.clear()
-        self[place] = self.get(place, 0) + 1
+        self._counts[place] = count = self._counts.get(place, 0) + 1
+        if count >= _ENOUGH:
+            self.add(place)
 
     def distrust(self, stack: RawStack, origins: Origins) -> None:
         """A response leaked: from now on the whole stack of each is kept.
@@ -52,4 +57,6 @@ class Proven(dict[int, int]):
             stack: Where it was opened.
             origins: Whose code a file is.
         """
-        self[find_place(stack, origins)] = _NEVER
+        place = find_place(stack, origins)
+        self._counts[place] = _NEVER
+        self.discard(place)

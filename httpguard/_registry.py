@@ -18,7 +18,7 @@ from ._pool import PoolRef, Waiter
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
-from ._stack import capture, place_of
+from ._stack import BRIEF, CUT, capture, capture_brief, place_of
 from ._totals import Totals, retire
 
 if TYPE_CHECKING:
@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
 _MOST_FAULTS: Final = 100
+# Items of a stack that cannot be briefer.
+_SHORT: Final = 2 * BRIEF
 
 
 class Registry:
@@ -105,9 +107,9 @@ class Registry:
         lease = Lease(response, self._bury)
         lease.scope = scope = CURRENT_SCOPE.get()
         if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
-            lease.stack = capture(
-                frame, self.depth, self.origins, self.proven if scope is None else None
-            )
+            lease.stack = (
+                self.proven and scope is None and capture_brief(frame, self.proven)
+            ) or capture(frame, self.depth, self.origins)
             if self.follow:
                 lease.stack += submission(frame)
         else:
@@ -133,13 +135,20 @@ class Registry:
         lease.method = method
         lease.url = url
         lease.client = client
-        lease.thread = thread_name()
+        # As `thread_name`, without a call.
+        thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
+        lease.thread = thread_name() if thread is None else thread._name
         known = self.pools.get(id(pool))
         if known is None or known() is not pool:
             known = self.meet(pool)
         lease.pool = known
-        lease.slot = slot = known.slot_of(response._connection)
-        lease.turn = slot.turn if slot is not None else 0
+        connection = response._connection
+        slot = known.slots.get(id(connection))
+        if slot is not None and slot() is connection:
+            lease.slot = slot
+            lease.turn = slot.turn
+        else:
+            lease.slot = None
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
         self.leases[key] = lease
@@ -186,8 +195,14 @@ class Registry:
             self.times.append(self.clock() - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
-        elif lease.stack is not None:
-            self.proven.learn(lease.stack, self.origins)
+        stack = lease.stack
+        if (
+            stack is not None
+            and len(stack) > _SHORT
+            and stack[-2] is not CUT
+            and self.depth >= BRIEF
+        ):
+            self.proven.learn(stack, self.origins)
 
     def give_up(self, response: HTTPResponse, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.

@@ -15,9 +15,7 @@ from ._leak import Frame
 from ._origin import Origins, http_package, is_own
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
-
-    from ._proven import Proven
+    from collections.abc import Container, Iterable, Iterator
 
 RawStack = tuple[CodeType | int, ...]
 """Code objects and instruction offsets in turn, the innermost first."""
@@ -25,61 +23,24 @@ RawStack = tuple[CodeType | int, ...]
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
 _MOST_FRAMES: Final = 256
-# Kept of a stack beyond a site whose responses have always ended well.
-_CALLERS: Final = 4
 
 
-def capture(
-    frame: FrameType | None,
-    depth: int,
-    origins: Origins,
-    proven: Proven | None = None,
-) -> RawStack:
+def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
     """The stack as code objects and offsets, without looking at any source.
 
-    About 5 us for 28 frames on CPython 3.11, 2 us in brief (``benchmarks/``); most of
-    it is CPython making frame objects for ``f_back``.
+    About 5 us for 28 frames on CPython 3.11 (``benchmarks/``); most of it is CPython
+    making frame objects for ``f_back``.
 
     Args:
         frame: The innermost frame to keep.
         depth: Application frames kept; library frames between them are kept
             and not counted.
         origins: Whose code a file is.
-        proven: The sites of which a few frames beyond are enough.
 
     Returns:
         The flat tuple that `symbolize` reads.
     """
     stack: list[CodeType | int] = []
-    if proven is None:
-        return _whole(stack, frame, depth, origins)
-    for _ in repeat(None, _MOST_FRAMES):
-        if frame is None:
-            break
-        code = frame.f_code
-        offset = frame.f_lasti
-        stack.append(code)
-        stack.append(offset)
-        frame = frame.f_back
-        if origins[code.co_filename]:
-            if proven.has(id(code) + offset):
-                return _brief(stack, frame, depth)
-            return _whole(stack, frame, depth - 1, origins)
-    return tuple(stack)
-
-
-def _whole(
-    stack: list[CodeType | int], frame: FrameType | None, depth: int, origins: Origins
-) -> RawStack:
-    """A stack to its end, or as far as it is to be kept.
-
-    Args:
-        stack: What there is of it.
-        frame: The next one.
-        depth: Application frames kept of what follows.
-        origins: Whose code a file is.
-    """
-    known = len(stack)
     # No stack of at most `depth` frames has more than `depth` of any kind, so
     # that nothing is asked of the first ones. Two at a turn: 5 % less.
     for _ in repeat(None, depth // 2):
@@ -93,7 +54,7 @@ def _whole(
         stack.append(frame.f_code)
         stack.append(frame.f_lasti)
         frame = frame.f_back
-    depth -= sum(origins[code.co_filename] for code in stack[known::2])  # type: ignore[union-attr]
+    depth -= sum(origins[code.co_filename] for code in stack[::2])  # type: ignore[union-attr]
     for _ in repeat(None, _MOST_FRAMES):
         if frame is None or depth <= 0:
             break
@@ -104,32 +65,55 @@ def _whole(
     return tuple(stack)
 
 
-def _brief(
-    stack: list[CodeType | int], frame: FrameType | None, depth: int
-) -> RawStack:
-    """A stack down to its site, and a few callers of that.
+def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
+    """The innermost frames of a stack that goes on, if that is enough for its site.
+
+    About 2 us; in a loop and with a list it would be twice that (``benchmarks/``).
 
     Args:
-        stack: Up to the site.
-        frame: Who called it.
-        depth: Application frames kept, the site's included.
+        frame: The innermost frame to keep.
+        proven: The places of sites of which that is enough. Between the user of a
+            pool manager or a session and the innermost frame there are two to four
+            frames of libraries; below more of them, a site is not looked for.
+
+    Returns:
+        Empty where the whole stack is to be kept.
     """
-    for _ in repeat(None, min(_CALLERS, depth - 1)):
-        if frame is None:
-            return tuple(stack)
-        stack.append(frame.f_code)
-        stack.append(frame.f_lasti)
-        frame = frame.f_back
-    if frame is not None:
-        stack.append(CUT)
-        stack.append(0)
-    return tuple(stack)
+    try:
+        a = frame
+        b = a.f_back
+        c = b.f_back
+        d = c.f_back
+        e = d.f_back
+        f = e.f_back
+        g = f.f_back
+        h = g.f_back
+        goes_on = h.f_back is not None
+    except AttributeError:  # It has fewer frames.
+        return ()
+    if goes_on and (
+        id(d.f_code) + d.f_lasti in proven
+        or id(c.f_code) + c.f_lasti in proven
+        or id(b.f_code) + b.f_lasti in proven
+        or id(a.f_code) + a.f_lasti in proven
+        or id(e.f_code) + e.f_lasti in proven
+    ):
+        # fmt: off
+        return (
+            a.f_code, a.f_lasti, b.f_code, b.f_lasti,
+            c.f_code, c.f_lasti, d.f_code, d.f_lasti,
+            e.f_code, e.f_lasti, f.f_code, f.f_lasti,
+            g.f_code, g.f_lasti, h.f_code, h.f_lasti,
+            CUT, 0,
+        )
+        # fmt: on
+    return ()
 
 
-SHORT: Final = 2 * (1 + _CALLERS)
-"""Items of a stack that cannot be briefer."""
-CUT: Final = _brief.__code__
-"""Stands at the end of a stack in brief that goes on."""
+BRIEF: Final = 8
+"""Frames of a stack in brief."""
+CUT: Final = capture_brief.__code__
+"""Stands at its end."""
 
 
 def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:

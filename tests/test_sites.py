@@ -282,8 +282,8 @@ class TestALineWhoseResponsesEndWell:
         for _ in range(16):
             _from_afar(20, self.open)
         leak, own = self.leak(20)
-        assert own == ["_from_afar"] * 4 + ["open"]
-        assert [frame.cut for frame in leak.stack] == [True] + [False] * 6
+        assert own == ["_from_afar"] * 5 + ["open"]
+        assert [frame.cut for frame in leak.stack] == [True] + [False] * 7
         text = format_stack(leak.stack)
         assert text.count("… (not kept") == 1
         assert text.startswith("    … (not kept")
@@ -323,6 +323,14 @@ class TestALineWhoseResponsesEndWell:
             _from_afar(20, self.open)
         (leak,) = caught.value.leaks
         assert len([f for f in leak.stack if f.function == "_from_afar"]) == 20
+
+    def test_a_small_depth_is_kept_to(self, guard: GuardControl) -> None:
+        guard.install(stack_depth=7)
+        for _ in range(30):
+            _from_afar(20, self.open)
+        leak, own = self.leak(20)
+        assert own == ["_from_afar"] * 6 + ["open"]
+        assert not any(frame.cut for frame in leak.stack)
 
     def test_a_stack_that_ends_there_is_not_cut(self) -> None:
         done = threading.Thread(target=self.few)

@@ -66,8 +66,11 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         try:
             if holds_real_connection(response):
                 frame = sys._getframe(2)
+                code = frame.f_code
+                if code.co_name != "send":
+                    hub.hand_over(response, pool, method, url, frame, "", reading=False)
                 # What requests' adapter gets, our patch of that hands over.
-                if frame.f_code is not STATE.adapter_send or not _is_patched(frame):
+                elif code is not STATE.adapter_send or not _is_patched(frame):
                     _hand_over(hub, response, pool, method, url, frame)
         except LeakError:
             raise
@@ -79,8 +82,8 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
 def _hand_over(  # noqa: PLR0917  # As of `Hub.hand_over`.
     hub: Hub, response: Any, pool: Any, method: Any, url: Any, frame: FrameType
 ) -> None:
-    """The caller of ``urlopen`` gets a response that holds a connection."""
-    session = session_above(frame) if frame.f_code.co_name == "send" else None
+    """Hand over what a ``send`` gets that may be called by requests."""
+    session = session_above(frame)
     reading = session is not None and reads_body(session)
     hub.hand_over(
         response,
