@@ -676,6 +676,105 @@ def test_doctests(suite: Suite) -> None:
     result.stdout.fnmatch_lines([">*ok = requests.get(shop.URL, stream=True).ok"])
 
 
+DOCTESTS = '''\
+    # The docstring does not begin the file.
+    """A module.
+
+    >>> response = shop.opened()
+    >>> for _ in range(2):
+    ...     ok = requests.get(  # module
+    ...         shop.URL, stream=True).ok
+    """
+
+    import requests
+    import shop
+
+    def function():
+        """A function.
+
+        >>> requests.get(shop.URL, stream=True).status_code  # function
+        200
+        """
+
+    class Class:
+        """A class.
+
+        >>> requests.get(shop.URL, stream=True).ok  # class
+        True
+        """
+
+        def method(self):
+            """The interpreter keeps what an example shows.
+
+            >>> requests.get(shop.URL, stream=True)  # method
+            <Response [200]>
+            """
+
+        @property
+        def twin(self):
+            """
+            >>> with requests.get(shop.URL, stream=True) as response:
+            ...     response.ok
+            True
+            >>> shop.opened().close()
+            >>> requests.get(shop.URL).ok
+            True
+            """
+
+        def wrong(self):
+            """
+            >>> response = shop.opened()
+            >>> response.status_code
+            500
+            """
+
+    def makes():
+        """
+        >>> import shop
+        >>> shop.ask = lambda get=requests.get, url=shop.URL: get(url, stream=True).ok
+        """
+
+    def uses():
+        """
+        >>> shop.ask()
+        True
+        """
+
+    __test__ = {"text": """
+    >>> requests.get(shop.URL, stream=True).ok  # text
+    True
+    """}
+'''
+
+
+def test_doctests_of_modules(suite: Suite) -> None:
+    suite.write("guide.py", DOCTESTS)
+    result = suite.run("--doctest-modules", "guide.py")
+    result.assert_outcomes(passed=3, failed=6, errors=1)
+    assert sorted(errors(result)) == [
+        "ERROR guide.py::guide.Class.method",
+        "FAILED guide.py::guide",
+        "FAILED guide.py::guide.Class",
+        "FAILED guide.py::guide.Class.wrong",
+        "FAILED guide.py::guide.__test__.text",
+        "FAILED guide.py::guide.function",
+        "FAILED guide.py::guide.uses",
+    ]
+    marks = ("module", "function", "class", "method", "text")
+    at = {mark: line_of(DOCTESTS, f"# {mark}") for mark in marks}
+    assert found(result) == [
+        # What was made in another test is in no file.
+        "1 dropped at <doctest guide.makes[1]>:1 in <lambda>",
+        f"1 dropped at guide.py:{at['function']} in guide.function",
+        f"1 dropped at guide.py:{at['class']} in guide.Class",
+        f"1 dropped at guide.py:{at['text']} in guide.__test__.text",
+        f"1 dropped at shop.py:{OPENS} in opened",
+        f"1 open at guide.py:{at['method']} in guide.Class.method",
+        f"2 dropped at guide.py:{at['module']} in guide",
+    ]
+    result.stdout.fnmatch_lines(["FAILED guide.py::guide - httpguard: 3 leaked*"])
+
+
 def test_a_program_that_uses_httpguard_itself(suite: Suite) -> None:
     suite.test("""
         import httpguard

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from .._leak import Frame, Leak
 
-_DOCTEST: Final = re.compile(r"<doctest .+\[(\d+)\]>")
+_DOCTEST: Final = re.compile(r"<doctest (?P<name>.+)\[(?P<number>\d+)\]>")
 _RUNNER: Final = os.path.join(os.sep, "_pytest", "")
 # A longer function is shown from so many lines above the one that leaks.
 _MOST_ABOVE: Final = 15
@@ -42,11 +42,24 @@ def relocated(leak: Leak, item: pytest.Item | None) -> Leak:
 def _in_file(frame: Frame, test: Any) -> Frame:
     """A frame of an example, in its file."""
     match = _DOCTEST.fullmatch(frame.filename)
-    if match is None or test.filename is None or test.lineno is None:
+    # An example may call what that of another test has made.
+    if match is None or match["name"] != test.name or test.filename is None:
         return frame
-    example = test.examples[int(match[1])]
-    line = test.lineno + example.lineno + frame.lineno
+    begin = _begin(test) if test.lineno is None else test.lineno
+    if begin is None:
+        return frame
+    line = begin + test.examples[int(match["number"])].lineno + frame.lineno
     return replace(frame, filename=test.filename, lineno=line, function=test.name)
+
+
+def _begin(test: Any) -> int | None:
+    """The line, from 0, of a text that doctest finds no line of.
+
+    Those in a module's ``__test__`` are such.
+    """
+    text = "".join(linecache.getlines(test.filename))
+    before, found, _ = text.partition(test.docstring)
+    return before.count("\n") if found else None
 
 
 def callers(leak: Leak) -> Iterable[Frame]:
