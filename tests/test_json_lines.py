@@ -17,7 +17,7 @@ import requests
 
 import httpguard
 from httpguard import reporting
-from httpguard.reporting._append import append_line
+from httpguard.reporting._append import _only_one, append_line
 from httpguard.reporting._bounded import encode, jsonable
 from tests.program import ROOT, line_of, run, write
 
@@ -167,6 +167,23 @@ def test_each_install_is_a_run_of_its_own(
     assert runs[0] == runs[1] != runs[2] == runs[3]
 
 
+@pytest.mark.parametrize(
+    ("file", "words", "name"),
+    [
+        ("shop/__main__.py", ("-m", "shop"), "shop"),
+        ("shop/serve.py", ("-m", "shop.serve"), "shop.serve"),
+        ("shop/serve.py", ("shop/serve.py",), "serve.py"),
+    ],
+)
+def test_the_program_is_named_as_it_was_started(
+    file: str, words: tuple[str, ...], name: str, url: str, tmp_path: Path
+) -> None:
+    write(tmp_path / file, LEAKY)
+    run(*words, url, cwd=tmp_path, env={"HTTPGUARD_LOG": "log"})
+    lines = read(tmp_path / "log")
+    assert [line["program"] for line in lines] == [name, name]
+
+
 def test_without_the_setting_nothing_of_it_is_loaded() -> None:
     program = """
 import httpguard, sys; httpguard.install()
@@ -237,12 +254,12 @@ def test_many_processes_write_one_file(tmp_path: Path) -> None:
 
 def test_rotation_keeps_so_many(tmp_path: Path) -> None:
     for number in range(9):
-        append_line(str(tmp_path / "log"), b"%d23456789\n" % number, 22, 2)
+        append_line(str(tmp_path / "log"), b"%d2345678\n" % number, 20, 2)
     names = {file.name: file.read_text().split() for file in tmp_path.iterdir()}
     assert names == {
-        "log": ["823456789"],
-        "log.1": ["623456789", "723456789"],
-        "log.2": ["423456789", "523456789"],
+        "log": ["82345678"],
+        "log.1": ["62345678", "72345678"],
+        "log.2": ["42345678", "52345678"],
     }
 
 
@@ -267,6 +284,34 @@ def test_whoever_finds_the_file_locked_writes_all_the_same(tmp_path: Path) -> No
         append_line(str(log), b"y\n", 10, 1)
     assert log.read_bytes().endswith(b"x\ny\n")
     assert [file.name for file in tmp_path.iterdir()] == ["log"]
+
+
+def test_a_lock_ends_with_the_rotation_though_a_child_has_the_file(
+    tmp_path: Path,
+) -> None:
+    fcntl = pytest.importorskip("fcntl")
+    log = tmp_path / "log"
+    log.touch()
+    with log.open("rb") as file, log.open("rb") as another:
+        # As a child has it that was forked meanwhile.
+        inherited = os.dup(file.fileno())
+        with _only_one(file.fileno()) as ours:
+            assert ours
+            with _only_one(another.fileno()) as theirs:
+                assert not theirs
+        file.close()
+        fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        os.close(inherited)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+def test_no_descriptor_stays_open(tmp_path: Path) -> None:
+    before = os.listdir("/proc/self/fd")
+    for _ in range(9):
+        append_line(str(tmp_path / "log"), b"123456789\n", 20, 2)
+        with pytest.raises(OSError, match="No space left"):
+            append_line("/dev/full", b"123456789\n", 20, 2)
+    assert os.listdir("/proc/self/fd") == before
 
 
 def test_a_cut_line_costs_that_one(tmp_path: Path) -> None:
