@@ -513,6 +513,7 @@ def test_markers(suite: Suite) -> None:
     result = suite.run("--strict-markers")
     result.assert_outcomes(passed=3, failed=1, errors=4)
     assert found(result) == [f"1 max_open at shop.py:{OPENS} in opened"]
+    result.stdout.no_fnmatch_line("*leaked response*")
     result.stdout.fnmatch_lines(
         ["E   httpguard: 4 responses open at once, max_open is 2", "*(4 open)"]
     )

@@ -258,7 +258,38 @@ RESOLVED = (
 LIKE_STRUCTLOG = leak(1234, site=SITE, stack=f"  > {SITE}\n        x = get()")
 
 
+SESSION = (
+    "leak session /srv/app/views.py:12 in fetch · {} · to http://api:80 · made by"
+    " thread MainThread 1.2 s ago · 1,234 times at this site · fix: use with"
+)
+
+
 class TestForms:
+    @pytest.mark.parametrize(
+        "line",
+        [
+            leak(1234, kind="session", method="", url="", status=0),
+            SESSION.format("collected with 2 open connections and never closed"),
+            SESSION.format(
+                "1,300 sessions made here are in use and keep 1 open connection"
+            ),
+            (
+                "  > 1,234 session at /srv/app/views.py:12 in fetch · http://api:80"
+                " · fix: use with"
+            ),
+            (
+                "resolved session /srv/app/views.py:12 in fetch · http://api:80"
+                " · ended well after all, 3 of 1234 so far"
+            ),
+        ],
+    )
+    def test_sessions_are_read(
+        self, line: dict[str, Any] | str, tmp_path: Path
+    ) -> None:
+        site = only(log(tmp_path / "a", line))
+        assert (site["kind"], site["leaks"]) == ("session", 1234)
+        assert (site["filename"], site["lineno"]) == ("/srv/app/views.py", 12)
+
     @pytest.mark.parametrize(
         "line",
         [
@@ -658,6 +689,26 @@ class TestOutput:
         assert escape("a%\r\n:,") == "a%25%0D%0A:,"
         assert escape_property("a%\r\n:,") == "a%25%0D%0A%3A%2C"
 
+    def test_sessions_are_no_responses(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.sarif"
+        session = leak(2, kind="session", method="", url="", hint="close it")
+        named = log(tmp_path / "a", session, leak(run="bb", kind="held"))
+        done = call(named, "--format", "github", "--sarif", str(path))
+        assert [line.partition("title=")[2] for line in done.stdout.splitlines()] == [
+            (
+                "httpguard%3A held response::A response opened here was never given"
+                " back (held). For example GET http://api/items?token=…. Fix: use with."
+            ),
+            (
+                "httpguard%3A leaked session::2 sessions made here were never closed"
+                " (session; 1 process). Fix: close it."
+            ),
+        ]
+        (ran,) = json.loads(path.read_text())["runs"]
+        rules = ran["tool"]["driver"]["rules"]
+        names = [rules[result["ruleIndex"]]["name"] for result in ran["results"]]
+        assert names == ["HeldResponse", "LeakedSession"]
+
 
 LEAKY = """
 import sys, structlog
@@ -715,6 +766,31 @@ def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> No
     assert (site["kind"], site["leaks"]) == ("dropped", 7)
     assert (site["filename"], site["lineno"]) == ("app.py", line_of(source, "# LEAK"))
     assert site["example"]["hint"].startswith("open it with")
+
+
+LEAKY_SESSIONS = """
+import gc, sys
+import httpguard; httpguard.install(check_interval=0)
+import requests
+def ask():
+    requests.Session().get(sys.argv[1])  # LEAK
+for _ in range(7):
+    ask()
+    gc.collect()
+with requests.Session() as twin:
+    twin.get(sys.argv[1])
+"""
+
+
+def test_a_real_program_that_leaks_sessions(server: Server, tmp_path: Path) -> None:
+    app = write(tmp_path / "app.py", LEAKY_SESSIONS)
+    env = {"HTTPGUARD_MAX_SESSIONS": "20"}
+    done = run(app, server.url("/bytes/10"), cwd=tmp_path, env=env)
+    assert done.returncode == 0, done.stderr
+    site = only(log(tmp_path / "log", done.stderr))
+    assert (site["kind"], site["leaks"]) == ("session", 7)
+    assert site["lineno"] == line_of(LEAKY_SESSIONS, "# LEAK")
+    assert site["example"]["hint"].startswith("make one Session")
 
 
 @pytest.mark.skipif(

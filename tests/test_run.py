@@ -382,6 +382,33 @@ def test_nothing_leaked_nothing_said(url: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
+SESSIONS = """
+import gc, sys
+import requests
+def ask():
+    requests.Session().get(sys.argv[1])  # LEAK
+for _ in range(2):
+    ask()
+    gc.collect()
+with requests.Session() as twin:
+    twin.get(sys.argv[1])
+"""
+
+
+def test_sessions_are_no_responses(url: str, tmp_path: Path) -> None:
+    end = "requests.get(sys.argv[1], stream=True)\n"
+    write(tmp_path / "app.py", SESSIONS + end)
+    done = guarded("--fail", "app.py", url, cwd=tmp_path)
+    assert done.returncode == 23
+    table = done.stderr[done.stderr.index("httpguard: ") :]
+    assert table.startswith(
+        "httpguard: 1 response and 2 sessions leaked, opened at 2 places, in 1 process"
+    )
+    place = f"app.py:{line_of(SESSIONS, '# LEAK')} in ask"
+    assert re.search(rf"│ +2 │ session │ {place} +│ +1 │", table)
+    assert f"│   {url.removesuffix('/bytes/90000')} " in table
+
+
 @pytest.mark.parametrize(
     ("ending", "code"), [("", 23), ("sys.exit(5)", 5), ("os.kill(os.getpid(), 9)", -9)]
 )

@@ -166,8 +166,8 @@ def report(
     Reads what `HTTPGUARD_LOG` and `httpguard run --log` write, structlog's JSON, and
     application logs that have our lines among others. Counts are per process and
     cumulative, so that a line which is in two logs counts once. Harm is 10 for each
-    `unreleased` response, 5 for `held`, 2 for `open`, 1 for `dropped`, and 1 for each
-    that ended well after all.
+    `unreleased` response, 5 for `held`, 2 for `open`, 1 for `dropped` and `session`,
+    and 1 for each that ended well after all.
 
     The exit code is 0, with `--fail` 23 if leaks are left to show; 2 if the command
     was called wrongly or a file cannot be read. Damaged lines are counted and named,

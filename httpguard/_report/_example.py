@@ -124,8 +124,8 @@ def _from_text(text: str) -> Example:
         if match is not None:
             fix = _FIX.search(text)
             return Example(
-                method=printable(match[group]),
-                url=printable(match[group + 1]),
+                method=printable(match[group] or ""),
+                url=printable(match[group + 1] or ""),
                 hint=printable(fix[1].strip(), _MOST_HINT) if fix else "",
             )
     return Example()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from ._result import many, shorten
+from ._result import many, shorten, what_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -23,7 +23,7 @@ def commands(report: Report, root: str) -> Iterator[str]:
         properties = {
             "file": shorten(site.filename, root),
             "line": str(site.lineno) if site.lineno else "",
-            "title": f"httpguard: {site.kind} response",
+            "title": f"httpguard: {name_of(site.kind)}",
         }
         listed = ",".join(
             f"{name}={escape_property(value)}"
@@ -36,18 +36,31 @@ def commands(report: Report, root: str) -> Iterator[str]:
         yield f"::notice title={title}::{escape(f'{count} {problem}')}"
 
 
+def name_of(kind: str) -> str:
+    """A kind of leak in two words: ``dropped response``.
+
+    Args:
+        kind: As the log has it.
+    """
+    noun = what_leaked(kind)
+    return f"leaked {noun}" if noun == kind else f"{kind} {noun}"
+
+
 def describe(site: Site) -> str:
     """A site's leaks in a few sentences, for a tool that shows the line itself.
 
     Args:
         site: Any.
     """
+    noun, lost = what_leaked(site.kind), "opened here {} never given back"
+    if noun == "session":
+        lost = "made here {} never closed"
+    processes = many(site.processes, "process", "processes")
     text = (
-        f"{site.leaks:,} responses opened here were never given back"
-        f" ({site.kind}; {many(site.processes, 'process', 'processes')})."
+        f"A {noun} {lost.format('was')} ({site.kind})."
+        if site.leaks == 1
+        else f"{site.leaks:,} {noun}s {lost.format('were')} ({site.kind}; {processes})."
     )
-    if site.leaks == 1:
-        text = f"A response opened here was never given back ({site.kind})."
     if site.example.request:
         text += f" For example {site.example.request}."
     if site.example.hint:

@@ -14,6 +14,8 @@ WEIGHTS: Final = {
     "open": 2,
     # A connection is thrown away instead of used again.
     "dropped": 1,
+    # Connections that are made anew; those in use keep theirs.
+    "session": 1,
 }
 
 

@@ -44,20 +44,23 @@ _HEAD_NAMES: Final = tuple(name for several in _HEAD.values() for name in severa
 # Where collectors and formatters put the text of a line they wrap.
 _WRAPPED: Final = ("log", "message", "MESSAGE", "msg", "event")
 
-_KINDS: Final = "dropped|held|unreleased|open"
+_KINDS: Final = "dropped|held|unreleased|open|session"
 _PLACE: Final = r"(.+):(\d+) in (\S+)"
 _SITE: Final = rf"^{_PLACE}$"
 # The three one-line texts of `httpguard.reporting._text`; the same in RE2, in
 # Java and in Python. The separator may have been escaped on the way.
 _DOT: Final = r" (?:·|\\u00b7|\?) "
-TEXT_LEAK: Final = rf"\bleak ({_KINDS}) {_PLACE}{_DOT}([A-Z]+) (\S+){_DOT}"
+# A session has no request: its line says what it keeps, its summary where it went.
+_KEEPS: Final = r"(?:collected with|[\d,]+ sessions made here are) .+?"
+_REQUEST: Final = r"(?:([A-Z]+) )?(\S+)"
+TEXT_LEAK: Final = rf"\bleak ({_KINDS}) {_PLACE}{_DOT}(?:([A-Z]+) (\S+)|{_KEEPS}){_DOT}"
 TEXT_RESOLVED: Final = (
-    rf"\bresolved ({_KINDS}) {_PLACE}{_DOT}([A-Z]+) (\S+){_DOT}ended well"
+    rf"\bresolved ({_KINDS}) {_PLACE}{_DOT}{_REQUEST}{_DOT}ended well"
     r" after all, (\d+) of (\d+)"
 )
 TEXT_SUMMARY: Final = (
     rf"> ([\d,]+) ({_KINDS}) at {_PLACE}(?:, (\d+) resolved)?{_DOT}"
-    rf"([A-Z]+) (\S+){_DOT}fix: "
+    rf"{_REQUEST}{_DOT}fix: "
 )
 _TIMES: Final = r"([\d,]+) times at this site"
 _CLOCK: Final = (

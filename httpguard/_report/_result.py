@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leak import LeakKind
 from .._redact import printable
 from ._example import Example, parse
 from ._harm import harm
@@ -244,6 +245,15 @@ def many(number: int, one: str, several: str = "") -> str:
         several: The word for several, if it has no mere ``s``.
     """
     return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def what_leaked(kind: str) -> str:
+    """What a leak of a kind is one of.
+
+    Args:
+        kind: As the log has it.
+    """
+    return "session" if kind == LeakKind.SESSION else "response"
 
 
 def shorten(filename: str, root: str) -> str:

@@ -8,7 +8,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-from ._github import describe
+from ._github import describe, name_of
 from ._harm import WEIGHTS
 from ._result import shorten
 
@@ -25,6 +25,7 @@ _RULES: Final = {
     "held": "A response is kept open and nothing is read from it",
     "unreleased": "A response was closed without giving its pool's slot back",
     "open": "A response was still open when a scope ended that promised otherwise",
+    "session": "A session or pool manager was made and never closed",
 }
 
 
@@ -67,7 +68,7 @@ def _rule(kind: str) -> dict[str, Any]:
     severe = WEIGHTS.get(kind, 1) >= WEIGHTS["held"]
     return {
         "id": f"httpguard/{kind}",
-        "name": f"{kind.capitalize()}Response",
+        "name": name_of(kind).title().replace(" ", ""),
         "shortDescription": {"text": text},
         "fullDescription": {"text": f"{text}."},
         "defaultConfiguration": {"level": "error" if severe else "warning"},

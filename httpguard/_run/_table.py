@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Console
@@ -10,7 +11,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .._leak import Frame
+from .._leak import Frame, LeakKind
 from .._redact import printable
 from .._stack import source_line
 from ..reporting._text import place
@@ -76,9 +77,13 @@ def show_leaks(console: Console, outcome: Outcome, shown: Sequence[Found]) -> No
 
 def _title(outcome: Outcome, shown: Sequence[Found]) -> str:
     """One sentence."""
-    total = sum(found.count for found in shown)
+    counts = Counter[str]()
+    for found in shown:
+        session = found.leak["kind"] == LeakKind.SESSION
+        counts["session" if session else "response"] += found.count
+    leaked = " and ".join(many(counts[noun], noun) for noun in sorted(counts))
     return (
-        f"httpguard: {many(total, 'response')} leaked, opened at"
+        f"httpguard: {leaked} leaked, opened at"
         f" {many(len(shown), 'place')}, in {many(outcome.leaking, 'process')}"
     )
 
@@ -97,7 +102,8 @@ def _place(leak: dict[str, Any]) -> Text:
     source = printable(source_line(frame), _MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")
-    text.append(f"\n  {leak['method']} {leak['url']}", style="not bold dim")
+    request = f"{leak['method']} {leak['url']}".strip() or leak["pool"]
+    text.append(f"\n  {request}", style="not bold dim")
     if leak.get("held_by"):
         text.append(f"\n  held by {leak['held_by']}", style="not bold dim")
     return text

@@ -181,8 +181,8 @@ class Collector:
             yield f"  {first['request']}", {}
             yield f"  fix: {first['hint']}", {}
             yield f"  in {_subjects(group)}", {}
-        if groups:
-            leaks = [group for group in ranked if group[0]["kind"] != MAX_OPEN]
+        leaks = [group for group in ranked if group[0]["kind"] != MAX_OPEN]
+        if leaks:
             count = sum(map(_total, leaks))
             sites = _count(len(leaks), "site")
             yield f"{_count(count, 'leaked response')} at {sites}", {"red": True}
