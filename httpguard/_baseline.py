@@ -14,7 +14,14 @@ from typing import TYPE_CHECKING, Generic, TypeVar
 
 from ._baseline_file import Entry, dump, parse
 from ._errors import BaselineError
-from ._place import ANYWHERE, Place, ends_alike, place_of, portable_name
+from ._place import (
+    ANYWHERE,
+    Place,
+    ends_alike,
+    is_same_source,
+    place_of,
+    portable_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -144,7 +151,7 @@ class Baseline:
         return tuple(
             entry
             for entry in self._by_name.get((place.kind, place.function), ())
-            if (entry.source == place.source or not (entry.source and place.source))
+            if is_same_source(entry.source, place.source)
             and (
                 entry.file == file
                 or self.path_of(entry) == path

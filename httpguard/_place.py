@@ -122,6 +122,17 @@ def _relative(path: str, directory: str) -> str:
     return os.path.relpath(path, directory).replace(os.sep, "/")
 
 
+def is_same_source(one: str, other: str) -> bool:
+    """Whether two texts are those of one line, as far as they are known.
+
+    Args:
+        one: Stripped and perhaps cut; empty: not known.
+        other: Likewise. Reports put a mark in place of the last character they keep.
+    """
+    kept = _MOST_SOURCE - 1
+    return not (one and other) or one[:kept] == other[:kept]
+
+
 def ends_alike(path: str, file: str) -> bool:
     """Whether a path elsewhere ends with an entry's."""
     while file.startswith("../"):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ from httpguard import BaselineError
 from httpguard._baseline import Baseline
 from httpguard._baseline_file import Entry
 from httpguard._place import Place, place_of
+from httpguard._redact import printable
 from tests.program import write
 
 if TYPE_CHECKING:
@@ -110,6 +112,34 @@ def test_source_that_is_not_known_is_not_compared(tmp_path: Path) -> None:
     assert known.split([place(tmp_path / "app.py", source="")]).new == ()
 
 
+def test_a_long_line_is_known_however_it_is_cut(tmp_path: Path) -> None:
+    line = f"get({'x' * 300})"
+    write(tmp_path / "app.py", line)
+    leak = {"kind": "dropped", "site": f"{tmp_path / 'app.py'}:1 in fetch"}
+    known = Baseline.of([leak], tmp_path)
+    assert [len(entry.source) for entry in known.entries] == [200]
+    shown = place(tmp_path / "app.py", source=printable(line, 200))
+    other = place(tmp_path / "app.py", source=f"get({'x' * 190}y")
+    comparison = known.split([place_of(leak), shown, other])
+    assert comparison.new == (other,)
+
+
+def test_links_to_directories_are_followed(tmp_path: Path) -> None:
+    (tmp_path / "real" / "src").mkdir(parents=True)
+    (tmp_path / "link").symlink_to(tmp_path / "real")
+    names = [tmp_path / folder / "src" / "app.py" for folder in ("real", "link")]
+    for root in (tmp_path / "real", tmp_path / "link"):
+        for name in names:
+            (entry,) = Baseline.of([place(name)], root).entries
+            assert entry.file == "src/app.py"
+
+
+def test_a_directory_whose_name_begins_alike_is_another(tmp_path: Path) -> None:
+    file = tmp_path / "src-old" / "app.py"
+    (entry,) = Baseline.of([place(file)], tmp_path / "src").entries
+    assert entry.file == file.as_posix()
+
+
 def test_the_file_is_sorted_one_entry_a_line(tmp_path: Path) -> None:
     leaks = [
         place(tmp_path / "b.py"),
@@ -144,6 +174,37 @@ def test_notes_are_kept(tmp_path: Path) -> None:
     assert [e.note for e in Baseline.load(tmp_path / "known.json").entries] == [
         "ours to fix in May"
     ]
+
+
+def test_the_one_of_two_entries_that_has_a_note_is_kept(tmp_path: Path) -> None:
+    entry = Entry("app.py", "fetch", "get(url)", "dropped")
+    noted = replace(entry, note="ours to fix in May")
+    for entries in ((entry, noted), (noted, entry)):
+        assert [e.note for e in Baseline(entries).entries] == [noted.note]
+
+
+def test_every_entry_that_tolerates_a_leak_is_needed(tmp_path: Path) -> None:
+    entries = [
+        Entry("app.py", "fetch", source, "dropped") for source in ("", "get(url)")
+    ]
+    comparison = Baseline(entries, str(tmp_path)).split([place(tmp_path / "app.py")])
+    assert (comparison.new, comparison.fixed) == ((), ())
+
+
+def test_a_person_may_write_the_path_in_another_way(tmp_path: Path) -> None:
+    known = Baseline([Entry("./a/../app.py", "fetch", "", "dropped")], str(tmp_path))
+    assert known.split([place(tmp_path / "app.py")]).new == ()
+    assert len(known.split([place(tmp_path / "a" / "app.py")]).new) == 1
+
+
+def test_a_link_to_a_baseline_stays_one(tmp_path: Path) -> None:
+    (tmp_path / "shared").mkdir()
+    link, file = tmp_path / "known.json", tmp_path / "shared" / "known.json"
+    link.symlink_to(file)
+    Baseline.of([place(tmp_path / "app.py")], tmp_path).save(link)
+    assert link.is_symlink()
+    assert [entry.file for entry in Baseline.load(link).entries] == ["app.py"]
+    assert [path.name for path in file.parent.iterdir()] == ["known.json"]
 
 
 def test_an_empty_one_is_written_and_read(tmp_path: Path) -> None:
