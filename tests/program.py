@@ -46,6 +46,33 @@ def run(
     )
 
 
+def run_without_packages(call: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
+    """Run a call of httpguard where no package is found; what it raises is printed."""
+    program = f"""
+    import httpguard, importlib.util
+    importlib.util.find_spec = lambda name, package=None: None
+    try:
+        {call}
+    except httpguard.HTTPGuardError as error:
+        print(error)
+    """
+    return run(write(tmp_path / "program.py", program))
+
+
+# Leaks as many sessions as it is told; the last one is an innocent one.
+SESSIONS = """
+import gc, sys
+import requests
+def ask():
+    requests.Session().get(sys.argv[1])  # LEAK
+for _ in range(int(sys.argv[2])):
+    ask()
+    gc.collect()
+with requests.Session() as twin:
+    twin.get(sys.argv[1])
+"""
+
+
 # Coverage measures the programs too, and has imported much before they begin.
 bare = pytest.mark.skipif("coverage" in sys.modules, reason="coverage imports modules")
 

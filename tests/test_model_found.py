@@ -41,6 +41,20 @@ def blocking(server: Server) -> Iterator[urllib3.HTTPConnectionPool]:
         yield pool
 
 
+def opened(pool: urllib3.HTTPConnectionPool) -> urllib3.BaseHTTPResponse:
+    return pool.request("GET", "/bytes/90000", preload_content=False)
+
+
+def held(
+    guard: GuardControl, pool: urllib3.HTTPConnectionPool
+) -> urllib3.BaseHTTPResponse:
+    guard.install()
+    response = opened(pool)
+    guard.advance(61)
+    guard.check()
+    return response
+
+
 def found(state: Snapshot) -> list[tuple[str, int, int]]:
     return [(str(leak.kind), leak.count, leak.resolved) for leak in state.leaks]
 
@@ -61,10 +75,7 @@ def test_chunks_taken_from_a_stream_are_progress(
 def test_held_then_closed_then_collected_is_resolved(
     guard: GuardControl, plain: urllib3.HTTPConnectionPool
 ) -> None:
-    guard.install()
-    response = plain.request("GET", "/bytes/90000", preload_content=False)
-    guard.advance(61)
-    guard.check()
+    response = held(guard, plain)
     response.close()
     del response
     state = guard.check()
@@ -78,17 +89,14 @@ def test_what_an_inner_scope_did_not_raise_the_outer_one_does(
     guard.install()
     with pytest.raises(LeakError), httpguard.no_leaks():  # noqa: SIM117
         with contextlib.suppress(KeyError), httpguard.no_leaks():
-            plain.request("GET", "/bytes/90000", preload_content=False)
+            opened(plain)
             raise KeyError
 
 
 def test_the_slot_of_a_held_response_is_lost_when_it_is_dropped(
     guard: GuardControl, blocking: urllib3.HTTPConnectionPool
 ) -> None:
-    guard.install()
-    response = blocking.request("GET", "/bytes/90000", preload_content=False)
-    guard.advance(61)
-    guard.check()
+    response = held(guard, blocking)
     del response
     (use,) = guard.check().pools
     assert (use.open, use.lost) == (0, 1)
@@ -98,7 +106,7 @@ def test_a_slot_given_back_late_is_not_lost(
     guard: GuardControl, blocking: urllib3.HTTPConnectionPool
 ) -> None:
     guard.install()
-    response = blocking.request("GET", "/bytes/90000", preload_content=False)
+    response = opened(blocking)
     response.close()
     guard.advance(61)
     (use,) = guard.check().pools
@@ -129,9 +137,7 @@ def test_released_and_dropped_during_a_sweep_is_no_leak(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     guard.install()
-    first, second = (
-        plain.request("GET", "/bytes/90000", preload_content=False) for _ in range(2)
-    )
+    first, second = (opened(plain) for _ in range(2))
     rest = [second]
     del second
 
@@ -151,10 +157,7 @@ def test_released_and_dropped_during_a_sweep_is_no_leak(
 def test_the_slot_of_a_held_response_is_lost_when_it_is_closed_only(
     guard: GuardControl, blocking: urllib3.HTTPConnectionPool
 ) -> None:
-    guard.install()
-    response = blocking.request("GET", "/bytes/90000", preload_content=False)
-    guard.advance(61)
-    guard.check()
+    response = held(guard, blocking)
     response.close()
     guard.advance(61)
     (use,) = guard.check().pools
@@ -169,7 +172,7 @@ def test_progress_is_seen_at_the_end_of_a_scope(
 ) -> None:
     guard.install()
     with pytest.raises(LeakError) as raised, httpguard.no_leaks():
-        response = plain.request("GET", "/bytes/90000", preload_content=False)
+        response = opened(plain)
         guard.advance(50)
         response.read(10)
     (leak,) = raised.value.leaks
@@ -221,7 +224,7 @@ def test_a_scope_that_is_over_and_has_none_around_raises_nowhere(
     guard.install()
     with httpguard.no_leaks():
         context = contextvars.copy_context()
-    context.run(plain.request, "GET", "/bytes/90000", preload_content=False)
+    context.run(opened, plain)
     with httpguard.no_leaks():
         pass
     assert found(httpguard.check()) == [("dropped", 1, 0)]
@@ -231,7 +234,7 @@ def test_progress_is_seen_when_a_wrapper_is_dropped(
     guard: GuardControl, plain: urllib3.HTTPConnectionPool
 ) -> None:
     guard.install()
-    response = plain.request("GET", "/bytes/90000", preload_content=False)
+    response = opened(plain)
     wrapper: io.BufferedIOBase = io.BufferedReader(response, 64)
     guard.advance(5)
     response.read(10)
@@ -249,9 +252,7 @@ def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
     look: str,
 ) -> None:
     guard.install()
-    wrappers: list[io.BufferedIOBase] = [
-        io.BufferedReader(plain.request("GET", "/bytes/90000", preload_content=False))
-    ]
+    wrappers: list[io.BufferedIOBase] = [io.BufferedReader(opened(plain))]
 
     def another_thread_meanwhile(_response: object) -> bool:
         wrappers.clear()  # Its finalizer closes the response.

@@ -15,11 +15,13 @@ import urllib3
 
 import httpguard
 from httpguard import LeakKind, _process, reporting
-from tests.program import run, write
+from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from opentelemetry.trace import SpanContext
 
     from httpguard._measures import Measures
     from tests.conftest import GuardControl
@@ -75,6 +77,11 @@ class Backend:
     def records(self) -> list[Any]:
         """The log records."""
         return [one.log_record for one in self.exporter.get_finished_logs()]
+
+    def record(self) -> tuple[Any, dict[str, Any]]:
+        """The only log record, and its attributes."""
+        (record,) = self.records()
+        return record, dict(record.attributes)
 
 
 @pytest.fixture
@@ -197,14 +204,13 @@ def test_a_leak_is_a_log_record_in_the_trace_that_opened_it(
         line = leak(server.url("/bytes/90000?secret=1"))
     with backend.tracer.start_as_current_span("another"):
         guard.check()
-    (record,) = backend.records()
+    record, attributes = backend.record()
     opened = span.get_span_context()
     assert (record.trace_id, record.span_id) == (opened.trace_id, opened.span_id)
     assert record.trace_flags == opened.trace_flags
     assert record.event_name == "httpguard.leak"
     assert record.severity_text == "WARN"
     assert record.body.startswith(f"leak dropped tests/{__file__.rpartition('/')[2]}")
-    attributes = dict(record.attributes)
     assert attributes["httpguard.leak.kind"] == "dropped"
     assert attributes["httpguard.leak.count"] == 1
     assert attributes["code.line.number"] == line
@@ -258,9 +264,8 @@ def test_too_many_open_names_the_sites(
         requests.get(server.url("/bytes/90000"), stream=True),
     ):
         pass
-    (record,) = backend.records()
+    record, attributes = backend.record()
     assert record.event_name == "httpguard.too_many_open"
-    attributes = dict(record.attributes)
     assert attributes["httpguard.max_open"] == 1
     assert len(attributes["httpguard.sites"]) == 2
     assert all(__file__ in site for site in attributes["httpguard.sites"])
@@ -280,9 +285,8 @@ def test_a_starved_pool_is_named(
     guard.check()
     held.drain_conn()
     waiter.join()
-    (record,) = backend.records()
+    record, attributes = backend.record()
     assert record.event_name == "httpguard.pool_starved"
-    attributes = dict(record.attributes)
     assert attributes["server.address"] == server.host
     assert attributes["server.port"] == server.port
     assert attributes["httpguard.waiting"] == 1
@@ -297,12 +301,30 @@ def test_a_session_has_no_request(
     requests.Session().get(server.url("/bytes/10"))
     gc.collect()
     guard.check()
-    (record,) = backend.records()
-    attributes = dict(record.attributes)
+    _, attributes = backend.record()
     assert attributes["httpguard.leak.kind"] == "session"
     assert attributes["code.file.path"] == __file__
     assert "http.request.method" not in attributes
     assert "url.full" not in attributes
+
+
+def ordinary_log(
+    guard: GuardControl,
+    server: Server,
+    backend: Backend,
+    caplog: pytest.LogCaptureFixture,
+    **bound: str,
+) -> tuple[SpanContext, dict[str, Any]]:
+    """Leak in a span; the span, and the fields of the record of logging."""
+    guard.install()
+    with (
+        backend.tracer.start_as_current_span("request") as span,
+        structlog.contextvars.bound_contextvars(**bound),
+    ):
+        leak(server.url("/bytes/90000"))
+    guard.check()
+    (record,) = caplog.records
+    return span.get_span_context(), record.httpguard  # type: ignore[attr-defined]
 
 
 def test_ids_of_the_trace_are_in_ordinary_logs_too(
@@ -311,16 +333,7 @@ def test_ids_of_the_trace_are_in_ordinary_logs_too(
     backend: Backend,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    guard.install()
-    with (
-        backend.tracer.start_as_current_span("request") as span,
-        structlog.contextvars.bound_contextvars(request_id="r1"),
-    ):
-        leak(server.url("/bytes/90000"))
-    guard.check()
-    (record,) = caplog.records
-    fields: dict[str, Any] = record.httpguard  # type: ignore[attr-defined]
-    opened = span.get_span_context()
+    opened, fields = ordinary_log(guard, server, backend, caplog, request_id="r1")
     assert fields["request_id"] == "r1"
     assert fields["trace_id"] == f"{opened.trace_id:032x}"
     assert fields["span_id"] == f"{opened.span_id:016x}"
@@ -332,15 +345,9 @@ def test_a_trace_id_that_the_program_binds_itself_stays(
     backend: Backend,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    guard.install()
-    with (
-        backend.tracer.start_as_current_span("request") as span,
-        structlog.contextvars.bound_contextvars(trace_id="mine"),
-    ):
-        leak(server.url("/bytes/90000"))
-    guard.check()
-    assert caplog.records[0].httpguard["trace_id"] == "mine"  # type: ignore[attr-defined]
-    assert backend.records()[0].trace_id == span.get_span_context().trace_id
+    opened, fields = ordinary_log(guard, server, backend, caplog, trace_id="mine")
+    assert fields["trace_id"] == "mine"
+    assert backend.record()[0].trace_id == opened.trace_id
 
 
 def test_only_the_identity_of_the_span_is_kept(backend: Backend) -> None:
@@ -465,13 +472,5 @@ def test_the_span_is_kept_though_structlog_is_not_there_yet(
 
 
 def test_without_opentelemetry(tmp_path: Path) -> None:
-    program = """
-    import httpguard, importlib.util
-    importlib.util.find_spec = lambda name, package=None: None
-    try:
-        httpguard.instrument_opentelemetry()
-    except httpguard.HTTPGuardError as error:
-        print(error)
-    """
-    done = run(write(tmp_path / "program.py", program))
+    done = run_without_packages("httpguard.instrument_opentelemetry()", tmp_path)
     assert "httpguard[otel]" in done.stdout, done.stderr

@@ -19,7 +19,7 @@ import urllib3
 import httpguard
 from httpguard import _process, reporting
 from httpguard._table import MOST_SERIES
-from tests.program import ROOT, line_of, run, write
+from tests.program import ROOT, line_of, run, run_without_packages, write
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -386,15 +386,7 @@ def test_a_scrape_that_fails_is_said_and_stops_nothing(
 
 
 def test_without_prometheus_client(tmp_path: Path) -> None:
-    program = """
-    import httpguard, importlib.util
-    importlib.util.find_spec = lambda name, package=None: None
-    try:
-        httpguard.prometheus_collector()
-    except httpguard.HTTPGuardError as error:
-        print(error)
-    """
-    done = run(write(tmp_path / "program.py", program))
+    done = run_without_packages("httpguard.prometheus_collector()", tmp_path)
     assert "prometheus_client is not installed" in done.stdout, done.stderr
     assert "httpguard[prometheus]" in done.stdout
 

@@ -88,6 +88,16 @@ def found(result: pytest.RunResult) -> list[str]:
     return sorted(line for line in result.outlines if site.fullmatch(line))
 
 
+def dropped(count: int) -> str:
+    """The summary's line about the function that leaks."""
+    return f"{count} dropped at shop.py:{LEAKS} in status"
+
+
+def left_open(count: int) -> str:
+    """The summary's line about the function that only opens."""
+    return f"{count} open at shop.py:{OPENS} in opened"
+
+
 def errors(result: pytest.RunResult) -> list[str]:
     """What the short summary names as failed or in error."""
     lines = [line for line in result.outlines if line.startswith(("FAILED", "ERROR "))]
@@ -119,7 +129,7 @@ def test_a_leaking_test_fails_with_its_line(suite: Suite) -> None:
     drops = line_of(source, "# drops")
     assert found(result) == [
         f"1 dropped at test_it.py:{drops} in test_two",
-        f"3 dropped at shop.py:{LEAKS} in status",
+        dropped(3),
     ]
     # The leaking line first, its function's source as in a traceback, then who
     # called.
@@ -181,8 +191,8 @@ def test_what_is_open_is_judged_after_the_tear_down(suite: Suite) -> None:
         "ERROR test_it.py::test_keeps",
     ]
     assert found(result) == [
-        f"1 dropped at shop.py:{LEAKS} in status",
-        f"1 open at shop.py:{OPENS} in opened",
+        dropped(1),
+        left_open(1),
     ]
     result.stdout.fnmatch_lines(["*ERROR at teardown of test_keeps*"])
     result.stdout.fnmatch_lines(["E   *open: still open when the test ended"])
@@ -239,8 +249,8 @@ def test_a_fixtures_leak_is_its_own(suite: Suite) -> None:
         "ERROR test_it.py::feed",
     ]
     assert found(result) == [
-        f"1 dropped at shop.py:{LEAKS} in status",
-        f"1 open at shop.py:{OPENS} in opened",
+        dropped(1),
+        left_open(1),
     ]
     result.stdout.fnmatch_lines(["___* ERROR at teardown of class fixture 'late' *"])
     result.stdout.fnmatch_lines(["___* ERROR at teardown of module fixture 'feed' *"])
@@ -269,8 +279,8 @@ def test_fixtures_of_workers(suite: Suite) -> None:
         "FAILED test_other.py::test_leak",
     ]
     assert found(result) == [
-        f"1 open at shop.py:{OPENS} in opened",
-        f"2 dropped at shop.py:{LEAKS} in status",
+        left_open(1),
+        dropped(2),
     ]
     result.stdout.fnmatch_lines([">       return requests.get(URL, stream=True)*"])
     result.stdout.fnmatch_lines(["3 leaked responses at 2 sites"])
@@ -307,8 +317,8 @@ def test_test_cases_of_unittest(suite: Suite) -> None:
     result.assert_outcomes(passed=1, failed=2, errors=1)
     assert "ERROR test_it.py::Case::setUpClass" in errors(result)
     assert found(result) == [
-        f"1 open at shop.py:{OPENS} in opened",
-        f"2 dropped at shop.py:{LEAKS} in status",
+        left_open(1),
+        dropped(2),
     ]
     result.stdout.fnmatch_lines(["FAILED test_it.py::Case::test_fails - Assertion*"])
 
@@ -372,7 +382,7 @@ def test_threads(suite: Suite) -> None:
         "FAILED test_it.py::test_thread",
         "FAILED test_it.py::test_uses_the_pool",
     ]
-    assert found(result) == [f"4 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(4)]
     result.stdout.fnmatch_lines(["E     opened by thread mine"])
     result.stdout.fnmatch_lines(["*test_leaves_a_thread_that_leaks_later after its*"])
 
@@ -431,7 +441,7 @@ def test_async_tests(suite: Suite) -> None:
         "FAILED test_it.py::test_leaks",
         "FAILED test_it.py::test_leaks_in_a_thread",
     ]
-    assert found(result) == [f"4 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(4)]
 
 
 def test_a_failing_test_shows_its_failure(suite: Suite) -> None:
@@ -457,7 +467,7 @@ def test_a_failing_test_shows_its_failure(suite: Suite) -> None:
     """)
     result = suite.run("-p", "no:cacheprovider")
     result.assert_outcomes(passed=1, failed=2, skipped=1, xfailed=1)
-    assert found(result) == [f"1 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(1)]
     result.stdout.fnmatch_lines(
         [
             "E       assert 200 == 500*",
@@ -535,7 +545,7 @@ def test_warn_lists_and_fails_nothing(suite: Suite) -> None:
     result = suite.run("--httpguard=warn")
     result.assert_outcomes(passed=1)
     assert result.ret == 0
-    assert found(result) == [f"1 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(1)]
     result.stdout.fnmatch_lines(["    return requests.get(URL, stream=True)*"])
 
 
@@ -640,7 +650,7 @@ def test_reruns_begin_anew(suite: Suite) -> None:
     result = suite.run("--reruns=1", plugins=("pytest_rerunfailures",))
     result.assert_outcomes(passed=1, failed=1)
     assert errors(result) == ["FAILED test_it.py::test_leaks_always"]
-    assert found(result) == [f"3 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(3)]
 
 
 def test_the_debugger_has_the_leaks(suite: Suite) -> None:
@@ -823,7 +833,7 @@ def test_a_program_that_uses_httpguard_itself(suite: Suite) -> None:
         "FAILED test_it.py::test_leaks_after_all_that",
     ]
     result.assert_outcomes(passed=4, failed=2)
-    assert found(result) == [f"2 dropped at shop.py:{LEAKS} in status"]
+    assert found(result) == [dropped(2)]
 
 
 def test_what_is_outside_of_tests(suite: Suite) -> None:
@@ -838,7 +848,7 @@ def test_what_is_outside_of_tests(suite: Suite) -> None:
         result = suite.run(*arguments, plugins=plugins)
         result.assert_outcomes(passed=1, errors=1)
         assert result.ret == pytest.ExitCode.TESTS_FAILED
-        assert found(result) == [f"1 dropped at shop.py:{LEAKS} in status"]
+        assert found(result) == [dropped(1)]
         result.stdout.fnmatch_lines(["*leaked by the code outside of tests*"])
 
 

@@ -19,7 +19,7 @@ from httpguard._commands import _app
 from httpguard._report import _inputs
 from httpguard._report._github import escape, escape_property
 from httpguard._report._terminal import sparkline
-from tests.program import line_of, run, write
+from tests.program import SESSIONS, line_of, run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -768,28 +768,14 @@ def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> No
     assert site["example"]["hint"].startswith("open it with")
 
 
-LEAKY_SESSIONS = """
-import gc, sys
-import httpguard; httpguard.install(check_interval=0)
-import requests
-def ask():
-    requests.Session().get(sys.argv[1])  # LEAK
-for _ in range(7):
-    ask()
-    gc.collect()
-with requests.Session() as twin:
-    twin.get(sys.argv[1])
-"""
-
-
 def test_a_real_program_that_leaks_sessions(server: Server, tmp_path: Path) -> None:
-    app = write(tmp_path / "app.py", LEAKY_SESSIONS)
-    env = {"HTTPGUARD_MAX_SESSIONS": "20"}
-    done = run(app, server.url("/bytes/10"), cwd=tmp_path, env=env)
+    source = "import httpguard; httpguard.install(max_sessions=20)" + SESSIONS
+    app = write(tmp_path / "app.py", source)
+    done = run(app, server.url("/bytes/10"), "7", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
     site = only(log(tmp_path / "log", done.stderr))
     assert (site["kind"], site["leaks"]) == ("session", 7)
-    assert site["lineno"] == line_of(LEAKY_SESSIONS, "# LEAK")
+    assert site["lineno"] == line_of(source, "# LEAK")
     assert site["example"]["hint"].startswith("make one Session")
 
 

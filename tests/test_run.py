@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import cli
-from tests.program import ROOT, bare, line_of, write
+from tests.program import ROOT, SESSIONS, bare, line_of, write
 from tests.running import (
     CLI,
     end,
@@ -382,23 +382,10 @@ def test_nothing_leaked_nothing_said(url: str, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
 
 
-SESSIONS = """
-import gc, sys
-import requests
-def ask():
-    requests.Session().get(sys.argv[1])  # LEAK
-for _ in range(2):
-    ask()
-    gc.collect()
-with requests.Session() as twin:
-    twin.get(sys.argv[1])
-"""
-
-
 def test_sessions_are_no_responses(url: str, tmp_path: Path) -> None:
     end = "requests.get(sys.argv[1], stream=True)\n"
     write(tmp_path / "app.py", SESSIONS + end)
-    done = guarded("--fail", "app.py", url, cwd=tmp_path)
+    done = guarded("--fail", "app.py", url, 2, cwd=tmp_path)
     assert done.returncode == 23
     table = done.stderr[done.stderr.index("httpguard: ") :]
     assert table.startswith(

@@ -175,6 +175,14 @@ class TestContent:
         assert len(history.to_dict()["open"]) <= 4
 
 
+def viewed(guard: GuardControl) -> tuple[_view.View, list[float], _view.Document]:
+    """A view, the time that it goes by, and the document of its beginning."""
+    guard.install()
+    now = [0.0]
+    view = _view.View(lambda: now[0])
+    return view, now, view.document()
+
+
 class TestBounds:
     def test_rows_are_capped_and_the_rest_is_counted(
         self, guard: GuardControl, server: Server
@@ -235,10 +243,7 @@ class TestBounds:
     def test_polling_is_answered_from_one_document(
         self, guard: GuardControl, server: Server
     ) -> None:
-        guard.install()
-        now = [0.0]
-        view = _view.View(lambda: now[0])
-        first = view.document()
+        view, now, first = viewed(guard)
         requests.get(server.url("/bytes/90000"), stream=True)
         assert view.document() is first
         now[0] += 10.0
@@ -249,10 +254,7 @@ class TestBounds:
     def test_what_is_dear_is_made_seldom_but_leaks_are_soon_seen(
         self, guard: GuardControl, server: Server
     ) -> None:
-        guard.install()
-        now = [0.0]
-        view = _view.View(lambda: now[0])
-        first = view.document()
+        view, now, first = viewed(guard)
         view._cost = 0.04
         now[0] = 7.9
         assert view.document() is first
@@ -264,10 +266,7 @@ class TestBounds:
         assert view.document() is not second
 
     def test_nothing_is_older_than_ten_seconds(self, guard: GuardControl) -> None:
-        guard.install()
-        now = [0.0]
-        view = _view.View(lambda: now[0])
-        first = view.document()
+        view, now, first = viewed(guard)
         view._cost = 100.0
         now[0] = 9.9
         assert view.document() is first

@@ -20,14 +20,13 @@ from werkzeug.test import Client
 
 import httpguard
 from httpguard.web import _sampler
+from tests.test_web import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
     from tests.conftest import GuardControl
     from tests.server import Server
-
-TOKEN = "a-token-of-23-characters"
 
 Answer = tuple[int, dict[str, str], bytes]
 

@@ -22,6 +22,11 @@ _SETTINGS: Final = "Settings (the others are HTTPGUARD_… variables)"
 _CHECK_INTERVAL: Final = "1"
 
 
+def _setting(metavar: str, text: str) -> Any:
+    """An option with a value that stands for a setting."""
+    return typer.Option(metavar=metavar, help=text, rich_help_panel=_SETTINGS)
+
+
 class _RunCommand(TyperCommand):
     """A command whose options end where the program begins."""
 
@@ -111,35 +116,24 @@ def run(
     ] = False,
     max_idle: Annotated[
         str | None,
-        typer.Option(
-            metavar="SECONDS",
-            help="How long an open response may make no progress; else 60.",
-            rich_help_panel=_SETTINGS,
-        ),
+        _setting("SECONDS", "How long an open response may make no progress; else 60."),
     ] = None,
     max_open: Annotated[
-        str | None,
-        typer.Option(
-            metavar="NUMBER",
-            help="Report more responses than this open at once.",
-            rich_help_panel=_SETTINGS,
-        ),
+        str | None, _setting("NUMBER", "Report more responses than this open at once.")
     ] = None,
     app: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="MODULE",
-            help="An installed module that counts as your own code. May be repeated.",
-            rich_help_panel=_SETTINGS,
+        _setting(
+            "MODULE",
+            "An installed module that counts as your own code. May be repeated.",
         ),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        typer.Option(
-            metavar="PATTERN",
-            help="A URL pattern (with a `/`) or module pattern that is never judged."
+        _setting(
+            "PATTERN",
+            "A URL pattern (with a `/`) or module pattern that is never judged."
             " May be repeated.",
-            rich_help_panel=_SETTINGS,
         ),
     ] = None,
 ) -> None:
