@@ -105,6 +105,8 @@ def test_files_are_named_the_same_wherever_it_is_read(
     ]
     comparison = known.split(elsewhere)
     assert (comparison.new, comparison.fixed) == ((), ())
+    other = place("/srv/release-12/other_src/app.py")
+    assert known.split([other]).new == (other,)
 
 
 def test_source_that_is_not_known_is_not_compared(tmp_path: Path) -> None:

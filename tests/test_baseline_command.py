@@ -80,6 +80,33 @@ def test_baselines_are_merged(tmp_path: Path) -> None:
     assert sources(one) == ["get(2)"]
 
 
+def test_one_source_that_has_a_leak_is_enough(tmp_path: Path) -> None:
+    write(tmp_path / "app.py", APP)
+    known = tmp_path / "known.json"
+    first = log(tmp_path / "a.jsonl", leak(tmp_path, 2))
+    second = log(tmp_path / "b.jsonl", leak(tmp_path, 3))
+    command("update", known, first, second)
+    assert "0 taken out" in command("prune", known, first, second).stdout
+    assert sources(known) == ["get(1)", "get(2)"]
+
+
+def test_only_what_can_be_looked_for_is_gone(tmp_path: Path) -> None:
+    write(tmp_path / "app.py", APP)
+    entry = {"kind": "dropped", "function": "fetch", "source": "get(1)"}
+    files = {
+        "site-packages/sdk/client.py": "get(1)",
+        "python/threading.py": "get(1)",
+        "<stdin>": "get(1)",
+        "app.py": "",
+        "removed.py": "get(1)",
+    }
+    entries = [{**entry, "file": file, "source": files[file]} for file in files]
+    known = write(tmp_path / "known.json", json.dumps({"version": 1, "leaks": entries}))
+    pruned = command("prune", known)
+    assert "- dropped removed.py in fetch: get(1)\n" in pruned.stdout
+    assert f"4 known leaks in {known}: 0 added, 1 taken out\n" in pruned.stdout
+
+
 def test_structlogs_lines_and_standard_input(tmp_path: Path) -> None:
     app = write(tmp_path / "app.py", APP)
     line = json.dumps(leak(tmp_path, 2, site=f"{app}:3 in fetch", stack="text"))
@@ -94,6 +121,7 @@ def test_damaged_lines_are_counted(tmp_path: Path) -> None:
         '{"event": "httpguard.leak", "ki',
         leak(tmp_path, 2, site="nowhere"),
         leak(tmp_path, 2),
+        {"event": "listening for httpguard.leak", "site": "nowhere"},
     ]
     made = command("update", tmp_path / "k.json", log(tmp_path / "a.jsonl", *records))
     assert "a.jsonl: 2 damaged lines" in made.stderr

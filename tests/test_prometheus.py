@@ -197,9 +197,11 @@ def test_pools_that_do_not_block_have_no_series_of_waits(
     guard: GuardControl, server: Server
 ) -> None:
     guard.install()
-    requests.get(server.url("/bytes/10"))
-    names = {name for name, _ in scrape()}
-    assert "httpguard_pool_size" in names
+    with requests.Session() as session:
+        session.get(server.url("/bytes/10"))
+        samples = scrape()
+    assert value(samples, "httpguard_pool_size", pool=server.url("")) == 10
+    names = {name for name, _ in samples}
     assert "httpguard_pool_waits_total" not in names
     assert "httpguard_pool_lost_slots" not in names
 
