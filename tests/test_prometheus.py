@@ -10,6 +10,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,6 +19,7 @@ import urllib3
 
 import httpguard
 from httpguard import _process, reporting
+from httpguard._measures import take_measures
 from httpguard._table import MOST_SERIES
 from tests.program import ROOT, line_of, run, run_without_packages, write
 from tests.server import Server
@@ -117,7 +119,8 @@ def test_innocent_requests_are_counted_as_such(
 def test_open_and_held_by_pool(guard: GuardControl, server: Server) -> None:
     guard.install(max_idle=60)
     pool = server.url("")
-    kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(2)]
+    session = requests.Session()
+    kept = [session.get(server.url("/bytes/90000"), stream=True) for _ in range(2)]
     guard.advance(10)
     with httpguard.allow("older ones do not count"):
         guard.advance(-100)
@@ -192,6 +195,52 @@ def test_who_waits_and_what_was_given_back(guard: GuardControl, server: Server) 
     assert value(samples, "httpguard_pool_waits_total", pool=name) == 1
     assert value(samples, "httpguard_pool_wait_seconds_total", pool=name) == 3
 
+    # Those of the next one of the name are added.
+    again = wait_and_lose(guard, server)
+    samples = scrape()
+    assert value(samples, "httpguard_pool_waits_total", pool=name) == 2
+    assert value(samples, "httpguard_pool_wait_seconds_total", pool=name) == 6
+    assert value(samples, "httpguard_pool_reclaimed_slots_total", pool=name) == 2
+    again.close()
+
+
+def wait_and_lose(guard: GuardControl, server: Server) -> urllib3.HTTPConnectionPool:
+    """A pool in which a request has waited for 3 s, and that has lost a slot."""
+    name = server.url("")
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
+    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
+    waiter.start()
+    while not value(scrape(), "httpguard_pool_waiting", pool=name):
+        time.sleep(0.01)
+    guard.advance(3.0)
+    held.drain_conn()
+    waiter.join()
+    pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    return pool
+
+
+def test_no_count_falls_when_a_pool_goes_after_many_others(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+    name = server.url("")
+    pool = wait_and_lose(guard, server)
+    counts = ("waits", "wait_seconds", "reclaimed_slots")
+    metrics = [f"httpguard_pool_{count}_total" for count in counts]
+    before = scrape()
+    assert [value(before, metric, pool=name) for metric in metrics] == [1, 3, 1]
+    # The figures of so many that are gone are kept by name, the rest as others'.
+    for port in range(1, 220):
+        with contextlib.suppress(urllib3.exceptions.HTTPError):
+            urllib3.HTTPConnectionPool(server.host, port, timeout=0.1).request(
+                "GET", "/", retries=False
+            )
+    del pool
+    gc.collect()
+    after = scrape()
+    assert [value(after, metric, pool=name) for metric in metrics] == [1, 3, 1]
+
 
 def test_pools_that_do_not_block_have_no_series_of_waits(
     guard: GuardControl, server: Server
@@ -204,6 +253,36 @@ def test_pools_that_do_not_block_have_no_series_of_waits(
     names = {name for name, _ in samples}
     assert "httpguard_pool_waits_total" not in names
     assert "httpguard_pool_lost_slots" not in names
+
+
+COUNTERS = {
+    "resolved": "httpguard_resolved",
+    "excused": "httpguard_excused",
+    "opened": "httpguard_responses_opened",
+    "released": "httpguard_responses_released",
+    "closed": "httpguard_responses_closed",
+    "held_closed": "httpguard_held_closed",
+    "too_many_open": "httpguard_too_many_open",
+    "pool_starved": "httpguard_pool_starved",
+    "connected": "httpguard_connections_opened",
+    "reused": "httpguard_connections_reused",
+    "discarded": "httpguard_connections_discarded",
+    "errors": "httpguard_errors",
+}
+
+
+def test_each_counter_has_a_metric_of_its_own(
+    guard: GuardControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.install()
+    counters = {name: n for n, name in enumerate(guard.check().counters, 1)}
+    monkeypatch.setattr(
+        "httpguard._guard.take_measures",
+        lambda *arguments: replace(take_measures(*arguments), counters=counters),
+    )
+    samples = scrape()
+    told = {name: value(samples, f"{COUNTERS[name]}_total") for name in COUNTERS}
+    assert told == {name: counters[name] for name in COUNTERS}
 
 
 def test_lease_times(guard: GuardControl, server: Server) -> None:
