@@ -303,6 +303,42 @@ def test_a_terminal_s_keys_reach_the_program_once() -> None:
     ]
 
 
+HANG_UP = """
+import os, signal, sys, time
+def note(number, frame):
+    with open("said", "w") as file:
+        file.write(signal.Signals(number).name)
+    os._exit(3)
+signal.signal(signal.SIGHUP, note)
+print("ready", flush=True)
+while True:
+    time.sleep(60)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="tells senders apart on Linux")
+def test_a_terminal_that_hangs_up_reaches_the_program(tmp_path: Path) -> None:
+    """The kernel tells the leader of the session alone, which is not the program."""
+    write(tmp_path / "app.py", HANG_UP)
+    pid, terminal = pty.fork()
+    if not pid:
+        os.chdir(tmp_path)
+        os.execve(CLI[0], [*CLI, "app.py"], environment())
+    said = b""
+    while b"ready" not in said:
+        said += os.read(terminal, 1000)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 3
+    assert (tmp_path / "said").read_text() == "SIGHUP"
+
+
+def test_where_ended_children_are_ignored() -> None:
+    words = " ".join([*CLI, "-c", "'import sys; print(1); sys.exit(3)'"])
+    done = execute(["bash", "-c", f"trap '' CHLD; exec {words}"])
+    assert (done.returncode, done.stdout) == (3, "1\n")
+
+
 def test_interrupted(tmp_path: Path) -> None:
     write(tmp_path / "app.py", "import time\nprint(1, flush=True)\ntime.sleep(60)\n")
     process = start(
@@ -394,6 +430,74 @@ def test_sessions_are_no_responses(url: str, tmp_path: Path) -> None:
     place = f"app.py:{line_of(SESSIONS, '# LEAK')} in ask"
     assert re.search(rf"│ +2 │ session │ {place} +│ +1 │", table)
     assert f"│   {url.removesuffix('/bytes/90000')} " in table
+
+
+def test_leaks_that_ended_well_after_all(url: str, tmp_path: Path) -> None:
+    program = "import httpguard, requests, sys, time\n"
+    program += "kept = requests.get(sys.argv[1], stream=True)\n"
+    program += "time.sleep(0.2); httpguard.check()\n"
+    program += "kept.close(); httpguard.check()\n"
+    write(tmp_path / "app.py", program)
+    done = guarded("--max-idle", "0.1", "app.py", url, cwd=tmp_path)
+    assert re.search(r"│ +1 │ held +│ app\.py:2 in <module>", done.stderr)
+    assert re.search(r"│ \(1 resolved\) │", done.stderr)
+
+
+def test_more_places_than_a_table_has_rows(url: str, tmp_path: Path) -> None:
+    line = "requests.get(sys.argv[1], stream=True)  # \x1b[2J"
+    program = "import requests, sys\n" + f"{line}\n" * 52
+    program += f"for _ in range(2):\n    {line}\n"
+    write(tmp_path / "app.py", program)
+    done = guarded("app.py", url, cwd=tmp_path)
+    assert "httpguard: 54 responses leaked, opened at 53 places" in done.stderr
+    table = done.stderr[done.stderr.index("httpguard: 54") :]
+    assert "… and 3 more places" in table
+    assert "\x1b" not in table
+    # The most frequent first.
+    assert re.findall(r"│ +(\d) │ dropped │", table) == ["2"] + ["1"] * 49
+
+
+def test_nothing_stays_behind(url: str, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", LEAKY)
+    (tmp_path / "temporary").mkdir()
+    env = {"TMPDIR": str(tmp_path / "temporary")}
+    done = guarded("--fail", "app.py", url, cwd=tmp_path, env=env)
+    assert done.returncode == 23
+    assert os.listdir(tmp_path / "temporary") == []
+
+
+def test_a_line_that_a_killed_process_has_cut(url: str, tmp_path: Path) -> None:
+    cut = """
+import os
+with open(os.environ["_HTTPGUARD_RUN"] + ".jsonl", "a") as file:
+    file.write('{"event": "httpguard.le')
+"""
+    write(tmp_path / "app.py", cut + LEAKY)
+    done = guarded("--fail", "app.py", url, cwd=tmp_path)
+    assert done.returncode == 23
+    assert "httpguard: 3 responses leaked, opened at 1 place" in done.stderr
+
+
+def test_one_run_inside_another(url: str, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "import os; print(os.environ['PYTHONPATH'])\n" + LEAKY)
+    inner = [*CLI[1:], "app.py", url]
+    done = guarded(sys.executable, *inner, cwd=tmp_path)
+    assert done.stdout.count("bootstrap") == 1
+    assert done.stderr.count("httpguard: 3 responses leaked, opened at 1 place") == 1
+
+
+@pytest.mark.skipif(
+    not hasattr(os, "geteuid") or os.geteuid() != 0, reason="root alone may give up"
+)
+def test_a_process_that_gives_up_its_rights(url: str, tmp_path: Path) -> None:
+    program = "import httpguard, os, requests, sys\n"
+    program += "requests.get(sys.argv[1], stream=True); httpguard.check()\n"
+    program += "os.setgid(65534); os.setuid(65534)\n"
+    program += "requests.get(sys.argv[1], stream=True); httpguard.check()\n"
+    write(tmp_path / "app.py", program)
+    done = guarded("app.py", url, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "httpguard: 2 responses leaked, opened at 2 places" in done.stderr
 
 
 @pytest.mark.parametrize(
