@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import gc
 import sys
@@ -217,6 +218,7 @@ def test_a_leak_is_a_log_record_in_the_trace_that_opened_it(
     assert attributes["code.file.path"] == __file__
     assert attributes["http.request.method"] == "GET"
     assert attributes["http.response.status_code"] == 200
+    assert attributes["http.response.body.size"] == 90000
     assert attributes["server.address"] == server.host
     assert attributes["server.port"] == server.port
     assert "secret=…" in attributes["url.full"]
@@ -291,6 +293,9 @@ def test_a_starved_pool_is_named(
     assert attributes["server.port"] == server.port
     assert attributes["httpguard.waiting"] == 1
     assert attributes["httpguard.longest_wait"] == 2.0
+    # What has no place in an attribute is in the text alone.
+    plain = (str, int, float)
+    assert [name for name, it in attributes.items() if not isinstance(it, plain)] == []
     assert backend.points("httpguard.pool.starved") == [({}, 1)]
 
 
@@ -389,8 +394,57 @@ def test_nothing_after_close(
     backend.instrumentation.close()
     leak(server.url("/bytes/90000"))
     guard.check()
+    requests.get(server.url("/bytes/90000"), stream=True).close()
+    guard.check()
     assert backend.records() == []
     assert backend.reader.get_metrics_data() is None
+
+
+def test_again_after_close(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install()
+    backend.instrumentation.close()
+    again = httpguard.instrument_opentelemetry(backend.meters, backend.loggers)
+    assert again is not backend.instrumentation
+    leak(server.url("/bytes/90000"))
+    guard.check()
+    assert len(backend.records()) == 1
+    again.close()
+
+
+def test_strict_mode_is_an_error(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install(strict=True)
+    leak(server.url("/bytes/90000"))
+    with pytest.raises(httpguard.LeakError):
+        guard.check()
+    assert backend.record()[0].severity_text == "ERROR"
+
+
+def test_names_are_plain_text(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install()
+    code = compile("get(url, stream=True)", "a\x1b[2J\udc80.py", "exec")
+    exec(code, {"get": requests.get, "url": server.url("/bytes/90000")})
+    guard.check()
+    _, attributes = backend.record()
+    assert attributes["code.file.path"] == "a\\x1b[2J\\udc80.py"
+    (point,) = (point for point in backend.points("httpguard.leaks") if point[1])
+    assert point[0]["code.file.path"] == attributes["code.file.path"]
+
+
+def test_a_port_that_there_is_not(
+    guard: GuardControl, server: Server, backend: Backend
+) -> None:
+    guard.install()
+    with urllib3.HTTPConnectionPool(server.host, 99999) as pool:
+        with contextlib.suppress(OverflowError, urllib3.exceptions.HTTPError):
+            pool.request("GET", "/", retries=False)
+        points = backend.points("httpguard.pool.size")
+    assert ({"url.scheme": "http", "server.address": server.host}, 1) in points
 
 
 def test_an_exporter_that_fails_leaves_the_program_alone(

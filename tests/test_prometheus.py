@@ -397,6 +397,9 @@ def test_in_a_registry_of_ones_own(guard: GuardControl, server: Server) -> None:
     guard.install()
     site = leak(server.url("/bytes/90000"))
     assert leaks(parse(generate_latest(registry).decode())) == {("dropped", site): 1}
+    requests.get(server.url("/bytes/90000"), stream=True).close()
+    samples = parse(generate_latest(registry).decode())
+    assert value(samples, "httpguard_lease_duration_seconds_count") == 1
     with pytest.raises(ValueError, match="Duplicated"):
         registry.register(httpguard.prometheus_collector())
 
@@ -446,7 +449,8 @@ def test_openmetrics_where_it_is_asked_for(guard: GuardControl) -> None:
 
 def test_names_and_labels_are_escaped(guard: GuardControl, server: Server) -> None:
     guard.install()
-    code = compile("\n\nget(url, stream=True)", 'a"b\\\nhttpguard_forged 1', "exec")
+    name = 'a"b\\\nhttpguard_forged 1\udc80'
+    code = compile("\n\nget(url, stream=True)", name, "exec")
     exec(code, {"get": requests.get, "url": server.url("/bytes/90000")})
     samples = scrape()
     assert ("httpguard_forged", ()) not in samples
@@ -528,6 +532,97 @@ def test_multiprocess_mode_adds_up_what_processes_say(
     assert value(own, "httpguard_lease_duration_seconds_count") == 2
     assert value(own, "httpguard_open_responses", pool=server.url("")) == 2
     assert value(own, "httpguard_responses_opened_total") == 10
+
+
+TOGETHER = """
+import os, sys, time
+import httpguard
+from httpguard.reporting import _prometheus
+from prometheus_client import Counter, multiprocess
+httpguard.prometheus_collector()
+httpguard.install(check_interval=0)
+import requests
+Counter("shop_orders", "Of the program's own.").inc()
+
+def tell():
+    httpguard.check()
+    print(httpguard.render_prometheus()[0].decode() + "=====")
+
+begin = time.monotonic()
+kept = requests.get(sys.argv[1], stream=True)
+httpguard.check()
+(is_ready, ready), (may_end, end) = os.pipe(), os.pipe()
+# Another thread is writing as the program forks.
+_prometheus._exported.collector._lock.acquire()
+if not (child := os.fork()):
+    other = requests.get(sys.argv[1], stream=True)
+    requests.get(sys.argv[1], stream=True)  # LEAK
+    time.sleep(0.3)
+    httpguard.check()
+    os.write(ready, b"x")
+    os.read(may_end, 1)
+    os._exit(0)
+# Nor does a sweep wait for it.
+httpguard.check()
+_prometheus._exported.collector._lock.release()
+os.read(is_ready, 1)
+tell()
+print(time.monotonic() - begin, "=====")
+os.write(end, b"x")
+os.wait()
+multiprocess.mark_process_dead(child)
+tell()
+httpguard.uninstall()
+httpguard.install(check_interval=0)
+tell()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_multiprocess_mode_knows_who_is_there(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "files").mkdir()
+    program = write(tmp_path / "program.py", TOGETHER)
+    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "files")}
+    done = run(program, server.url("/bytes/90000"), env=env)
+    assert done.returncode == 0, done.stderr
+    first, elapsed, *rest = done.stdout.split("=====\n")[:-1]
+    both, alone, anew = map(parse, (first, *rest))
+    pool = server.url("")
+    leaked = {("dropped", f"{program}:{line_of(TOGETHER, '# LEAK')} in <module>"): 1}
+    assert value(both, "httpguard_open_responses", pool=pool) == 2
+    assert value(both, "httpguard_processes") == 2
+    assert [name for name, _ in both if not name.startswith("httpguard_")] == []
+    oldest = value(both, "httpguard_oldest_open_response_seconds")
+    assert 0.3 <= oldest <= float(elapsed)
+    # What a process that has ended had open is not, what it counted is there.
+    assert value(alone, "httpguard_open_responses", pool=pool) == 1
+    assert value(alone, "httpguard_processes") == 1
+    # Another guard has not seen what was opened before.
+    assert value(anew, "httpguard_open_responses", pool=pool) == 0
+    assert leaks(both) == leaks(alone) == leaks(anew) == leaked
+
+
+CHILD = """
+import os, sys
+import httpguard
+httpguard.prometheus_collector()
+httpguard.install(check_interval=0)
+import requests
+requests.get(sys.argv[1], stream=True).close()
+httpguard.check()
+if not (child := os.fork()):
+    print(httpguard.render_prometheus()[0].decode(), flush=True)
+    os._exit(0)
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_forked_child_counts_from_0(server: Server, tmp_path: Path) -> None:
+    program = write(tmp_path / "program.py", CHILD)
+    samples = parse(run(program, server.url("/bytes/90000")).stdout)
+    assert value(samples, "httpguard_responses_opened_total") == 0
+    assert value(samples, "httpguard_lease_duration_seconds_count") == 0
 
 
 AT_EXIT = """

@@ -75,10 +75,14 @@ class GuardCollector:
         self._buckets = [0] * (len(LEASE_BOUNDS) + 1)
         self._sum = 0.0
 
-    def leases_ended(self, seconds: Sequence[float]) -> None:
-        """Count lease times."""
+    def _begin_in_child(self) -> None:
+        """Begin anew in a forked child: what was counted is its parent's."""
         if self._pid != os.getpid():
             self._begin()
+
+    def leases_ended(self, seconds: Sequence[float]) -> None:
+        """Count lease times."""
+        self._begin_in_child()
         with self._lock:
             for duration in seconds:
                 self._buckets[bisect_left(LEASE_BOUNDS, duration)] += 1
@@ -103,8 +107,10 @@ class GuardCollector:
             for key, value in metric.read(measures):
                 family.add_metric(labels_of(key), value)
             yield family
+        self._begin_in_child()
         with self._lock:
-            yield _lease_family(self._buckets, self._sum)
+            family = _lease_family(self._buckets, self._sum)
+        yield family
 
 
 class FilePublisher:
