@@ -436,15 +436,22 @@ def test_names_are_plain_text(
     assert point[0]["code.file.path"] == attributes["code.file.path"]
 
 
-def test_a_port_that_there_is_not(
-    guard: GuardControl, server: Server, backend: Backend
+@pytest.mark.parametrize(
+    ("port", "told"), [(80, {"server.port": 80}), (99999, {})], ids=["left out", "none"]
+)
+def test_a_port_that_no_name_has(
+    port: int,
+    told: dict[str, int],
+    guard: GuardControl,
+    server: Server,
+    backend: Backend,
 ) -> None:
     guard.install()
-    with urllib3.HTTPConnectionPool(server.host, 99999) as pool:
+    with urllib3.HTTPConnectionPool(server.host, port) as pool:
         with contextlib.suppress(OverflowError, urllib3.exceptions.HTTPError):
             pool.request("GET", "/", retries=False)
         points = backend.points("httpguard.pool.size")
-    assert ({"url.scheme": "http", "server.address": server.host}, 1) in points
+    assert ({"url.scheme": "http", "server.address": server.host, **told}, 1) in points
 
 
 def test_an_exporter_that_fails_leaves_the_program_alone(

@@ -109,8 +109,8 @@ class GuardCollector:
             yield family
         self._begin_in_child()
         with self._lock:
-            family = _lease_family(self._buckets, self._sum)
-        yield family
+            lease_times = _lease_family(self._buckets, self._sum)
+        yield lease_times
 
 
 class FilePublisher:
