@@ -254,12 +254,12 @@ def test_many_processes_write_one_file(tmp_path: Path) -> None:
 
 def test_rotation_keeps_so_many(tmp_path: Path) -> None:
     for number in range(9):
-        append_line(str(tmp_path / "log"), b"%d2345678\n" % number, 20, 2)
+        append_line(str(tmp_path / "log"), b"%d23456789\n" % number, 20, 2)
     names = {file.name: file.read_text().split() for file in tmp_path.iterdir()}
     assert names == {
-        "log": ["82345678"],
-        "log.1": ["62345678", "72345678"],
-        "log.2": ["42345678", "52345678"],
+        "log": ["823456789"],
+        "log.1": ["623456789", "723456789"],
+        "log.2": ["423456789", "523456789"],
     }
 
 
