@@ -8,6 +8,7 @@ import json
 import logging
 import os
 import socket
+import sys
 import textwrap
 import threading
 from contextlib import closing
@@ -19,8 +20,8 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import ConfigError, LeakKind, _own
-from httpguard.web import Page, _history, _view
+from httpguard import ConfigError, LeakKind, _own, _process
+from httpguard.web import Page, _figures, _history, _sites, _view
 from httpguard.web._connection import Patience
 from tests import program
 
@@ -99,6 +100,35 @@ class TestContent:
         assert {"leaks", "open", "counters", "pools"} <= set(shown)
         kept.close()
 
+    def test_a_site_is_shown_in_sums(
+        self, guard: GuardControl, server: Server, page: Page
+    ) -> None:
+        guard.install(max_idle=60)
+        pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=5)
+
+        def opened() -> urllib3.BaseHTTPResponse:
+            return pool.request("GET", "/bytes/90000", preload_content=False)
+
+        first, second = opened(), opened()
+        guard.advance(50)
+        second.read(1000)
+        guard.check()
+        with httpguard.allow("it is known"):
+            third = opened()
+        guard.advance(20)
+        other = pool.request("GET", "/bytes/90000", preload_content=False)
+        guard.check()
+        shown = state(page)
+        row, last = shown["open_sites"]
+        assert (row["count"], row["judged"], row["allowed"]) == (3, 1, 1)
+        assert (row["age"], row["idle"], row["bytes_read"]) == (70, 70, 1000)
+        assert (last["count"], last["age"], last["judged"]) == (1, 0, 0)
+        current = _process.current()
+        few = _sites.by_site(current, 1)
+        assert (few.open_now, len(few.rows), few.left_out) == (4, 1, 1)
+        for response in (first, second, third, other):
+            response.close()
+
     def test_nothing_leaked_nothing_shown(
         self, guard: GuardControl, server: Server, page: Page
     ) -> None:
@@ -152,6 +182,17 @@ class TestContent:
         response, body = ask(page, "/healthz", "HEAD")
         assert (response.status, body) == (200, b"")
         assert response.getheader("Content-Length") == "3"
+
+    @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
+    def test_figures_are_the_same_without_psutil(self) -> None:
+        pytest.importorskip("psutil")
+        exact, others = _figures.figures(), _figures._by_stdlib()
+        assert set(exact) == set(others)
+        # psutil counts the one too with which it looks.
+        assert others["fds"] == (exact["fds"] or 0) - 1
+        for name in ("fd_limit", "threads"):
+            assert others[name] == exact[name]
+        assert others["rss"] == pytest.approx(exact["rss"], rel=0.1)
 
     def test_history_keeps_an_hour(self, guard: GuardControl) -> None:
         now = [0.0]
@@ -265,6 +306,13 @@ class TestBounds:
         now[0] += 8.1
         assert view.document() is not second
 
+    def test_another_guard_is_seen_at_once(self, guard: GuardControl) -> None:
+        view, _, first = viewed(guard)
+        httpguard.uninstall()
+        second = view.document()
+        assert second is not first
+        assert not json.loads(second.plain)["installed"]
+
     def test_nothing_is_older_than_ten_seconds(self, guard: GuardControl) -> None:
         view, now, first = viewed(guard)
         view._cost = 100.0
@@ -296,6 +344,18 @@ class TestBounds:
         assert len(json.loads(gzip.decompress(body))["leaks"]) == 1
         assert ask(page, "/api/snapshot")[0].getheader("Content-Encoding") is None
 
+    def test_no_markup_in_an_answer(
+        self, guard: GuardControl, server: Server, page: Page
+    ) -> None:
+        guard.install()
+        name = "<script>\x1b\u202e.py"
+        code = compile("get(url, stream=True)", name, "exec")
+        exec(code, {"get": requests.get, "url": server.url("/bytes/90000")})
+        body = ask(page, "/api/snapshot")[1]
+        assert b"<" not in body
+        (leak,) = json.loads(body)["leaks"]
+        assert leak["site"]["filename"] == "<script>\\x1b\\u202e.py"
+
 
 class TestAddress:
     @pytest.mark.parametrize(
@@ -312,6 +372,9 @@ class TestAddress:
         with httpguard.serve("0.0.0.0", token=TOKEN) as page:
             assert ask(page)[0].status == 401
             assert ask(page, Authorization=f"Bearer {TOKEN}")[0].status == 200
+            host = socket.gethostname()
+            assert ask(page, "/healthz", Host=host)[0].status == 200
+            assert ask(page, "/healthz", Host=f"{host}.example")[0].status == 421
 
     @pytest.mark.parametrize(
         "token", ["", "short", "with a space in it, long", "é" * 20]
@@ -385,6 +448,8 @@ class TestWhoMaySeeIt:
             assert page.login_url == f"{page.url}?token={TOKEN}"
             assert TOKEN not in repr(page)
             assert ask(page, "/?token=wrong-token-of-the-same")[0].status == 401
+            assert ask(page, f"/?token={TOKEN}&token={TOKEN}")[0].status == 401
+            assert ask(page, f"/api/snapshot?token={TOKEN}")[0].status == 401
             response, _ = ask(page, f"/?token={TOKEN}")
             assert (response.status, response.getheader("Location")) == (303, "/")
             cookie = response.getheader("Set-Cookie") or ""
@@ -518,6 +583,26 @@ class TestSlowClients:
         finally:
             for sock in socks:
                 sock.close()
+
+    def test_who_is_in_the_middle_of_a_request_stays(self, page: Page) -> None:
+        page._server._most = 2
+        address = ("127.0.0.1", port_of(page))
+        request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
+        with (
+            socket.create_connection(address, timeout=30) as busy,
+            socket.create_connection(address, timeout=30) as idle,
+        ):
+            busy.sendall(request[:9])
+            idle.sendall(request)
+            assert b"ok\n" in idle.recv(65536)
+            assert ask(page, "/healthz")[0].status == 200
+            assert idle.recv(65536) == b""
+            # Where nobody is idle, whoever comes is sent away.
+            page._server._most = 1
+            with pytest.raises(OSError, match=r"reset|closed"):
+                ask(page, "/healthz")
+            busy.sendall(request[9:])
+            assert b"ok\n" in busy.recv(65536)
 
     def test_without_descriptors_it_waits_and_goes_on(self, page: Page) -> None:
         server = page._server

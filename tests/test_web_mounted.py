@@ -48,7 +48,11 @@ def in_flask(token: str | None, prefix: str) -> Callable[..., Answer]:
 
 
 async def call_asgi(
-    application: Any, path: str, method: str, headers: dict[str, str]
+    application: Any,
+    path: str,
+    method: str,
+    headers: dict[str, str],
+    scheme: str = "http",
 ) -> Answer:
     """One request, as an ASGI server makes it."""
     parts = urlsplit(path)
@@ -57,7 +61,7 @@ async def call_asgi(
         "asgi": {"version": "3.0"},
         "http_version": "1.1",
         "method": method,
-        "scheme": "http",
+        "scheme": scheme,
         "path": parts.path,
         "raw_path": parts.path.encode(),
         "root_path": "",
@@ -120,6 +124,8 @@ def test_without_the_slash_at_the_end(mount: Callable[..., Any]) -> None:
     status, headers, _ = mount(None, "/guard")("/guard")
     assert status in {307, 308}
     assert headers["location"].endswith("/guard/")
+    _, headers, _ = mount(None, "/guard")("/guard?theme=dark")
+    assert headers["location"].endswith("/guard/?theme=dark")
 
 
 def test_is_only_read(mount: Callable[..., Any]) -> None:
@@ -138,6 +144,18 @@ def test_with_a_token(mount: Callable[..., Any]) -> None:
     assert "Path=/guard/;" in headers["set-cookie"]
     pair = headers["set-cookie"].partition(";")[0]
     assert ask("/guard/api/snapshot", Cookie=pair)[0] == 200
+
+
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_cookie_of_https_stays_there(scheme: str) -> None:
+    link = f"/?token={TOKEN}"
+    answer = asyncio.run(
+        call_asgi(httpguard.asgi_app(TOKEN), link, "GET", {}, scheme=scheme)
+    )
+    client = Client(httpguard.wsgi_app(TOKEN))
+    response = client.get(link, base_url=f"{scheme}://shop.example/")
+    for cookie in (answer[1]["set-cookie"], response.headers["Set-Cookie"]):
+        assert ("Secure" in cookie.split("; ")) == (scheme == "https")
 
 
 def test_bad_tokens() -> None:
@@ -160,6 +178,12 @@ def test_history_begins_with_the_first_request_and_ends_with_the_application() -
     sampler.pause()
     thread.join(30)
     assert not thread.is_alive()
+    orphan = threading.Thread(
+        target=_sampler._run, args=(lambda: None, threading.Event()), daemon=True
+    )
+    orphan.start()
+    orphan.join(30)
+    assert not orphan.is_alive()
 
 
 def test_lifespan_and_websocket() -> None:
