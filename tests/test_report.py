@@ -7,6 +7,7 @@ import json
 import os
 import re
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import duckdb
@@ -16,7 +17,7 @@ from typer.testing import CliRunner
 
 from benchmarks import _fleet_logs, _plain
 from httpguard._commands import _app
-from httpguard._report import _inputs
+from httpguard._report import _duckdb, _inputs
 from httpguard._report._github import escape, escape_property
 from httpguard._report._terminal import sparkline
 from tests.program import SESSIONS, line_of, run, write
@@ -209,6 +210,47 @@ class TestCounting:
         assert read(named, "--since", "2026-03-02")["sites"] == []
         assert len(read(named, "--since", "99999d")["sites"]) == 2
 
+    def test_since_counts_what_ended_well_since(self, tmp_path: Path) -> None:
+        before, after = "2026-03-01T10:59:59+00:00", "2026-03-01T11:00:00+00:00"
+        lines = [
+            leak(6, kind="held", resolved=2, time=before, url="http://early/"),
+            leak(7, kind="held", resolved=5, time=after, stack=[], url="http://late/"),
+        ]
+        named = log(tmp_path / "a", *lines)
+        site = only(named, "--since", after)
+        assert (site["leaks"], site["resolved"]) == (1, 3)
+        # More of them have ended than have come.
+        assert site["harm"] == 1
+        assert site["example"]["url"] == "http://late/"
+
+    @pytest.mark.skipif(not hasattr(time, "tzset"), reason="sets the time zone")
+    def test_since_is_utc_where_it_does_not_say(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setenv("TZ", "Asia/Tokyo")
+        time.tzset()
+        try:
+            named = log(tmp_path / "a", leak(7, time="2026-03-01T10:30:00+00:00"))
+            assert len(read(named, "--since", "2026-03-01T10:30")["sites"]) == 1
+            assert read(named, "--since", "2026-03-01T10:31")["sites"] == []
+        finally:
+            monkeypatch.undo()
+            time.tzset()
+
+    def test_lines_out_of_order_take_nothing_away(self, tmp_path: Path) -> None:
+        at = "2026-03-01T{}:30:00+00:00".format
+        lines = [leak(n, time=at(hour)) for n, hour in ((9, 10), (7, 11), (10, 12))]
+        site = only(log(tmp_path / "a", *reversed(lines)))
+        assert (site["leaks"], site["trend"]["leaks"]) == (10, [9, 0, 1])
+
+    def test_the_most_leaking_program_comes_first(self, tmp_path: Path) -> None:
+        lines = [leak(3), leak(5, run="bb", program="web"), leak(4, run="cc")]
+        site = only(log(tmp_path / "a", *lines))
+        assert [(one["name"], one["leaks"]) for one in site["programs"]] == [
+            ("worker", 7),
+            ("web", 5),
+        ]
+
     def test_a_fleet_as_a_plain_loop_counts_it(self, tmp_path: Path) -> None:
         path = tmp_path / "fleet"
         _fleet_logs.write(path, 6000, 0.6)
@@ -235,6 +277,7 @@ class TestCounting:
         named = log(tmp_path / "a", "{cut", *lines, "ünïcode", summary(leak(40)))
         whole = read(named)
         monkeypatch.setattr(_inputs, "_BLOCK", size)
+        monkeypatch.setattr(_duckdb, "_MOST_ROWS", 3)
         pieces = read(named)
         assert pieces["sites"] == whole["sites"]
         assert pieces["reading"] == whole["reading"]
@@ -380,6 +423,11 @@ class TestForms:
             "get",
         ]
 
+    def test_a_long_stack_keeps_its_innermost_frames(self, tmp_path: Path) -> None:
+        frames = [FETCH | {"lineno": n, "application": True} for n in range(1, 100)]
+        steps = only(log(tmp_path / "a", leak(stack=frames)))["example"]["stack"]
+        assert [step["lineno"] for step in steps] == list(range(36, 100))
+
     def test_source_lines_come_from_the_log_or_from_python_files(
         self, tmp_path: Path
     ) -> None:
@@ -456,6 +504,34 @@ class TestInputs:
         assert f"{named}:2: not JSON" in done.stdout.replace("\n", "")
         assert "1 damaged line: cut short" in done.stdout
 
+    def test_twenty_damaged_lines_are_named(self, tmp_path: Path) -> None:
+        files = [log(tmp_path / name, *['{"cut'] * 15) for name in "ab"]
+        made = read(*files)
+        assert made["reading"]["problems"] == {"cut short": 30}
+        named = [(one["file"], one["number"]) for one in made["reading"]["damaged"]]
+        assert named == [(files[0], n + 1) for n in range(15)] + [
+            (files[1], n + 1) for n in range(5)
+        ]
+
+    def test_a_file_that_is_named_twice_is_read_once(self, tmp_path: Path) -> None:
+        named = log(tmp_path / "a", leak(5))
+        reading = read(named, named)["reading"]
+        assert (reading["files"], reading["lines"]) == ([named], 1)
+
+    @pytest.mark.skipif(not os.path.exists("/dev/stdin"), reason="needs /dev/stdin")
+    def test_what_can_be_read_only_once(self) -> None:
+        done = _piped("/dev/stdin", stdin=json.dumps(leak(5)).encode())
+        assert done.returncode == 2
+        assert b"say `-` instead" in b" ".join(done.stderr.split())
+
+    def test_a_line_without_end_is_cut(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        monkeypatch.setattr(_inputs, "_BLOCK", 100)
+        monkeypatch.setattr(_inputs, "_LONGEST_LINE", 2000)
+        made = read(log(tmp_path / "a", "x" * 4500, leak(5)))
+        assert (made["leaks"], made["reading"]["lines"]) == (5, 4)
+
     def test_bytes_that_are_no_text(self, tmp_path: Path) -> None:
         path = tmp_path / "a"
         line = json.dumps(leak(5, url="http://x/CAFE")).encode()
@@ -492,7 +568,8 @@ class TestInputs:
             f" columns={{'line': 'VARCHAR'}})) TO '{flat}' (FORMAT parquet)"
         )
         expected = read(named)["sites"]
-        assert read(str(nested))["sites"] == expected
+        quoted = nested.rename(tmp_path / "it's one")
+        assert read(str(quoted))["sites"] == expected
         assert read(str(flat))["sites"] == expected
 
 
@@ -604,6 +681,8 @@ class TestOutput:
         assert "… and 3 more; `--top 0` shows all." in text
         assert "views.py:4" in text
         assert "views.py:3" not in text
+        every = call(log(tmp_path / "a", *lines), "--top", "0").stdout
+        assert all(f"views.py:{n} in fetch" in every for n in range(1, 6))
 
     @pytest.mark.parametrize(
         ("numbers", "bars"),
@@ -674,6 +753,39 @@ class TestOutput:
         notes = ran["invocations"][0]["toolExecutionNotifications"]
         assert [note["message"]["text"] for note in notes] == [
             f"damaged line: {named}:3: cut short"
+        ]
+
+    def test_a_finding_stays_the_same_when_lines_move(self, tmp_path: Path) -> None:
+        def fingerprints(root: str, *lines: dict[str, Any]) -> list[str]:
+            path = tmp_path / "x.sarif"
+            call(log(tmp_path / "a", *lines), "--sarif", str(path), "--root", root)
+            results = json.loads(path.read_text())["runs"][0]["results"]
+            return [it["partialFingerprints"]["httpguardSite/v1"] for it in results]
+
+        moved = FETCH | {"filename": "/home/me/views.py", "lineno": 99}
+        (first,) = fingerprints("/srv/app", leak())
+        assert fingerprints("/home/me", leak(site=moved)) == [first]
+        for other in (
+            leak(kind="held"),
+            leak(site=FETCH | {"function": "f"}),
+            leak(site=FETCH | {"filename": "/srv/app/api.py"}),
+        ):
+            assert fingerprints("/srv/app", other) != [first]
+
+    def test_a_site_whose_line_is_not_known(self, tmp_path: Path) -> None:
+        path = tmp_path / "x.sarif"
+        named = log(tmp_path / "a", leak(site={"filename": "/srv/app/views.py"}))
+        done = call(
+            *(named, "--format", "github", "--sarif", str(path), "--root", "/srv/app")
+        )
+        assert done.stdout.startswith("::warning file=views.py,title=")
+        (result,) = json.loads(path.read_text())["runs"][0]["results"]
+        assert result["locations"] == [
+            {
+                "physicalLocation": {
+                    "artifactLocation": {"uri": "views.py", "uriBaseId": "%SRCROOT%"}
+                }
+            }
         ]
 
     def test_github(self, tmp_path: Path) -> None:
