@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -103,6 +104,39 @@ def test_fixed_leaks_are_said_and_go(suite: Suite) -> None:
     assert [(e["function"], e["note"]) for e in known(suite.path)] == [
         ("status", "ours")
     ]
+
+
+@pytest.mark.parametrize("part", [("-k", "drops"), ("-x",)])
+def test_a_part_of_the_suite_forgets_nothing(
+    suite: Suite, part: tuple[str, ...]
+) -> None:
+    suite.test(TESTS)
+    suite.run(*UPDATE)
+    suite.test(f"def test_it(): assert False\n{textwrap.dedent(TESTS)}")
+    result = suite.run(*USE, *part)
+    result.stdout.fnmatch_lines([f"* known leak* of {FILE} not met in this part*"])
+    suite.run(*UPDATE, *part)
+    assert len(known(suite.path)) == 2
+
+
+def test_crowds_are_in_no_baseline(suite: Suite) -> None:
+    suite.test("""
+        @pytest.mark.httpguard(max_open=1)
+        def test_crowd():
+            with shop.opened(), shop.opened():
+                pass
+    """)
+    suite.run(*UPDATE)
+    assert known(suite.path) == []
+    suite.run(*USE).assert_outcomes(failed=1)
+
+
+def test_a_baseline_that_cannot_be_written_is_an_error(suite: Suite) -> None:
+    suite.test("def test_drops(): shop.status()")
+    file = "nowhere/known.json"
+    result = suite.run("--httpguard-baseline", file, "--httpguard-baseline-update")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stdout.fnmatch_lines([f"httpguard: cannot write the baseline *{file}*"])
 
 
 def test_workers_share_a_baseline_from_the_configuration(suite: Suite) -> None:

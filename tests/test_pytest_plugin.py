@@ -537,6 +537,34 @@ def test_markers(suite: Suite) -> None:
         result.stdout.fnmatch_lines([message])
 
 
+def test_a_crowd_is_of_one_test(suite: Suite) -> None:
+    suite.test("""
+        @pytest.fixture(scope="module")
+        def feeds():
+            opened = [shop.opened() for _ in range(3)]
+            yield opened
+            for response in opened:
+                response.close()
+
+        @pytest.mark.httpguard(max_open=2)
+        def test_twin(feeds):
+            with shop.opened(), shop.opened():
+                pass
+
+        @pytest.mark.httpguard(max_open=0)
+        def test_none(feeds):
+            shop.opened().close()
+
+        @pytest.mark.httpguard(max_open=0)
+        def test_twin_of_none(feeds):
+            assert requests.get(shop.URL).ok
+    """)
+    result = suite.run()
+    result.assert_outcomes(passed=2, failed=1)
+    assert found(result) == [f"1 max_open at shop.py:{OPENS} in opened"]
+    result.stdout.fnmatch_lines(["E   *: 1 responses open at once, max_open is 0"])
+
+
 ONE_LEAK = "def test_leak(): shop.status()"
 
 
@@ -622,10 +650,35 @@ def test_the_environment_counts(suite: Suite) -> None:
     suite.monkeypatch.setenv("HTTPGUARD_ENABLED", "1")
     suite.monkeypatch.setenv("HTTPGUARD_IGNORE", "*/bytes/*")
     suite.run().assert_outcomes(passed=1)
+    suite.monkeypatch.delenv("HTTPGUARD_IGNORE")
+    suite.monkeypatch.setenv("HTTPGUARD_EXPLAIN", "0")
+    suite.test("KEPT = []\ndef test_keeps(): KEPT.append(shop.opened())")
+    result = suite.run()
+    assert found(result) == [left_open(1)]
+    result.stdout.no_fnmatch_line("*held by:*")
     suite.monkeypatch.setenv("HTTPGUARD_STACK_DEPTH", "deep")
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *HTTPGUARD_STACK_DEPTH*deep*"])
+
+
+def test_what_would_change_a_test_is_not_taken_from_the_environment(
+    suite: Suite,
+) -> None:
+    suite.test("""
+        def test_goes_on_after_a_leak():
+            shop.status()
+            shop.status()
+            with shop.opened(), shop.opened():
+                pass
+    """)
+    for name in ("MAX_OPEN", "STRICT"):
+        suite.monkeypatch.setenv(f"HTTPGUARD_{name}", "1")
+    suite.monkeypatch.setenv("HTTPGUARD_SAMPLE", "0")
+    result = suite.run()
+    result.assert_outcomes(failed=1)
+    assert found(result) == [dropped(2)]
+    result.stdout.no_fnmatch_line("*too many open*")
 
 
 def test_the_first_leak_stops(suite: Suite) -> None:
