@@ -248,6 +248,61 @@ def test_too_many_alive(guard: GuardControl, server: Server) -> None:
     assert (snapshot.counters["session"], snapshot.counters["resolved"]) == (2, 2)
 
 
+def test_just_as_many_as_are_allowed_are_innocent(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3)
+    kept = []
+    for _ in range(4):
+        kept = [make(server.url("/lines")) for _ in range(3)]
+        assert found(guard) == []
+        for session in kept:
+            session.close()
+    # Those of another line have a number of their own.
+    others = [requests.Session() for _ in range(3)]
+    kept = [make(server.url("/lines")) for _ in range(3)]
+    for session in others:
+        session.get(server.url("/lines"))
+    assert found(guard) == []
+    for session in (*others, *kept):
+        session.close()
+
+
+def test_a_crowd_of_managers(guard: GuardControl, server: Server) -> None:
+    def ask() -> urllib3.PoolManager:
+        manager = urllib3.PoolManager()
+        manager.request("GET", server.url("/lines"))
+        manager.request("GET", server.url("/lines").replace("127.0.0.1", "localhost"))
+        return manager
+
+    guard.install(max_sessions=1)
+    alive = [ask() for _ in range(3)]
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.site.function, leak.client) == ("session", "ask", "urllib3")
+    # Judged as the third one had made its first pool.
+    assert (leak.count, leak.alive, leak.sockets) == (2, 3, 4)
+    # Half of what one has is closed: it is still in use.
+    alive[0].connection_from_url(server.url("")).close()
+    assert guard.check().counters["resolved"] == 0
+    for manager in alive:
+        manager.clear()
+    assert guard.check().counters["resolved"] == 2
+
+
+def test_what_a_leaked_session_leaves_is_counted_once(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=2)
+    for turn in (1, 2, 3):
+        dropped_session(server.url("/lines"))
+        # Collected, it is in nobody's way.
+        assert found(guard) == [("dropped_session", turn, 1)]
+    alive = [make(server.url("/lines")) for _ in range(2)]
+    assert [function for function, _, _ in found(guard)] == ["dropped_session"]
+    for session in alive:
+        session.close()
+
+
 def test_many_that_are_closed_are_innocent(guard: GuardControl, server: Server) -> None:
     guard.install(max_sessions=3)
     kept = []
