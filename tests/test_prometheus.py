@@ -4,7 +4,6 @@ import contextlib
 import gc
 import os
 import re
-import subprocess
 import sys
 import threading
 import time
@@ -21,7 +20,7 @@ import httpguard
 from httpguard import _process, reporting
 from httpguard._measures import take_measures
 from httpguard._table import MOST_SERIES
-from tests.program import ROOT, line_of, run, run_without_packages, write
+from tests.program import line_of, run, run_without_packages, write
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -167,13 +166,7 @@ def test_who_waits_and_what_was_given_back(guard: GuardControl, server: Server) 
     samples = scrape()
     assert value(samples, "httpguard_pool_in_use", pool=name) == 1
     assert value(samples, "httpguard_pool_waiting", pool=name) == 0
-    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
-    waiter.start()
-    while not value(scrape(), "httpguard_pool_waiting", pool=name):
-        time.sleep(0.01)
-    guard.advance(3.0)
-    held.drain_conn()
-    waiter.join()
+    let_one_wait(guard, pool, held)
     samples = scrape()
     assert value(samples, "httpguard_pool_waiting", pool=name) == 0
     assert value(samples, "httpguard_pool_waits_total", pool=name) == 1
@@ -188,7 +181,7 @@ def test_who_waits_and_what_was_given_back(guard: GuardControl, server: Server) 
     assert value(samples, "httpguard_pool_lost_slots", pool=name) == 0
 
     # What was counted stays, the pool does not.
-    del pool, held, waiter
+    del pool, held
     gc.collect()
     samples = scrape()
     assert value(samples, "httpguard_pool_size", pool=name) == 0
@@ -204,18 +197,27 @@ def test_who_waits_and_what_was_given_back(guard: GuardControl, server: Server) 
     again.close()
 
 
-def wait_and_lose(guard: GuardControl, server: Server) -> urllib3.HTTPConnectionPool:
-    """A pool in which a request has waited for 3 s, and that has lost a slot."""
-    name = server.url("")
-    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
-    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+def let_one_wait(
+    guard: GuardControl,
+    pool: urllib3.HTTPConnectionPool,
+    held: urllib3.BaseHTTPResponse,
+) -> None:
+    """A request waits for 3 s for the connection that a response holds."""
     waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
     waiter.start()
+    name = f"http://{pool.host}:{pool.port}"
     while not value(scrape(), "httpguard_pool_waiting", pool=name):
         time.sleep(0.01)
     guard.advance(3.0)
     held.drain_conn()
     waiter.join()
+
+
+def wait_and_lose(guard: GuardControl, server: Server) -> urllib3.HTTPConnectionPool:
+    """A pool in which a request has waited for 3 s, and that has lost a slot."""
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
+    held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    let_one_wait(guard, pool, held)
     pool.urlopen("GET", "/bytes/90000", preload_content=False)
     return pool
 
@@ -476,6 +478,13 @@ def test_without_prometheus_client(tmp_path: Path) -> None:
     assert "httpguard[prometheus]" in done.stdout
 
 
+@pytest.fixture
+def files(tmp_path: Path) -> dict[str, str]:
+    """The variable of multiprocess mode, with an empty directory."""
+    (tmp_path / "files").mkdir()
+    return {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "files")}
+
+
 MULTI = """
 import os, sys
 import httpguard
@@ -512,16 +521,10 @@ print(generate_latest(registry).decode())
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_multiprocess_mode_adds_up_what_processes_say(
-    server: Server, tmp_path: Path
+    server: Server, tmp_path: Path, files: dict[str, str]
 ) -> None:
-    files = tmp_path / "files"
-    files.mkdir()
     program = write(tmp_path / "program.py", MULTI)
-    done = run(
-        program,
-        server.url("/bytes/90000"),
-        env={"PROMETHEUS_MULTIPROC_DIR": str(files)},
-    )
+    done = run(program, server.url("/bytes/90000"), env=files)
     assert done.returncode == 0, done.stderr
     assert "stepped aside" not in done.stderr
     own, registered = map(parse, done.stdout.split("=====\n"))
@@ -579,11 +582,11 @@ tell()
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
-def test_multiprocess_mode_knows_who_is_there(server: Server, tmp_path: Path) -> None:
-    (tmp_path / "files").mkdir()
+def test_multiprocess_mode_knows_who_is_there(
+    server: Server, tmp_path: Path, files: dict[str, str]
+) -> None:
     program = write(tmp_path / "program.py", TOGETHER)
-    env = {"PROMETHEUS_MULTIPROC_DIR": str(tmp_path / "files")}
-    done = run(program, server.url("/bytes/90000"), env=env)
+    done = run(program, server.url("/bytes/90000"), env=files)
     assert done.returncode == 0, done.stderr
     first, elapsed, *rest = done.stdout.split("=====\n")[:-1]
     both, alone, anew = map(parse, (first, *rest))
@@ -636,23 +639,12 @@ requests.get(sys.argv[1], stream=True)
 
 
 def test_multiprocess_mode_has_what_was_found_at_exit(
-    server: Server, tmp_path: Path
+    server: Server, tmp_path: Path, files: dict[str, str]
 ) -> None:
-    files = tmp_path / "files"
-    files.mkdir()
     program = write(tmp_path / "program.py", AT_EXIT)
-    environment = {"PROMETHEUS_MULTIPROC_DIR": str(files)}
-    run(program, server.url("/bytes/90000"), env=environment)
-    read = subprocess.run(
-        [
-            sys.executable,
-            "-c",
-            "import httpguard; print(httpguard.render_prometheus())",
-        ],
-        env={**os.environ, **environment, "PYTHONPATH": str(ROOT)},
-        capture_output=True,
-        text=True,
-        check=True,
+    run(program, server.url("/bytes/90000"), env=files)
+    read = run(
+        "-c", "import httpguard; print(httpguard.render_prometheus())", env=files
     )
     assert re.search(
         r"httpguard_leaks_total\{[^}]*program.py:7[^}]*\} 1\.0", read.stdout
@@ -670,11 +662,10 @@ print(generate_latest(registry).decode())
 """
 
 
-def test_multiprocess_mode_knows_a_process_that_does_nothing(tmp_path: Path) -> None:
-    files = tmp_path / "files"
-    files.mkdir()
-    environment = {"PROMETHEUS_MULTIPROC_DIR": str(files)}
-    done = run(write(tmp_path / "program.py", IDLE), env=environment)
+def test_multiprocess_mode_knows_a_process_that_does_nothing(
+    tmp_path: Path, files: dict[str, str]
+) -> None:
+    done = run(write(tmp_path / "program.py", IDLE), env=files)
     samples = parse(done.stdout)
     assert value(samples, "httpguard_processes") == 1
     assert value(samples, "httpguard_leaks_total", kind="held", site="other") == 0
