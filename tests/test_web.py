@@ -11,6 +11,7 @@ import socket
 import sys
 import textwrap
 import threading
+import time
 from contextlib import closing
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -573,6 +574,24 @@ class TestSlowClients:
                     sock.sendall(request)
         page._server._patience = Patience()
         assert ask(page, "/healthz")[0].status == 200
+
+    def test_those_who_read_slowly_get_all_of_it(self, page: Page) -> None:
+        request = b"GET /static/page.css HTTP/1.1\r\nHost: localhost\r\n"
+        many = (request + b"\r\n") * 500 + request + b"Connection: close\r\n\r\n"
+        with socket.socket() as sock:
+            sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+            sock.settimeout(30)
+            sock.connect(("127.0.0.1", port_of(page)))
+            sender = threading.Thread(target=sock.sendall, args=(many,))
+            sender.start()
+            # The server has sent what it can, and has more.
+            while not any(each.writing for each in page._server._connections):
+                time.sleep(0.01)
+            answer = bytearray()
+            while chunk := sock.recv(65536):
+                answer += chunk
+            sender.join()
+        assert answer.count(b"HTTP/1.1 200 OK\r\n") == 501
 
     def test_where_too_many_are_connected_the_idlest_goes(self, page: Page) -> None:
         page._server._most = 3

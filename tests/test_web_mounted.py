@@ -212,11 +212,15 @@ def test_lifespan_and_websocket() -> None:
 def test_a_forked_worker_starts_its_own_history() -> None:
     application = httpguard.wsgi_app()
     client = Client(application)
-    client.get("/healthz")
+
+    def pid() -> int:
+        shown = json.loads(client.get("/api/snapshot").get_data())
+        return int(shown["program"]["pid"])
+
+    assert pid() == os.getpid()
     child = os.fork()
     if not child:
-        fresh = not application._sampler.running
-        client.get("/healthz")
+        fresh = not application._sampler.running and pid() == os.getpid()
         names = [thread.name for thread in threading.enumerate()]
         os._exit(0 if fresh and _sampler.THREAD_NAME in names else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
