@@ -209,6 +209,8 @@ class TestCounting:
         assert (site["kind"], site["leaks"]) == ("dropped", 2)
         assert read(named, "--since", "2026-03-02")["sites"] == []
         assert len(read(named, "--since", "99999d")["sites"]) == 2
+        again = log(tmp_path / "b", leak(7, time=before), leak(7, time=after))
+        assert read(again, "--since", after)["sites"] == []
 
     def test_since_counts_what_ended_well_since(self, tmp_path: Path) -> None:
         before, after = "2026-03-01T10:59:59+00:00", "2026-03-01T11:00:00+00:00"

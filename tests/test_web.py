@@ -127,6 +127,11 @@ class TestContent:
         current = _process.current()
         few = _sites.by_site(current, 1)
         assert (few.open_now, len(few.rows), few.left_out) == (4, 1, 1)
+        with httpguard.no_leaks():
+            inside = opened()
+            (row,) = _sites.by_site(current, 1).rows
+            assert (row["count"], row["allowed"]) == (4, 1)
+            inside.close()
         for response in (first, second, third, other):
             response.close()
 
