@@ -266,6 +266,7 @@ def test_a_fixtures_leak_is_its_own(suite: Suite) -> None:
     # A fixture is no test that failed last.
     again = suite.run("--lf")
     again.assert_outcomes(passed=4, errors=2)
+    again.stdout.fnmatch_lines(["run-last-failure: no previously failed tests*"])
 
 
 def test_fixtures_of_workers(suite: Suite) -> None:
@@ -325,7 +326,7 @@ def test_test_cases_of_unittest(suite: Suite) -> None:
 
 def test_threads(suite: Suite) -> None:
     suite.test("""
-        import threading
+        import threading, time
         from concurrent.futures import ThreadPoolExecutor
 
         GO, DONE, STOP = (threading.Event() for _ in range(3))
@@ -362,6 +363,7 @@ def test_threads(suite: Suite) -> None:
             def serve():
                 with shop.opened() as response:
                     opened.set()
+                    time.sleep(0.3)
                     response.content
             threading.Thread(target=serve).start()
             opened.wait()

@@ -91,7 +91,8 @@ class Collector:
                 counted.update(before)
             failed = getattr(manager.get_plugin("lfplugin"), "lastfailed", None)
             if isinstance(failed, dict):
-                failed.pop(report.nodeid, None)
+                # Since pytest 9.2 by ids, which are no texts.
+                failed.pop(getattr(report, "id", report.nodeid), None)
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
