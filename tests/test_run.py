@@ -691,6 +691,30 @@ def test_a_killed_process_counts_what_was_found_before(
     assert "+: at least; a process was killed before it could sum up" in stderr
 
 
+def test_counts_are_written_now_and_then(url: str, tmp_path: Path) -> None:
+    program = """
+import os, sys
+import httpguard, requests
+def so_far():
+    with open(os.environ["_HTTPGUARD_RUN"] + ".jsonl") as log:
+        return log.read().count('"httpguard.so_far"')
+requests.get(sys.argv[1], stream=True)
+for _ in range(300):
+    httpguard.check()
+print(so_far())
+for _ in range(300):
+    requests.get(sys.argv[1], stream=True)
+    httpguard.check()
+print(so_far())
+"""
+    write(tmp_path / "app.py", program)
+    done = guarded("app.py", url, cwd=tmp_path)
+    same, more = map(int, done.stdout.split())
+    assert same <= 1
+    assert 1 <= more <= 150
+    assert "httpguard: 301 responses leaked" in done.stderr
+
+
 def test_a_process_that_outlives_the_run(url: str, tmp_path: Path) -> None:
     program = f"""
 import os, sys, time
