@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import re
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
@@ -352,3 +353,16 @@ def test_a_sink_gets_events_and_a_broken_one_stops_nothing(
         reporting.detach(listen)
     assert seen == ["httpguard.leak"]
     assert (counters["dropped"], counters["errors"]) == (1, 1)
+
+
+def test_the_place_of_a_record_is_plain_text(
+    url: str, guard: GuardControl, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install()
+    code = compile("get(url, stream=True)", "a\x1b[2J\udc80\n.py", "exec")
+    exec(code, {"get": requests.get, "url": url})
+    requests.get(url, stream=True)
+    guard.check()
+    places = {(record.pathname, record.lineno) for record in caplog.records}
+    assert ("a\\x1b[2J\\udc80\\n.py", 1) in places
+    assert (__file__, sys._getframe().f_lineno - 4) in places

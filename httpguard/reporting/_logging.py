@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Any, Final
 
+from .._redact import printable
 from ._structlog import flat_fields
 from ._text import render
 
@@ -14,6 +15,8 @@ if TYPE_CHECKING:
     from ._event import Event
 
 LOGGER_NAME: Final = "httpguard"
+# The longest path of Linux: a real one is never cut.
+_MOST_PATH: Final = 4096
 
 
 def report(event: Event) -> None:
@@ -76,12 +79,12 @@ class _Records:
         record = self._target.makeRecord(
             LOGGER_NAME,
             level,
-            site.filename if site else __file__,
+            printable(site.filename, _MOST_PATH) if site else __file__,
             site.lineno if site else 0,
             "%s",
             (text,),
             None,
-            site.function if site else None,
+            printable(site.function) if site else None,
             {"httpguard": fields},
         )
         self._target.handle(record)
