@@ -26,6 +26,14 @@ def opened(pool: urllib3.HTTPConnectionPool) -> urllib3.BaseHTTPResponse:
     return pool.urlopen("GET", "/bytes/90000", preload_content=False)
 
 
+def end(held: list[urllib3.BaseHTTPResponse], waiting: list[Waiting]) -> None:
+    """Whoever waits gets a connection. Before anything can fail, which would hang."""
+    for response in held:
+        response.drain_conn()
+    for thread in waiting:
+        thread.join()
+
+
 def named(events: list[Event], name: str) -> list[dict[str, Any]]:
     return [dict(event.details) for event in events if event.name == name]
 
@@ -46,8 +54,7 @@ def test_starving_is_said_once_for_as_long_as_it_lasts(
         for _ in range(5):
             guard.advance(seconds / 5)
             guard.check()
-        held.drain_conn()
-        waiting.join()
+        end([held], [waiting])
         guard.check()
         return len(named(events, reporting.POOL_STARVED))
 
@@ -70,8 +77,7 @@ def test_a_wait_of_just_the_limit_is_too_long(
     waiting = Waiting(pool)
     guard.advance(5)
     guard.check()
-    held.drain_conn()
-    waiting.join()
+    end([held], [waiting])
     assert len(named(events, reporting.POOL_STARVED)) == 1
 
 
@@ -90,6 +96,8 @@ def test_pools_are_told_apart(
     guard.check()
     guard.advance(61)
     guard.check()
+    first._put_conn(None)
+    end(held, waiting)
     lost, busy = named(events, reporting.POOL_STARVED)
     assert (lost["maxsize"], lost["waiting"], lost["longest_wait"]) == (1, 1, 5)
     assert [(it["site"]["lineno"], it["count"]) for it in lost["lost"]] == [
@@ -101,11 +109,6 @@ def test_pools_are_told_apart(
     assert [holder["count"] for holder in busy["holders"]] == [2]
     assert (busy["lost"], busy["lost_slots"], busy["unknown"]) == ([], 0, 0)
     assert busy["hint"].startswith("read or close the open responses")
-    first._put_conn(None)
-    for response in held:
-        response.drain_conn()
-    for thread in waiting:
-        thread.join()
 
 
 def test_a_slot_that_nothing_explains(
@@ -118,12 +121,10 @@ def test_a_slot_that_nothing_explains(
     waiting = Waiting(pool)
     guard.advance(5)
     guard.check()
+    end([before, held], [waiting])
     (details,) = named(events, reporting.POOL_STARVED)
     assert [holder["count"] for holder in details["holders"]] == [1]
     assert (details["lost_slots"], details["unknown"]) == (0, 1)
-    for response in (before, held):
-        response.drain_conn()
-    waiting.join()
 
 
 # Pressure.
