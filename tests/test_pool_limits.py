@@ -10,6 +10,7 @@ import pytest
 import requests
 import urllib3
 
+import httpguard
 from httpguard import _descriptors, reporting
 from tests.test_pools import Waiting, blocking, crowd, leak, line
 from tests.test_pools import events as _events
@@ -125,6 +126,19 @@ def test_a_slot_that_nothing_explains(
     (details,) = named(events, reporting.POOL_STARVED)
     assert [holder["count"] for holder in details["holders"]] == [1]
     assert (details["lost_slots"], details["unknown"]) == (0, 1)
+
+
+def test_only_a_pool_that_blocks_can_lose_a_slot(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    free = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2)
+    pools = [free, blocking(server, 2)]
+    for pool in pools:
+        leak(pool)
+    guard.check()
+    lost = {use.block: use.lost for use in httpguard.snapshot().pools}
+    assert lost == {False: 0, True: 1}
 
 
 # Pressure.

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import gc
+import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -287,6 +289,57 @@ def test_a_crowd_of_managers(guard: GuardControl, server: Server) -> None:
     for manager in alive:
         manager.clear()
     assert guard.check().counters["resolved"] == 2
+
+
+def test_a_crowd_is_of_one_line(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=3)
+    alive = [make(server.url("/lines")) for _ in range(4)]
+    others = [requests.Session() for _ in range(2)]
+    for session in others:
+        session.get(server.url("/lines"))
+    (leak,) = guard.check().leaks
+    assert (leak.site.function, leak.count, leak.alive) == ("make", 1, 4)
+    for session in (*alive, *others):
+        session.close()
+
+
+def test_one_that_is_closed_with_two_pools_is_one(
+    guard: GuardControl, server: Server
+) -> None:
+    def both() -> requests.Session:
+        session = make(server.url("/lines"))
+        session.get(server.url("/lines").replace("127.0.0.1", "localhost"))
+        return session
+
+    guard.install(max_sessions=2)
+    alive = [both(), both()]
+    alive.pop().close()
+    alive += [both(), both()]
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.alive) == ("session", 1, 3)
+    for session in alive:
+        session.close()
+
+
+def test_calls_at_the_same_time_are_no_crowd(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=1)
+    slow = server.url("/slow/session_calls")
+    threads = [
+        threading.Thread(target=requests.get, args=(slow,), daemon=True)
+        for _ in range(3)
+    ]
+    for thread in threads:
+        thread.start()
+    while sum(pool.in_use for pool in httpguard.snapshot().pools) < 3:
+        time.sleep(0.001)
+    leaks = guard.check().leaks
+    requests.get(server.url("/finish/session_calls"))
+    for thread in threads:
+        thread.join()
+    assert leaks == ()
+    assert found(guard) == []
 
 
 def test_what_a_leaked_session_leaves_is_counted_once(
