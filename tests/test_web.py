@@ -557,16 +557,16 @@ class TestSlowClients:
     def test_those_who_send_too_slowly_are_dropped(
         self, page: Page, sent: bytes
     ) -> None:
-        page._server._patience = Patience(head=0.2)
+        page._server._patience = Patience(head=0.2, idle=60, answer=60)
         assert exchange(page, sent) == b""
 
     def test_those_who_ask_no_more_are_dropped(self, page: Page) -> None:
-        page._server._patience = Patience(idle=0.2)
+        page._server._patience = Patience(head=60, idle=0.2, answer=60)
         request = b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n"
         assert exchange(page, request).endswith(b"\r\n\r\nok\n")
 
     def test_those_who_read_too_slowly_are_dropped(self, page: Page) -> None:
-        page._server._patience = Patience(answer=0.2)
+        page._server._patience = Patience(head=60, idle=60, answer=0.2)
         request = b"GET /static/page.css HTTP/1.1\r\nHost: localhost\r\n\r\n"
         with socket.socket() as sock:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
