@@ -17,10 +17,10 @@ import urllib3
 import httpguard
 from httpguard import (
     LeakError,
-    _guard,
     _outbox,
     _process,
     _registry,
+    _reports,
     _table,
     _watcher,
     reporting,
@@ -46,12 +46,12 @@ def fail(*_args: Any, **_options: Any) -> Any:
 
 POINTS: list[tuple[Any, str]] = [
     (_registry, "capture"),
-    (_registry, "thread_name"),
+    (_registry, "copy_context"),
     (_registry, "PoolRef"),
     (_watcher.Watcher, "start"),
     (Detector, "sweep"),
     (Detector, "bury"),
-    (_guard, "find_site"),
+    (_reports, "find_site"),
     (_table.Group, "leak"),
     (_table.LeakTable, "add"),
     (reporting, "report"),
