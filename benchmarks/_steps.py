@@ -16,13 +16,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 import requests
 import wrapt
+from requests import sessions
+from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 from httpguard._lease import Lease
 from httpguard._process import current
 from httpguard._registry import thread_name
-from httpguard._stack import capture
+from httpguard._stack import capture, capture_brief, find_place
+from httpguard.patches._around import spelled
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth
@@ -34,8 +37,11 @@ if TYPE_CHECKING:
 _LOOPS: Final = 2000
 _REPEATS: Final = 40
 _METHODS: Final = (
-    (requests.Session, "send"),
+    (HTTPAdapter, "send"),
+    (sessions, "dispatch_hook"),
     (HTTPConnectionPool, "urlopen"),
+    (HTTPConnectionPool, "_get_conn"),
+    (HTTPConnectionPool, "_put_conn"),
     (HTTPResponse, "release_conn"),
     (HTTPResponse, "close"),
 )
@@ -76,16 +82,28 @@ def wrappers() -> dict[str, float]:
     """
     client = memory_client()
     response: Any = client.manager.request("GET", client.url)
-    session, pool = client.session, response._pool
-    results = {"send": requests.Response(), "urlopen": response}
+    pool, adapter = response._pool, client.session.get_adapter(client.url)
+    connection = pool._get_conn()
+    request = requests.Request("GET", client.url).prepare()
+    hooks: dict[str, list[Any]] = {"response": []}
     steps: dict[str, Callable[[], object]] = {
-        "send": lambda: session.send(response),
-        "urlopen": lambda: pool.urlopen("GET", "/item", preload_content=True),
+        "send": lambda: adapter.send(
+            request, stream=False, timeout=None, verify=True, cert=None, proxies=None
+        ),
+        "dispatch_hook": lambda: vars(sessions)["dispatch_hook"](
+            "response", hooks, response, stream=False, timeout=None, verify=True
+        ),
+        "urlopen": lambda: pool.urlopen(
+            "GET", "/item", headers=None, redirect=False, preload_content=True
+        ),
+        "_get_conn": lambda: pool._get_conn(timeout=None),
+        "_put_conn": lambda: pool._put_conn(connection),
         # Looked up at each call, as callers do.
         "release_conn": lambda: response.release_conn(),  # noqa: PLW0108
         "close": lambda: response.close(),  # noqa: PLW0108
     }
-    with _replaced(lambda name, _method: _stub(results.get(name))):
+    results = {"urlopen": response, "_get_conn": connection}
+    with _replaced(lambda name, method: _stub(method, results.get(name))):
         plain = {name: _best(step) for name, step in steps.items()}
         with guard():
             own = {name: _best(step) for name, step in steps.items()}
@@ -108,6 +126,7 @@ def _parts(client: Client) -> dict[str, float]:
     response: Any = client.manager.request("GET", client.url, preload_content=False)
     pool = response._pool
     registry.end(response)
+    place = find_place(capture(frame, 1, registry.origins), registry.origins)
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
@@ -117,6 +136,7 @@ def _parts(client: Client) -> dict[str, float]:
     names = {
         "a lease: opened and ended, all of it": lease,
         "capture()": lambda: capture(frame, 32, registry.origins),
+        "capture_brief()": lambda: capture_brief(frame, {place}),
         "Lease()": lambda: Lease(response, registry.dead.append),
         "thread_name()": thread_name,
         "copy_context()": contextvars.copy_context,
@@ -182,10 +202,10 @@ def _counting(counts: Counter[str], name: str, method: Any) -> Any:
     return counted
 
 
-def _stub(result: object) -> Any:
-    """A method that only returns."""
-
-    def stub(*_args: object, **_kwargs: object) -> object:
-        return result
-
+def _stub(method: Any, result: object) -> Any:
+    """A method that only returns, with the parameters of another."""
+    names: dict[str, Any] = {"result": result}
+    exec(f"def stub({spelled(method)['declared']}): return result", names)
+    stub = names["stub"]
+    stub.__defaults__ = method.__defaults__
     return stub

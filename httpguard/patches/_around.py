@@ -39,7 +39,7 @@ def around(
     source = _SOURCE.format(
         first="" if before is None else "_before(); ",
         given=", ".join(_values(method, given)),
-        **_spelled(method),
+        **spelled(method),
     )
     names: dict[str, Any] = {"_method": method, "_after": after, "_before": before}
     # By its file the frame is known as ours.
@@ -55,7 +55,7 @@ def _name(method: FunctionType) -> str:
     return method.__name__ if method.__name__.isidentifier() else "passing"
 
 
-def _spelled(method: FunctionType) -> dict[str, str]:
+def spelled(method: FunctionType) -> dict[str, str]:
     """Name, parameters and arguments of a function, as source text.
 
     Read from its code: a signature may be what somebody has said of it.
