@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 import queue
-from collections import deque
+from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from ._pool import GIVEN_UP, Waiter, is_out
@@ -55,6 +55,8 @@ class PoolWatch:
         self.starved = 0
         self.pressed = 0
         self._said: dict[str, float] = {}
+        # By name: the minutes in which a pool was too small.
+        self._minutes: Counter[str] = Counter()
         self._rhythms: dict[str, Rhythm] = {}
         self._next_collection = 0.0
 
@@ -205,8 +207,10 @@ class PoolWatch:
             self.pressed += 1
             if len(self._rhythms) >= _MOST_NAMES:
                 self._rhythms.clear()
+                self._minutes.clear()
+            self._minutes[pool.name] += 1
             rhythm = self._rhythms.setdefault(pool.name, Rhythm())
-            if rhythm.due(1, now):
+            if rhythm.due(self._minutes[pool.name], now):
                 lately = {"lately": lost, "seconds": round(now - since, 3)}
                 yield {**describe_pressure(pool), **lately}
 

@@ -183,6 +183,21 @@ def test_so_many_discards_are_pressure(
     assert len(named(events, reporting.POOL_PRESSURE)) == said
 
 
+def test_pressure_is_said_of_the_first_minute_and_of_the_tenth(
+    guard: GuardControl, server: Server, events: list[Event]
+) -> None:
+    guard.install()
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2)
+    said = []
+    for _ in range(11):
+        for _ in range(10):
+            crowd(pool, 3)
+        guard.advance(61)
+        guard.check()
+        said.append(len(named(events, reporting.POOL_PRESSURE)))
+    assert said == [1] * 9 + [2] * 2
+
+
 # The process.
 
 
