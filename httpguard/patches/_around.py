@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FunctionType
+
+Method = Any
 
 # No variable of its frame has the result: tracebacks may keep that frame.
 _SOURCE: Final = (
@@ -21,11 +22,11 @@ _SOURCE: Final = (
 
 
 def around(
-    method: FunctionType,
+    method: Method,
     given: tuple[str, ...],
     after: Callable[..., Any],
     before: Callable[[], None] | None = None,
-) -> FunctionType:
+) -> Method:
     """A function around a method that hands its arguments on as they come.
 
     Args:
@@ -44,18 +45,18 @@ def around(
     names: dict[str, Any] = {"_method": method, "_after": after, "_before": before}
     # By its file the frame is known as ours.
     exec(compile(source, __file__, "exec"), names)  # noqa: S102  # Our own text.
-    function: FunctionType = names[_name(method)]
+    function: Method = names[_name(method)]
     function.__defaults__ = method.__defaults__
     function.__kwdefaults__ = method.__kwdefaults__
     return function
 
 
-def _name(method: FunctionType) -> str:
+def _name(method: Method) -> str:
     """What tracebacks call it."""
     return method.__name__ if method.__name__.isidentifier() else "passing"
 
 
-def spelled(method: FunctionType) -> dict[str, str]:
+def spelled(method: Method) -> dict[str, str]:
     """Name, parameters and arguments of a function, as source text.
 
     Read from its code: a signature may be what somebody has said of it.
@@ -88,7 +89,7 @@ def spelled(method: FunctionType) -> dict[str, str]:
     }
 
 
-def _values(method: FunctionType, given: tuple[str, ...]) -> list[str]:
+def _values(method: Method, given: tuple[str, ...]) -> list[str]:
     """Where the values of parameters are found, as source text."""
     positional, named = _plain(method)
     rest, others = _collected(method)
@@ -106,7 +107,7 @@ def _values(method: FunctionType, given: tuple[str, ...]) -> list[str]:
     return values
 
 
-def _plain(method: FunctionType) -> tuple[tuple[str, ...], tuple[str, ...]]:
+def _plain(method: Method) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """The parameters that have a name: by position, and by name only."""
     code = method.__code__
     count = code.co_argcount
@@ -114,7 +115,7 @@ def _plain(method: FunctionType) -> tuple[tuple[str, ...], tuple[str, ...]]:
     return names[:count], names[count : count + code.co_kwonlyargcount]
 
 
-def _collected(method: FunctionType) -> tuple[str, str]:
+def _collected(method: Method) -> tuple[str, str]:
     """The parameters that collect the other arguments; empty where there is none."""
     code = method.__code__
     names = iter(code.co_varnames[code.co_argcount + code.co_kwonlyargcount :])
