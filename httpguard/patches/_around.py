@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-Method = Any
+    from ._patch import Method
 
 # No variable of its frame has the result: tracebacks may keep that frame.
 _SOURCE: Final = (
