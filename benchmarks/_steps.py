@@ -25,7 +25,7 @@ from httpguard._lease import Lease
 from httpguard._process import current
 from httpguard._registry import thread_name
 from httpguard._stack import capture, capture_brief, find_place
-from httpguard.patches._around import spelled
+from httpguard.patches._around import around, spelled
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth
@@ -155,7 +155,18 @@ def floors() -> dict[str, float]:
     """Seconds that an empty wrapper adds to a method, by way of making it."""
 
     class Plain:
-        def method(self, _a: object, _b: object = None) -> None:
+        # As many as requests' adapter gives urlopen.
+        def method(  # noqa: PLR0917
+            self,
+            a: object,
+            b: object = None,
+            c: object = None,
+            d: object = None,
+            e: object = None,
+            f: object = None,
+            g: object = None,
+            h: object = None,
+        ) -> None:
             pass
 
     def function(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -170,11 +181,14 @@ def floors() -> dict[str, float]:
         "nothing": original,
         "wrapt.FunctionWrapper": wrapt.FunctionWrapper(original, through),
         "a plain function, *args and **kwargs": function,
+        "compiled with the same parameters": around(original, (), lambda got: got),
     }
     found = {}
     for name, method in ways.items():
         setattr(Plain, "method", method)  # noqa: B010  # mypy forbids the other.
-        found[name] = _best(lambda: target.method("GET", _b=None))
+        found[name] = _best(
+            lambda: target.method("GET", b=1, c=2, d=3, e=4, f=5, g=6, h=7)
+        )
     none = found.pop("nothing")
     return {name: value - none for name, value in found.items()}
 

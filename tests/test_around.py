@@ -136,3 +136,7 @@ def test_an_error_goes_through() -> None:
         around(method, ("self",), lambda *_: pytest.fail("called"))(1)
     names = [step.name for step in traceback.extract_tb(caught.value.__traceback__)]
     assert names[1:] == ["method", "method"]
+
+
+def test_nothing_but_the_result_may_be_asked_for() -> None:
+    assert around(plain, (), lambda got: got)(1, 2, url=3) == [1, 2, 3, SENTINEL]
