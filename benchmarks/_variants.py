@@ -8,20 +8,26 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import importlib.util
 import logging
+import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from http.client import HTTPConnection, HTTPResponse
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
 
+if TYPE_CHECKING:
+    from pathlib import Path
+
 Variant = Callable[[], AbstractContextManager[None]]
 CONTROL: Final = "nothing (noise)"
 GUARD: Final = "httpguard"
+BESIDE: Final = "httpguard beside"
 SAMPLED: Final = "httpguard, sample=0.01"
 FLOOR: Final = "two bare wrapt wrappers"
 OTEL: Final = "OpenTelemetry, no SDK"
@@ -57,6 +63,35 @@ def guard(**settings: Any) -> Iterator[None]:
         yield
     finally:
         httpguard.uninstall()
+
+
+def beside(checkout: Path) -> Variant:
+    """The httpguard of another checkout, loaded under another name.
+
+    Args:
+        checkout: Its directory.
+    """
+    name = "httpguard_beside"
+    package = checkout / "httpguard"
+    spec = importlib.util.spec_from_file_location(
+        name, package / "__init__.py", submodule_search_locations=[str(package)]
+    )
+    if spec is None or spec.loader is None:
+        msg = f"{checkout} has no httpguard"
+        raise FileNotFoundError(msg)
+    other: Any = importlib.util.module_from_spec(spec)
+    sys.modules[name] = other
+    spec.loader.exec_module(other)
+
+    @contextlib.contextmanager
+    def on() -> Iterator[None]:
+        other.install()
+        try:
+            yield
+        finally:
+            other.uninstall()
+
+    return on
 
 
 @contextlib.contextmanager

@@ -3,13 +3,15 @@
 In one process, in interleaved blocks, with paired differences. In memory the
 CPU time of the process is measured (threads included), on loopback wall time.
 
-Run: ``python -m benchmarks.requests_cost [--quick] [--json FILE]``
+Run: ``python -m benchmarks.requests_cost [--quick] [--json FILE]``, with
+``--beside CHECKOUT`` the httpguard of another checkout takes its turns too.
 """
 
 from __future__ import annotations
 
 import time
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
@@ -28,11 +30,11 @@ from ._paired import (
     time_block,
 )
 from ._stacks import DEPTH, deepened
-from ._variants import CONTROL, OTEL, OTEL_SDK, variants
+from ._variants import BESIDE, CONTROL, OTEL, OTEL_SDK, Variant, beside, variants
 
 if TYPE_CHECKING:
     import argparse
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
 _MICRO: Final = 1e6
 
@@ -61,10 +63,17 @@ _PLANS: Final = {
 }
 
 
-def measure(client: Client, clock: Clock, plan: Plan, title: str) -> Figures[float]:
+def measure(
+    compared: Mapping[str, Variant],
+    client: Client,
+    clock: Clock,
+    plan: Plan,
+    title: str,
+) -> Figures[float]:
     """Seconds a request, without and with each variant.
 
     Args:
+        compared: The variants by name.
         client: Where requests go.
         clock: What a second is.
         plan: How long.
@@ -79,7 +88,7 @@ def measure(client: Client, clock: Clock, plan: Plan, title: str) -> Figures[flo
         )
 
     with progress(title, plan.rounds) as advance:
-        return run_rounds(variants(), KINDS, block, plan.rounds, advance)
+        return run_rounds(compared, KINDS, block, plan.rounds, advance)
 
 
 def summarize(figures: Figures[float]) -> dict[str, Any]:
@@ -141,10 +150,17 @@ def main(arguments: Sequence[str] | None = None) -> None:
     """
     options = _options(arguments)
     written: dict[str, Any] = {"depth": DEPTH}
+    compared = variants()
+    if options.beside is not None:
+        # Next to each other in the table; the order of the blocks is by chance.
+        compared = {
+            CONTROL: compared[CONTROL],
+            BESIDE: beside(options.beside),
+        } | compared
 
     def run(where: str, title: str, client: Client, clock: Clock) -> None:
         plan = _plan(options, where)
-        figures = measure(client, clock, plan, where)
+        figures = measure(compared, client, clock, plan, where)
         written[where] = summarize(figures)
         console.print(table(f"{title}; {plan}", figures))
 
@@ -165,6 +181,7 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     made = parser(__doc__)
     made.add_argument("--only", choices=("memory", "loopback"))
+    made.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure it too")
     for name in ("rounds", "requests"):
         made.add_argument(f"--{name}", type=int, help="instead of the plan's")
     return made.parse_args(arguments)
