@@ -140,13 +140,16 @@ class PoolRef(_PoolRef):
 
     @property
     def in_use(self) -> int:
-        """The connections that are out, without those that leaks have lost."""
+        """The connections that are out, without those that leaks have lost.
+
+        Takes as long as the pool is large, however many are out.
+        """
         self.bury()
-        queued = {id(connection) for connection in self._queued(self())}
-        return sum(
-            slot.key not in queued and not slot.lost
-            for slot in list(self.slots.values())
-        )
+        queued = self._queued(self())
+        count = len(self.slots) - sum(id(one) in self.slots for one in queued)
+        if self.block:  # Else nothing is lost, and there may be many.
+            count -= sum(slot.lost for slot in list(self.slots.values()))
+        return max(count, 0)
 
     @property
     def idle(self) -> int:

@@ -10,6 +10,7 @@ import pytest
 import requests
 import urllib3
 from requests.adapters import HTTPAdapter
+from urllib3.util import Retry
 
 from httpguard import LeakKind
 from tests.program import line_of
@@ -197,3 +198,47 @@ def test_a_method_taken_before_it_was_patched(
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 1, "requests")
     assert leak.site.function == "test_a_method_taken_before_it_was_patched"
+
+
+def _retrying() -> Retry:
+    """Tries 503 twice more, and then takes it."""
+    return Retry(2, status_forcelist=[503], raise_on_status=False, backoff_factor=0)
+
+
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_call_that_was_repeated_is_one(
+    guard: GuardControl, server: Server, *, stream: bool
+) -> None:
+    guard.install(max_open=1)
+    with requests.Session() as session:
+        session.mount("http://", HTTPAdapter(max_retries=_retrying()))
+        url = server.url("/status/503")
+        response = session.get(url, stream=stream)
+        raw: Any = response.raw
+        assert (response.status_code, len(raw.retries.history)) == (503, 2)
+        response.close()
+        assert guard.check().leaks == ()
+        counters = guard.check().counters
+        assert (counters["opened"], counters["released"]) == (stream, stream)
+        session.get(url, stream=True)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 1, "requests")
+    assert leak.site.function == "test_a_call_that_was_repeated_is_one"
+    assert guard.check().counters["too_many_open"] == 0
+
+
+def test_a_repeated_call_of_urllib3(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    with urllib3.PoolManager(retries=_retrying()) as manager:
+        url = server.url("/status/503")
+        assert manager.request("GET", url).status == 503
+        manager.request("GET", url, preload_content=False).drain_conn()
+        counters = guard.check().counters
+        assert (counters["opened"], counters["released"]) == (1, 1)
+        assert guard.check().leaks == ()
+        manager.request("GET", url, preload_content=False)
+        (leak,) = guard.check().leaks
+        assert (leak.kind, leak.count, leak.client) == ("dropped", 1, "urllib3")
+        assert leak.site.function == "test_a_repeated_call_of_urllib3"
+        frames = [frame.function for frame in leak.stack]
+        assert frames[-3:] == ["request", "request_encode_url", "urlopen"]

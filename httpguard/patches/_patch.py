@@ -70,8 +70,8 @@ class Hub(Protocol):
 class State:
     """Who listens at the moment; None makes every patch pass calls through.
 
-    Beside that, the code of the functions of requests by which the patches
-    recognise a caller, None until requests is imported.
+    Beside that, the code of the functions by which the patches recognise a caller,
+    None until their library is imported.
     """
 
     __slots__ = (
@@ -79,8 +79,10 @@ class State:
         "dispatch_hook",
         "hub",
         "own_send",
+        "own_urlopen",
         "registry",
         "session_send",
+        "urlopen",
     )
 
     def __init__(self) -> None:
@@ -90,8 +92,10 @@ class State:
         self.session_send: CodeType | None = None
         self.adapter_send: CodeType | None = None
         self.dispatch_hook: CodeType | None = None
-        # Of our function around the adapter's.
+        self.urlopen: CodeType | None = None
+        # Of our functions around the adapter's and the pool's.
         self.own_send: CodeType | None = None
+        self.own_urlopen: CodeType | None = None
 
 
 STATE: Final = State()
@@ -218,6 +222,13 @@ def remove() -> None:
         else:
             setattr(owner, name, original)
     _applied.extend(reversed(buried))
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code of a function, below whatever others have wrapped around it."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return getattr(function, "__code__", None)
 
 
 def _subclasses(owner: type) -> set[type]:

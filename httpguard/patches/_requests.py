@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import LeakError
 from ._around import around
-from ._patch import STATE, Hub, Method, wrap
+from ._patch import STATE, Hub, Method, code_of, wrap
 from ._real import holds_real_connection
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import FrameType
 
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -21,9 +21,9 @@ def apply() -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
     from requests import adapters, sessions
 
-    STATE.session_send = _code(sessions.Session.__dict__["send"])
-    STATE.adapter_send = _code(adapters.HTTPAdapter.__dict__["send"])
-    STATE.dispatch_hook = _code(sessions.dispatch_hook)
+    STATE.session_send = code_of(sessions.Session.__dict__["send"])
+    STATE.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
+    STATE.dispatch_hook = code_of(sessions.dispatch_hook)
     wrap(adapters.HTTPAdapter, "send", _send)
     wrap(sessions, "dispatch_hook", _dispatch_hook)
 
@@ -181,10 +181,3 @@ def _is_followed(frame: FrameType) -> bool:
         getattr(session, name, None) is getattr(SessionRedirectMixin, name)
         for name in ("get_redirect_target", "resolve_redirects")
     )
-
-
-def _code(function: Any) -> CodeType | None:
-    """The code of a function, below whatever others have wrapped around it."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return getattr(function, "__code__", None)

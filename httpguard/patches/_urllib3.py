@@ -10,12 +10,12 @@ from .._errors import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from ._around import around
-from ._patch import STATE, Hub, Method, add, follow, wrap
+from ._patch import STATE, Hub, Method, add, code_of, follow, wrap
 from ._real import holds_real_connection
 from ._requests import above, reads_body, session_above
 
 if TYPE_CHECKING:
-    from types import FrameType
+    from types import CodeType, FrameType
 
     from .._lease import Lease
 
@@ -25,6 +25,7 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    STATE.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
     urlopen = {"urlopen": _urlopen}
     ends = {"release_conn": _release_conn, "close": _close}
     for name, factory in ends.items():
@@ -39,8 +40,11 @@ def apply() -> None:
 
 
 def _urlopen(wrapped: Method) -> Method:
-    """The lowest call that hands a response out; redirects re-enter it."""
-    return around(wrapped, ("self", "method", "url"), _opened, _opening)
+    """The lowest call that hands a response out; redirects and retries re-enter it."""
+    urlopen = around(wrapped, ("self", "method", "url"), _opened, _opening)
+    if wrapped.__code__ is STATE.urlopen:
+        STATE.own_urlopen = urlopen.__code__
+    return urlopen
 
 
 def _opening() -> None:
@@ -67,10 +71,14 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
             if holds_real_connection(response):
                 frame = sys._getframe(2)
                 code = frame.f_code
-                if code.co_name != "send":
+                if code is STATE.urlopen and _is_below(frame, STATE.own_urlopen):
+                    pass  # It tries again, and its own call hands over.
+                elif code.co_name != "send":
                     hub.hand_over(response, pool, method, url, frame, "", reading=False)
                 # What requests' adapter gets, our patch of that hands over.
-                elif code is not STATE.adapter_send or not _is_patched(frame):
+                elif code is not STATE.adapter_send or not _is_below(
+                    frame, STATE.own_send
+                ):
                     _hand_over(hub, response, pool, method, url, frame)
         except LeakError:
             raise
@@ -96,13 +104,17 @@ def _hand_over(  # noqa: PLR0917  # As of `Hub.hand_over`.
     )
 
 
-def _is_patched(frame: FrameType) -> bool:
-    """Whether ``HTTPAdapter.send`` was called by our function around it.
+def _is_below(frame: FrameType, ours: CodeType | None) -> bool:
+    """Whether a method was called by our function around it.
 
     Not where somebody took the method before it was patched.
+
+    Args:
+        frame: Of the method's call.
+        ours: The code of our function.
     """
     caller = frame.f_back
-    return caller is not None and caller.f_code is STATE.own_send
+    return caller is not None and caller.f_code is ours
 
 
 def _release_conn(wrapped: Method) -> Method:
