@@ -70,10 +70,10 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         try:
             if holds_real_connection(response):
                 frame = sys._getframe(2)
+                if frame.f_code is STATE.urlopen:
+                    frame = _outermost(frame)
                 code = frame.f_code
-                if code is STATE.urlopen and _is_below(frame, STATE.own_urlopen):
-                    pass  # It tries again, and its own call hands over.
-                elif code.co_name != "send":
+                if code.co_name != "send":
                     hub.hand_over(response, pool, method, url, frame, "", reading=False)
                 # What requests' adapter gets, our patch of that hands over.
                 elif code is not STATE.adapter_send or not _is_below(
@@ -102,6 +102,21 @@ def _hand_over(  # noqa: PLR0917  # As of `Hub.hand_over`.
         "" if session is None else "requests",
         reading=reading,
     )
+
+
+def _outermost(frame: FrameType) -> FrameType:
+    """Who called ``urlopen``, which calls itself to try again or to follow a redirect.
+
+    Args:
+        frame: Of the call that does.
+    """
+    while frame.f_code is STATE.urlopen:
+        ours = frame.f_back
+        caller = None if ours is None else ours.f_back
+        if ours is None or ours.f_code is not STATE.own_urlopen or caller is None:
+            break
+        frame = caller
+    return frame
 
 
 def _is_below(frame: FrameType, ours: CodeType | None) -> bool:
