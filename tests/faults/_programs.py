@@ -374,6 +374,11 @@ def _below(guard: Control, server: Server) -> Outcome:
     unread = pool.request("GET", "/bytes/90000", preload_content=False)
     unread.close()
     del unread
+    again = urllib3.Retry(1, status_forcelist=[503], raise_on_status=False)
+    unwell = server.url("/status/503")
+    retried = manager.request("GET", unwell, retries=again, preload_content=False)
+    got.append(retried.status)
+    retried.drain_conn()
     session = requests.Session()
     session.mount("http://", Adapter())
     got.append(len(session.get(url).content))
