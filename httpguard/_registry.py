@@ -90,7 +90,7 @@ class Registry:
         *,
         reading: bool,
     ) -> Lease:
-        """Open a lease. About 5 us with a stack of 25 frames (``benchmarks/``).
+        """Open a lease. About 5 us, 2 us in a loop (``benchmarks/``).
 
         Args:
             response: Holds a connection of the pool.
