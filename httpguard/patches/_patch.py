@@ -124,7 +124,8 @@ def wrap(
 
     A plain function, since these run several times a request: a call with eight
     arguments through `wrapt.FunctionWrapper` costs 0.8 us, through this 0.5, and less
-    than 0.1 where the function names them (``benchmarks/``). Name, signature and documentation stay what they were.
+    than 0.1 where the function names them (``benchmarks/``). Name, signature and
+    documentation stay what they were.
 
     Args:
         owner: The class or module whose own attribute it is.
