@@ -277,6 +277,22 @@ class TestBounds:
         for response in kept:
             response.close()
 
+    def test_stacks_in_brief_say_so(self, guard: GuardControl, server: Server) -> None:
+        guard.install()
+
+        def deep(left: int, path: str) -> bytes:
+            if left:
+                return deep(left - 1, path)
+            response = requests.get(server.url(path), stream=True)
+            return response.content if path == "/lines" else b""
+
+        for _ in range(16):
+            deep(20, "/lines")
+        deep(20, "/bytes/90000")
+        with httpguard.serve() as page:
+            (leak,) = state(page)["leaks"]
+        assert [frame.get("cut") for frame in leak["stack"]] == [True] + [None] * 7
+
     def test_long_stacks_lose_their_outer_frames(
         self, guard: GuardControl, server: Server, page: Page
     ) -> None:

@@ -135,6 +135,9 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
     for frame in (*row["stack"], row["site"]):
         shown = _shown(frame["filename"], frame["lineno"], frame["function"])
         frame["filename"], frame["function"], frame["source"] = shown
+        for mark in ("cut", "submitted"):  # Rows are many; most have neither.
+            if not frame[mark]:
+                del frame[mark]
     return row
 
 

@@ -50,6 +50,9 @@ export function stackOf(row) {
   if (row.frames_left_out) {
     items.unshift(make("li", { class: "library muted" }, `${whole(row.frames_left_out)} outer frames left out`));
   }
+  if (row.stack.some((frame) => frame.cut)) {
+    items.unshift(make("li", { class: "library muted" }, "outer frames not kept: this site's responses had all ended well"));
+  }
   if (!items.length) {
     return make("p", { class: "muted" }, "No stack was kept: it was not sampled.");
   }
