@@ -46,11 +46,13 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
         stream: As ``send`` was called with.
         response: What it returns.
     """
-    frame = sys._getframe(2)
-    by_session = frame.f_code is STATE.session_send
     hub = STATE.hub
-    if hub is not None and (stream or not by_session):
+    if hub is not None:
         try:
+            frame = sys._getframe(2)
+            by_session = frame.f_code is STATE.session_send
+            if by_session and not stream:
+                return response
             raw: Any = getattr(response, "raw", None)
             if holds_real_connection(raw) and not (
                 by_session
