@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import _thread
 import inspect
+import sys
+import time
 from concurrent.futures import ThreadPoolExecutor
 from typing import TYPE_CHECKING, Any
 
@@ -242,3 +245,25 @@ def test_a_repeated_call_of_urllib3(guard: GuardControl, server: Server) -> None
         assert leak.site.function == "test_a_repeated_call_of_urllib3"
         frames = [frame.function for frame in leak.stack]
         assert frames[-3:] == ["request", "request_encode_url", "urlopen"]
+
+
+def test_calls_that_nobody_of_python_made(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As the first function of a thread, whose result nobody gets."""
+    guard.install()
+    request = requests.Request("GET", server.url("/lines")).prepare()
+    raised: list[Any] = []
+    monkeypatch.setattr(sys, "unraisablehook", raised.append)
+    got: list[Any] = []
+
+    class Own(HTTPAdapter):
+        def build_response(self, req: Any, resp: Any) -> requests.Response:
+            got.append(resp.status)
+            return super().build_response(req, resp)
+
+    before = _thread._count()
+    _thread.start_new_thread(Own().send, (request,))
+    while not got or _thread._count() > before:
+        time.sleep(0.001)
+    assert (got, raised) == ([200], [])
