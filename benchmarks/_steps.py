@@ -42,7 +42,6 @@ _METHODS: Final = (
     (HTTPConnectionPool, "urlopen"),
     (HTTPConnectionPool, "_get_conn"),
     (HTTPConnectionPool, "_put_conn"),
-    (HTTPResponse, "release_conn"),
     (HTTPResponse, "close"),
 )
 
@@ -99,7 +98,6 @@ def wrappers() -> dict[str, float]:
         "_get_conn": lambda: pool._get_conn(timeout=None),
         "_put_conn": lambda: pool._put_conn(connection),
         # Looked up at each call, as callers do.
-        "release_conn": lambda: response.release_conn(),  # noqa: PLW0108
         "close": lambda: response.close(),  # noqa: PLW0108
     }
     results = {"urlopen": response, "_get_conn": connection}
@@ -125,13 +123,14 @@ def _parts(client: Client) -> dict[str, float]:
     registry, frame = installed.registry, sys._getframe()
     response: Any = client.manager.request("GET", client.url, preload_content=False)
     pool = response._pool
-    registry.end(response)
+    key = id(response._connection)
+    registry.end(registry.leases.pop(key))
     place = find_place(capture(frame, 1, registry.origins), registry.origins)
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
         installed.hand_over(response, pool, "GET", "/item", frame, "", reading=False)
-        registry.end(response)
+        registry.end(registry.leases.pop(key))
 
     names = {
         "a lease: opened and ended, all of it": lease,

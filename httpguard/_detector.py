@@ -144,8 +144,7 @@ class Detector:
                 continue
             self.digested(lease)
             if not holds_connection(response):
-                # Given back in a way that passed us by.
-                self.registry.end(response)
+                self.registry.release(lease)
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
             elif is_cut(response):
@@ -174,7 +173,7 @@ class Detector:
         busy = being_read(
             [response for lease in left if (response := lease()) is not None]
         )
-        yield from self._close([lease for lease in left if lease.key not in busy])
+        yield from self._close([lease for lease in left if id(lease()) not in busy])
 
     def _close(self, left: list[Lease]) -> Iterator[Finding]:
         """Judge what should not be open any more."""
@@ -186,7 +185,7 @@ class Detector:
                 # on its way to the callback.
                 yield from self._bury(lease, now)
             elif not holds_connection(response):
-                self.registry.end(response)
+                self.registry.release(lease)
             elif lease.closed is None:
                 _progressed(lease, response, now)
                 if not _failed_to_read(lease):

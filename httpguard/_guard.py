@@ -128,14 +128,14 @@ class Guard:
         self.reports.settings = settings
         self.judges_sessions = settings.max_sessions is not None
         self.registry.origins = self.table.origins = Origins(settings.app)
-        self.registry.proven = Proven()
+        self.registry.proven = Proven(settings.stack_depth)
         self.registry.depth = settings.stack_depth
         self.registry.sample = settings.sample
         self.registry.follow = settings.follow_executors
         self.watcher.set_interval(settings.check_interval)
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
-        self.alert = self._lazy or bool(self._dues)
+        self.registry.alert = self._lazy or bool(self._dues)
 
     # What the patches call.
 
@@ -189,13 +189,13 @@ class Guard:
         """
         try:
             registry = self.registry
-            if id(response) in registry.leases and registry.get(response):
-                return  # A redirect or retry re-entered urlopen.
             if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
                 return
             lease = registry.add(
                 response, pool, method, url, frame, client, reading=reading
             )
+            if lease is None:
+                return
             if registry.claim is not None:
                 registry.claim(lease)
             if self.watcher.idle:
@@ -527,7 +527,7 @@ class Guard:
         group = self.table.add(finding)
         if self.settings.strict:
             self._dues.add(finding)
-            self.alert = True
+            self.registry.alert = True
         promise = finding.scope.promise if finding.scope is not None else None
         if promise is not None:
             promise.findings.append(finding)
@@ -583,9 +583,9 @@ class Guard:
             return None
         # No lock: on the request path nobody waits for a sweep.
         findings = self._dues.take()
-        self.alert = self._lazy
+        self.registry.alert = self._lazy
         if self._dues:  # Found meanwhile, and perhaps before the line above.
-            self.alert = True
+            self.registry.alert = True
         if not findings:
             return None
         return leak_error(findings, f"max_leaks={limit}", self.registry.origins)

@@ -232,18 +232,15 @@ class PoolRef(_PoolRef):
         if self.block:
             slot.turn += 1
 
-    def discards(self, slot: Slot, connection: Any) -> bool:
-        """Whether the pool was full and has closed a connection that came back.
+    def discards(self, connection: Any) -> bool:
+        """Whether a connection that came back was closed since the pool was full.
 
         Args:
-            slot: Of the connection, which was open.
-            connection: It may be in use again where the pool took it.
+            connection: Of this pool; it was open, and is closed.
         """
+        self.forget(self.slot_of(connection))
         pool = self()
-        if self.block or pool is None or is_open(connection):
-            return False
-        self.forget(slot)
-        if pool.pool is None:
+        if pool is None or pool.pool is None:
             return False  # A closed pool keeps nothing.
         self.discarded.add()
         return True

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from ._stack import find_place
+from ._stack import BRIEF, find_place
 
 if TYPE_CHECKING:
     from ._origin import Origins
@@ -18,6 +18,8 @@ _ENOUGH: Final = 16
 # Generated code can open responses at places without end.
 _MOST_PLACES: Final = 4096
 _NEVER: Final = -(1 << 60)
+# Items of a stack that cannot be briefer.
+_SHORT: Final = 2 * BRIEF
 
 
 class Proven(set[int]):
@@ -25,11 +27,16 @@ class Proven(set[int]):
 
     No lock: what two threads write at once counts once. The address of a code object
     that is gone may come again, and with it what was known of that one.
+
+    Args:
+        depth: Application frames of a whole stack. Where these are fewer than in a
+            stack in brief, no site is proven.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, depth: int) -> None:
         """Nothing is known."""
         super().__init__()
+        self._learns = depth >= BRIEF
         # Place -> how often its responses ended well.
         self._counts: dict[int, int] = {}
 
@@ -40,6 +47,8 @@ class Proven(set[int]):
             stack: Where it was opened.
             origins: Whose code a file is.
         """
+        if not self._learns or len(stack) <= _SHORT:
+            return
         place = find_place(stack, origins)
         if place in self:
             return  # It lies too deep in libraries.

@@ -18,7 +18,7 @@ from ._pool import PoolRef, Waiter
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
-from ._stack import BRIEF, CUT, capture, capture_brief, place_of
+from ._stack import CUT, capture, capture_brief, place_of
 from ._totals import Totals, retire
 
 if TYPE_CHECKING:
@@ -29,8 +29,6 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
 _MOST_FAULTS: Final = 100
-# Items of a stack that cannot be briefer.
-_SHORT: Final = 2 * BRIEF
 
 
 class Registry:
@@ -48,6 +46,7 @@ class Registry:
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         """Start empty."""
         self.clock = clock
+        # By the id of their connection: a pool gets that back, not the response.
         self.leases: dict[int, Lease] = {}
         self.pools: dict[int, PoolRef] = {}
         # Collected pools, whose figures are to be kept, and what was kept.
@@ -72,9 +71,11 @@ class Registry:
         self.claim: Callable[[Lease], None] | None = None
         # How long leases that ended well took, in seconds; None: nobody asks.
         self.times: deque[float] | None = None
+        # Whether guarded calls have to report in although nothing ended.
+        self.alert = False
         self.origins = Origins()
-        self.proven = Proven()
         self.depth = 32
+        self.proven = Proven(self.depth)
         # Whether stacks go on to where an executor's work was submitted.
         self.follow = False
         self.sample = 1.0
@@ -89,8 +90,8 @@ class Registry:
         client: str,
         *,
         reading: bool,
-    ) -> Lease:
-        """Open a lease. About 5 us, 2 us in a loop (``benchmarks/``).
+    ) -> Lease | None:
+        """Open a lease. About 3 us, 2 us in a loop (``benchmarks/``).
 
         Args:
             response: Holds a connection of the pool.
@@ -102,18 +103,26 @@ class Registry:
             reading: requests is going to read the body first.
 
         Returns:
-            The lease.
+            The lease; None where the response has one.
         """
+        leases = self.leases
+        key = id(response._connection)
+        lease = leases.get(key)
+        if lease is not None and lease() is response:
+            return None  # A redirect or retry re-entered urlopen.
         lease = Lease(response, self._bury)
+        lease.key = key
         lease.scope = scope = CURRENT_SCOPE.get()
-        if self.sample >= 1.0 or scope is not None or random.random() < self.sample:
-            lease.stack = (
-                self.proven and scope is None and capture_brief(frame, self.proven)
-            ) or capture(frame, self.depth, self.origins)
-            if self.follow:
-                lease.stack += submission(frame)
+        if scope is None and self.sample >= 1.0:
+            lease.stack = capture_brief(frame, self.proven) or capture(
+                frame, self.depth, self.origins
+            )
+        elif scope is not None or random.random() < self.sample:
+            lease.stack = capture(frame, self.depth, self.origins)
         else:
             lease.stack = None
+        if self.follow and lease.stack is not None:
+            lease.stack += submission(frame)
         # structlog's context variables and OpenTelemetry's span are there around
         # the request, and gone when a sweep reports its leak. Copying a context is
         # O(1), 30 ns.
@@ -122,14 +131,10 @@ class Registry:
             if "structlog" in modules or "opentelemetry" in modules
             else None
         )
-        lease.key = key = id(response)
         lease.opened = lease.active = self.clock()
-        lease.closed = lease.kind = None
-        lease.finalizing = 0
-        lease.judged = lease.ended = lease.lost = False
+        lease.ended = False
         lease.reading = reading
         lease.bytes_read = response._fp_bytes_read
-        lease.chunked = 0
         lease.length = response.length_remaining
         lease.status = response.status
         lease.method = method
@@ -142,16 +147,12 @@ class Registry:
         if known is None or known() is not pool:
             known = self.meet(pool)
         lease.pool = known
-        connection = response._connection
-        slot = known.slots.get(id(connection))
-        if slot is not None and slot() is connection:
-            lease.slot = slot
-            lease.turn = slot.turn
-        else:
-            lease.slot = None
+        if known.block:
+            lease.slot = slot = known.slot_of(response._connection)
+            lease.turn = 0 if slot is None else slot.turn
         # Last: from here on a sweep sees it. A dead lease under the same key is
         # in the deque already.
-        self.leases[key] = lease
+        leases[key] = lease
         self.opened.add()
         return lease
 
@@ -180,15 +181,17 @@ class Registry:
 
     def get(self, response: Any) -> Lease | None:
         """The open lease of a response, or None."""
-        lease = self.leases.get(id(response))
+        lease = self.leases.get(id(getattr(response, "_connection", None)))
         return lease if lease is not None and lease() is response else None
 
-    def end(self, response: HTTPResponse) -> None:
-        """The response gave its connection back."""
-        lease = self.leases.pop(id(response), None)
-        # A dead lease under a reused id is in the deque and is judged there.
-        if lease is None or lease() is not response:
-            return
+    def release(self, lease: Lease) -> None:
+        """The response gave its connection back in a way that passed the pool by."""
+        self.discard(lease)
+        if not lease.ended:
+            self.end(lease)
+
+    def end(self, lease: Lease) -> None:
+        """The connection came back; the lease is out of `leases` already."""
         lease.ended = True
         self.released.add()
         if self.times is not None:
@@ -196,26 +199,21 @@ class Registry:
         if lease.kind is not None:
             self.resolved.append(lease)
         stack = lease.stack
-        if (
-            stack is not None
-            and len(stack) > _SHORT
-            and stack[-2] is not CUT
-            and self.depth >= BRIEF
-        ):
+        if stack and stack[-2] is not CUT:
             self.proven.learn(stack, self.origins)
 
-    def give_up(self, response: HTTPResponse, where: str, error: Exception) -> None:
+    def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.
 
         Runs in finalizers: no lock, no log.
 
         Args:
-            response: Of that lease.
+            lease: None where the failure was to find it.
             where: The part that failed.
             error: How.
         """
-        lease = self.leases.pop(id(response), None)
         if lease is not None:
+            self.discard(lease)
             lease.ended = True
         # Its frames, and the error it may have come up in, hold the response.
         error.__context__ = None

@@ -11,6 +11,7 @@ import pytest
 
 from httpguard._origin import is_own
 from httpguard.patches._around import around
+from httpguard.patches._patch import STATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,7 +97,9 @@ def test_it_refuses_what_the_method_refuses(method: Any) -> None:
     assert str(mine_raised.value) == str(its_raised.value)
 
 
-def test_what_comes_first_comes_first() -> None:
+def test_what_comes_first_comes_first_where_there_is_news(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     order: list[str] = []
 
     def method(self: Any) -> None:
@@ -105,7 +108,12 @@ def test_what_comes_first_comes_first() -> None:
     def after(self: Any, _result: None) -> None:
         order.append(f"after {self}")
 
-    around(method, ("self",), after, lambda: order.append("before"))("x")
+    function = around(method, ("self",), after, lambda: order.append("before"))
+    function("x")
+    assert order == ["method of x", "after x"]
+    order.clear()
+    monkeypatch.setattr(STATE.registry, "alert", True)
+    function("x")
     assert order == ["before", "method of x", "after x"]
 
 

@@ -348,7 +348,7 @@ def test_a_fault_as_a_response_ends_accuses_nobody(
     assert reference() is None
     state = guard.check()
     assert (state.leaks, state.counters["errors"]) == ((), 1)
-    assert "failed in release_conn" in caplog.text
+    assert "failed in put_conn" in caplog.text
 
 
 def test_an_unknown_version_is_left_alone(server: Server, tmp_path: Path) -> None:

@@ -28,7 +28,9 @@ if TYPE_CHECKING:
 
 PATCHED = [
     (HTTPConnectionPool, "urlopen"),
-    (HTTPResponse, "release_conn"),
+    (HTTPConnectionPool, "_get_conn"),
+    (HTTPConnectionPool, "_put_conn"),
+    (HTTPConnectionPool, "close"),
     (HTTPResponse, "close"),
     (HTTPResponse, "_handle_chunk"),
     (HTTPAdapter, "send"),

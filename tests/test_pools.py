@@ -405,12 +405,25 @@ def test_a_slot_that_came_back_by_itself_is_not_given_back(
     pool: Any = blocking(server, 2)
     dropped: Any = pool.urlopen("GET", "/bytes/90000", preload_content=False)
     held = pool.urlopen("GET", "/lines", preload_content=False)
-    pool._put_conn(dropped.connection)
+    connection = dropped.connection
     del dropped
+    pool._put_conn(connection)
     assert [leak.kind for leak in guard.check().leaks] == ["dropped"]
     assert (pool.pool.qsize(), use().reclaimed) == (1, 0)
     held.drain_conn()
     assert pool.pool.qsize() == 2
+
+
+def test_a_connection_given_back_by_hand_is_no_leak(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    pool: Any = blocking(server, 2)
+    kept: Any = pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    pool._put_conn(kept.connection)
+    del kept
+    state = guard.check()
+    assert (state.leaks, state.counters["released"]) == ((), 1)
 
 
 @pytest.mark.parametrize("setup", ["", "from gevent import monkey; monkey.patch_all()"])

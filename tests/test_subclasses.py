@@ -31,7 +31,7 @@ CLASSES = [HTTPResponse, HTTPConnectionPool, HTTPAdapter, requests.Session]
 def methods() -> list[Any]:
     return [
         HTTPConnectionPool.urlopen,
-        HTTPResponse.release_conn,
+        HTTPConnectionPool._put_conn,
         HTTPResponse.close,
         HTTPAdapter.send,
         requests.sessions.dispatch_hook,
@@ -151,6 +151,23 @@ class OnItsOwn(HTTPResponse):
             self._connection = None
 
 
+class ThrowsAway(HTTPResponse):
+    """Its pool gets no connection back."""
+
+    def release_conn(self) -> None:
+        if self._connection:
+            self._connection.close()
+            self._connection = None
+
+
+class PoolKeeping(HTTPConnectionPool):
+    """Keeps connections by itself."""
+
+    def _put_conn(self, conn: Any) -> None:
+        assert self.pool is not None
+        self.pool.put(conn, block=False)
+
+
 class PoolCallingUp(HTTPConnectionPool):
     def urlopen(self, *args: Any, **kwargs: Any) -> Any:
         return super().urlopen(*args, **kwargs)
@@ -262,7 +279,9 @@ def late(server: Server) -> Any:
 DERIVED = {
     "response calling up": from_pool(HTTPConnectionPool, CallingUp),
     "response on its own": from_pool(HTTPConnectionPool, OnItsOwn),
+    "response throwing away": from_pool(HTTPConnectionPool, ThrowsAway),
     "response defined later": late,
+    "pool keeping": from_pool(PoolKeeping, HTTPResponse),
     "pool calling up": from_pool(PoolCallingUp, HTTPResponse),
     "pool on its own": from_pool(PoolOnItsOwn, HTTPResponse),
     "both": from_pool(PoolCallingUp, OnItsOwn),
@@ -331,6 +350,7 @@ def test_uninstall_gives_subclasses_back() -> None:
         (CallingUp, "close"),
         (OnItsOwn, "release_conn"),
         (PoolOnItsOwn, "urlopen"),
+        (PoolKeeping, "_put_conn"),
     ]
     before = [vars(owner)[name] for owner, name in owners]
     httpguard.install()

@@ -10,6 +10,8 @@ from __future__ import annotations
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
+from ._patch import STATE
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -17,7 +19,13 @@ if TYPE_CHECKING:
 
 # No variable of its frame has the result: tracebacks may keep that frame.
 _SOURCE: Final = (
-    "def {name}({declared}): {first}return _after({given}_method({passed}))"
+    "def {name}({declared}):\n {first}return _after({given}_method({passed}))"
+)
+# Whether the guard has something to say. Asked in the function itself: to ask in one
+# more costs 0.3 us.
+_NEWS: Final = (
+    "if _state.registry.dead or _state.registry.resolved or _state.registry.alert:"
+    " _before()\n "
 )
 
 
@@ -35,14 +43,19 @@ def around(
             gets, and behind them the result. None where a method of other parameters
             was not given one.
         after: Returns what the function is to return.
-        before: Is called first.
+        before: Is called first, where the guard has something to say.
     """
     source = _SOURCE.format(
-        first="" if before is None else "_before(); ",
+        first="" if before is None else _NEWS,
         given="".join(f"{value}, " for value in _values(method, given)),
         **spelled(method),
     )
-    names: dict[str, Any] = {"_method": method, "_after": after, "_before": before}
+    names: dict[str, Any] = {
+        "_method": method,
+        "_after": after,
+        "_before": before,
+        "_state": STATE,
+    }
     # By its file the frame is known as ours.
     exec(compile(source, __file__, "exec"), names)  # noqa: S102  # Our own text.
     function: Method = names[_name(method)]

@@ -26,7 +26,7 @@ def _submit(wrapped: Method) -> Method:
 
     def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
         registry = STATE.registry
-        if registry is not None and registry.follow:
+        if registry.follow:
             try:
                 frame = sys._getframe(1)
                 here = capture(frame, DEPTH, registry.origins)

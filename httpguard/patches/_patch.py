@@ -7,6 +7,8 @@ from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from .._registry import Registry
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CodeType, FrameType, ModuleType
@@ -15,7 +17,6 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from .._pool import PoolRef, Waiter
-    from .._registry import Registry
     from .._sessions import SessionRef
 
 
@@ -23,8 +24,6 @@ class Hub(Protocol):
     """Whom the patches tell what they see."""
 
     registry: Registry
-    # Whether a guarded call has to report in although nothing ended.
-    alert: bool
     # Whether sessions are looked at.
     judges_sessions: bool
 
@@ -70,6 +69,7 @@ class Hub(Protocol):
 class State:
     """Who listens at the moment; None makes every patch pass calls through.
 
+    The registry is there at any time: one that stays empty where nobody listens.
     Beside that, the code of the functions by which the patches recognise a caller,
     None until their library is imported.
     """
@@ -88,7 +88,7 @@ class State:
     def __init__(self) -> None:
         """Nobody listens yet."""
         self.hub: Hub | None = None
-        self.registry: Registry | None = None
+        self.registry = _NOBODY
         self.session_send: CodeType | None = None
         self.adapter_send: CodeType | None = None
         self.dispatch_hook: CodeType | None = None
@@ -98,10 +98,14 @@ class State:
         self.own_urlopen: CodeType | None = None
 
 
+_NOBODY: Final = Registry()
 STATE: Final = State()
 _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
 _applied: Final[list[tuple[type | ModuleType, str, Any, Any]]] = []
+
+# Class -> what is wrapped in its subclasses.
+_followed: Final[dict[type, dict[str, Callable[[Method], Method]]]] = {}
 
 Method = Any
 
@@ -114,7 +118,8 @@ def connect(hub: Hub) -> None:
 
 def disconnect() -> None:
     """Let the patches pass everything through, without taking them off."""
-    STATE.hub = STATE.registry = None
+    STATE.hub = None
+    STATE.registry = _NOBODY
 
 
 def wrap(
@@ -174,12 +179,15 @@ def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> 
 
     Args:
         owner: The class.
-        factories: By the name of the attribute, as for `wrap`.
+        factories: By the name of the attribute, as for `wrap`; they come to those
+            of earlier calls.
     """
+    followed = _followed.setdefault(owner, {})
+    followed.update(factories)
 
     def wrap_own(kind: type) -> None:
         try:
-            for name, factory in factories.items():
+            for name, factory in followed.items():
                 if name in vars(kind):
                     wrap(kind, name, factory)
         except Exception as error:
@@ -210,6 +218,7 @@ def remove() -> None:
     that function back, the next `remove` takes it away.
     """
     disconnect()
+    _followed.clear()
     buried = []
     while _applied:
         patch = _applied.pop()

@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from .._pool import GIVEN_UP, PoolRef
-from ._patch import STATE, Hub, Method, wrap
+from ._patch import STATE, Hub, Method, follow, wrap
 
 
 def apply() -> None:
@@ -20,80 +20,118 @@ def apply() -> None:
     wrap(HTTPConnectionPool, "_get_conn", _get_conn)
     wrap(HTTPConnectionPool, "_put_conn", _put_conn)
     wrap(HTTPConnectionPool, "close", _close)
+    follow(HTTPConnectionPool, {"_put_conn": _put_conn})
 
 
 def _get_conn(wrapped: Method) -> Method:
     """A request takes a connection, and waits for one where the pool blocks."""
 
     def _get_conn(self: Any, timeout: float | None = None) -> Any:
-        hub = STATE.hub
-        if hub is None:
-            return wrapped(self, timeout)
-        pool: Any = hub.registry.pools.get(id(self))
-        if pool is None or pool() is not self:
-            pool = _meet(hub, self)
-            if pool is None:
-                return wrapped(self, timeout)
-        # `queue`: of the standard library's, urllib3's own and gevent's queues.
-        if pool.block and not getattr(self.pool, "queue", True):
-            connection = _wait(hub, wrapped, self, timeout, pool)
-        else:
-            connection = wrapped(self, timeout)
+        if self.block:
+            return _take(wrapped, self, timeout)
+        connection = wrapped(self, timeout)
         try:
-            pool.taken.add()
-            if pool.block:
-                pool.know(connection)
-            if connection.sock is None:
-                pool.connects(connection)
-        except Exception as error:
-            hub.step_aside("get_conn", error)
+            if connection.sock is not None:
+                # By `_took`, since it has an open connection.
+                STATE.registry.pools[id(self)].taken.add()
+                return connection
+        except Exception:  # noqa: S110  # It was opened before `install`.
+            pass
+        _took(self, connection)
         return connection
 
     return _get_conn
 
 
+def _take(wrapped: Method, pool: Any, timeout: float | None) -> Any:
+    """As `_get_conn`, of a pool that blocks."""
+    hub = STATE.hub
+    known = None if hub is None else _meet(hub, pool)
+    # `queue`: of the standard library's, urllib3's own and gevent's queues.
+    if hub is None or known is None or getattr(pool.pool, "queue", True):
+        connection = wrapped(pool, timeout)
+    else:
+        connection = _wait(hub, wrapped, pool, timeout, known)
+    _took(pool, connection)
+    return connection
+
+
+def _took(pool: Any, connection: Any) -> None:
+    """A request has taken a connection, and there may be something to note."""
+    hub = STATE.hub
+    known = None if hub is None else _meet(hub, pool)
+    if hub is None or known is None:
+        return
+    try:
+        known.taken.add()
+        known.know(connection)
+        if connection.sock is None:
+            known.connects(connection)
+    except Exception as error:
+        hub.step_aside("get_conn", error)
+
+
 def _put_conn(wrapped: Method) -> Method:
-    """A connection comes back: it is kept, or closed where the pool is full."""
+    """A connection comes back: it is kept, or closed where the pool is full.
+
+    The one way in which a lease ends well, since urllib3's responses give their
+    connection back by it.
+    """
 
     def _put_conn(self: Any, conn: Any) -> Any:
+        registry = STATE.registry
+        # Before another thread can take it.
+        lease = registry.leases.pop(id(conn), None)
+        if lease is not None:
+            try:
+                # A dead one, of a reused id, is in the deque and is judged there.
+                if lease() is not None:
+                    registry.end(lease)
+            except Exception as error:
+                registry.give_up(lease, "put_conn", error)
         try:
-            kept = (
-                conn.sock is not None
-                and not self.block
-                and len(self.pool.queue) < self.pool.maxsize
-            )
-        except AttributeError:  # No connection, or no queue: the pool is closed.
-            kept = False
-        return wrapped(self, conn) if kept else _put_back(wrapped, self, conn)
+            plain = conn.sock is not None and not self.block
+        except AttributeError:  # No connection.
+            plain = False
+        if not plain:
+            return _put_back(wrapped, self, conn)
+        result = wrapped(self, conn)
+        if conn.sock is None:
+            _discarded(self, conn)
+        return result
 
     return _put_conn
 
 
 def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
-    """As `_put_conn`, where there is something to note."""
+    """As `_put_conn`, of a pool that blocks, or where there is nothing to keep."""
     hub = STATE.hub
-    if hub is None:
-        return wrapped(pool, connection)
-    slot = known = None
-    try:
-        known = hub.registry.pools.get(id(pool))
-        if known is not None and known() is pool:
-            slot = known.slot_of(connection)
-        if known is not None and slot is not None:
-            known.comes_back(slot, connection)
-    except Exception as error:
-        hub.step_aside("put_conn", error)
-    if slot is not None and slot.turn == GIVEN_UP:
-        # A pool that blocks would be too full.
-        return connection.close()
-    result = wrapped(pool, connection)
-    if known is not None and slot is not None and slot.open:
+    slot = None
+    if hub is not None:
         try:
-            if known.discards(slot, connection):
+            known = hub.registry.pools.get(id(pool))
+            if known is not None and known() is pool:
+                slot = known.slot_of(connection)
+                if slot is not None:
+                    known.comes_back(slot, connection)
+        except Exception as error:
+            hub.step_aside("put_conn", error)
+    if slot is not None and slot.turn == GIVEN_UP:
+        # The pool would be too full.
+        return connection.close()
+    return wrapped(pool, connection)
+
+
+def _discarded(pool: Any, connection: Any) -> None:
+    """A pool was full, or is closed, and has closed a connection that came back."""
+    hub = STATE.hub
+    if hub is not None:
+        try:
+            known = hub.registry.pools.get(id(pool))
+            if known is not None and known() is pool and known.discards(connection):
                 hub.attend()
         except Exception as error:
             hub.step_aside("put_conn", error)
-    return result
 
 
 def _close(wrapped: Method) -> Method:
@@ -114,12 +152,15 @@ def _close(wrapped: Method) -> Method:
 
 
 def _meet(hub: Hub, pool: Any) -> PoolRef | None:
-    """Know a pool from here on; None if that fails."""
+    """Know a pool, from here on if need be; None if that fails."""
     try:
-        return hub.registry.meet(pool)
+        known = hub.registry.pools.get(id(pool))
+        if known is None or known() is not pool:
+            known = hub.registry.meet(pool)
     except Exception as error:
         hub.step_aside("meet", error)
         return None
+    return known
 
 
 def _wait(

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import LeakError
 from ._around import around
-from ._patch import STATE, Hub, Method, code_of, wrap
+from ._patch import STATE, Method, code_of, wrap
 from ._real import holds_real_connection
 
 if TYPE_CHECKING:
@@ -65,8 +65,15 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
                 # look at: all calls pass it.
                 session = frame if by_session else session_above(frame)
                 reading = session is not None and not stream
-                start = frame if session is None or reading else above(session)
-                _hand_over(hub, raw, request, start, reading=reading, raising=True)
+                hub.hand_over(
+                    raw,
+                    raw._pool,
+                    request.method,
+                    request.url,
+                    frame if session is None or reading else above(session),
+                    "requests",
+                    reading=reading,
+                )
         except LeakError:
             raise
         except Exception as error:
@@ -105,36 +112,23 @@ def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
     if hub is None:
         return
     try:
-        raw = getattr(response, "raw", None)
+        raw: Any = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            _hand_over(hub, raw, request, above(frame), reading=False, raising=raising)
+            hub.hand_over(
+                raw,
+                raw._pool,
+                getattr(request, "method", None),
+                getattr(request, "url", None),
+                above(frame),
+                "requests",
+                reading=False,
+                raising=raising,
+            )
     except LeakError:
         raise
     except Exception as error:
         hub.step_aside("dispatch_hook", error)
-
-
-def _hand_over(
-    hub: Hub,
-    raw: Any,
-    request: Any,
-    frame: FrameType,
-    *,
-    reading: bool,
-    raising: bool,
-) -> None:
-    """Hand over what an adapter got for a prepared request."""
-    hub.hand_over(
-        raw,
-        raw._pool,
-        getattr(request, "method", None),
-        getattr(request, "url", None),
-        frame,
-        "requests",
-        reading=reading,
-        raising=raising,
-    )
 
 
 def session_above(frame: FrameType | None) -> FrameType | None:

@@ -129,7 +129,7 @@ def _is_its_own(frame: FrameType) -> bool:
 def _sender(frame: FrameType | None) -> SessionRef | None:
     """The session in whose ``send`` this happens. Paid once for each new pool."""
     registry = STATE.registry
-    while frame is not None and registry is not None:
+    while frame is not None:
         if frame.f_code.co_name == "send" and frame.f_code.co_varnames:
             name = frame.f_code.co_varnames[0]
             owner = registry.sessions.get(frame.f_locals.get(name))

@@ -27,10 +27,9 @@ def apply() -> None:
 
     STATE.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
     urlopen = {"urlopen": _urlopen}
-    ends = {"release_conn": _release_conn, "close": _close}
-    for name, factory in ends.items():
-        wrap(HTTPResponse, name, factory)
-    follow(HTTPResponse, ends)
+    wrap(HTTPResponse, "close", _close)
+    # urllib3's own `release_conn` gives the connection to the pool, which is seen.
+    follow(HTTPResponse, {"release_conn": _release_conn, "close": _close})
     if "_handle_chunk" in HTTPResponse.__dict__:
         wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
@@ -48,12 +47,10 @@ def _urlopen(wrapped: Method) -> Method:
 
 
 def _opening() -> None:
-    """A request begins."""
+    """A request begins, and the guard has something to say."""
     hub = STATE.hub
     if hub is not None:
-        registry = hub.registry
-        if registry.dead or registry.resolved or hub.alert:
-            hub.before_request()
+        hub.before_request()
 
 
 def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
@@ -66,24 +63,29 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         response: What it returns.
     """
     hub = STATE.hub
-    if hub is not None:
-        try:
-            if holds_real_connection(response):
-                frame = sys._getframe(2)
-                if frame.f_code is STATE.urlopen:
-                    frame = _outermost(frame)
-                code = frame.f_code
-                if code.co_name != "send":
-                    hub.hand_over(response, pool, method, url, frame, "", reading=False)
-                # What requests' adapter gets, our patch of that hands over.
-                elif code is not STATE.adapter_send or not _is_below(
-                    frame, STATE.own_send
-                ):
-                    _hand_over(hub, response, pool, method, url, frame)
-        except LeakError:
-            raise
-        except Exception as error:
-            hub.step_aside("urlopen", error)
+    if hub is None:
+        return response
+    try:
+        if response._connection is None:
+            return response  # Most are read inside.
+    except AttributeError:  # None of urllib3's.
+        return response
+    try:
+        frame = sys._getframe(2)
+        if frame.f_code is STATE.urlopen:
+            frame = _outermost(frame)
+        code = frame.f_code
+        if code is STATE.adapter_send and _is_below(frame, STATE.own_send):
+            return response  # Our patch of requests' adapter hands it over.
+        if holds_real_connection(response):
+            if code.co_name == "send":
+                _hand_over(hub, response, pool, method, url, frame)
+            else:
+                hub.hand_over(response, pool, method, url, frame, "", reading=False)
+    except LeakError:
+        raise
+    except Exception as error:
+        hub.step_aside("urlopen", error)
     return response
 
 
@@ -133,20 +135,22 @@ def _is_below(frame: FrameType, ours: CodeType | None) -> bool:
 
 
 def _release_conn(wrapped: Method) -> Method:
-    """The one way in which a connection is given back to its pool.
-
-    Called once or more for every request, lease or not.
-    """
+    """A subclass gives its connection back, perhaps without the pool's knowledge."""
 
     def release_conn(self: Any) -> None:
-        wrapped(self)
         registry = STATE.registry
-        if registry is not None and id(self) in registry.leases:
+        lease = None
+        try:
+            lease = registry.get(self)
+        except Exception as error:
+            registry.give_up(None, "release_conn", error)
+        wrapped(self)
+        if lease is not None:
             try:
                 if self._connection is None:
-                    registry.end(self)
+                    registry.release(lease)
             except Exception as error:
-                registry.give_up(self, "release_conn", error)
+                registry.give_up(lease, "release_conn", error)
 
     return release_conn
 
@@ -159,12 +163,12 @@ def _close(wrapped: Method) -> Method:
 
     def close(self: Any) -> None:
         registry = STATE.registry
-        lease = None if registry is None else registry.leases.get(id(self))
-        if registry is not None and lease is not None:
+        lease = registry.leases.get(id(getattr(self, "_connection", None)))
+        if lease is not None:
             try:
                 _note_close(self, lease, registry.clock(), sys._getframe(1))
             except Exception as error:
-                registry.give_up(self, "close", error)
+                registry.give_up(lease, "close", error)
         wrapped(self)
 
     return close
@@ -186,7 +190,7 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
             lease.closed = now
             if not lease.pool.block:
                 # Nothing waits for it to come back.
-                lease.pool.forget(lease.slot)
+                lease.pool.forget(lease.pool.slot_of(response._connection))
 
 
 def _handle_chunk(wrapped: Method) -> Method:
@@ -198,11 +202,9 @@ def _handle_chunk(wrapped: Method) -> Method:
 
     def _handle_chunk(self: Any, amt: int | None) -> bytes:
         chunk: bytes = wrapped(self, amt)
-        registry = STATE.registry
-        if registry is not None:
-            lease = registry.leases.get(id(self))
-            if lease is not None:
-                lease.chunked += len(chunk)
+        lease = STATE.registry.leases.get(id(self._connection))
+        if lease is not None:
+            lease.chunked += len(chunk)
         return chunk
 
     return _handle_chunk
@@ -215,13 +217,12 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     then closes the response by a call that looks like the program's own.
     """
     registry = STATE.registry
-    if registry is not None:
-        try:
-            lease = registry.get(self)
-            if lease is not None:
-                lease.finalizing = ANNOUNCED
-        except Exception as error:
-            registry.give_up(self, "finalizer", error)
+    try:
+        lease = registry.get(self)
+        if lease is not None:
+            lease.finalizing = ANNOUNCED
+    except Exception as error:
+        registry.give_up(None, "finalizer", error)
 
 
 def _in_finalizer(response: Any, frame: FrameType | None) -> bool:

@@ -25,7 +25,7 @@ ORDERS: Final = (
 )
 _PATCHED: Final = (
     (HTTPConnectionPool, "urlopen"),
-    (HTTPResponse, "release_conn"),
+    (HTTPConnectionPool, "_put_conn"),
     (HTTPResponse, "close"),
     (requests.adapters.HTTPAdapter, "send"),
     (requests.sessions, "dispatch_hook"),

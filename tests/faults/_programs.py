@@ -289,6 +289,16 @@ class _Pool(urllib3.HTTPConnectionPool):
     QueueCls = _Queue
 
 
+class _Response(urllib3.HTTPResponse):
+    """Gives no connection back: it throws it away."""
+
+    def release_conn(self) -> None:
+        """Unlike urllib3."""
+        connection: Any = self._connection
+        self._connection = None
+        connection.close()
+
+
 def pooled(guard: Control, server: Server) -> Outcome:
     """Pools that are too small, starve, and get slots back; sessions left open."""
     guard.install(max_wait=1, max_sessions=1, reclaim=True)
@@ -301,6 +311,9 @@ def pooled(guard: Control, server: Server) -> Outcome:
     guard.advance(61)
     got.append(type(httpguard.check()))
     _unread(small).close()
+    response = _unread(small)
+    response.__class__ = _Response
+    response.release_conn()
     small.close()
     pool: Any = _Pool(server.host, server.port, maxsize=1, block=True)
     kept: Any = _unread(pool)
