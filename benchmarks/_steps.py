@@ -129,7 +129,7 @@ def _parts(client: Client) -> dict[str, float]:
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
-        installed.hand_over(response, pool, "GET", "/item", frame, "", reading=False)
+        registry.add(response, pool, "GET", "/item", frame, "", reading=False)
         registry.end(registry.leases.pop(key))
 
     names = {

@@ -9,7 +9,7 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from . import _own, reporting
+from . import reporting
 from ._descriptors import Descriptors
 from ._detector import Detector, Finding
 from ._dues import Dues
@@ -18,7 +18,6 @@ from ._measures import PoolNames, take_measures
 from ._origin import Origins
 from ._outbox import Outbox
 from ._pool_watch import PoolWatch
-from ._proven import Proven
 from ._readers import is_read_on
 from ._registry import Registry
 from ._reports import Reports
@@ -86,7 +85,10 @@ class Guard:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock) if beside is None else beside.registry
         self.silent = silent
-        self.watcher = Watcher(self.watch, settings.check_interval, self._next_look)
+        self.settings = settings
+        self.watcher = Watcher(
+            self.watch, settings.check_interval, self._next_look, self._heed
+        )
         # Asked after each sweep; for whoever follows the counts, not the events.
         self.follower: Follower | None = None
         self._reset(settings)
@@ -127,12 +129,15 @@ class Guard:
         self.detector.settings = self.pools.settings = settings
         self.reports.settings = settings
         self.judges_sessions = settings.max_sessions is not None
-        self.registry.origins = self.table.origins = Origins(settings.app)
-        self.registry.proven = Proven(settings.stack_depth)
-        self.registry.depth = settings.stack_depth
-        self.registry.sample = settings.sample
-        self.registry.follow = settings.follow_executors
+        self.table.origins = Origins(settings.app)
+        self.registry.configure(
+            self.table.origins,
+            depth=settings.stack_depth,
+            sample=settings.sample,
+            follow=settings.follow_executors,
+        )
         self.watcher.set_interval(settings.check_interval)
+        self._heed()
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
         self.registry.alert = self._lazy or bool(self._dues)
@@ -159,52 +164,25 @@ class Guard:
             self.step_aside("before_request", failure)
         self._raise_due()
 
-    def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
-        self,
-        response: HTTPResponse,
-        pool: HTTPConnectionPool,
-        method: Any,
-        url: Any,
-        frame: FrameType,
-        client: str,
-        *,
-        reading: bool,
-        raising: bool = True,
-    ) -> None:
-        """The application is given a response that holds a connection.
+    def attend_to(self, lease: Lease, response: HTTPResponse, *, raising: bool) -> None:
+        """A lease was opened: see to it that it is watched, and count.
 
         Args:
-            response: The response.
-            pool: Its pool.
-            method: As the program gave it.
-            url: Absolute, or a path of the pool.
-            frame: The innermost frame to keep.
-            client: ``requests``, or empty where the stack tells.
-            reading: requests is going to read the body first.
+            lease: It.
+            response: Its response.
             raising: False where an error of the program is on its way.
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``; it is
                 closed.
         """
-        try:
-            registry = self.registry
-            if _own.ADDRESSES and (pool.host, pool.port) in _own.ADDRESSES:
-                return
-            lease = registry.add(
-                response, pool, method, url, frame, client, reading=reading
-            )
-            if lease is None:
-                return
-            if registry.claim is not None:
-                registry.claim(lease)
-            if self.watcher.idle:
-                self.watcher.start()
-        except Exception as error:
-            self.step_aside("hand_over", error)
-            return
+        self.attend()
         if self.settings.max_open is not None and raising:
             self._check_crowd(lease, response, self.settings.max_open)
+
+    def _heed(self) -> None:
+        """Whether new leases matter, now that something has changed."""
+        self.attentive = self.watcher.idle or self.settings.max_open is not None
 
     def attend(self) -> None:
         """Something happened that a sweep should see: have the watcher run."""

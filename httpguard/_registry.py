@@ -9,11 +9,12 @@ import time
 from collections import deque
 from contextvars import copy_context
 from sys import modules
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from ._follow import submission
 from ._lease import Lease, Tally
 from ._origin import Origins
+from ._own import ADDRESSES
 from ._pool import PoolRef, Waiter
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
@@ -28,7 +29,20 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    from ._scope import Scope
+    from ._stack import RawStack
+
 _MOST_FAULTS: Final = 100
+
+
+class Listener(Protocol):
+    """Whom a registry tells of new leases."""
+
+    # Whether it wants to be told.
+    attentive: bool
+
+    def attend_to(self, lease: Lease, response: HTTPResponse, *, raising: bool) -> None:
+        """A lease was opened; may raise `LeakError` where that is wanted."""
 
 
 class Registry:
@@ -73,14 +87,29 @@ class Registry:
         self.times: deque[float] | None = None
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
-        self.origins = Origins()
-        self.depth = 32
-        self.proven = Proven(self.depth)
-        # Whether stacks go on to where an executor's work was submitted.
-        self.follow = False
-        self.sample = 1.0
+        self.listener: Listener | None = None
+        self.configure(Origins(), depth=32, sample=1.0, follow=False)
 
-    def add(  # noqa: PLR0917  # By position: half a microsecond less.
+    def configure(
+        self, origins: Origins, *, depth: int, sample: float, follow: bool
+    ) -> None:
+        """How stacks are kept from here on.
+
+        Args:
+            origins: Whose code a file is.
+            depth: Application frames of each.
+            sample: The share of leases that have one, 0 to 1.
+            follow: Whether they go on to where an executor's work was submitted.
+        """
+        self.origins = origins
+        self.depth = depth
+        self.sample = sample
+        self.follow = follow
+        # As most programs have it.
+        self.plain = sample >= 1 and not follow
+        self.proven = Proven(depth)
+
+    def add(  # noqa: PLR0917  # By position: it is called for each lease.
         self,
         response: HTTPResponse,
         pool: HTTPConnectionPool,
@@ -90,8 +119,11 @@ class Registry:
         client: str,
         *,
         reading: bool,
-    ) -> Lease | None:
-        """Open a lease. About 3 us, 2 us in a loop (``benchmarks/``).
+        raising: bool = True,
+    ) -> None:
+        """The application is given a response that holds a connection: open a lease.
+
+        About 5 us, 2 us in a loop (``benchmarks/``).
 
         Args:
             response: Holds a connection of the pool.
@@ -101,28 +133,26 @@ class Registry:
             frame: The innermost frame to keep.
             client: ``requests``, or empty where the stack tells.
             reading: requests is going to read the body first.
+            raising: False where an error of the program is on its way.
 
-        Returns:
-            The lease; None where the response has one.
+        Raises:
+            LeakError: By the listener, in strict mode.
         """
         leases = self.leases
         key = id(response._connection)
-        lease = leases.get(key)
-        if lease is not None and lease() is response:
-            return None  # A redirect or retry re-entered urlopen.
+        if key in leases and leases[key]() is response:
+            return  # A redirect or retry re-entered urlopen.
+        if ADDRESSES and (pool.host, pool.port) in ADDRESSES:
+            return
         lease = Lease(response, self._bury)
         lease.key = key
         lease.scope = scope = CURRENT_SCOPE.get()
-        if scope is None and self.sample >= 1.0:
+        if scope is None and self.plain:
             lease.stack = capture_brief(frame, self.proven) or capture(
                 frame, self.depth, self.origins
             )
-        elif scope is not None or random.random() < self.sample:
-            lease.stack = capture(frame, self.depth, self.origins)
         else:
-            lease.stack = None
-        if self.follow and lease.stack is not None:
-            lease.stack += submission(frame)
+            lease.stack = self._stack(frame, scope)
         # structlog's context variables and OpenTelemetry's span are there around
         # the request, and gone when a sweep reports its leak. Copying a context is
         # O(1), 30 ns.
@@ -140,9 +170,11 @@ class Registry:
         lease.method = method
         lease.url = url
         lease.client = client
-        # As `thread_name`, without a call.
-        thread = threading._active.get(threading.get_ident())  # type: ignore[attr-defined]
-        lease.thread = thread_name() if thread is None else thread._name
+        try:
+            # As `thread_name`, without a call.
+            lease.thread = threading._active[threading.get_ident()]._name  # type: ignore[attr-defined]
+        except KeyError:
+            lease.thread = thread_name()
         known = self.pools.get(id(pool))
         if known is None or known() is not pool:
             known = self.meet(pool)
@@ -150,11 +182,27 @@ class Registry:
         if known.block:
             lease.slot = slot = known.slot_of(response._connection)
             lease.turn = 0 if slot is None else slot.turn
-        # Last: from here on a sweep sees it. A dead lease under the same key is
-        # in the deque already.
+        # From here on a sweep sees it. A dead lease under the same key is in the
+        # deque already.
         leases[key] = lease
         self.opened.add()
-        return lease
+        if self.claim is not None:
+            self.claim(lease)
+        listener = self.listener
+        if listener is not None and listener.attentive:
+            listener.attend_to(lease, response, raising=raising)
+
+    def _stack(self, frame: FrameType, scope: Scope | None) -> RawStack | None:
+        """As in `add`, where something was asked for that few ask for.
+
+        None where the lease is not sampled. What a scope judges always is, with its
+        whole stack.
+        """
+        if scope is None and random.random() >= self.sample:
+            return None
+        stack = scope is None and capture_brief(frame, self.proven)
+        stack = stack or capture(frame, self.depth, self.origins)
+        return stack + submission(frame) if self.follow else stack
 
     def add_session(self, session: Any, client: str, frame: FrameType) -> None:
         """Know a session.

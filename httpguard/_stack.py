@@ -89,11 +89,16 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
         g = f.f_back
         h = g.f_back
         goes_on = h.f_back is not None
+        # What may be asked for twice: it costs 0.1 us a time.
+        c_code = c.f_code
+        c_lasti = c.f_lasti
+        d_code = d.f_code
+        d_lasti = d.f_lasti
     except AttributeError:  # It has fewer frames.
         return ()
     if goes_on and (
-        id(d.f_code) + d.f_lasti in proven
-        or id(c.f_code) + c.f_lasti in proven
+        id(d_code) + d_lasti in proven
+        or id(c_code) + c_lasti in proven
         or id(b.f_code) + b.f_lasti in proven
         or id(a.f_code) + a.f_lasti in proven
         or id(e.f_code) + e.f_lasti in proven
@@ -101,7 +106,7 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
         # fmt: off
         return (
             a.f_code, a.f_lasti, b.f_code, b.f_lasti,
-            c.f_code, c.f_lasti, d.f_code, d.f_lasti,
+            c_code, c_lasti, d_code, d_lasti,
             e.f_code, e.f_lasti, f.f_code, f.f_lasti,
             g.f_code, g.f_lasti, h.f_code, h.f_lasti,
             CUT, 0,

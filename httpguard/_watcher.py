@@ -29,6 +29,7 @@ class Watcher:
         interval: Seconds between calls; 0: never any thread.
         next_look: In how many seconds there will be something to see, if that is
             known.
+        changed: Called when `idle` has changed.
     """
 
     def __init__(
@@ -36,16 +37,27 @@ class Watcher:
         sweep: Callable[[], None],
         interval: float,
         next_look: Callable[[], float | None] = lambda: None,
+        changed: Callable[[], None] = lambda: None,
     ) -> None:
         """Start nothing yet."""
         self._sweep = sweep
         self._next_look = next_look
+        self._changed = changed
         self.interval = interval
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
         self._wanted = False
-        # Whether a lease opened now has to start it; read for every lease.
-        self.idle = interval > 0
+        self._idle = interval > 0
+
+    @property
+    def idle(self) -> bool:
+        """Whether a lease opened now has to start it."""
+        return self._idle
+
+    @idle.setter
+    def idle(self, idle: bool) -> None:
+        self._idle = idle
+        self._changed()
 
     def start(self) -> None:
         """Start the thread unless it runs, or the interpreter is going."""

@@ -79,7 +79,8 @@ WALLS: Final = frozenset(
 POINTS: Final = [
     point
     for point in points()
-    if point.name not in WALLS and not point.name.startswith("patches._patch.Hub.")
+    if point.name not in WALLS
+    and not point.name.startswith(("patches._patch.Hub.", "_registry.Listener."))
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
 # the authors of reports, or with a value that the program was given.

@@ -7,20 +7,19 @@ from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .._registry import Registry
+from .._registry import Listener, Registry
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import CodeType, FrameType, ModuleType
 
     from urllib3.connectionpool import HTTPConnectionPool
-    from urllib3.response import HTTPResponse
 
     from .._pool import PoolRef, Waiter
     from .._sessions import SessionRef
 
 
-class Hub(Protocol):
+class Hub(Listener, Protocol):
     """Whom the patches tell what they see."""
 
     registry: Registry
@@ -29,20 +28,6 @@ class Hub(Protocol):
 
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""
-
-    def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
-        self,
-        response: HTTPResponse,
-        pool: HTTPConnectionPool,
-        method: Any,
-        url: Any,
-        frame: FrameType,
-        client: str,
-        *,
-        reading: bool,
-        raising: bool = True,
-    ) -> None:
-        """A response is handed out; may raise `LeakError`."""
 
     def step_aside(self, where: str, error: Exception) -> None:
         """A patch failed."""
@@ -114,6 +99,7 @@ def connect(hub: Hub) -> None:
     """Let the patches tell a hub."""
     STATE.hub = hub
     STATE.registry = hub.registry
+    STATE.registry.listener = hub
 
 
 def disconnect() -> None:

@@ -54,26 +54,34 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
             if by_session and not stream:
                 return response
             raw: Any = getattr(response, "raw", None)
-            if holds_real_connection(raw) and not (
-                by_session
-                and raw.status in _REDIRECTS
-                and response.is_redirect
-                and _is_followed(frame)
-            ):
+            if not holds_real_connection(raw):
+                return response
+            reading = False
+            if not by_session:
+                session = session_above(frame)
                 # An adapter of the application's own, between the two, may
                 # forget what requests would read. Else it is no place to
                 # look at: all calls pass it.
-                session = frame if by_session else session_above(frame)
                 reading = session is not None and not stream
-                hub.hand_over(
-                    raw,
-                    raw._pool,
-                    request.method,
-                    request.url,
-                    frame if session is None or reading else above(session),
-                    "requests",
-                    reading=reading,
-                )
+                if session is not None and stream:
+                    frame = above(session)
+            elif (
+                raw.status in _REDIRECTS
+                and response.is_redirect
+                and _is_followed(frame)
+            ):
+                return response
+            else:
+                frame = frame.f_back or frame
+            hub.registry.add(
+                raw,
+                raw._pool,
+                request.method,
+                request.url,
+                frame,
+                "requests",
+                reading=reading,
+            )
         except LeakError:
             raise
         except Exception as error:
@@ -115,7 +123,7 @@ def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
         raw: Any = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            hub.hand_over(
+            hub.registry.add(
                 raw,
                 raw._pool,
                 getattr(request, "method", None),

@@ -10,12 +10,12 @@ from .._errors import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from ._around import around
-from ._patch import STATE, Hub, Method, add, code_of, follow, wrap
+from ._patch import STATE, Method, add, code_of, follow, step_aside, wrap
 from ._real import holds_real_connection
 from ._requests import above, reads_body, session_above
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import FrameType
 
     from .._lease import Lease
 
@@ -62,40 +62,44 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         url: As it was called with.
         response: What it returns.
     """
-    hub = STATE.hub
-    if hub is None:
-        return response
     try:
-        if response._connection is None:
-            return response  # Most are read inside.
+        connection = response._connection
     except AttributeError:  # None of urllib3's.
         return response
+    if connection is None or STATE.hub is None:
+        return response  # Most are read inside.
     try:
         frame = sys._getframe(2)
-        if frame.f_code is STATE.urlopen:
-            frame = _outermost(frame)
         code = frame.f_code
-        if code is STATE.adapter_send and _is_below(frame, STATE.own_send):
-            return response  # Our patch of requests' adapter hands it over.
+        if code is STATE.urlopen:
+            frame = _outermost(frame)
+            code = frame.f_code
+        if code is STATE.adapter_send:
+            caller = frame.f_back
+            # Unless somebody took the method before it was patched.
+            if caller is not None and caller.f_code is STATE.own_send:
+                return response  # Our function around that hands it over.
         if holds_real_connection(response):
             if code.co_name == "send":
-                _hand_over(hub, response, pool, method, url, frame)
+                _hand_over(response, pool, method, url, frame)
             else:
-                hub.hand_over(response, pool, method, url, frame, "", reading=False)
+                STATE.registry.add(
+                    response, pool, method, url, frame, "", reading=False
+                )
     except LeakError:
         raise
     except Exception as error:
-        hub.step_aside("urlopen", error)
+        step_aside("urlopen", error)
     return response
 
 
-def _hand_over(  # noqa: PLR0917  # As of `Hub.hand_over`.
-    hub: Hub, response: Any, pool: Any, method: Any, url: Any, frame: FrameType
+def _hand_over(
+    response: Any, pool: Any, method: Any, url: Any, frame: FrameType
 ) -> None:
     """Hand over what a ``send`` gets that may be called by requests."""
     session = session_above(frame)
     reading = session is not None and reads_body(session)
-    hub.hand_over(
+    STATE.registry.add(
         response,
         pool,
         method,
@@ -119,19 +123,6 @@ def _outermost(frame: FrameType) -> FrameType:
             break
         frame = caller
     return frame
-
-
-def _is_below(frame: FrameType, ours: CodeType | None) -> bool:
-    """Whether a method was called by our function around it.
-
-    Not where somebody took the method before it was patched.
-
-    Args:
-        frame: Of the method's call.
-        ours: The code of our function.
-    """
-    caller = frame.f_back
-    return caller is not None and caller.f_code is ours
 
 
 def _release_conn(wrapped: Method) -> Method:
