@@ -222,8 +222,7 @@ class Detector:
         self.registry.discard(lease)
         if lease.ended:
             return
-        if lease.slot is not None and lease.slot() is None:
-            lease.pool.forget(lease.slot)
+        lease.pool.forget_collected(lease.key)
         if _failed_to_read(lease) or (
             lease.closed is not None and not lease.pool.block
         ):

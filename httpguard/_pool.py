@@ -206,6 +206,16 @@ class PoolRef(_PoolRef):
         if slot is not None and self.slots.get(slot.key) is slot:
             self.slots.pop(slot.key, None)
 
+    def forget_collected(self, key: int) -> None:
+        """Forget a connection that went with its response.
+
+        Args:
+            key: Its id, which another one may have by now.
+        """
+        slot = self.slots.get(key)
+        if slot is not None and slot() is None:
+            self.forget(slot)
+
     def connects(self, connection: Any) -> None:
         """A request has taken a connection that has no socket yet.
 
