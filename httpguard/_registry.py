@@ -138,9 +138,9 @@ class Registry:
         Raises:
             LeakError: By the listener, in strict mode.
         """
-        leases = self.leases
         key = id(response._connection)
-        if key in leases and leases[key]() is response:
+        known = self.leases.get(key)
+        if known is not None and known() is response:
             return  # A redirect or retry re-entered urlopen.
         if ADDRESSES and (pool.host, pool.port) in ADDRESSES:
             return
@@ -175,16 +175,16 @@ class Registry:
             lease.thread = threading._active[threading.get_ident()]._name  # type: ignore[attr-defined]
         except KeyError:
             lease.thread = thread_name()
-        known = self.pools.get(id(pool))
-        if known is None or known() is not pool:
-            known = self.meet(pool)
-        lease.pool = known
-        if known.block:
-            lease.slot = slot = known.slot_of(response._connection)
+        owner = self.pools.get(id(pool))
+        if owner is None or owner() is not pool:
+            owner = self.meet(pool)
+        lease.pool = owner
+        if owner.block:
+            lease.slot = slot = owner.slot_of(response._connection)
             lease.turn = 0 if slot is None else slot.turn
         # From here on a sweep sees it. A dead lease under the same key is in the
         # deque already.
-        leases[key] = lease
+        self.leases[key] = lease
         self.opened.add()
         if self.claim is not None:
             self.claim(lease)

@@ -351,18 +351,35 @@ def test_a_fault_as_a_response_ends_accuses_nobody(
     assert "failed in put_conn" in caplog.text
 
 
-def test_an_unknown_version_is_left_alone(server: Server, tmp_path: Path) -> None:
-    """What is to be patched is not there: the client is imported and works."""
-    source = """
+@pytest.mark.parametrize(
+    "change",
+    [
+        "del HTTPResponse.close",
+        (
+            "ConnectionPool._put_conn = HTTPConnectionPool._put_conn;"
+            " del HTTPConnectionPool._put_conn"
+        ),
+    ],
+)
+def test_an_unknown_version_is_left_alone(
+    change: str, server: Server, tmp_path: Path
+) -> None:
+    """What is to be patched is not there: the clients work, and nobody is accused."""
+    source = f"""
     import sys
-    import urllib3.response
+    import requests, urllib3
+    from urllib3.connectionpool import ConnectionPool, HTTPConnectionPool
+    from urllib3.response import HTTPResponse
     # As a version to come might be.
-    del urllib3.response.HTTPResponse.close
+    {change}
     import httpguard; httpguard.install(check_interval=0)
     pool = urllib3.PoolManager()
     print(len(pool.request("GET", sys.argv[1]).data))
-    print(httpguard.snapshot().counters["errors"])
+    print(len(pool.request("GET", sys.argv[1], preload_content=False).read()))
+    print(len(requests.get(sys.argv[1], stream=True).content))
+    state = httpguard.snapshot()
+    print(state.leaks, state.counters["opened"], state.counters["errors"])
     """
     done = run(write(tmp_path / "app.py", source), server.url("/bytes/90000"))
-    assert done.stdout == "90000\n1\n", done.stderr
+    assert done.stdout == "90000\n" * 3 + "() 0 1\n", done.stderr
     assert "httpguard failed in patches and stepped aside" in done.stderr

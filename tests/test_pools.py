@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+import queue
 import re
 import threading
 import time
@@ -412,6 +413,42 @@ def test_a_slot_that_came_back_by_itself_is_not_given_back(
     assert (pool.pool.qsize(), use().reclaimed) == (1, 0)
     held.drain_conn()
     assert pool.pool.qsize() == 2
+
+
+class Eager(queue.LifoQueue[Any]):
+    """Somebody takes what is put back, before that call returns."""
+
+    take: Callable[[], None] | None = None
+
+    def put(self, *args: Any, **kwargs: Any) -> None:
+        super().put(*args, **kwargs)
+        take, self.take = self.take, None
+        if take is not None:
+            take()
+
+
+def test_the_next_lease_of_a_connection_is_another_one(
+    guard: GuardControl, server: Server
+) -> None:
+    class Pool(urllib3.HTTPConnectionPool):
+        QueueCls = Eager
+
+    guard.install()
+    pool: Any = Pool(server.host, server.port, maxsize=1)
+    first: Any = pool.urlopen("GET", "/lines", preload_content=False)
+    connection = first.connection
+    kept: list[Any] = []
+    pool.pool.take = lambda: kept.append(
+        pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    )
+    first.drain_conn()
+    assert kept[0].connection is connection
+    counters = httpguard.snapshot().counters
+    assert (counters["opened"], counters["released"]) == (2, 1)
+    kept.clear()
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == ("dropped", 1)
+    assert leak.url.endswith("/bytes/90000")
 
 
 def test_a_connection_given_back_by_hand_is_no_leak(

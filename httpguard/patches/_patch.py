@@ -128,7 +128,7 @@ def wrap(
     import wrapt
 
     original = owner.__dict__[name]
-    if _is_wrapped(original):
+    if is_wrapped(original):
         return
 
     def make(method: Method) -> Method:
@@ -260,7 +260,7 @@ def _callable(method: Any) -> Method:
     return call
 
 
-def _is_wrapped(function: Any) -> bool:
+def is_wrapped(function: Any) -> bool:
     """Whether our function is in a chain of wrappers already."""
     while function is not None:
         if getattr(function, _MARK, False):

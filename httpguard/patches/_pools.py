@@ -10,7 +10,7 @@ import sys
 from typing import Any
 
 from .._pool import GIVEN_UP, PoolRef
-from ._patch import STATE, Hub, Method, follow, wrap
+from ._patch import STATE, Hub, Method, wrap
 
 
 def apply() -> None:
@@ -18,9 +18,7 @@ def apply() -> None:
     from urllib3.connectionpool import HTTPConnectionPool
 
     wrap(HTTPConnectionPool, "_get_conn", _get_conn)
-    wrap(HTTPConnectionPool, "_put_conn", _put_conn)
     wrap(HTTPConnectionPool, "close", _close)
-    follow(HTTPConnectionPool, {"_put_conn": _put_conn})
 
 
 def _get_conn(wrapped: Method) -> Method:
@@ -71,11 +69,10 @@ def _took(pool: Any, connection: Any) -> None:
         hub.step_aside("get_conn", error)
 
 
-def _put_conn(wrapped: Method) -> Method:
-    """A connection comes back: it is kept, or closed where the pool is full.
+def put_conn(wrapped: Method) -> Method:
+    """``_put_conn``: a connection comes back; a pool that is full closes it.
 
-    The one way in which a lease ends well, since urllib3's responses give their
-    connection back by it.
+    With it a lease ends well: so do urllib3's responses give theirs back.
     """
 
     def _put_conn(self: Any, conn: Any) -> Any:
@@ -104,7 +101,7 @@ def _put_conn(wrapped: Method) -> Method:
 
 
 def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
-    """As `_put_conn`, of a pool that blocks, or where there is nothing to keep."""
+    """As `put_conn`, of a pool that blocks, or where there is nothing to keep."""
     hub = STATE.hub
     slot = None
     if hub is not None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._errors import LeakError
 from ._around import around
-from ._patch import STATE, Method, code_of, wrap
+from ._patch import STATE, Method, code_of, is_wrapped, wrap
 from ._real import holds_real_connection
 
 if TYPE_CHECKING:
@@ -20,7 +20,10 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 def apply() -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
     from requests import adapters, sessions
+    from urllib3.connectionpool import HTTPConnectionPool
 
+    if not is_wrapped(HTTPConnectionPool._put_conn):
+        return  # We failed to patch urllib3: the end of no response would be seen.
     STATE.session_send = code_of(sessions.Session.__dict__["send"])
     STATE.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
     STATE.dispatch_hook = code_of(sessions.dispatch_hook)

@@ -11,6 +11,7 @@ from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
 from ._around import around
 from ._patch import STATE, Method, add, code_of, follow, step_aside, wrap
+from ._pools import put_conn
 from ._real import holds_real_connection
 from ._requests import above, reads_body, session_above
 
@@ -26,16 +27,16 @@ def apply() -> None:
     from urllib3.response import HTTPResponse
 
     STATE.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
-    urlopen = {"urlopen": _urlopen}
     wrap(HTTPResponse, "close", _close)
+    wrap(HTTPConnectionPool, "_put_conn", put_conn)
     # urllib3's own `release_conn` gives the connection to the pool, which is seen.
     follow(HTTPResponse, {"release_conn": _release_conn, "close": _close})
     if "_handle_chunk" in HTTPResponse.__dict__:
         wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
     add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
-    # Last: with this one responses are seen.
-    wrap(HTTPConnectionPool, "urlopen", urlopen["urlopen"])
-    follow(HTTPConnectionPool, urlopen)
+    # Last: with this one responses are seen, and their end has to be.
+    wrap(HTTPConnectionPool, "urlopen", _urlopen)
+    follow(HTTPConnectionPool, {"_put_conn": put_conn, "urlopen": _urlopen})
 
 
 def _urlopen(wrapped: Method) -> Method:
