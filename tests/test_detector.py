@@ -57,6 +57,20 @@ def test_progress_keeps_a_response_innocent(guard: GuardControl, url: str) -> No
     response.release_conn()
 
 
+def test_the_next_request_says_what_is_resolved(
+    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install(check_interval=60)
+    response = stream(url)
+    guard.advance(61)
+    assert [leak.kind for leak in guard.check().leaks] == [LeakKind.HELD]
+    response.drain_conn()
+    caplog.clear()
+    stream(url).drain_conn()
+    (record,) = caplog.records
+    assert record.getMessage().startswith("resolved held ")
+
+
 def test_held_is_said_once_and_resolved(
     guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -31,8 +31,11 @@ def other_leak(url: str) -> None:
     requests.get(url, stream=True)
 
 
-def test_the_next_request_raises_once(guard: GuardControl, url: str) -> None:
-    guard.install(strict=True)
+@pytest.mark.parametrize("check_interval", [0, 60])
+def test_the_next_request_raises_once(
+    guard: GuardControl, url: str, check_interval: int
+) -> None:
+    guard.install(strict=True, check_interval=check_interval)
     leak(url)
     with pytest.raises(LeakError) as caught:
         requests.get(url)
@@ -97,6 +100,20 @@ def test_max_open_closes_and_raises(guard: GuardControl, url: str) -> None:
     session.get(url, stream=True).close()
     kept.pop().close()
     assert guard.check().leaks == ()
+
+
+def test_max_open_leaves_an_error_of_the_program_alone(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(strict=True, max_open=1)
+    kept = requests.get(url, stream=True)
+
+    def refuse(*_args: object, **_options: object) -> None:
+        raise LookupError
+
+    with pytest.raises(LookupError):
+        requests.get(url, hooks={"response": refuse})
+    kept.close()
 
 
 def test_max_open_gives_the_slot_back(guard: GuardControl, server: Server) -> None:

@@ -36,11 +36,14 @@ def watchers() -> list[threading.Thread]:
 
 def test_the_watcher_starts_with_the_first_lease(url: str) -> None:
     httpguard.install(check_interval=60)
+    guard = _process.current()
+    assert guard is not None
     requests.get(url)
-    assert watchers() == []
+    assert (watchers(), guard.attentive) == ([], True)
     response = requests.get(url, stream=True)
     (thread,) = watchers()
     assert thread.daemon
+    assert not guard.attentive  # The next leases cost less.
     requests.get(url, stream=True).close()
     assert watchers() == [thread]
     response.close()

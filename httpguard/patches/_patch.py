@@ -89,9 +89,6 @@ _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
 _applied: Final[list[tuple[type | ModuleType, str, Any, Any]]] = []
 
-# Class -> what is wrapped in its subclasses.
-_followed: Final[dict[type, dict[str, Callable[[Method], Method]]]] = {}
-
 Method = Any
 
 
@@ -165,15 +162,12 @@ def follow(owner: type, factories: Mapping[str, Callable[[Method], Method]]) -> 
 
     Args:
         owner: The class.
-        factories: By the name of the attribute, as for `wrap`; they come to those
-            of earlier calls.
+        factories: By the name of the attribute, as for `wrap`.
     """
-    followed = _followed.setdefault(owner, {})
-    followed.update(factories)
 
     def wrap_own(kind: type) -> None:
         try:
-            for name, factory in followed.items():
+            for name, factory in factories.items():
                 if name in vars(kind):
                     wrap(kind, name, factory)
         except Exception as error:
@@ -204,7 +198,6 @@ def remove() -> None:
     that function back, the next `remove` takes it away.
     """
     disconnect()
-    _followed.clear()
     buried = []
     while _applied:
         patch = _applied.pop()
