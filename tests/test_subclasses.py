@@ -360,3 +360,31 @@ def test_uninstall_gives_subclasses_back() -> None:
     assert all(new is not old for new, old in zip(during, before, strict=True))
     assert all(new is old for new, old in zip(after, before, strict=True))
     assert "__init_subclass__" not in vars(HTTPResponse)
+
+
+class Hidden(HTTPResponse):
+    """Tells nobody about its connection."""
+
+    @property
+    def _connection(self) -> Any:
+        raise RuntimeError
+
+    @_connection.setter
+    def _connection(self, _value: object) -> None:
+        pass
+
+    def close(self) -> None:
+        pass
+
+
+class PoolOfHidden(HTTPConnectionPool):
+    def urlopen(self, *_args: Any, **_kwargs: Any) -> Any:
+        return Hidden(b"body", preload_content=False)
+
+
+def test_a_response_that_hides_its_parts_is_left_alone(guard: GuardControl) -> None:
+    guard.install()
+    response = PoolOfHidden("host").urlopen("GET", "/")
+    response.close()
+    state = guard.check()
+    assert (state.leaks, state.counters["opened"]) == ((), 0)

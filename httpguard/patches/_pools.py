@@ -88,7 +88,7 @@ def put_conn(wrapped: Method) -> Method:
                 registry.give_up(lease, "put_conn", error)
         try:
             plain = conn.sock is not None and not self.block
-        except AttributeError:  # No connection.
+        except Exception:  # No connection, or none of urllib3's.
             plain = False
         if not plain:
             return _put_back(wrapped, self, conn)

@@ -65,7 +65,7 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
     """
     try:
         connection = response._connection
-    except AttributeError:  # None of urllib3's.
+    except Exception:  # None of urllib3's.
         return response
     if connection is None or STATE.hub is None:
         return response  # Most are read inside.
@@ -155,12 +155,13 @@ def _close(wrapped: Method) -> Method:
 
     def close(self: Any) -> None:
         registry = STATE.registry
-        lease = registry.leases.get(id(getattr(self, "_connection", None)))
-        if lease is not None:
-            try:
+        lease = None
+        try:
+            lease = registry.leases.get(id(getattr(self, "_connection", None)))
+            if lease is not None:
                 _note_close(self, lease, registry.clock(), sys._getframe(1))
-            except Exception as error:
-                registry.give_up(lease, "close", error)
+        except Exception as error:
+            registry.give_up(lease, "close", error)
         wrapped(self)
 
     return close
@@ -194,7 +195,7 @@ def _handle_chunk(wrapped: Method) -> Method:
 
     def _handle_chunk(self: Any, amt: int | None) -> bytes:
         chunk: bytes = wrapped(self, amt)
-        lease = STATE.registry.leases.get(id(self._connection))
+        lease = STATE.registry.leases.get(id(getattr(self, "_connection", None)))
         if lease is not None:
             lease.chunked += len(chunk)
         return chunk
