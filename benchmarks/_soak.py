@@ -80,7 +80,7 @@ def _reading() -> dict[str, Any]:
         "rss": psutil.Process().memory_info().rss,
         "leaks": snapshot.counters["leaks"],
         "sites": len(snapshot.leaks),
-        "kept": kept + len(registry.pools),
+        "kept": kept + len(registry.pools.known),
     }
 
 

@@ -156,7 +156,7 @@ class Detector:
             del response
         yield from self._suspects(suspects, now)
         yield from self.crowded_sessions()
-        self.registry.prune_pools()
+        self.registry.pools.prune()
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""

@@ -263,7 +263,7 @@ class Guard:
         try:
             registry = self.registry
             now = registry.clock()
-            count = registry.sessions.own(session, registry.meet(pool), now)
+            count = registry.sessions.own(session, registry.pools.meet(pool, now), now)
             limit = self.settings.max_sessions
             if limit is not None and count > limit:
                 self.attend()

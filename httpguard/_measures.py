@@ -186,15 +186,15 @@ def _pools(
     registry: Registry, opened: dict[int, int], names: PoolNames
 ) -> dict[str, PoolMeasures]:
     """The pools by name, those that have a series and are gone included."""
-    registry.prune_pools()
+    registry.pools.prune()
     summed: dict[str, PoolMeasures] = defaultdict(PoolMeasures)
     # Where nothing is open, that is said too.
     summed.update((name, PoolMeasures()) for name in names.told)
-    for pool in list(registry.pools.values()):
+    for pool in list(registry.pools.known.values()):
         measures = summed[names.label(pool.name)]
         measures.add(pool)
         measures.open += opened.get(pool.key, 0)
-    for name, totals in list(registry.retired.items()):
+    for name, totals in list(registry.pools.retired.items()):
         # Names beyond a number are kept together, under a word that is no pool's.
         label = names.label(name) if "://" in name else OTHER
         summed[label].add_retired(totals)

@@ -192,7 +192,7 @@ class PoolWatch:
 
     def pressed_hard(self, now: float) -> Iterator[dict[str, Any]]:
         """The pools that closed too many connections over the last minute."""
-        for pool in list(self.registry.pools.values()):
+        for pool in list(self.registry.pools.known.values()):
             taken, discarded = pool.taken.value, pool.discarded.value
             if pool.window is None:
                 # What came before the first look belongs to the first minute.
@@ -228,7 +228,7 @@ class PoolWatch:
 
     def _recover(self, waiting: set[int]) -> None:
         """Pools for which nothing waits any more starve no more."""
-        for pool in list(self.registry.pools.values()):
+        for pool in list(self.registry.pools.known.values()):
             if pool.starved and pool.key not in waiting:
                 pool.starved = False
 

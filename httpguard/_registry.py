@@ -15,12 +15,11 @@ from ._follow import submission
 from ._lease import Lease, Tally
 from ._origin import Origins
 from ._own import ADDRESSES
-from ._pool import PoolRef, Waiter
+from ._pools import Pools
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
 from ._stack import CUT, capture, capture_brief, place_of
-from ._totals import Totals, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,6 +28,7 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
+    from ._pool import Waiter
     from ._scope import Scope
     from ._stack import RawStack
 
@@ -62,14 +62,10 @@ class Registry:
         self.clock = clock
         # By the id of their connection: a pool gets that back, not the response.
         self.leases: dict[int, Lease] = {}
-        self.pools: dict[int, PoolRef] = {}
-        # Collected pools, whose figures are to be kept, and what was kept.
-        self.dead_pools: deque[PoolRef] = deque()
-        self.retired: dict[str, Totals] = {}
-        self._retiring = threading.Lock()
         # Requests that wait for a connection of a blocking pool.
         self.waiters: dict[int, Waiter] = {}
         self.sessions = Sessions()
+        self.pools = Pools(self.sessions)
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
         self._bury = self.dead.append
@@ -175,9 +171,10 @@ class Registry:
             lease.thread = threading._active[threading.get_ident()]._name  # type: ignore[attr-defined]
         except KeyError:
             lease.thread = thread_name()
-        owner = self.pools.get(id(pool))
+        # As `Pools.get`, without a call.
+        owner = self.pools.known.get(id(pool))
         if owner is None or owner() is not pool:
-            owner = self.meet(pool)
+            owner = self.pools.meet(pool, lease.opened)
         lease.pool = owner
         if owner.block:
             lease.slot = slot = owner.slot_of(response._connection)
@@ -288,30 +285,14 @@ class Registry:
         self.dead.clear()
         self.faults.clear()
         self.resolved.clear()
-        self.pools.clear()
         if self.times is not None:
             self.times.clear()
-        self.dead_pools.clear()
-        self.retired.clear()
-        self._retiring = threading.Lock()
         self.waiters.clear()
         self.sessions = Sessions()
+        self.pools = Pools(self.sessions)
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
-
-    def meet(self, pool: HTTPConnectionPool) -> PoolRef:
-        """Know a pool from here on. Once for each pool; those that are gone go.
-
-        Args:
-            pool: Not known, or not under this id.
-        """
-        known = PoolRef(pool, self.dead_pools.append)
-        known.met = self.clock()
-        self.pools[known.key] = known
-        if self.dead_pools:
-            self.prune_pools()
-        return known
 
     def take_times(self) -> list[float]:
         """How long leases took that ended well since the last time, in seconds."""
@@ -321,22 +302,6 @@ class Registry:
             while self.times:
                 taken.append(self.times.popleft())
         return taken
-
-    def prune_pools(self) -> None:
-        """Forget the pools that are gone, and keep their figures by name."""
-        if not self._retiring.acquire(blocking=False):
-            return  # Somebody else does it.
-        try:
-            while self.dead_pools:
-                pool = self.dead_pools.popleft()
-                if self.pools.get(pool.key) is pool:
-                    self.pools.pop(pool.key, None)
-                retire(self.retired, pool)
-                if pool.owner is not None and pool.owner() is not None:
-                    # Its manager has had too many pools, and let go of this one.
-                    self.sessions.disown(pool)
-        finally:
-            self._retiring.release()
 
 
 def thread_name() -> str:

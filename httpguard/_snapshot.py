@@ -133,9 +133,9 @@ def describe_pools(registry: Registry) -> list[dict[str, Any]]:
         JSON-ready values for each name, the one with the most connections opened
         first.
     """
-    registry.prune_pools()
+    registry.pools.prune()
     totals: dict[str, Totals] = {}
-    for name, kept in list(registry.retired.items()):
+    for name, kept in list(registry.pools.retired.items()):
         totals.setdefault(name, Totals()).merge(kept)
     for pool in live_pools(registry):
         totals.setdefault(pool.name, Totals()).add(pool)
@@ -147,16 +147,16 @@ def describe_pools(registry: Registry) -> list[dict[str, Any]]:
 
 def live_pools(registry: Registry) -> list[PoolRef]:
     """The pools that are there, by name."""
-    pools = [pool for pool in list(registry.pools.values()) if pool() is not None]
+    pools = [pool for pool in list(registry.pools.known.values()) if pool() is not None]
     return sorted(pools, key=lambda pool: pool.name)
 
 
 def _pool_counters(registry: Registry) -> dict[str, int]:
     """Whole numbers over all pools since `install`."""
     total = Totals()
-    for kept in list(registry.retired.values()):
+    for kept in list(registry.pools.retired.values()):
         total.merge(kept)
-    for pool in list(registry.pools.values()):
+    for pool in list(registry.pools.known.values()):
         total.add(pool)
     return {
         "connected": total.connected,

@@ -31,7 +31,7 @@ def _get_conn(wrapped: Method) -> Method:
         try:
             if connection.sock is not None:
                 # By `_took`, since it has an open connection.
-                STATE.registry.pools[id(self)].taken.add()
+                STATE.registry.pools.known[id(self)].taken.add()
                 return connection
         except Exception:  # noqa: S110  # It was opened before `install`.
             pass
@@ -106,8 +106,8 @@ def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
     slot = None
     if hub is not None:
         try:
-            known = hub.registry.pools.get(id(pool))
-            if known is not None and known() is pool:
+            known = hub.registry.pools.get(pool)
+            if known is not None:
                 slot = known.slot_of(connection)
                 if slot is not None:
                     known.comes_back(slot, connection)
@@ -124,8 +124,8 @@ def _discarded(pool: Any, connection: Any) -> None:
     hub = STATE.hub
     if hub is not None:
         try:
-            known = hub.registry.pools.get(id(pool))
-            if known is not None and known() is pool and known.discards(connection):
+            known = hub.registry.pools.get(pool)
+            if known is not None and known.discards(connection):
                 hub.attend()
         except Exception as error:
             hub.step_aside("put_conn", error)
@@ -138,8 +138,8 @@ def _close(wrapped: Method) -> Method:
         hub = STATE.hub
         if hub is not None:
             try:
-                known = hub.registry.pools.get(id(self))
-                if known is not None and known() is self:
+                known = hub.registry.pools.get(self)
+                if known is not None:
                     known.closes()
             except Exception as error:
                 hub.step_aside("close", error)
@@ -151,13 +151,10 @@ def _close(wrapped: Method) -> Method:
 def _meet(hub: Hub, pool: Any) -> PoolRef | None:
     """Know a pool, from here on if need be; None if that fails."""
     try:
-        known = hub.registry.pools.get(id(pool))
-        if known is None or known() is not pool:
-            known = hub.registry.meet(pool)
+        return hub.registry.pools.meet(pool, hub.registry.clock())
     except Exception as error:
         hub.step_aside("meet", error)
         return None
-    return known
 
 
 def _wait(

@@ -94,10 +94,10 @@ def _clear(wrapped: Method) -> Method:
 
 def _disown(registry: Registry, manager: Any) -> None:
     """The pools of a manager are its session's no more."""
-    registry.prune_pools()
+    registry.pools.prune()
     for pool in list(getattr(manager.pools, "_container", {}).values()):
-        known = registry.pools.get(id(pool))
-        if known is not None and known() is pool:
+        known = registry.pools.get(pool)
+        if known is not None:
             registry.sessions.disown(known)
 
 
