@@ -12,6 +12,7 @@ import logging
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Final
 
+from rich.markup import escape
 from rich.table import Table
 
 from ._calls import Call, memory_client
@@ -78,7 +79,7 @@ def _lines_table(kind: str, lines: list[Line]) -> Table:
     shown.add_column("line")
     for line in lines[:_SHOWN]:
         microseconds = f"{line.seconds * _MICRO:.2f}"
-        shown.add_row(microseconds, str(line.samples), line.place, line.text)
+        shown.add_row(microseconds, str(line.samples), line.place, escape(line.text))
     return shown
 
 

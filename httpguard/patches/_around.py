@@ -8,6 +8,7 @@ that our patch of such a method does.
 from __future__ import annotations
 
 import inspect
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ._patch import STATE
@@ -17,16 +18,20 @@ if TYPE_CHECKING:
 
     from ._patch import Method
 
-# No variable of its frame has the result: tracebacks may keep that frame.
-_SOURCE: Final = (
-    "def {name}({declared}):\n {first}return _after({given}_method({passed}))"
-)
 # Whether the guard has something to say. Asked in the function itself: to ask in one
 # more costs 0.3 us.
 _NEWS: Final = (
     "if _state.registry.dead or _state.registry.resolved or _state.registry.alert:"
-    " _before()\n "
+    " _before()"
 )
+# Tracebacks of the program show these lines. No variable has the result: they may
+# keep the frame.
+_LINE: Final = sys._getframe().f_lineno + 1
+_SOURCE: Final = """
+def {name}({declared}):
+    {first}
+    return _after({given}_method({passed}))
+"""
 
 
 def around(
@@ -46,7 +51,7 @@ def around(
         before: Is called first, where the guard has something to say.
     """
     source = _SOURCE.format(
-        first="" if before is None else _NEWS,
+        first="..." if before is None else _NEWS,
         given="".join(f"{value}, " for value in _values(method, given)),
         **spelled(method),
     )
@@ -57,7 +62,8 @@ def around(
         "_state": STATE,
     }
     # By its file the frame is known as ours.
-    exec(compile(source, __file__, "exec"), names)  # noqa: S102  # Our own text.
+    code = compile("\n" * (_LINE - 1) + source, __file__, "exec")
+    exec(code, names)  # noqa: S102  # Our own text.
     function: Method = names[_name(method)]
     function.__defaults__ = method.__defaults__
     function.__kwdefaults__ = method.__kwdefaults__
