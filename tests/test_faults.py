@@ -18,6 +18,7 @@ import httpguard
 from httpguard import (
     LeakError,
     _outbox,
+    _pools,
     _process,
     _registry,
     _reports,
@@ -47,7 +48,7 @@ def fail(*_args: Any, **_options: Any) -> Any:
 POINTS: list[tuple[Any, str]] = [
     (_registry, "capture"),
     (_registry, "copy_context"),
-    (_registry, "PoolRef"),
+    (_pools, "PoolRef"),
     (_watcher.Watcher, "start"),
     (Detector, "sweep"),
     (Detector, "bury"),
