@@ -1,6 +1,6 @@
 """Connection pools: what they give out and get back, and who has to wait.
 
-About 0.3 us for a request in a loop (``benchmarks/``). Nothing here takes a lock or
+About 0.4 us for a request in a loop (``benchmarks/``). Nothing here takes a lock or
 looks at a stack unless the pool has nothing to give.
 """
 
