@@ -56,6 +56,7 @@ class Watcher:
 
     @idle.setter
     def idle(self, idle: bool) -> None:
+        """Tell whoever wants to know."""
         self._idle = idle
         self._changed()
 
