@@ -223,7 +223,9 @@ class Detector:
         if lease.ended:
             return
         lease.pool.forget_collected(lease.key)
-        if _failed_to_read(lease) or (
+        if self._came_back(lease):
+            self.registry.end(lease)
+        elif _failed_to_read(lease) or (
             lease.closed is not None and not lease.pool.block
         ):
             self.registry.finish_closed(lease)
@@ -234,6 +236,17 @@ class Detector:
             yield from self._judge(LeakKind.DROPPED, lease, now)
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
+
+    def _came_back(self, lease: Lease) -> bool:
+        """Whether its pool has the connection again, by a way that passed us by.
+
+        As where the program has put a ``_put_conn`` of its own into the pool.
+        """
+        slot = lease.slot
+        if slot is None or slot() is None:
+            return False
+        other = self.registry.leases.get(lease.key)
+        return lease.pool.has(slot) or (other is not None and other.slot is slot)
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""

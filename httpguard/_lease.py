@@ -50,6 +50,7 @@ class Lease(_ResponseRef):
         "pool",
         "reading",
         "scope",
+        "slot",
         "stack",
         "status",
         "thread",
@@ -83,10 +84,10 @@ class Lease(_ResponseRef):
     # "requests" where it is known; "" where the stack tells.
     client: str
     pool: PoolRef
-    # Of a pool that blocks: the connection, and its turn, to tell later whether that
-    # slot is still out (None where it was taken before `install`), and whether it is
+    # The connection; None where it was taken before `install`. Of a pool that blocks,
+    # its turn too, to tell later whether that slot is still out, and whether it is
     # counted as lost.
-    slot: Slot | None = None
+    slot: Slot | None
     turn: int = 0
     lost: bool = False
     # requests reads the body before the application gets the response.

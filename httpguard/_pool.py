@@ -206,6 +206,10 @@ class PoolRef(_PoolRef):
         if slot is not None and self.slots.get(slot.key) is slot:
             self.slots.pop(slot.key, None)
 
+    def has(self, slot: Slot) -> bool:
+        """Whether a connection waits in the pool."""
+        return any(one is slot() for one in self._queued(self()))
+
     def forget_collected(self, key: int) -> None:
         """Forget a connection that went with its response.
 

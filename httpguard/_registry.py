@@ -176,6 +176,7 @@ class Registry:
         if owner is None or owner() is not pool:
             owner = self.pools.meet(pool, lease.opened)
         lease.pool = owner
+        lease.slot = owner.slots.get(key)
         if owner.block:
             lease.slot = slot = owner.slot_of(response._connection)
             lease.turn = 0 if slot is None else slot.turn
