@@ -222,7 +222,8 @@ class Detector:
         self.registry.discard(lease)
         if lease.ended:
             return
-        lease.pool.forget_collected(lease.key)
+        if lease.slot is not None and lease.slot() is None:
+            lease.pool.forget(lease.slot)
         if self._came_back(lease):
             self.registry.end(lease)
         elif _failed_to_read(lease) or (

@@ -34,8 +34,8 @@ class Lease(_ResponseRef):
     for each open response. Times are seconds of the guard's clock.
     """
 
-    # What every lease has, in slots. What few ever need has a default in the class:
-    # to write it nevertheless, for each, would cost 0.3 us.
+    # What every lease has, in slots. What few ever need has a default in the class,
+    # so that it need not be written for each.
     __slots__ = (
         "__dict__",
         "active",

@@ -210,16 +210,6 @@ class PoolRef(_PoolRef):
         """Whether a connection waits in the pool."""
         return any(one is slot() for one in self._queued(self()))
 
-    def forget_collected(self, key: int) -> None:
-        """Forget a connection that went with its response.
-
-        Args:
-            key: Its id, which another one may have by now.
-        """
-        slot = self.slots.get(key)
-        if slot is not None and slot() is None:
-            self.forget(slot)
-
     def connects(self, connection: Any) -> None:
         """A request has taken a connection that has no socket yet.
 

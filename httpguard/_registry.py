@@ -119,7 +119,7 @@ class Registry:
     ) -> None:
         """The application is given a response that holds a connection: open a lease.
 
-        About 5 us, 2 us in a loop (``benchmarks/``).
+        About 2 us in a loop, four times that between requests (``benchmarks/``).
 
         Args:
             response: Holds a connection of the pool.

@@ -18,8 +18,7 @@ if TYPE_CHECKING:
 
     from ._patch import Method
 
-# Whether the guard has something to say. Asked in the function itself: to ask in one
-# more costs 0.3 us.
+# Whether the guard has something to say. Asked here, to spare each request a call.
 _NEWS: Final = (
     "if _state.registry.dead or _state.registry.resolved or _state.registry.alert:"
     " _before()"

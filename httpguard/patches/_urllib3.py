@@ -183,7 +183,7 @@ def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> No
             lease.closed = now
             if not lease.pool.block:
                 # Nothing waits for it to come back.
-                lease.pool.forget(lease.pool.slot_of(response._connection))
+                lease.pool.forget(lease.slot)
 
 
 def _handle_chunk(wrapped: Method) -> Method:
