@@ -476,8 +476,8 @@ def test_a_connection_given_back_unseen_is_no_leak(
     pool._put_conn = lambda connection: pool.pool.put(connection, block=False)
     response: Any = pool.urlopen("GET", "/lines", preload_content=False)
     response.drain_conn()
-    del response
     kept = pool.urlopen("GET", "/lines", preload_content=False) if again else None
+    del response
     state = guard.check()
     assert (state.leaks, state.counters["released"]) == ((), 1)
     del kept
