@@ -136,7 +136,7 @@ class Registry:
         """
         key = id(response._connection)
         known = self.leases.get(key)
-        if known is not None and known() is response:
+        if known is not None and self._goes_on(known, response):
             return  # A redirect or retry re-entered urlopen.
         if ADDRESSES and (pool.host, pool.port) in ADDRESSES:
             return
@@ -189,6 +189,16 @@ class Registry:
         listener = self.listener
         if listener is not None and listener.attentive:
             listener.attend_to(lease, response, raising=raising)
+
+    def _goes_on(self, lease: Lease, response: HTTPResponse) -> bool:
+        """Whether the lease of a connection is that of the response it now has.
+
+        Another response's is over: the pool got the connection unseen, and lent it on.
+        """
+        earlier = lease()
+        if earlier is not None and earlier is not response:
+            self.end(lease)
+        return earlier is response
 
     def _stack(self, frame: FrameType, scope: Scope | None) -> RawStack | None:
         """As in `add`, where something was asked for that few ask for.
