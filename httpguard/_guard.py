@@ -183,6 +183,7 @@ class Guard:
     def _heed(self) -> None:
         """Whether new leases matter, now that something has changed."""
         self.attentive = self.watcher.idle or self.settings.max_open is not None
+        self.registry.settle()
 
     def attend(self) -> None:
         """Something happened that a sweep should see: have the watcher run."""

@@ -11,6 +11,7 @@ from contextvars import copy_context
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
+from . import _compiled
 from ._follow import submission
 from ._lease import Lease, Tally
 from ._origin import Origins
@@ -19,7 +20,7 @@ from ._pools import Pools
 from ._proven import Proven
 from ._scope import CURRENT_SCOPE
 from ._sessions import Sessions
-from ._stack import CUT, capture, capture_brief, place_of
+from ._stack import BRIEF, CUT, capture, capture_brief, place_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,8 +77,6 @@ class Registry:
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
-        # Told of each lease as it is opened, so as to say whose it is: by a test
-        # session, else None.
         self.claim: Callable[[Lease], None] | None = None
         # How long leases that ended well took, in seconds; None: nobody asks.
         self.times: deque[float] | None = None
@@ -104,6 +103,59 @@ class Registry:
         # As most programs have it.
         self.plain = sample >= 1 and not follow
         self.proven = Proven(depth)
+        self.settle()
+
+    def listen(self, listener: Listener) -> None:
+        """Tell somebody of new leases, where it wants to know.
+
+        Args:
+            listener: In the place of the one before.
+        """
+        self.listener = listener
+        self.settle()
+
+    def claim_by(self, claim: Callable[[Lease], None] | None) -> None:
+        """Have somebody say of each lease, as it is opened, whose it is.
+
+        Args:
+            claim: Called with the lease; None: nobody.
+        """
+        self.claim = claim
+        self.settle()
+
+    def settle(self) -> None:
+        """See whether `open_lease` may open leases: nobody else is to be told.
+
+        To be called when anything that depends on has changed.
+        """
+        listener = self.listener
+        self.swift: tuple[Any, ...] | None = None
+        if (
+            _compiled.COMPILED
+            and listener is not None
+            and not listener.attentive
+            and self.claim is None
+            and not self.follow
+            and self.depth >= BRIEF
+        ):
+            # In the order in which `_speedups.c` names them.
+            self.swift = (
+                Lease,
+                self._bury,
+                self.leases,
+                self.opened.add,
+                self.clock,
+                self.pools.known,
+                self.proven,
+                CUT,
+                self._capture,
+                float(self.sample),
+                random.random,
+                CURRENT_SCOPE,
+                ADDRESSES,
+                modules,
+                threading,
+            )
 
     def add(  # noqa: PLR0917  # By position: it is called for each lease.
         self,
@@ -144,9 +196,7 @@ class Registry:
         lease.key = key
         lease.scope = scope = CURRENT_SCOPE.get()
         if scope is None and self.plain:
-            lease.stack = capture_brief(frame, self.proven) or capture(
-                frame, self.depth, self.origins
-            )
+            lease.stack = capture_brief(frame, self.proven) or self._capture(frame)
         else:
             lease.stack = self._stack(frame, scope)
         # structlog's context variables and OpenTelemetry's span are there around
@@ -209,8 +259,12 @@ class Registry:
         if scope is None and random.random() >= self.sample:
             return None
         stack = scope is None and capture_brief(frame, self.proven)
-        stack = stack or capture(frame, self.depth, self.origins)
+        stack = stack or self._capture(frame)
         return stack + submission(frame) if self.follow else stack
+
+    def _capture(self, frame: FrameType) -> RawStack:
+        """The stack of a frame, as deep as stacks are kept."""
+        return capture(frame, self.depth, self.origins)
 
     def add_session(self, session: Any, client: str, frame: FrameType) -> None:
         """Know a session.
@@ -223,7 +277,7 @@ class Registry:
         ref = self.sessions.add(session)
         ref.client = client
         ref.scope = CURRENT_SCOPE.get()
-        ref.stack = stack = capture(frame, self.depth, self.origins)
+        ref.stack = stack = self._capture(frame)
         ref.place = place_of(stack, self.origins)
         ref.direct = self.origins[frame.f_code.co_filename]
         # As of a lease.
@@ -304,6 +358,7 @@ class Registry:
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
+        self.settle()
 
     def take_times(self) -> list[float]:
         """How long leases took that ended well since the last time, in seconds."""

@@ -110,6 +110,7 @@ NOT_CALLED: Final = frozenset(
         "_process.is_installed",
         "_process.leave_session",
         "_process.observe",
+        "_registry.Registry.claim_by",
         "_registry.Registry.take_times",
         "_readers.is_read_on",
         "_watcher.Watcher.hurry",
@@ -132,6 +133,7 @@ class Guarded(Control):
         guard = _process.current()
         if guard is not None:
             guard.registry.clock = lambda: self.now
+            guard.registry.settle()
 
     def fork(self) -> None:
         """As `os.fork` does, in parent and child."""
@@ -157,7 +159,7 @@ def forget() -> None:
     _failure._SAID.clear()
     for cached in (_origin._directory, _origin._library_directories, _stack._line):
         cached.cache_clear()
-    for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
+    for known in (_real.IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
         known.clear()
 
 

@@ -46,7 +46,7 @@ class GuardedSession:
         self._root = Subject(_OUTSIDE, "outside of tests")
         self._running = Attribution(guard.detector, self._root)
         self._outer_claim = guard.registry.claim
-        guard.registry.claim = self._claim
+        guard.registry.claim_by(self._claim)
         self._item: pytest.Item | None = None
         self._test: Subject | None = None
         self._verdict: Verdict | None = None
@@ -65,7 +65,7 @@ class GuardedSession:
     @pytest.hookimpl(trylast=True)
     def pytest_unconfigure(self) -> None:
         """Leave the claims to the session outside, if there is one."""
-        self._guard.registry.claim = self._outer_claim
+        self._guard.registry.claim_by(self._outer_claim)
 
     # A test.
 

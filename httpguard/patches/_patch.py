@@ -8,6 +8,7 @@ from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._registry import Listener, Registry
+from ._real import KNOWN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -63,11 +64,13 @@ class State:
         "adapter_send",
         "dispatch_hook",
         "hub",
+        "manager_urlopen",
         "own_send",
         "own_urlopen",
         "registry",
         "session_send",
         "urlopen",
+        "world",
     )
 
     def __init__(self) -> None:
@@ -78,9 +81,22 @@ class State:
         self.adapter_send: CodeType | None = None
         self.dispatch_hook: CodeType | None = None
         self.urlopen: CodeType | None = None
+        self.manager_urlopen: CodeType | None = None
         # Of our functions around the adapter's and the pool's.
         self.own_send: CodeType | None = None
         self.own_urlopen: CodeType | None = None
+        self.settle()
+
+    def settle(self) -> None:
+        """Put together what `open_lease` has to know, when some of it has changed."""
+        # In the order in which `_speedups.c` names them.
+        self.world = (
+            self.manager_urlopen,
+            self.urlopen,
+            self.adapter_send,
+            self.own_send,
+            *KNOWN,
+        )
 
 
 _NOBODY: Final = Registry()
@@ -96,7 +112,7 @@ def connect(hub: Hub) -> None:
     """Let the patches tell a hub."""
     STATE.hub = hub
     STATE.registry = hub.registry
-    STATE.registry.listener = hub
+    STATE.registry.listen(hub)
 
 
 def disconnect() -> None:

@@ -5,10 +5,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .._compiled import open_lease
 from .._errors import LeakError
 from ._around import around
 from ._patch import STATE, Method, code_of, is_wrapped, wrap
-from ._real import holds_real_connection
+from ._real import IS_RESPONSE, holds_real_connection
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -29,6 +30,7 @@ def apply() -> None:
     STATE.dispatch_hook = code_of(sessions.dispatch_hook)
     wrap(adapters.HTTPAdapter, "send", _send)
     wrap(sessions, "dispatch_hook", _dispatch_hook)
+    STATE.settle()
 
 
 def _send(wrapped: Method) -> Method:
@@ -57,6 +59,24 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
             if by_session and not stream:
                 return response
             raw: Any = getattr(response, "raw", None)
+            swift = hub.registry.swift
+            if (
+                swift is not None
+                and by_session
+                and IS_RESPONSE[type(raw)]
+                and raw.status not in _REDIRECTS
+                and open_lease(
+                    swift,
+                    STATE.world,
+                    raw,
+                    raw._pool,
+                    request.method,
+                    request.url,
+                    frame.f_back,
+                    "requests",
+                )
+            ):
+                return response
             if not holds_real_connection(raw):
                 return response
             reading = False

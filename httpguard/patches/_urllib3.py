@@ -6,6 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from .._compiled import open_lease
 from .._errors import LeakError
 from .._lease import ANNOUNCED, FINALIZED
 from .._response import is_shut
@@ -24,9 +25,11 @@ if TYPE_CHECKING:
 def apply() -> None:
     """Patch what `urllib3.connectionpool` and `urllib3.response` define."""
     from urllib3.connectionpool import HTTPConnectionPool
+    from urllib3.poolmanager import PoolManager
     from urllib3.response import HTTPResponse
 
     STATE.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
+    STATE.manager_urlopen = code_of(PoolManager.__dict__["urlopen"])
     wrap(HTTPResponse, "close", _close)
     wrap(HTTPConnectionPool, "_put_conn", put_conn)
     # urllib3's own `release_conn` gives the connection to the pool, which is seen.
@@ -37,6 +40,7 @@ def apply() -> None:
     # Last: with this one responses are seen, and their end has to be.
     wrap(HTTPConnectionPool, "urlopen", _urlopen)
     follow(HTTPConnectionPool, {"_put_conn": put_conn, "urlopen": _urlopen})
+    STATE.settle()
 
 
 def _urlopen(wrapped: Method) -> Method:
@@ -70,28 +74,42 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
     if connection is None or STATE.hub is None:
         return response  # Most are read inside.
     try:
-        frame = sys._getframe(2)
-        code = frame.f_code
-        if code is STATE.urlopen:
-            frame = _outermost(frame)
-            code = frame.f_code
-        if code is STATE.adapter_send:
-            caller = frame.f_back
-            # Unless somebody took the method before it was patched.
-            if caller is not None and caller.f_code is STATE.own_send:
-                return response  # Our function around that hands it over.
-        if holds_real_connection(response):
-            if code.co_name == "send":
-                _hand_over(response, pool, method, url, frame)
-            else:
-                STATE.registry.add(
-                    response, pool, method, url, frame, "", reading=False
-                )
+        swift = STATE.registry.swift
+        if swift is None or not open_lease(
+            swift, STATE.world, response, pool, method, url, None, ""
+        ):
+            _look_at(response, pool, method, url, sys._getframe(2))
     except LeakError:
         raise
     except Exception as error:
         step_aside("urlopen", error)
     return response
+
+
+def _look_at(response: Any, pool: Any, method: Any, url: Any, frame: FrameType) -> None:
+    """Hand over a response that holds a connection, if the application gets it.
+
+    Args:
+        response: It.
+        pool: Its pool.
+        method: As the program gave it.
+        url: As the program gave it.
+        frame: Of who called ``urlopen``.
+    """
+    code = frame.f_code
+    if code is STATE.urlopen:
+        frame = _outermost(frame)
+        code = frame.f_code
+    if code is STATE.adapter_send:
+        caller = frame.f_back
+        # Unless somebody took the method before it was patched.
+        if caller is not None and caller.f_code is STATE.own_send:
+            return  # Our function around that hands it over.
+    if holds_real_connection(response):
+        if code.co_name == "send":
+            _hand_over(response, pool, method, url, frame)
+        else:
+            STATE.registry.add(response, pool, method, url, frame, "", reading=False)
 
 
 def _hand_over(

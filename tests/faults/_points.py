@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 CORE: Final = (
     *("_detector", "_dues", "_edges", "_failure", "_follow", "_guard", "_hints"),
     *("_holders", "_leak", "_lease", "_origin", "_outbox", "_pool", "_pool_watch"),
-    *("_process", "_proven", "_readers", "_redact", "_registry", "_reports"),
+    *("_pools", "_process", "_proven", "_readers", "_redact", "_registry", "_reports"),
     *("_response", "_rhythm", "_scope", "_secrets", "_sessions", "_shortage"),
     *("_snapshot", "_stack", "_strict", "_table", "_totals", "_watcher"),
     *("patches", "patches._around", "patches._executors", "patches._patch"),

@@ -1,0 +1,50 @@
+"""Compiles what is faster so, where there is a compiler: all works without."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+from typing import Any
+
+from hatchling.builders.hooks.plugin.interface import BuildHookInterface
+from setuptools import Distribution, Extension
+from setuptools.command.build_ext import build_ext
+
+_NAME = "httpguard._speedups"
+_SOURCE = os.path.join("httpguard", "_speedups.c")
+
+
+class CompiledPart(BuildHookInterface[Any]):
+    """Puts the extension module into a wheel, or beside its source if editable."""
+
+    def initialize(self, version: str, build_data: dict[str, Any]) -> None:
+        """Compile it.
+
+        Args:
+            version: Of the wheel: ``standard`` or ``editable``.
+            build_data: What the wheel is told.
+        """
+        # Gone with this object, when the wheel is there.
+        self._directory = tempfile.TemporaryDirectory()
+        try:
+            built = self._compile(self._directory.name)
+        except Exception as error:
+            self.app.display_warning(f"{_NAME} is left out: {error}")
+            return
+        if version == "editable":
+            shutil.copy(built, os.path.join(self.root, "httpguard"))
+        else:
+            inside = f"httpguard/{os.path.basename(built)}"
+            build_data["force_include"][built] = inside
+        build_data["pure_python"] = False
+        build_data["infer_tag"] = True
+
+    def _compile(self, directory: str) -> str:
+        """The path of the module, made in a directory."""
+        source = os.path.relpath(os.path.join(self.root, _SOURCE))
+        command = build_ext(Distribution({"ext_modules": [Extension(_NAME, [source])]}))
+        command.build_lib = command.build_temp = directory
+        command.ensure_finalized()
+        command.run()
+        return command.get_ext_fullpath(_NAME)

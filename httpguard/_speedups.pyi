@@ -1,0 +1,14 @@
+from types import FrameType
+from typing import Any
+
+def open_lease(
+    parts: tuple[Any, ...],
+    world: tuple[Any, ...],
+    response: Any,
+    pool: Any,
+    method: Any,
+    url: Any,
+    frame: FrameType | None,
+    client: str,
+    /,
+) -> bool: ...

@@ -1,0 +1,454 @@
+"""What is compiled does what the Python code does, or leaves it to that."""
+
+from __future__ import annotations
+
+import _thread
+import contextlib
+import gc
+import random
+import sys
+import threading
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+import urllib3
+from structlog.contextvars import bound_contextvars
+from urllib3.response import HTTPResponse
+
+import httpguard
+from httpguard import _compiled, _own, _process
+from httpguard._lease import Lease
+from httpguard._registry import Registry
+from httpguard._stack import CUT
+from httpguard.patches._patch import STATE
+from tests.program import line_of, run, write
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+    Opener = Callable[[str], Any]
+
+compiled_only = pytest.mark.skipif(
+    not _compiled.COMPILED, reason="nothing is compiled for this interpreter"
+)
+# More than it takes until a line's stacks are kept in brief.
+OFTEN = 20
+BODY = "/bytes/90000"
+
+
+def by_manager(url: str) -> Any:
+    return urllib3.PoolManager().request("GET", url, preload_content=False)
+
+
+def by_manager_urlopen(url: str) -> Any:
+    return urllib3.PoolManager().urlopen("PUT", url, body=b"x", preload_content=False)
+
+
+def by_pool(url: str) -> Any:
+    pool = urllib3.connection_from_url(url)
+    return pool.request("GET", BODY, preload_content=False)
+
+
+def by_pool_urlopen(url: str) -> Any:
+    pool = urllib3.connection_from_url(url)
+    return pool.urlopen("GET", BODY, preload_content=False)
+
+
+def by_requests(url: str) -> Any:
+    return requests.get(url, stream=True)
+
+
+def by_session(url: str) -> Any:
+    return requests.Session().request("POST", url, data=b"x", stream=True)
+
+
+def by_adapter(url: str) -> Any:
+    request = requests.Request("GET", url).prepare()
+    return requests.adapters.HTTPAdapter().send(request, stream=True)
+
+
+OPENERS: dict[str, Opener] = {
+    name: function for name, function in globals().items() if name.startswith("by_")
+}
+CLIENTS = dict.fromkeys(("by_adapter", "by_requests", "by_session"), "requests")
+# Whom the compiled code leaves to Python code: it may be called by requests.
+LOOKED_AT = {"by_adapter"}
+
+
+@pytest.fixture
+def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
+    """Each response whose lease Python code opened."""
+    responses: list[Any] = []
+    add = Registry.add
+
+    def counting(self: Registry, response: Any, *args: Any, **kwargs: Any) -> None:
+        responses.append(type(response))
+        add(self, response, *args, **kwargs)
+
+    monkeypatch.setattr(Registry, "add", counting)
+    return responses
+
+
+def registry() -> Registry:
+    guard = _process.current()
+    assert guard is not None
+    return guard.registry
+
+
+@contextlib.contextmanager
+def engine(*, compiled: bool) -> Iterator[None]:
+    """With what is compiled, or without."""
+    was = _compiled.COMPILED
+    _compiled.COMPILED = compiled
+    registry().settle()
+    try:
+        yield
+    finally:
+        _compiled.COMPILED = was
+        registry().settle()
+
+
+def end(response: Any) -> None:
+    """Read to the end."""
+    if isinstance(response, requests.Response):
+        assert response.content is not None
+    else:
+        response.read()
+        response.release_conn()
+
+
+class Short(threading.Thread):
+    """A thread with few frames."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        super().__init__(name="short")
+        self.function = function
+
+    def run(self) -> None:
+        with bound_contextvars(request_id="r1"):
+            self.result = self.function()
+
+
+def here(function: Callable[[], Any]) -> Any:
+    """What a function returns, called from the many frames of a test."""
+    with bound_contextvars(request_id="r1"):
+        return function()
+
+
+def shallow(function: Callable[[], Any]) -> Any:
+    """What a function returns, called from the bottom of a thread."""
+    thread = Short(function)
+    thread.start()
+    thread.join()
+    return thread.result
+
+
+def facts(lease: Lease) -> dict[str, Any]:
+    """All that a lease has, but what differs from response to response."""
+    found = {name: getattr(lease, name) for name in Lease.__slots__ if name[0] != "_"}
+    assert found.pop("slot")() is not None
+    assert found.pop("key") in registry().leases
+    found["pool"] = found["pool"].name
+    found["context"] = found["context"] and dict(found["context"])
+    found["rare"] = vars(lease)
+    return found
+
+
+def open_with(
+    opener: Opener, url: str, *, compiled: bool, wrap: Callable[[Any], Any]
+) -> dict[str, Any]:
+    with engine(compiled=compiled):
+        response = wrap(partial(opener, url))
+        (lease,) = registry().leases.values()
+        found = facts(lease)
+        end(response)
+    assert not registry().leases
+    return found
+
+
+@compiled_only
+@pytest.mark.parametrize("wrap", [here, shallow])
+@pytest.mark.parametrize("name", OPENERS)
+def test_a_lease_is_the_same(
+    name: str,
+    wrap: Callable[[Any], Any],
+    guard: GuardControl,
+    server: Server,
+    added: list[Any],
+) -> None:
+    guard.install()
+    url = server.url(BODY)
+    for compiled in [False] * OFTEN + [True, False]:
+        found = open_with(OPENERS[name], url, compiled=compiled, wrap=wrap)
+        if compiled:
+            ours = found
+            assert len(added) == OFTEN + (name in LOOKED_AT)
+    assert ours == found
+    assert ours["opened"] == guard.now
+    assert (ours["stack"][-2] is CUT) == (wrap is not shallow)
+    assert ours["client"] == CLIENTS.get(name, "")
+    assert "r1" in ours["context"].values()
+
+
+@compiled_only
+@pytest.mark.parametrize("opener", [by_manager, by_requests])
+def test_a_line_that_is_not_proven_keeps_its_whole_stack(
+    opener: Opener, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    kept = []
+    for compiled in (False, *[True] * OFTEN):
+        found = open_with(opener, server.url(BODY), compiled=compiled, wrap=here)
+        kept.append(found["stack"])
+    # Known after the sixteenth.
+    assert [stack[-2] is CUT for stack in kept] == [False] * 16 + [True] * 5
+    assert set(kept[:16]) == {kept[0]}
+    assert kept[16] == (*kept[0][:16], CUT, 0)
+
+
+def stranger(function: Callable[[], Any]) -> Any:
+    """What a function returns in a thread that `threading` does not know."""
+    results: list[Any] = []
+    done = _thread.allocate_lock()
+    done.acquire()
+
+    def call() -> None:
+        results.append(function())
+        done.release()
+
+    _thread.start_new_thread(call, ())
+    done.acquire()
+    return results[0]
+
+
+def in_scope(function: Callable[[], Any]) -> Any:
+    with httpguard.allow("a test"):
+        return function()
+
+
+def own_page(function: Callable[[], Any]) -> Any:
+    _own.ADDRESSES.add(("nowhere", 1))
+    try:
+        return function()
+    finally:
+        _own.ADDRESSES.clear()
+
+
+def blocking(url: str) -> Any:
+    pool = urllib3.connection_from_url(url, block=True)
+    return pool.request("GET", BODY, preload_content=False)
+
+
+def send_itself(url: str) -> Any:
+    manager = urllib3.PoolManager()
+
+    class Client:
+        def send(self) -> Any:
+            return manager.connection_from_url(url).urlopen(
+                "GET", url, preload_content=False
+            )
+
+    return Client().send()
+
+
+def redirected(url: str) -> Any:
+    pool = urllib3.connection_from_url(url)
+    return pool.urlopen("GET", "/redirect/2", preload_content=False)
+
+
+@compiled_only
+@pytest.mark.parametrize(
+    ("settings", "opener", "wrap"),
+    [
+        ({}, by_manager, stranger),
+        ({}, by_manager, in_scope),
+        ({}, by_requests, own_page),
+        ({}, blocking, here),
+        ({}, send_itself, here),
+        ({}, redirected, here),
+        ({"max_open": 5}, by_manager, here),
+        ({"stack_depth": 7}, by_requests, here),
+        ({"follow_executors": True}, by_requests, here),
+    ],
+)
+def test_what_is_out_of_the_ordinary_is_left_to_python(  # noqa: PLR0917
+    settings: dict[str, Any],
+    opener: Opener,
+    wrap: Callable[[Any], Any],
+    guard: GuardControl,
+    server: Server,
+    added: list[Any],
+) -> None:
+    guard.install(**settings)
+    for _ in range(OFTEN):
+        end(wrap(partial(opener, server.url(BODY))))
+    # A redirect comes by several times.
+    assert len(added) >= OFTEN
+    assert httpguard.snapshot().counters["opened"] == OFTEN
+    # And nothing of that stays.
+    assert not registry().leases
+
+
+@compiled_only
+def test_a_session_of_tests_hears_of_each_lease(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    claimed: list[Lease] = []
+    registry().claim_by(claimed.append)
+    for _ in range(OFTEN):
+        end(by_requests(server.url(BODY)))
+    assert len(claimed) == OFTEN
+    registry().claim_by(None)
+    end(by_requests(server.url(BODY)))
+    assert len(claimed) == OFTEN
+
+
+@compiled_only
+def test_the_watcher_starts_with_the_first_lease_all_the_same(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(check_interval=60)
+    assert registry().swift is None
+    end(by_requests(server.url(BODY)))
+    assert "httpguard-watcher" in {thread.name for thread in threading.enumerate()}
+    assert registry().swift is not None
+
+
+@compiled_only
+def test_mocks_get_no_lease(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    for _ in range(OFTEN):
+        end(by_manager(server.url(BODY)))
+    opened = httpguard.snapshot().counters["opened"]
+    known = STATE.world[-1]
+    replaced = dict(known)
+    known.update(dict.fromkeys(known, False))
+    try:
+        held = by_manager(server.url(BODY))
+        assert not registry().leases
+    finally:
+        known.update(replaced)
+    assert httpguard.snapshot().counters["opened"] == opened
+    held.close()
+
+
+@compiled_only
+@pytest.mark.parametrize("share", [0.0, 0.25])
+def test_a_share_keeps_its_stack(
+    share: float, guard: GuardControl, server: Server, added: list[Any]
+) -> None:
+    guard.install(sample=share)
+    manager = urllib3.PoolManager()
+    kept = []
+    random.seed(7)
+    for _ in range(400):
+        response = manager.request("GET", server.url("/bytes/9"), preload_content=False)
+        (lease,) = registry().leases.values()
+        kept.append(lease.stack is not None)
+        end(response)
+    assert httpguard.snapshot().counters["opened"] == 400
+    assert abs(sum(kept) - 400 * share) <= 40
+    # The first one, if its classes were not known.
+    assert len(added) <= 1
+
+
+@compiled_only
+def test_a_failure_costs_the_lease_alone(
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    guard.install()
+    for _ in range(OFTEN):
+        end(by_manager(server.url(BODY)))
+
+    opened = httpguard.snapshot().counters["opened"]
+
+    def fail() -> float:
+        raise RuntimeError("no time")
+
+    swift = registry().swift
+    assert swift is not None
+    swift = tuple(fail if part is registry().clock else part for part in swift)
+    monkeypatch.setattr(registry(), "swift", swift)
+    response = by_manager(server.url(BODY))
+    assert response.status == 200
+    assert not registry().leases
+    monkeypatch.undo()
+    assert httpguard.snapshot().counters["opened"] == opened
+    assert [text.split(" and ")[0] for text in caplog.messages] == [
+        "httpguard failed in urlopen"
+    ]
+    end(response)
+
+
+def references(parts: tuple[Any, ...]) -> list[int]:
+    gc.collect()
+    # Not of what is shared by all the interpreter, such as numbers.
+    return [sys.getrefcount(part) for part in parts if gc.is_tracked(part)]
+
+
+def leases() -> int:
+    return sum(type(item) is Lease for item in gc.get_objects())
+
+
+@compiled_only
+@pytest.mark.parametrize(
+    "opener", [by_manager, by_pool_urlopen, by_requests, send_itself, redirected]
+)
+def test_nothing_is_kept_and_nothing_is_given_away(
+    opener: Opener, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    url = server.url(BODY)
+    for _ in range(OFTEN):
+        end(opener(url))
+    swift = registry().swift
+    assert swift is not None
+    parts = (*swift, *STATE.world, HTTPResponse, opener.__code__)
+    before = references(parts), sys.getrefcount(opener.__code__), leases()
+    for _ in range(100):
+        end(opener(url))
+    after = references(parts), sys.getrefcount(opener.__code__), leases()
+    assert after == before
+
+
+@compiled_only
+def test_it_takes_nothing_else() -> None:
+    from httpguard._speedups import open_lease
+
+    for arguments in ((), (1,) * 8, ((), (), *[None] * 6)):
+        with pytest.raises(TypeError, match="open_lease: not what the patches pass"):
+            open_lease(*arguments)
+
+
+WITHOUT = """
+import sys
+sys.modules["httpguard._speedups"] = None
+import httpguard; httpguard.install()
+from httpguard import _compiled
+import requests
+def fetch():
+    return requests.get(sys.argv[1], stream=True).status_code  # LEAK
+for _ in range(20):
+    requests.get(sys.argv[1], stream=True).content
+fetch()
+assert not _compiled.COMPILED
+assert not _compiled.open_lease()
+for leak in httpguard.check().leaks:
+    print(leak.kind, leak.count, leak.site.lineno)
+"""
+
+
+def test_all_works_without_it(tmp_path: Path, server: Server) -> None:
+    program = write(tmp_path / "app.py", WITHOUT)
+    done = run(program, server.url(BODY))
+    assert done.stdout.split() == ["dropped", "1", str(line_of(WITHOUT, "# LEAK"))]
