@@ -20,6 +20,7 @@ import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
+from httpguard import _compiled
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -28,6 +29,7 @@ Variant = Callable[[], AbstractContextManager[None]]
 CONTROL: Final = "nothing (noise)"
 GUARD: Final = "httpguard"
 BESIDE: Final = "httpguard beside"
+INTERPRETED: Final = "httpguard, not compiled"
 SAMPLED: Final = "httpguard, sample=0.01"
 FLOOR: Final = "two bare wrapt wrappers"
 OTEL: Final = "OpenTelemetry, no SDK"
@@ -42,6 +44,7 @@ def variants() -> dict[str, Variant]:
     found: dict[str, Variant] = {
         CONTROL: contextlib.nullcontext,
         GUARD: guard,
+        INTERPRETED: _interpreted,
         SAMPLED: lambda: guard(sample=0.01),
         FLOOR: _floor,
     }
@@ -63,6 +66,18 @@ def guard(**settings: Any) -> Iterator[None]:
         yield
     finally:
         httpguard.uninstall()
+
+
+@contextlib.contextmanager
+def _interpreted() -> Iterator[None]:
+    """Httpguard as it is where no compiler was to be had."""
+    compiled = _compiled.COMPILED
+    _compiled.COMPILED = False
+    try:
+        with guard():
+            yield
+    finally:
+        _compiled.COMPILED = compiled
 
 
 def beside(checkout: Path) -> Variant:

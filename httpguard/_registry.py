@@ -154,7 +154,7 @@ class Registry:
                 CURRENT_SCOPE,
                 ADDRESSES,
                 modules,
-                threading,
+                vars(threading),
             )
 
     def add(  # noqa: PLR0917  # By position: it is called for each lease.

@@ -280,24 +280,47 @@ context(PyObject *modules)
 static PyObject *
 thread_name(PyObject *threading)
 {
-    PyObject *name = NULL;
-    PyObject *active = PyObject_GetAttr(threading, str__active);
-    PyObject *ident = PyObject_CallMethodNoArgs(threading, str_get_ident);
-    if (active != NULL && ident != NULL) {
-        PyObject *thread = PyDict_GetItemWithError(active, ident);
-        if (thread != NULL) {
-            Py_INCREF(thread);
-            name = PyObject_GetAttr(thread, str__name);
-            Py_DECREF(thread);
+    PyObject *active = PyDict_GetItemWithError(threading, str__active);
+    PyObject *get_ident = PyDict_GetItemWithError(threading, str_get_ident);
+    if (active == NULL || get_ident == NULL) {
+        if (!PyErr_Occurred()) {
+            PyErr_SetString(PyExc_AttributeError, "threading has no table of threads");
         }
-        else if (!PyErr_Occurred()) {
-            Py_INCREF(Py_None);
-            name = Py_None;
-        }
+        return NULL;
     }
-    Py_XDECREF(active);
+    Py_INCREF(active);
+    PyObject *ident = PyObject_CallNoArgs(get_ident);
+    PyObject *thread = ident == NULL ? NULL : PyDict_GetItemWithError(active, ident);
+    PyObject *name = NULL;
+    if (thread != NULL) {
+        Py_INCREF(thread);
+        name = PyObject_GetAttr(thread, str__name);
+        Py_DECREF(thread);
+    }
+    else if (!PyErr_Occurred()) {
+        Py_INCREF(Py_None);
+        name = Py_None;
+    }
     Py_XDECREF(ident);
+    Py_DECREF(active);
     return name;
+}
+
+/* What a weak reference refers to, None where that is gone. */
+static PyObject *
+target_of(PyObject *reference)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *target;
+    if (PyWeakref_GetRef(reference, &target) == 0) {
+        Py_RETURN_NONE;
+    }
+    return target;
+#else
+    PyObject *target = PyWeakref_GetObject(reference); /* Borrowed. */
+    Py_XINCREF(target);
+    return target;
+#endif
 }
 
 /* What is known of a pool that does not block, None for all others. */
@@ -317,7 +340,7 @@ find_pool(PyObject *pools, PyObject *pool)
         Py_RETURN_NONE;
     }
     Py_INCREF(known);
-    PyObject *owner = PyObject_CallNoArgs(known); /* A weak reference. */
+    PyObject *owner = target_of(known);
     PyObject *block = PyObject_GetAttr(known, str_block);
     int failed = owner == NULL || block == NULL;
     int ordinary = owner == pool && block == Py_False;

@@ -29,6 +29,8 @@ _LINE: Final = sys._getframe().f_lineno + 1
 _SOURCE: Final = """
 def {name}({declared}):
     {first}
+    if {others}:
+        return _after({given}_method({passed}**{others}))
     return _after({given}_method({passed}))
 """
 
@@ -99,11 +101,12 @@ def spelled(method: Method) -> dict[str, str]:
     passed += [f"{name}={name}" for name in named]
     if others:
         declared.append(f"**{others}")
-        passed.append(f"**{others}")
     return {
         "name": _name(method),
         "declared": ", ".join(declared),
-        "passed": ", ".join(passed),
+        "passed": "".join(f"{value}, " for value in passed),
+        # A call that passes no dict is cheaper, and most have nothing in it.
+        "others": others or "()",
     }
 
 
