@@ -21,9 +21,9 @@
 
 /* The names of attributes, made once. */
 #define NAMES(X)                                                                       \
-    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(active) X(block)     \
-    X(bytes_read) X(client) X(co_name) X(context) X(ended) X(get_ident) X(key)         \
-    X(length) X(length_remaining) X(method) X(opened) X(opentelemetry) X(pool)         \
+    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(active)     \
+    X(block) X(bytes_read) X(client) X(co_name) X(context) X(ended) X(get_ident)       \
+    X(key) X(length) X(length_remaining) X(method) X(opened) X(opentelemetry) X(pool)  \
     X(reading) X(scope) X(slot) X(slots) X(sock) X(stack) X(status) X(structlog)       \
     X(thread) X(url)
 #define DECLARE(name) static PyObject *str_##name;
@@ -323,37 +323,43 @@ target_of(PyObject *reference)
 #endif
 }
 
-/* What is known of a pool that does not block, None for all others. */
+/* What is known of a pool that does not block, None for all others.
+
+   The pool is the response's own where none is given. */
 static PyObject *
-find_pool(PyObject *pools, PyObject *pool)
+find_pool(PyObject *pools, PyObject *given, PyObject *response)
 {
-    PyObject *key = PyLong_FromVoidPtr(pool);
-    if (key == NULL) {
-        return NULL;
+    PyObject *pool = NULL, *key = NULL, *known = NULL, *owner = NULL, *block = NULL;
+    PyObject *found = NULL;
+
+    if (given == Py_None) {
+        pool = PyObject_GetAttr(response, str__pool);
     }
-    PyObject *known = PyDict_GetItemWithError(pools, key);
-    Py_DECREF(key);
-    if (known == NULL) {
-        if (PyErr_Occurred()) {
-            return NULL;
+    else {
+        Py_INCREF(given);
+        pool = given;
+    }
+    key = pool == NULL ? NULL : PyLong_FromVoidPtr(pool);
+    known = key == NULL ? NULL : PyDict_GetItemWithError(pools, key);
+    if (known != NULL) {
+        Py_INCREF(known);
+        owner = target_of(known);
+        block = PyObject_GetAttr(known, str_block);
+        if (owner == pool && block == Py_False) {
+            Py_INCREF(known);
+            found = known;
         }
-        Py_RETURN_NONE;
     }
-    Py_INCREF(known);
-    PyObject *owner = target_of(known);
-    PyObject *block = PyObject_GetAttr(known, str_block);
-    int failed = owner == NULL || block == NULL;
-    int ordinary = owner == pool && block == Py_False;
+    if (found == NULL && !PyErr_Occurred()) {
+        Py_INCREF(Py_None);
+        found = Py_None;
+    }
+    Py_XDECREF(pool);
+    Py_XDECREF(key);
+    Py_XDECREF(known);
     Py_XDECREF(owner);
     Py_XDECREF(block);
-    if (ordinary) {
-        return known;
-    }
-    Py_DECREF(known);
-    if (failed) {
-        return NULL;
-    }
-    Py_RETURN_NONE;
+    return found;
 }
 
 /* The slot of a connection in its pool, None where it has none. */
@@ -430,7 +436,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     if (there != 0) {
         goto leave;
     }
-    pool = find_pool(PART(POOLS), args[POOL]);
+    pool = find_pool(PART(POOLS), args[POOL], args[RESPONSE]);
     if (NOT_ORDINARY(pool)) {
         goto leave;
     }

@@ -159,7 +159,7 @@ def forget() -> None:
     _failure._SAID.clear()
     for cached in (_origin._directory, _origin._library_directories, _stack._line):
         cached.cache_clear()
-    for known in (_real.IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
+    for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
         known.clear()
 
 

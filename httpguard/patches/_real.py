@@ -40,10 +40,10 @@ class _Responses(dict[type, bool]):
         return known
 
 
-IS_RESPONSE: Final = _Responses()
+_IS_RESPONSE: Final = _Responses()
 _REAL_BODY: Final = _Reality(_MOCKED_BODIES)
 _REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
-KNOWN: Final = (IS_RESPONSE, _REAL_BODY, _REAL_SOCKET)
+KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, _REAL_SOCKET)
 """What is known of the classes of responses, of their bodies and of sockets."""
 
 
@@ -56,7 +56,7 @@ def holds_real_connection(response: Any) -> bool:
     """
     try:
         return (
-            IS_RESPONSE[type(response)]
+            _IS_RESPONSE[type(response)]
             and (connection := response._connection) is not None
             and _REAL_BODY[type(response._fp)]
             and _REAL_SOCKET[type(connection.sock)]

@@ -9,7 +9,7 @@ from .._compiled import open_lease
 from .._errors import LeakError
 from ._around import around
 from ._patch import STATE, Method, code_of, is_wrapped, wrap
-from ._real import IS_RESPONSE, holds_real_connection
+from ._real import holds_real_connection
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -63,13 +63,12 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
             if (
                 swift is not None
                 and by_session
-                and IS_RESPONSE[type(raw)]
-                and raw.status not in _REDIRECTS
+                and getattr(response, "status_code", None) not in _REDIRECTS
                 and open_lease(
                     swift,
                     STATE.world,
                     raw,
-                    raw._pool,
+                    None,
                     request.method,
                     request.url,
                     frame.f_back,
