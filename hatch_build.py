@@ -29,14 +29,14 @@ class CompiledPart(BuildHookInterface[Any]):
         self._directory = tempfile.TemporaryDirectory()
         try:
             built = self._compile(self._directory.name)
+            if version == "editable":
+                shutil.copy(built, os.path.join(self.root, "httpguard"))
+            else:
+                inside = f"httpguard/{os.path.basename(built)}"
+                build_data["force_include"][built] = inside
         except Exception as error:
             self.app.display_warning(f"{_NAME} is left out: {error}")
             return
-        if version == "editable":
-            shutil.copy(built, os.path.join(self.root, "httpguard"))
-        else:
-            inside = f"httpguard/{os.path.basename(built)}"
-            build_data["force_include"][built] = inside
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
 

@@ -296,6 +296,7 @@ def test_a_fault_of_ours_tells_no_secrets(
     guard.install()
     current = _process.current()
     assert current is not None
+    monkeypatch.setattr(current.registry, "swift", None)
     monkeypatch.setattr(current.registry, "add", fail)
 
     def refuse(*_arguments: object, **_options: object) -> None:
