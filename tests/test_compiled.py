@@ -73,12 +73,18 @@ def by_adapter(url: str) -> Any:
     return requests.adapters.HTTPAdapter().send(request, stream=True)
 
 
+def by_redirect(url: str) -> Any:
+    """By a `urlopen` that calls itself."""
+    pool = urllib3.connection_from_url(url)
+    return pool.urlopen("GET", "/redirect/2", preload_content=False)
+
+
 OPENERS: dict[str, Opener] = {
     name: function for name, function in globals().items() if name.startswith("by_")
 }
 CLIENTS = dict.fromkeys(("by_adapter", "by_requests", "by_session"), "requests")
-# Whom the compiled code leaves to Python code: it may be called by requests.
-LOOKED_AT = {"by_adapter"}
+# What the compiled code leaves to Python code.
+LOOKED_AT = {"by_adapter", "by_redirect"}
 
 
 @pytest.fixture
@@ -185,10 +191,11 @@ def test_a_lease_is_the_same(
     guard.install()
     url = server.url(BODY)
     for compiled in [False] * OFTEN + [True, False]:
+        added.clear()
         found = open_with(OPENERS[name], url, compiled=compiled, wrap=wrap)
         if compiled:
             ours = found
-            assert len(added) == OFTEN + (name in LOOKED_AT)
+        assert bool(added) == (not compiled or name in LOOKED_AT)
     assert ours == found
     assert ours["opened"] == guard.now
     assert (ours["stack"][-2] is CUT) == (wrap is not shallow)
@@ -257,11 +264,6 @@ def send_itself(url: str) -> Any:
     return Client().send()
 
 
-def redirected(url: str) -> Any:
-    pool = urllib3.connection_from_url(url)
-    return pool.urlopen("GET", "/redirect/2", preload_content=False)
-
-
 @compiled_only
 @pytest.mark.parametrize(
     ("settings", "opener", "wrap"),
@@ -271,7 +273,7 @@ def redirected(url: str) -> Any:
         ({}, by_requests, own_page),
         ({}, blocking, here),
         ({}, send_itself, here),
-        ({}, redirected, here),
+        ({}, by_redirect, here),
         ({"max_open": 5}, by_manager, here),
         ({"stack_depth": 7}, by_requests, here),
         ({"follow_executors": True}, by_requests, here),
@@ -322,21 +324,75 @@ def test_the_watcher_starts_with_the_first_lease_all_the_same(
 
 
 @compiled_only
-def test_mocks_get_no_lease(guard: GuardControl, server: Server) -> None:
+@pytest.mark.parametrize("what", ["response", "body", "socket"])
+@pytest.mark.parametrize("opener", [by_manager, by_requests])
+def test_mocks_get_no_lease(
+    opener: Opener, what: str, guard: GuardControl, server: Server
+) -> None:
     guard.install()
     for _ in range(OFTEN):
-        end(by_manager(server.url(BODY)))
+        end(opener(server.url(BODY)))
     opened = httpguard.snapshot().counters["opened"]
-    known = STATE.world[-1]
+    known: Any = STATE.world[{"response": -3, "body": -2, "socket": -1}[what]]
     replaced = dict(known)
     known.update(dict.fromkeys(known, False))
     try:
-        held = by_manager(server.url(BODY))
+        response = opener(server.url(BODY))
         assert not registry().leases
     finally:
         known.update(replaced)
     assert httpguard.snapshot().counters["opened"] == opened
-    held.close()
+    response.close()
+
+
+@compiled_only
+def test_who_took_the_method_before_it_was_patched_is_guarded(
+    guard: GuardControl, server: Server
+) -> None:
+    send = requests.adapters.HTTPAdapter.send
+    guard.install()
+    request = requests.Request("GET", server.url(BODY)).prepare()
+    adapter = requests.adapters.HTTPAdapter()
+    for _ in range(OFTEN):
+        end(send(adapter, request, stream=True))
+    send(adapter, request, stream=True)
+    assert [leak.count for leak in guard.check().leaks] == [1]
+
+
+@compiled_only
+def test_a_pool_at_the_address_of_another_is_met_anew(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    pool = urllib3.connection_from_url(server.url("/"))
+    other = urllib3.connection_from_url("http://other")
+    for _ in range(OFTEN):
+        end(pool.request("GET", BODY, preload_content=False))
+    known = registry().pools.known
+    known[id(pool)] = registry().pools.meet(other, guard.now)
+    response = pool.request("GET", BODY, preload_content=False)
+    (lease,) = registry().leases.values()
+    assert lease.pool() is pool
+    end(response)
+
+
+@compiled_only
+def test_what_was_read_by_an_adapter_has_no_lease(
+    guard: GuardControl, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    class Reading(requests.adapters.HTTPAdapter):
+        def build_response(self, req: Any, resp: Any) -> requests.Response:
+            response = super().build_response(req, resp)
+            assert response.content
+            return response
+
+    guard.install()
+    session = requests.Session()
+    session.mount("http://", Reading())
+    for _ in range(OFTEN):
+        session.get(server.url(BODY), stream=True)
+    assert httpguard.snapshot().counters["opened"] == 0
+    assert not caplog.records
 
 
 @compiled_only
@@ -406,7 +462,7 @@ def leases() -> int:
 
 @compiled_only
 @pytest.mark.parametrize(
-    "opener", [by_manager, by_pool_urlopen, by_requests, send_itself, redirected]
+    "opener", [by_manager, by_pool_urlopen, by_requests, send_itself, by_redirect]
 )
 def test_nothing_is_kept_and_nothing_is_given_away(
     opener: Opener, guard: GuardControl, server: Server
@@ -423,6 +479,39 @@ def test_nothing_is_kept_and_nothing_is_given_away(
         end(opener(url))
     after = references(parts), sys.getrefcount(opener.__code__), leases()
     assert after == before
+
+
+@compiled_only
+@pytest.mark.parametrize("client", ["urllib3", "requests"])
+def test_nothing_of_a_pool_is_kept(
+    client: str, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    manager = urllib3.PoolManager()
+    session = requests.Session()
+    url = server.url(BODY)
+
+    def once() -> Any:
+        response: Any = (
+            session.get(url, stream=True)
+            if client == "requests"
+            else manager.request("GET", url, preload_content=False)
+        )
+        connection = getattr(response, "raw", response)._connection
+        end(response)
+        return connection
+
+    for _ in range(OFTEN):
+        connection = once()
+    (known,) = registry().pools.known.values()
+    parts = (
+        *(known, known(), known.slots, *known.slots.values(), connection),
+        *(threading._active, threading.get_ident),  # type: ignore[attr-defined]
+    )
+    before = [sys.getrefcount(part) for part in parts]
+    for _ in range(100):
+        once()
+    assert [sys.getrefcount(part) for part in parts] == before
 
 
 @compiled_only
