@@ -21,11 +21,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
+from httpguard._compiled import open_lease
 from httpguard._lease import Lease
 from httpguard._process import current
 from httpguard._registry import thread_name
 from httpguard._stack import capture, capture_brief, find_place
 from httpguard.patches._around import around, spelled
+from httpguard.patches._patch import STATE
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth
@@ -132,8 +134,17 @@ def _parts(client: Client) -> dict[str, float]:
         registry.add(response, pool, "GET", "/item", frame, "", reading=False)
         registry.end(registry.leases.pop(key))
 
+    swift: Any = registry.swift
+
+    def compiled() -> None:
+        open_lease(swift, STATE.world, response, pool, "", "", frame, "")
+        registry.end(registry.leases.pop(key))
+
+    # The same, where there is a compiler.
+    own = {} if swift is None else {"the same, compiled": compiled}
     names = {
         "a lease: opened and ended, all of it": lease,
+        **own,
         "capture()": lambda: capture(frame, 32, registry.origins),
         "capture_brief()": lambda: capture_brief(frame, {place}),
         "Lease()": lambda: Lease(response, registry.dead.append),

@@ -280,18 +280,21 @@ context(PyObject *modules)
 static PyObject *
 thread_name(PyObject *threading)
 {
-    PyObject *active = PyDict_GetItemWithError(threading, str__active);
     PyObject *get_ident = PyDict_GetItemWithError(threading, str_get_ident);
-    if (active == NULL || get_ident == NULL) {
-        if (!PyErr_Occurred()) {
-            PyErr_SetString(PyExc_AttributeError, "threading has no table of threads");
-        }
-        return NULL;
+    PyObject *ident = NULL, *active = NULL, *thread = NULL, *name = NULL;
+
+    if (get_ident != NULL) {
+        Py_INCREF(get_ident);
+        ident = PyObject_CallNoArgs(get_ident);
+        Py_DECREF(get_ident);
     }
-    Py_INCREF(active);
-    PyObject *ident = PyObject_CallNoArgs(get_ident);
-    PyObject *thread = ident == NULL ? NULL : PyDict_GetItemWithError(active, ident);
-    PyObject *name = NULL;
+    if (ident != NULL) {
+        active = PyDict_GetItemWithError(threading, str__active);
+    }
+    if (active != NULL) {
+        thread = PyDict_GetItemWithError(active, ident);
+    }
+    Py_XDECREF(ident);
     if (thread != NULL) {
         Py_INCREF(thread);
         name = PyObject_GetAttr(thread, str__name);
@@ -301,8 +304,6 @@ thread_name(PyObject *threading)
         Py_INCREF(Py_None);
         name = Py_None;
     }
-    Py_XDECREF(ident);
-    Py_DECREF(active);
     return name;
 }
 
@@ -344,7 +345,7 @@ find_pool(PyObject *pools, PyObject *given, PyObject *response)
     if (known != NULL) {
         Py_INCREF(known);
         owner = target_of(known);
-        block = PyObject_GetAttr(known, str_block);
+        block = owner == NULL ? NULL : PyObject_GetAttr(known, str_block);
         if (owner == pool && block == Py_False) {
             Py_INCREF(known);
             found = known;
@@ -440,6 +441,11 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     if (NOT_ORDINARY(pool)) {
         goto leave;
     }
+    thread = thread_name(PART(THREADING));
+    if (NOT_ORDINARY(thread)) {
+        goto leave;
+    }
+    /* From here on nothing is left to Python code: it would draw lots once more. */
     sampled = is_sampled(PART(SAMPLE), PART(RANDOM));
     if (sampled == YES) {
         stack = capture(frame, PART(PROVEN), PART(CUT));
@@ -455,14 +461,9 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     if (stack == NULL) {
         goto leave;
     }
-    thread = thread_name(PART(THREADING));
-    if (NOT_ORDINARY(thread)) {
-        goto leave;
-    }
-    slot = find_slot(pool, key);
-    copied = context(PART(MODULES));
-    now = PyObject_CallNoArgs(PART(CLOCK));
-    if (slot == NULL || copied == NULL || now == NULL) {
+    if ((slot = find_slot(pool, key)) == NULL ||
+        (copied = context(PART(MODULES))) == NULL ||
+        (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
         goto leave;
     }
     lease = PyObject_CallFunctionObjArgs(PART(LEASE), args[RESPONSE], PART(BURY), NULL);
