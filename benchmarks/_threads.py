@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from rich.table import Table
 
@@ -16,7 +16,11 @@ from ._paired import Pair, run_rounds, spread
 from ._stacks import deepened
 from ._variants import GUARD, guard
 
-_THREADS: Final = (1, 4, 16, 64)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+COUNTS: Final = (1, 4, 16, 64)
+"""Threads, as they are measured."""
 _KINDS: Final = ("requests", "requests stream", "urllib3 stream")
 # The best of so many runs is a block's result, as in `time_block`.
 _TRIES: Final = 4
@@ -26,16 +30,19 @@ Times = tuple[float, float]
 """Wall and CPU seconds a request."""
 
 
-def measure_threads(rounds: int, requests: int) -> dict[str, Any]:
+def measure_threads(
+    counts: Sequence[int], rounds: int, requests: int
+) -> dict[str, Any]:
     """What the guard takes from the throughput, by kind and number of threads.
 
     Args:
+        counts: Numbers of threads.
         rounds: Pairs of blocks for each.
         requests: In each run, over all of its threads.
     """
     with loopback_server() as url, ExitStack() as stack:
         blocks = {}
-        for threads in _THREADS:
+        for threads in counts:
             calls = network_client(url, threads).calls()
             workers = stack.enter_context(ThreadPoolExecutor(threads))
             for kind in _KINDS:
