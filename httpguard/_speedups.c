@@ -4,13 +4,15 @@
    requests of a program the interpreter meets each step unprepared
    (`python -m benchmarks.requests_cost` compares the two).
 
-   Only what the documentation of CPython's C API offers is used. Whatever is out of the
-   ordinary is left to the Python code: the answer is False, and nothing has happened.
-   That code does without this module, too, where it could not be compiled. */
+   Only what the documentation of CPython's C API offers is used and, to find the slots
+   of a lease, the public structure of their descriptors. Whatever is out of the ordinary
+   is left to the Python code: the answer is False, and nothing has happened. That code
+   does without this module, too, where it could not be compiled. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
-#include <frameobject.h> /* CPython 3.10 declares `PyFrame_GetBack` there. */
+#include <frameobject.h>  /* CPython 3.10 declares `PyFrame_GetBack` there. */
+#include <structmember.h> /* T_OBJECT_EX */
 
 #ifdef Py_GIL_DISABLED
 #error "Not made for interpreters without the global lock."
@@ -19,13 +21,20 @@
 #define BRIEF 8    /* Frames of a stack in brief, as `_stack.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
 
-/* The names of attributes, made once. */
+/* The slots of a lease, all of which `open_lease` fills. */
+#define SLOTS(X)                                                                       \
+    X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
+    X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
+    X(slot)
+#define INDEX(name) SLOT_##name,
+#define QUOTED(name) #name,
+enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
+
+/* The names of other attributes, made once. */
 #define NAMES(X)                                                                       \
-    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(active)     \
-    X(block) X(bytes_read) X(client) X(co_name) X(context) X(ended) X(get_ident)       \
-    X(key) X(length) X(length_remaining) X(method) X(opened) X(opentelemetry) X(pool)  \
-    X(reading) X(scope) X(slot) X(slots) X(sock) X(stack) X(status) X(structlog)       \
-    X(thread) X(url)
+    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(block)      \
+    X(co_name) X(get_ident) X(length_remaining) X(opentelemetry) X(slots) X(sock)      \
+    X(status) X(structlog)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
@@ -380,17 +389,37 @@ find_slot(PyObject *pool, PyObject *key)
     return slot;
 }
 
-/* Set an attribute to what another object has; 0, or -1 on error. */
+/* Where the slots of a lease are, in bytes from its beginning; 0, or -1 on error.
+
+   To find each by its name at each lease, as `PyObject_SetAttr` does, drives out of the
+   interpreter's table of look-ups what the program needs there. */
 static int
-copy(PyObject *lease, PyObject *name, PyObject *source, PyObject *attribute)
+find_offsets(PyObject *type, const Py_ssize_t **offsets)
 {
-    PyObject *value = PyObject_GetAttr(source, attribute);
-    if (value == NULL) {
-        return -1;
+    static const char *const names[] = {SLOTS(QUOTED)};
+    static Py_ssize_t found[SLOTS_OF_A_LEASE];
+    static PyObject *of; /* The type whose slots they are: there is one. */
+
+    for (int index = 0; of != type && index < SLOTS_OF_A_LEASE; index++) {
+        PyObject *slot = PyObject_GetAttrString(type, names[index]);
+        if (slot == NULL) {
+            return -1;
+        }
+        if (Py_TYPE(slot) != &PyMemberDescr_Type ||
+            ((PyMemberDescrObject *)slot)->d_member->type != T_OBJECT_EX) {
+            PyErr_Format(PyExc_TypeError, "%R is no slot", slot);
+            Py_DECREF(slot);
+            return -1;
+        }
+        found[index] = ((PyMemberDescrObject *)slot)->d_member->offset;
+        Py_DECREF(slot);
     }
-    int result = PyObject_SetAttr(lease, name, value);
-    Py_DECREF(value);
-    return result;
+    if (of != type) {
+        Py_INCREF(type);
+        Py_XSETREF(of, type);
+    }
+    *offsets = found;
+    return 0;
 }
 
 static PyObject *
@@ -398,7 +427,9 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
     PyObject *slot = NULL, *stack = NULL, *thread = NULL, *copied = NULL, *now = NULL;
+    PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
     PyObject *lease = NULL, *counted = NULL;
+    const Py_ssize_t *offsets;
     PyFrameObject *frame = NULL;
     enum answer answer = NO, sampled;
     int there;
@@ -466,27 +497,38 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
         goto leave;
     }
+    if ((bytes_read = PyObject_GetAttr(args[RESPONSE], str__fp_bytes_read)) == NULL ||
+        (length = PyObject_GetAttr(args[RESPONSE], str_length_remaining)) == NULL ||
+        (status = PyObject_GetAttr(args[RESPONSE], str_status)) == NULL ||
+        find_offsets(PART(LEASE), &offsets) < 0) {
+        goto leave;
+    }
     lease = PyObject_CallFunctionObjArgs(PART(LEASE), args[RESPONSE], PART(BURY), NULL);
-    if (lease == NULL ||
-        PyObject_SetAttr(lease, str_key, key) < 0 ||
-        PyObject_SetAttr(lease, str_scope, Py_None) < 0 ||
-        PyObject_SetAttr(lease, str_stack, stack) < 0 ||
-        PyObject_SetAttr(lease, str_context, copied) < 0 ||
-        PyObject_SetAttr(lease, str_opened, now) < 0 ||
-        PyObject_SetAttr(lease, str_active, now) < 0 ||
-        PyObject_SetAttr(lease, str_ended, Py_False) < 0 ||
-        PyObject_SetAttr(lease, str_reading, Py_False) < 0 ||
-        copy(lease, str_bytes_read, args[RESPONSE], str__fp_bytes_read) < 0 ||
-        copy(lease, str_length, args[RESPONSE], str_length_remaining) < 0 ||
-        copy(lease, str_status, args[RESPONSE], str_status) < 0 ||
-        PyObject_SetAttr(lease, str_method, args[METHOD]) < 0 ||
-        PyObject_SetAttr(lease, str_url, args[URL]) < 0 ||
-        PyObject_SetAttr(lease, str_client, args[CLIENT]) < 0 ||
-        PyObject_SetAttr(lease, str_thread, thread) < 0 ||
-        PyObject_SetAttr(lease, str_pool, pool) < 0 ||
-        PyObject_SetAttr(lease, str_slot, slot) < 0 ||
-        /* From here on a sweep sees it. */
-        PyDict_SetItem(PART(LEASES), key, lease) < 0) {
+    if (lease == NULL) {
+        goto leave;
+    }
+#define FILL(name, value)                                                              \
+    Py_INCREF(value);                                                                  \
+    *(PyObject **)((char *)lease + offsets[SLOT_##name]) = value
+    FILL(key, key);
+    FILL(scope, Py_None);
+    FILL(stack, stack);
+    FILL(context, copied);
+    FILL(opened, now);
+    FILL(active, now);
+    FILL(ended, Py_False);
+    FILL(reading, Py_False);
+    FILL(bytes_read, bytes_read);
+    FILL(length, length);
+    FILL(status, status);
+    FILL(method, args[METHOD]);
+    FILL(url, args[URL]);
+    FILL(client, args[CLIENT]);
+    FILL(thread, thread);
+    FILL(pool, pool);
+    FILL(slot, slot);
+    /* From here on a sweep sees it. */
+    if (PyDict_SetItem(PART(LEASES), key, lease) < 0) {
         goto leave;
     }
     counted = PyObject_CallNoArgs(PART(OPENED));
@@ -502,6 +544,9 @@ leave:
     Py_XDECREF(thread);
     Py_XDECREF(copied);
     Py_XDECREF(now);
+    Py_XDECREF(bytes_read);
+    Py_XDECREF(length);
+    Py_XDECREF(status);
     Py_XDECREF(lease);
     Py_XDECREF(counted);
     if (PyErr_Occurred()) {
