@@ -267,3 +267,20 @@ def test_calls_that_nobody_of_python_made(
     while not (got or raised) or _thread._count() > before:
         time.sleep(0.001)
     assert (got, raised) == ([200], [])
+
+
+def test_a_session_whose_send_is_all_that_a_thread_does(
+    guard: GuardControl, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No frame is left as the response goes."""
+    guard.install()
+    session = requests.Session()
+    request = requests.Request("GET", server.url("/bytes/90000")).prepare()
+    _thread.start_new_thread(session.send, (request,), {"stream": True})
+    deadline = time.monotonic() + 30
+    while not (leaks := guard.check().leaks) and time.monotonic() < deadline:
+        time.sleep(0.01)
+    (leak,) = leaks
+    assert (leak.kind, leak.count) == (LeakKind.DROPPED, 1)
+    assert leak.stack[0].function == "send"
+    assert not [text for text in caplog.messages if "stepped aside" in text]

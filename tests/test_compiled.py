@@ -313,6 +313,25 @@ def test_a_session_of_tests_hears_of_each_lease(
 
 
 @compiled_only
+@pytest.mark.parametrize("opener", [by_manager, by_requests])
+def test_a_registry_that_starts_anew_counts_anew(
+    opener: Opener, guard: GuardControl, server: Server, added: list[Any]
+) -> None:
+    """As in a forked child."""
+    guard.install()
+    for _ in range(OFTEN):
+        end(opener(server.url(BODY)))
+    registry().clear()
+    added.clear()
+    response = opener(server.url(BODY))
+    (lease,) = registry().leases.values()
+    assert lease.pool in registry().pools.known.values()
+    assert httpguard.snapshot().counters["opened"] == 1
+    assert not added
+    end(response)
+
+
+@compiled_only
 def test_the_watcher_starts_with_the_first_lease_all_the_same(
     guard: GuardControl, server: Server
 ) -> None:

@@ -71,7 +71,7 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
                     None,
                     request.method,
                     request.url,
-                    frame.f_back,
+                    frame.f_back or frame,
                     "requests",
                 )
             ):

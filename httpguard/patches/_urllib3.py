@@ -177,7 +177,9 @@ def _close(wrapped: Method) -> Method:
         try:
             lease = registry.leases.get(id(getattr(self, "_connection", None)))
             if lease is not None:
-                _note_close(self, lease, registry.clock(), sys._getframe(1))
+                # No frame at all where the last reference goes as a thread ends.
+                caller = sys._getframe().f_back
+                _note_close(self, lease, registry.clock(), caller)
         except Exception as error:
             registry.give_up(lease, "close", error)
         wrapped(self)
@@ -185,7 +187,9 @@ def _close(wrapped: Method) -> Method:
     return close
 
 
-def _note_close(response: Any, lease: Lease, now: float, frame: FrameType) -> None:
+def _note_close(
+    response: Any, lease: Lease, now: float, frame: FrameType | None
+) -> None:
     """A response with a lease is about to be closed by whoever's frame it is."""
     # The cycle collector has cleared the reference before it finalizes.
     owner = lease()
