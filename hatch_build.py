@@ -11,8 +11,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-_NAME = "httpguard._speedups"
-_SOURCE = os.path.join("httpguard", "_speedups.c")
+_NAME = "httpguard._clients._speedups"
+_SOURCE = os.path.join("httpguard", "_clients", "_speedups.c")
 
 
 class CompiledPart(BuildHookInterface[Any]):
@@ -30,9 +30,9 @@ class CompiledPart(BuildHookInterface[Any]):
         try:
             built = self._compile(self._directory.name)
             if version == "editable":
-                shutil.copy(built, os.path.join(self.root, "httpguard"))
+                shutil.copy(built, os.path.join(self.root, os.path.dirname(_SOURCE)))
             else:
-                inside = f"httpguard/{os.path.basename(built)}"
+                inside = f"httpguard/_clients/{os.path.basename(built)}"
                 build_data["force_include"][built] = inside
         except Exception as error:
             self.app.display_warning(f"{_NAME} is left out: {error}")

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 import httpguard
-from httpguard._process import current
+from httpguard._process.process import current
 
 from ._calls import Client, memory_client
 from ._output import console
@@ -25,7 +25,7 @@ from ._variants import guard
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from httpguard._guard import Guard
+    from httpguard._guard.guard import Guard
 
 _SITES: Final = 20
 _MINUTE: Final = 61.0

@@ -10,7 +10,7 @@ import psutil
 from rich.table import Table
 
 import httpguard
-from httpguard._process import current
+from httpguard._process.process import current
 
 from ._calls import Client, memory_client
 from ._output import console

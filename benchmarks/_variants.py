@@ -20,7 +20,7 @@ import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
-from httpguard import _compiled
+from httpguard._clients import compiled as _compiled
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -11,8 +11,8 @@ from typing import Any, Final
 import requests
 from rich.table import Table
 
-from httpguard._holders import held_by
-from httpguard._origin import Origins
+from httpguard._holders.search import held_by
+from httpguard._stacks.ownership import Origins
 
 from ._output import console, parser, write
 

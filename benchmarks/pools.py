@@ -18,14 +18,14 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import reporting
+from httpguard import _reporting as reporting
 
 from ._transport import HOST, memory_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from httpguard.reporting import Event
+    from httpguard._reporting import Event
 
 _URL: Final = f"http://{HOST}/item"
 _LOOPS: Final = 100

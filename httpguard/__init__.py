@@ -4,31 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ._api import (
-    allow,
-    check,
-    install,
-    instrument_opentelemetry,
-    no_leaks,
-    prometheus_collector,
-    render_prometheus,
-    snapshot,
-    touch,
-    uninstall,
-)
-from ._errors import BaselineError, ConfigError, HTTPGuardError, LeakError
-from ._live import asgi_app, serve, wsgi_app
+from ._api.functions import (allow, check, install, instrument_opentelemetry, no_leaks, prometheus_collector, render_prometheus, snapshot, touch, uninstall)
+from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError
+from ._api.pages import asgi_app, serve, wsgi_app
 
 if TYPE_CHECKING:
-    from ._config import Settings
-    from ._leak import (
-        Frame,
-        Leak,
-        LeakKind,
-        OpenResponse,
-        PoolUse,
-        Snapshot,
-    )
+    from ._model.settings import Settings
+    from ._model.leak import Frame, Leak, LeakKind, OpenResponse, PoolUse, Snapshot
 
 __version__ = "0.1.0"
 
@@ -62,13 +44,13 @@ __all__ = [
 # Dataclasses take most of the time of an import. A program that imports us may
 # never install the guard; `install` imports these.
 _LATER: Final = {
-    "Settings": "_config",
-    "Frame": "_leak",
-    "Leak": "_leak",
-    "LeakKind": "_leak",
-    "OpenResponse": "_leak",
-    "PoolUse": "_leak",
-    "Snapshot": "_leak",
+    "Settings": "_model.settings",
+    "Frame": "_model.leak",
+    "Leak": "_model.leak",
+    "LeakKind": "_model.leak",
+    "OpenResponse": "_model.leak",
+    "PoolUse": "_model.leak",
+    "Snapshot": "_model.leak",
 }
 
 # Type checkers shall say of a name that is not there that it is not there.

@@ -6,7 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from ._commands._extras import MissingExtraError, require
+from ._cli.extras import MissingExtraError, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -40,7 +40,7 @@ def _run(arguments: list[str]) -> NoReturn:
     """
     # Told in one go what it takes to run the command that was asked for.
     require(_EXTRAS.get("".join(arguments[:1]), "cli"), "typer", "rich")
-    from ._commands._app import build
+    from ._cli.app import build
 
     build()(arguments, prog_name="httpguard")
     sys.exit(0)

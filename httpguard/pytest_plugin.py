@@ -91,7 +91,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 def pytest_load_initial_conftests(early_config: pytest.Config) -> None:
     """Guard before anything of the suite is imported."""
     if _mode(early_config, early_config.known_args_namespace) != OFF:
-        from ._testing import _start
+        from ._testing import start as _start
 
         _start.install(early_config)
 
@@ -102,7 +102,7 @@ def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line("markers", _MARKER)
     mode = _mode(config, config.option)
     if mode != OFF:
-        from ._testing import _start
+        from ._testing import start as _start
 
         _start.start(config, warn=mode == WARN)
     elif config.option.httpguard_baseline or config.option.httpguard_baseline_update:

@@ -8,7 +8,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 import httpguard
-from httpguard import Snapshot, _failure, _process
+from httpguard import Snapshot
+from httpguard._reporting import failure as _failure
+from httpguard._process import process as _process
 from tests.server import Server
 
 if TYPE_CHECKING:

@@ -11,10 +11,10 @@ import requests
 
 import httpguard
 from httpguard import BaselineError
-from httpguard._baseline import Baseline
-from httpguard._baseline_file import Entry
-from httpguard._place import Place, place_of
-from httpguard._redact import printable
+from httpguard._baseline.baseline import Baseline
+from httpguard._baseline.file import Entry
+from httpguard._baseline.place import Place, place_of
+from httpguard._model.redaction import printable
 from tests.program import write
 
 if TYPE_CHECKING:

@@ -18,11 +18,13 @@ from structlog.contextvars import bound_contextvars
 from urllib3.response import HTTPResponse
 
 import httpguard
-from httpguard import _compiled, _own, _process
-from httpguard._lease import Lease
-from httpguard._registry import Registry
-from httpguard._stack import CUT
-from httpguard.patches._patch import STATE
+from httpguard._clients import compiled as _compiled
+from httpguard._leases import own as _own
+from httpguard._process import process as _process
+from httpguard._leases.lease import Lease
+from httpguard._leases.registry import Registry
+from httpguard._stacks.capture import CUT
+from httpguard._clients.patching import STATE
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -535,7 +537,7 @@ def test_nothing_of_a_pool_is_kept(
 
 @compiled_only
 def test_it_takes_nothing_else() -> None:
-    from httpguard._speedups import open_lease
+    from httpguard._clients._speedups import open_lease
 
     for arguments in ((), (1,) * 8, ((), (), *[None] * 6)):
         with pytest.raises(TypeError, match="open_lease: not what the patches pass"):
@@ -544,9 +546,9 @@ def test_it_takes_nothing_else() -> None:
 
 WITHOUT = """
 import sys
-sys.modules["httpguard._speedups"] = None
+sys.modules["httpguard._clients._speedups"] = None
 import httpguard; httpguard.install()
-from httpguard import _compiled
+from httpguard._clients import compiled as _compiled
 import requests
 def fetch():
     return requests.get(sys.argv[1], stream=True).status_code  # LEAK

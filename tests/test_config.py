@@ -9,7 +9,7 @@ import pytest
 
 import httpguard
 from httpguard import ConfigError, Settings
-from httpguard._config import load_settings, unknown_variables
+from httpguard._model.settings import load_settings, unknown_variables
 
 
 def test_defaults_are_the_documented_ones() -> None:

@@ -10,8 +10,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import LeakKind, cli
-from httpguard._demo import _program, _promise
-from httpguard._demo._program import FIXED, LEAKY, Outcome, Place
+from httpguard._demo import program as _program
+from httpguard._demo import promise as _promise
+from httpguard._demo.program import FIXED, LEAKY, Outcome, Place
 from tests.program import ROOT, run
 
 if TYPE_CHECKING:

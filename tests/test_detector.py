@@ -20,8 +20,9 @@ from urllib3.connection import HTTPConnection
 from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
-from httpguard import LeakKind, _process
-from httpguard._readers import being_read
+from httpguard import LeakKind
+from httpguard._process import process as _process
+from httpguard._leases.readers import being_read
 
 if TYPE_CHECKING:
     from collections.abc import Callable

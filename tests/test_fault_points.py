@@ -9,8 +9,11 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import _failure, _origin, _process, _stack
-from httpguard.patches import _real
+from httpguard._reporting import failure as _failure
+from httpguard._stacks import ownership as _origin
+from httpguard._process import process as _process
+from httpguard._stacks import capture as _stack
+from httpguard._clients.urllib3 import mocks as _real
 from tests.faults._points import FaultError, Point, calls, fault, points
 from tests.faults._programs import PROGRAMS, Control, Outcome
 
@@ -26,7 +29,7 @@ if TYPE_CHECKING:
 WALLS: Final = frozenset(
     {
         *(
-            f"_guard.Guard.{name}"
+            f"_guard.guard.Guard.{name}"
             for name in (
                 "before_request",
                 "step_aside",
@@ -44,23 +47,23 @@ WALLS: Final = frozenset(
             )
         ),
         # The program's own call passes through it.
-        "_follow.Followed.__call__",
-        "_follow.Followed.__getattr__",
-        "_follow.Followed.__repr__",
-        "patches._pools._discarded",
-        "patches._pools._meet",
-        "patches._pools._put_back",
-        "patches._pools._take",
-        "patches._pools._took",
-        "patches._pools._wait",
-        "patches._requests._sent",
-        "patches._urllib3._opened",
-        "patches._urllib3._opening",
-        "_outbox.Outbox.step_aside",
-        "_failure.say_failed",
-        "_failure._traceback",
+        "_stacks.submission.Followed.__call__",
+        "_stacks.submission.Followed.__getattr__",
+        "_stacks.submission.Followed.__repr__",
+        "_clients.urllib3.pools._discarded",
+        "_clients.urllib3.pools._meet",
+        "_clients.urllib3.pools._put_back",
+        "_clients.urllib3.pools._take",
+        "_clients.urllib3.pools._took",
+        "_clients.urllib3.pools._wait",
+        "_clients.requests._sent",
+        "_clients.urllib3.responses._opened",
+        "_clients.urllib3.responses._opening",
+        "_guard.outbox.Outbox.step_aside",
+        "_reporting.failure.say_failed",
+        "_reporting.failure._traceback",
         *(
-            f"_process.{name}"
+            f"_process.process.{name}"
             for name in (
                 "current",
                 "failed",
@@ -70,50 +73,50 @@ WALLS: Final = frozenset(
                 "_finish",
             )
         ),
-        "patches._requests._give_up",
-        "patches._urllib3._dealloc_warn",
-        "_registry.Registry.give_up",
-        "patches._patch.step_aside",
+        "_clients.requests._give_up",
+        "_clients.urllib3.responses._dealloc_warn",
+        "_leases.registry.Registry.give_up",
+        "_clients.patching.step_aside",
     }
 )
 POINTS: Final = [
     point
     for point in points()
     if point.name not in WALLS
-    and not point.name.startswith(("patches._patch.Hub.", "_registry.Listener."))
+    and not point.name.startswith(("_clients.patching.Hub.", "_leases.registry.Listener."))
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
 # the authors of reports, or with a value that the program was given.
 NOT_CALLED: Final = frozenset(
     {
-        "_leak.OpenResponse.to_dict",
-        "_leak.PoolUse.to_dict",
-        "_leak.Snapshot.to_dict",
-        "_process._Process.__init__",
-        "_watcher.Watcher._run",
-        "_watcher.Watcher.pause",  # From CPython 3.12 on.
-        "patches._patch.State.__init__",
-        "patches._real._Reality.__init__",
-        "reporting.attach",
-        "reporting.detach",
+        "_model.leak.OpenResponse.to_dict",
+        "_model.leak.PoolUse.to_dict",
+        "_model.leak.Snapshot.to_dict",
+        "_process.process._Process.__init__",
+        "_guard.watcher.Watcher._run",
+        "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
+        "_clients.patching.State.__init__",
+        "_clients.urllib3.mocks._Reality.__init__",
+        "_reporting.attach",
+        "_reporting.detach",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
-        "_detector.Detector.close_process",
-        "_guard.Guard.bury",
-        "_guard.Guard.keep_times",
-        "_guard.Guard.measures",
-        "_leak._names",
-        "_outbox.Outbox._tell",
-        "_outbox.Outbox.notify",
-        "_process.enter_session",
-        "_process.follow",
-        "_process.in_session",
-        "_process.is_installed",
-        "_process.leave_session",
-        "_process.observe",
-        "_registry.Registry.claim_by",
-        "_registry.Registry.take_times",
-        "_readers.is_read_on",
-        "_watcher.Watcher.hurry",
+        "_leases.detector.Detector.close_process",
+        "_guard.guard.Guard.bury",
+        "_guard.guard.Guard.keep_times",
+        "_guard.guard.Guard.measures",
+        "_model.leak._names",
+        "_guard.outbox.Outbox._tell",
+        "_guard.outbox.Outbox.notify",
+        "_process.process.enter_session",
+        "_process.process.follow",
+        "_process.process.in_session",
+        "_process.process.is_installed",
+        "_process.process.leave_session",
+        "_process.process.observe",
+        "_leases.registry.Registry.claim_by",
+        "_leases.registry.Registry.take_times",
+        "_leases.readers.is_read_on",
+        "_guard.watcher.Watcher.hurry",
     }
 )
 

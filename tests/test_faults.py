@@ -26,7 +26,7 @@ from httpguard import (
     _watcher,
     reporting,
 )
-from httpguard._detector import Detector
+from httpguard._leases.detector import Detector
 from tests.program import run, write
 
 if TYPE_CHECKING:

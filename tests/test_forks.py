@@ -22,7 +22,7 @@ PROLOGUE = """
 import logging, os, sys, threading, time
 logging.basicConfig(format="pid %(process)d %(message)s")
 import httpguard; httpguard.install(check_interval=0.02)
-from httpguard import _process
+from httpguard._process import process as _process
 import requests
 def drop():
     requests.get(sys.argv[1], stream=True)
@@ -128,7 +128,7 @@ import httpguard
 begun = threading.Event()
 class Slow:
     def find_spec(self, name, path=None, target=None):
-        if name == "httpguard._guard":
+        if name == "httpguard._guard.guard":
             begun.set()
             time.sleep(0.5)
         return None

@@ -17,10 +17,12 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import LeakKind, _holders, _process
-from httpguard._edges import key_text
-from httpguard._holders import held_by
-from httpguard._origin import Origins
+from httpguard import LeakKind
+from httpguard._holders import search as _holders
+from httpguard._process import process as _process
+from httpguard._holders.steps import key_text
+from httpguard._holders.search import held_by
+from httpguard._stacks.ownership import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -289,7 +291,7 @@ def test_nothing_is_kept_alive_and_healthy_ones_are_not_searched(
     assert reference() is None
 
     searched: list[object] = []
-    monkeypatch.setattr("httpguard._detector.held_by", lambda *a: searched.append(a))
+    monkeypatch.setattr("httpguard._leases.detector.held_by", lambda *a: searched.append(a))
     with urllib3.PoolManager().request("GET", url, preload_content=False) as response:
         guard.advance(30)
         guard.check()
@@ -327,7 +329,7 @@ def test_a_site_is_searched_once(
         searched.append(1)
         return "somebody"
 
-    monkeypatch.setattr("httpguard._detector.held_by", search)
+    monkeypatch.setattr("httpguard._leases.detector.held_by", search)
     guard.install(max_idle=60)
     pool = urllib3.PoolManager(maxsize=3)
     kept = [pool.request("GET", url, preload_content=False) for _ in range(3)]

@@ -16,7 +16,8 @@ import structlog
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _process
+from httpguard import LeakError
+from httpguard._process import process as _process
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

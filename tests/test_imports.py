@@ -9,7 +9,9 @@ from typing import TYPE_CHECKING
 import pytest
 
 import httpguard
-from httpguard import Frame, LeakKind, Settings, _config, _leak
+from httpguard import Frame, LeakKind, Settings
+from httpguard._model import settings as _config
+from httpguard._model import leak as _leak
 from tests.program import bare, run
 
 if TYPE_CHECKING:
@@ -92,7 +94,7 @@ sys.meta_path.clear()
 before = {*sys.modules}
 print(httpguard.check() == httpguard.snapshot() == httpguard.Snapshot())
 httpguard.uninstall()
-print({*sys.modules} - before, "httpguard._guard" in before)
+print({*sys.modules} - before, "httpguard._guard.guard" in before)
 """
     assert python(source).split("\n")[:2] == ["True", "set() False"]
 
@@ -125,12 +127,12 @@ print(*{{*{OURS}}} - before)
 def test_the_engine_comes_whole(server: Server, strict: tuple[str, ...]) -> None:
     """But for the last step of the first report, which brings structlog."""
     done = run("-c", ENGINE, server.url("/bytes/90000"), *strict)
-    assert {*done.stdout.split()} == {"httpguard.reporting._logging"}, done.stderr
+    assert {*done.stdout.split()} == {"httpguard._reporting.logging"}, done.stderr
     assert "leak held" in done.stderr
     assert "leak dropped" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["_config", "_guard", "_redact", "patches._patch"])
+@pytest.mark.parametrize("module", ["_model.settings", "_guard.guard", "_model.redaction", "_clients.patching"])
 def test_an_engine_that_cannot_be_imported(module: str) -> None:
     source = """
 import sys, httpguard

@@ -16,9 +16,9 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import reporting
-from httpguard.reporting._append import _only_one, append_line
-from httpguard.reporting._bounded import encode, jsonable
+from httpguard import _reporting as reporting
+from httpguard._reporting.append import _only_one, append_line
+from httpguard._reporting.truncation import encode, jsonable
 from tests.program import ROOT, line_of, run, write
 
 if TYPE_CHECKING:
@@ -221,7 +221,7 @@ if child:
 
 HAMMER = """
 import sys
-from httpguard.reporting._append import append_line
+from httpguard._reporting.append import append_line
 for number in range(int(sys.argv[3])):
     text = f"{sys.argv[2]} {number} " + "x" * (number * 7919 % 3000)
     append_line(sys.argv[1], text.encode() + b"\\n", 100_000, 1000)

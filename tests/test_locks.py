@@ -14,13 +14,15 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _guard, _process
+from httpguard import LeakError
+from httpguard._guard import guard as _guard
+from httpguard._process import process as _process
 from tests.program import run
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpguard._guard import Guard
+    from httpguard._guard.guard import Guard
     from tests.conftest import GuardControl
     from tests.server import Server
 

@@ -17,7 +17,9 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _detector, _watcher
+from httpguard import LeakError
+from httpguard._leases import detector as _detector
+from httpguard._guard import watcher as _watcher
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from httpguard.reporting._metrics import LEASE_NAME, METRICS, Kind
+from httpguard._metrics.table import LEASE_NAME, METRICS, Kind
 from tests.observed import (
     FILES,
     ask,

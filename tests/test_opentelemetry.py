@@ -15,7 +15,9 @@ import structlog
 import urllib3
 
 import httpguard
-from httpguard import LeakKind, _process, reporting
+from httpguard import LeakKind
+from httpguard._process import process as _process
+from httpguard import _reporting as reporting
 from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
     from opentelemetry.trace import SpanContext
 
-    from httpguard._measures import Measures
+    from httpguard._metrics.measures import Measures
     from tests.conftest import GuardControl
     from tests.server import Server
 

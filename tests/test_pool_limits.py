@@ -11,12 +11,13 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import _descriptors, reporting
+from httpguard._pressure import descriptors as _descriptors
+from httpguard import _reporting as reporting
 from tests.test_pools import Waiting, blocking, crowd, leak, line
 from tests.test_pools import events as _events
 
 if TYPE_CHECKING:
-    from httpguard.reporting import Event
+    from httpguard._reporting import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 

@@ -19,14 +19,17 @@ from urllib3.util.connection import is_connection_dropped
 
 import httpguard
 from benchmarks._transport import memory_manager
-from httpguard import PoolUse, _descriptors, _process, reporting
+from httpguard import PoolUse
+from httpguard._pressure import descriptors as _descriptors
+from httpguard._process import process as _process
+from httpguard import _reporting as reporting
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from httpguard.reporting import Event
+    from httpguard._reporting import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -888,7 +891,7 @@ def test_everything_comes_off(guard: GuardControl) -> None:
 
 
 def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> None:
-    from httpguard.reporting._structlog import flat_fields
+    from httpguard._reporting.structlog import flat_fields
 
     guard.install(max_wait=0)
     seen: list[Event] = []

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 import httpguard
-from httpguard import _origin
+from httpguard._stacks import ownership as _origin
 from tests.faults._points import CORE
 from tests.program import line_of, run, write
 

@@ -17,9 +17,10 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import _process, reporting
-from httpguard._measures import take_measures
-from httpguard._table import MOST_SERIES
+from httpguard._process import process as _process
+from httpguard import _reporting as reporting
+from httpguard._metrics.measures import take_measures
+from httpguard._leases.table import MOST_SERIES
 from tests.program import line_of, run, run_without_packages, write
 from tests.server import Server
 
@@ -34,8 +35,8 @@ pytest.importorskip("prometheus_client")
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from httpguard.reporting import _prometheus
-from httpguard.web import _exposition
+from httpguard._metrics import prometheus as _prometheus
+from httpguard._web import exposition as _exposition
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
@@ -279,7 +280,7 @@ def test_each_counter_has_a_metric_of_its_own(
     guard.install()
     counters = {name: n for n, name in enumerate(guard.check().counters, 1)}
     monkeypatch.setattr(
-        "httpguard._guard.take_measures",
+        "httpguard._guard.guard.take_measures",
         lambda *arguments: replace(take_measures(*arguments), counters=counters),
     )
     samples = scrape()
@@ -372,7 +373,7 @@ def test_responses_that_are_not_sampled_are_in_other(
 def test_pools_past_the_hundredth_are_folded(
     guard: GuardControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("httpguard._measures.MOST_POOLS", 2)
+    monkeypatch.setattr("httpguard._metrics.measures.MOST_POOLS", 2)
     guard.install()
     with contextlib.ExitStack() as servers:
         kept = [
@@ -433,7 +434,7 @@ def test_the_live_page_says_what_is_missing(
 ) -> None:
     guard.install()
     monkeypatch.setattr(
-        "httpguard._commands._extras.find_spec", lambda _name: None, raising=True
+        "httpguard._cli.extras.find_spec", lambda _name: None, raising=True
     )
     with httpguard.serve() as page, pytest.raises(urllib.error.HTTPError) as caught:
         get(f"{page.url.rstrip('/')}/metrics")
@@ -464,7 +465,7 @@ def test_a_scrape_that_fails_is_said_and_stops_nothing(
 ) -> None:
     guard.install()
     monkeypatch.setattr(
-        "httpguard._guard.take_measures", lambda *_: [].pop(), raising=True
+        "httpguard._guard.guard.take_measures", lambda *_: [].pop(), raising=True
     )
     assert scrape() == {}
     leak(server.url("/bytes/90000"))
@@ -540,7 +541,7 @@ def test_multiprocess_mode_adds_up_what_processes_say(
 TOGETHER = """
 import os, sys, time
 import httpguard
-from httpguard.reporting import _prometheus
+from httpguard._metrics import prometheus as _prometheus
 from prometheus_client import Counter, multiprocess
 httpguard.prometheus_collector()
 httpguard.install(check_interval=0)

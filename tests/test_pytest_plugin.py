@@ -588,8 +588,8 @@ def test_it_is_silent_until_asked(suite: Suite) -> None:
         def test_leak():
             shop.status()
             assert "httpguard._testing" not in sys.modules
-            assert "httpguard._guard" not in sys.modules
-            assert "httpguard._leak" not in sys.modules
+            assert "httpguard._guard.guard" not in sys.modules
+            assert "httpguard._model.leak" not in sys.modules
             assert "wrapt" not in sys.modules
             assert not hasattr(requests.adapters.HTTPAdapter.send, "__wrapped__")
     """)

@@ -7,7 +7,7 @@ import string
 
 import pytest
 
-from httpguard._redact import printable, redact_url
+from httpguard._model.redaction import printable, redact_url
 
 
 @pytest.mark.parametrize(

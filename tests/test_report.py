@@ -16,10 +16,11 @@ import pytest
 from typer.testing import CliRunner
 
 from benchmarks import _fleet_logs, _plain
-from httpguard._commands import _app
-from httpguard._report import _duckdb, _inputs
-from httpguard._report._github import escape, escape_property
-from httpguard._report._terminal import sparkline
+from httpguard._cli import app as _app
+from httpguard._report import duckdb as _duckdb
+from httpguard._report import inputs as _inputs
+from httpguard._report.github import escape, escape_property
+from httpguard._report.terminal import sparkline
 from tests.program import SESSIONS, line_of, run, write
 
 if TYPE_CHECKING:

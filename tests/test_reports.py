@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from httpguard import reporting
-from httpguard.reporting import _text
+from httpguard import _reporting as reporting
+from httpguard._text import events as _text
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -318,7 +318,7 @@ def test_a_report_under_way_at_exit_is_not_lost(url: str, tmp_path: Path) -> Non
             print(record.getMessage().split(" · ")[0], file=sys.stderr)
     logging.getLogger().addHandler(Slow())
     import httpguard; httpguard.install(check_interval=0.01)
-    from httpguard import _process
+    from httpguard._process import process as _process
     import requests
     requests.get(sys.argv[1], stream=True)
     while not _process.current().table.total:

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 import requests
 
-from httpguard import _table
-from httpguard._rhythm import Rhythm
+from httpguard._leases import table as _table
+from httpguard._model.rhythm import Rhythm
 
 if TYPE_CHECKING:
     import pytest

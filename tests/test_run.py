@@ -575,8 +575,8 @@ def test_strict(url: str, tmp_path: Path) -> None:
 
 
 def test_settings(url: str, tmp_path: Path) -> None:
-    program = "import httpguard; httpguard._process.current().settings"
-    program = "import requests, httpguard._process as p; print(p.current().settings)"
+    program = "import httpguard; httpguard._process.process.current().settings"
+    program = "import requests, httpguard._process.process as p; print(p.current().settings)"
     words = ["--max-idle", "7", "--max-open", "9", "--app=one", "--app", "two"]
     done = guarded(*words, "--ignore", "*/health", "-c", program)
     for text in (
@@ -597,7 +597,7 @@ def test_a_program_that_installs_by_itself(
     moment: str, url: str, tmp_path: Path
 ) -> None:
     program = moment + "\nimport httpguard; httpguard.install(max_open=2)" + LEAKY
-    program += "print(httpguard._process.current().settings.max_open)\n"
+    program += "print(httpguard._process.process.current().settings.max_open)\n"
     program += "keep = requests.get(sys.argv[1], stream=True)\n"
     write(tmp_path / "app.py", program)
     done = guarded("--max-open", "5", "app.py", url, cwd=tmp_path)

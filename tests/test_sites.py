@@ -13,9 +13,9 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._origin import Origins, is_application, module_matches, module_of
-from httpguard._stack import find_site, source_line, symbolize
-from httpguard.reporting._text import format_stack
+from httpguard._stacks.ownership import Origins, is_application, module_matches, module_of
+from httpguard._stacks.capture import find_site, source_line, symbolize
+from httpguard._text.events import format_stack
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:

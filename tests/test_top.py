@@ -14,17 +14,19 @@ import requests
 from rich.console import Console
 
 import httpguard
-from httpguard._commands import _top, _top_screen, _top_source
-from httpguard._commands._top_source import Source, UnreachableError
+from httpguard._cli import top as _top
+from httpguard._cli import top_screen as _top_screen
+from httpguard._cli import top_source as _top_source
+from httpguard._cli.top_source import Source, UnreachableError
 from httpguard.cli import main
-from httpguard.web._view import View
+from httpguard._web.view import View
 from tests import program
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from httpguard.web import Page
+    from httpguard._web import Page
     from tests.conftest import GuardControl
     from tests.server import Server
 

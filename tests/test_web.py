@@ -21,9 +21,14 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import ConfigError, LeakKind, _own, _process
-from httpguard.web import Page, _history, _sites, _view
-from httpguard.web._connection import Patience
+from httpguard import ConfigError, LeakKind
+from httpguard._leases import own as _own
+from httpguard._process import process as _process
+from httpguard._web import Page
+from httpguard._web import history as _history
+from httpguard._web import sites as _sites
+from httpguard._web import view as _view
+from httpguard._web.connection import Patience
 from tests import program
 
 if TYPE_CHECKING:
@@ -194,7 +199,7 @@ class TestContent:
         pytest.importorskip("psutil")
         source = """
         import json
-        from httpguard.web import _figures
+        from httpguard._web import figures as _figures
         print(json.dumps([_figures.figures(), _figures._by_stdlib()]))
         """
         done = program.run(program.write(tmp_path / "figures.py", source))
@@ -864,7 +869,7 @@ class TestWorlds:
         import sys
         import httpguard
         httpguard.install()
-        print([name for name in sys.modules if "httpguard.web" in name])
+        print([name for name in sys.modules if "httpguard._web" in name])
         """
         done = program.run(program.write(tmp_path / "light.py", source))
         assert done.stdout.strip() == "[]", done.stderr

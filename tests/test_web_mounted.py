@@ -19,7 +19,7 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 import httpguard
-from httpguard.web import _sampler
+from httpguard._web import sampler as _sampler
 from tests.test_web import TOKEN
 
 if TYPE_CHECKING:

@@ -12,15 +12,15 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import _process
-from httpguard._watcher import THREAD_NAME, Watcher
+from httpguard._process import process as _process
+from httpguard._guard.watcher import THREAD_NAME, Watcher
 from tests.program import run, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from httpguard._detector import Finding
+    from httpguard._leases.detector import Finding
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -114,7 +114,7 @@ def test_a_forked_child_starts_anew(url: str, tmp_path: Path) -> None:
     import os, sys, threading, time, warnings
     warnings.simplefilter("error")
     import httpguard; httpguard.install(check_interval=0.02)
-    from httpguard import _process
+    from httpguard._process import process as _process
     import requests
     def drop():
         requests.get(sys.argv[1], stream=True)

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from selenium.webdriver import Chrome
 
-    from httpguard.web import Page
+    from httpguard._web import Page
 
 # Without these Chromium looks for hosts of its maker, in a machine that has none.
 FLAGS = (

@@ -14,7 +14,7 @@ import httpguard
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from httpguard.web import Page
+    from httpguard._web import Page
     from tests.browser.conftest import Browser
     from tests.conftest import GuardControl
     from tests.server import Server

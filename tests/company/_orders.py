@@ -11,8 +11,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 import httpguard
-from httpguard import _process
-from httpguard._origin import is_own
+from httpguard._process import process as _process
+from httpguard._stacks.ownership import is_own
 
 from ._companions import COMPANIONS
 from ._programs import PROGRAMS

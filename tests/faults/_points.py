@@ -17,15 +17,15 @@ if TYPE_CHECKING:
 
 # What runs inside a guarded program whatever its settings are.
 CORE: Final = (
-    *("_detector", "_dues", "_edges", "_failure", "_follow", "_guard", "_hints"),
-    *("_holders", "_leak", "_lease", "_origin", "_outbox", "_pool", "_pool_watch"),
-    *("_pools", "_process", "_proven", "_readers", "_redact", "_registry", "_reports"),
-    *("_response", "_rhythm", "_scope", "_secrets", "_sessions", "_shortage"),
-    *("_snapshot", "_stack", "_strict", "_table", "_totals", "_watcher"),
-    *("patches", "patches._around", "patches._executors", "patches._patch"),
-    *("patches._pools", "patches._real", "patches._requests"),
-    *("patches._sessions", "patches._urllib3"),
-    *("reporting", "reporting._logging", "reporting._structlog", "reporting._text"),
+    *("_leases.detector", "_guard.dues", "_holders.steps", "_reporting.failure", "_stacks.submission", "_guard.guard", "_text.hints"),
+    *("_holders.search", "_model.leak", "_leases.lease", "_stacks.ownership", "_guard.outbox", "_pools.pool", "_pressure.pools"),
+    *("_pools.pools", "_process.process", "_stacks.brief", "_leases.readers", "_model.redaction", "_leases.registry", "_guard.reports"),
+    *("_clients.urllib3.response", "_model.rhythm", "_model.scope", "_model.secrets", "_leases.sessions", "_pressure.shortage"),
+    *("_leases.snapshots", "_stacks.capture", "_guard.strict", "_leases.table", "_pools.totals", "_guard.watcher"),
+    *("_clients", "_clients.forwarding", "_clients.executors", "_clients.patching"),
+    *("_clients.urllib3.pools", "_clients.urllib3.mocks", "_clients.requests"),
+    *("_clients.sessions", "_clients.urllib3.responses"),
+    *("_reporting", "_reporting.logging", "_reporting.structlog", "_text.events"),
 )
 
 

@@ -15,7 +15,8 @@ from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
 from urllib3.exceptions import EmptyPoolError
 
 import httpguard
-from httpguard import LeakError, Snapshot, _process
+from httpguard import LeakError, Snapshot
+from httpguard._process import process as _process
 
 from ._bodies import BODIES, ask
 from ._compare import differences, unlike_raised

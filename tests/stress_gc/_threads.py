@@ -16,10 +16,11 @@ import structlog
 import urllib3
 
 import httpguard
-from httpguard import LeakError, _process
+from httpguard import LeakError
+from httpguard._process import process as _process
 
 if TYPE_CHECKING:
-    from httpguard._guard import Guard
+    from httpguard._guard.guard import Guard
     from tests.server import Address
 
 _LOG: Final = logging.getLogger("stress")

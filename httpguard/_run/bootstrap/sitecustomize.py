@@ -32,7 +32,7 @@ class _Guard:
     def install(self) -> None:
         """Install httpguard; whatever goes wrong, the program goes on."""
         try:
-            from httpguard._run._inside import begin
+            from httpguard._run.inside import begin
 
             begin(self.run)
         except Exception as error:

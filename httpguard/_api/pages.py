@@ -1,0 +1,130 @@
+"""The live page as public functions; `httpguard._web` is imported when used."""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from .._model.settings import Settings
+    from .._web import ASGIApplication, Page, WSGIApplication
+
+
+def serve(host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> Page:
+    """Serve the live page of this process from a daemon thread.
+
+    It shows what is open and what leaked, by site, and refreshes by itself. It is
+    read-only, and answers ``/api/snapshot`` (JSON) and ``/healthz`` beside it.
+    Requests that this program makes to it get no lease.
+
+    Args:
+        host: The address to listen on. Any other than a loopback one needs a
+            token.
+        port: The port; 0: a free one.
+        token: Whoever wants to see the page has to know it: 16 printable ASCII
+            characters or more. Sent as ``Authorization: Bearer TOKEN``, or once as
+            ``?token=TOKEN`` (`Page.login_url`), which becomes a cookie.
+
+    Returns:
+        The page: ``url`` says where it is, ``close()`` ends it. Also a context
+        manager.
+
+    Raises:
+        ConfigError: The address is not a loopback one and there is no token; an
+            argument is not accepted; or the address cannot be bound.
+    """
+    from .._web import serve as start
+
+    return start(host, port, token)
+
+
+def wsgi_app(token: str | None = None) -> WSGIApplication:
+    """The live page as a WSGI application, to mount in Flask, Django and others.
+
+    Who may see it is for the program around it to say, by its own login or by a
+    token. Works under any prefix.
+
+    Args:
+        token: As in `serve`; None: whoever reaches it sees it.
+
+    Raises:
+        ConfigError: The token is not accepted.
+    """
+    from .._web import WSGIApplication
+
+    return WSGIApplication(token)
+
+
+def asgi_app(token: str | None = None) -> ASGIApplication:
+    """The live page as an ASGI application, to mount in Starlette, FastAPI, Django.
+
+    Args:
+        token: As in `wsgi_app`.
+
+    Raises:
+        ConfigError: The token is not accepted.
+    """
+    from .._web import ASGIApplication
+
+    return ASGIApplication(token)
+
+
+class _Installed:
+    """The page that the setting ``serve`` asks for."""
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.page: Page | None = None
+        self.wanted: tuple[object, object] = (None, None)
+
+
+_installed = _Installed()
+
+
+def follow(settings: Settings | None) -> None:
+    """Serve what the settings ask for, and close what they no longer do.
+
+    It never raises: a page that cannot be served is said in the log.
+
+    Args:
+        settings: Those of `install`; None: uninstalled.
+    """
+    wanted = (
+        (None, None) if settings is None else (settings.serve, settings.serve_token)
+    )
+    if wanted == _installed.wanted and (
+        _installed.page is None or not _installed.page.closed
+    ):
+        return
+    page, _installed.page = _installed.page, None
+    _installed.wanted = wanted
+    if page is not None:
+        page.close()
+    if settings is not None and settings.serve is not None:
+        try:
+            _installed.page = _open(*settings.serve, settings.serve_token)
+        except Exception as error:
+            _LOGGER.warning("httpguard cannot serve its page: %s", error)
+
+
+def _open(host: str, port: int, token: str | None) -> Page:
+    """Serve at the port that was asked for, or, where it is taken, at a free one.
+
+    A variable in the environment reaches every process of a program: the first
+    one gets the port.
+    """
+    from .._model.errors import ConfigError
+
+    try:
+        page = serve(host, port, token)
+    except ConfigError as error:
+        if not port:
+            raise
+        page = serve(host, 0, token)
+        _LOGGER.warning("%s; httpguard's page is at %s", error, page.url)
+    else:
+        _LOGGER.info("httpguard's page is at %s", page.url)
+    return page
+
+
+_LOGGER = logging.getLogger("httpguard")

@@ -1,0 +1,179 @@
+"""A baseline: the leaks of an old code base that are known and tolerated.
+
+A file of JSON to keep under version control, one entry a line, sorted. An entry
+is a kind of leak and a place that survives moved lines: file, function and the
+text of the line, without its number. How often a line leaks depends on the run
+and is not in it.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .file import Entry, dump, parse
+from .._model.errors import BaselineError
+from .place import (ANYWHERE, Place, ends_alike, is_same_source, place_of, portable_name)
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+__all__ = ["Baseline", "Comparison", "Entry", "Place", "place_of"]
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Generic[T]):
+    """Leaks beside a baseline.
+
+    Args:
+        new: Leaks that it does not tolerate.
+        known: Leaks that it tolerates.
+        fixed: Its entries that no leak needed: they can go.
+    """
+
+    new: tuple[T, ...]
+    known: tuple[T, ...]
+    fixed: tuple[Entry, ...]
+
+
+class Baseline:
+    """Known leaks.
+
+    Args:
+        entries: What is tolerated.
+        root: The directory that files are relative to: the baseline's own.
+    """
+
+    def __init__(self, entries: Iterable[Entry] = (), root: str = "") -> None:
+        """Keep each entry once, a note if any has one."""
+        self.root = os.path.abspath(root)
+        known: dict[Entry, Entry] = {}
+        for entry in entries:
+            if entry not in known or not known[entry].note:
+                known[entry] = entry
+        self.entries: tuple[Entry, ...] = tuple(sorted(known.values()))
+        self._by_name: dict[tuple[str, str], list[Entry]] = {}
+        for entry in self.entries:
+            self._by_name.setdefault((entry.kind, entry.function), []).append(entry)
+
+    @classmethod
+    def load(cls, path: str | os.PathLike[str]) -> Baseline:
+        """Read a baseline.
+
+        Args:
+            path: The file; what it names is relative to its directory.
+
+        Raises:
+            BaselineError: It cannot be read, or is not what it should be.
+        """
+        name = os.fspath(path)
+        try:
+            with open(name, encoding="utf-8") as file:
+                text = file.read()
+        except (OSError, UnicodeDecodeError) as error:
+            raise BaselineError(f"cannot read the baseline {name}: {error}") from error
+        return cls(parse(text, name), os.path.dirname(os.path.abspath(name)))
+
+    @classmethod
+    def of(cls, leaks: Iterable[object], root: str | os.PathLike[str] = "") -> Baseline:
+        """A baseline that tolerates just these leaks.
+
+        Args:
+            leaks: Whatever `place_of` takes.
+            root: The directory that it will be saved in; the current one if empty.
+        """
+        base = os.path.abspath(os.fspath(root))
+        return cls((_entry(place_of(leak), base) for leak in leaks), base)
+
+    def save(self, path: str | os.PathLike[str]) -> None:
+        """Write the file, whole or not at all.
+
+        Args:
+            path: Where; files are written relative to its directory.
+
+        Raises:
+            BaselineError: It cannot be written.
+        """
+        name = os.fspath(path)
+        root = os.path.dirname(os.path.abspath(name))
+        entries = Baseline((self._rebased(entry, root) for entry in self.entries), root)
+        # A link stays one.
+        target = os.path.realpath(name)
+        draft = f"{target}.{os.getpid()}.tmp"
+        try:
+            with open(draft, "w", encoding="utf-8", newline="\n") as file:
+                file.write(dump(entries.entries))
+            os.replace(draft, target)
+        except OSError as error:
+            raise BaselineError(f"cannot write the baseline {name}: {error}") from error
+
+    def split(
+        self, leaks: Iterable[T], place: Callable[[T], Place] = place_of
+    ) -> Comparison[T]:
+        """Tell new leaks from known ones, and what is fixed.
+
+        Args:
+            leaks: Whatever `place` takes.
+            place: Says what the baseline knows a leak by.
+        """
+        new: list[T] = []
+        known: list[T] = []
+        needed: set[Entry] = set()
+        for leak in leaks:
+            matches = self.matches(place(leak))
+            needed.update(matches)
+            (known if matches else new).append(leak)
+        fixed = tuple(entry for entry in self.entries if entry not in needed)
+        return Comparison(tuple(new), tuple(known), fixed)
+
+    def matches(self, place: Place) -> tuple[Entry, ...]:
+        """The entries that tolerate a leak.
+
+        A file below the baseline's directory has to be the very one. One that
+        lies elsewhere, as on the machine a log comes from, has to end like the
+        entry's.
+
+        Args:
+            place: Of the leak.
+        """
+        path = os.path.abspath(place.filename)
+        file = portable_name(place.filename, self.root)
+        return tuple(
+            entry
+            for entry in self._by_name.get((place.kind, place.function), ())
+            if is_same_source(entry.source, place.source)
+            and (
+                entry.file == file
+                or self.path_of(entry) == path
+                or (os.path.isabs(file) and ends_alike(file, entry.file))
+            )
+        )
+
+    def merged(self, other: Baseline) -> Baseline:
+        """What either tolerates, relative to this one's directory."""
+        added = (other._rebased(entry, self.root) for entry in other.entries)
+        return Baseline((*self.entries, *added), self.root)
+
+    def without(self, entries: Iterable[Entry]) -> Baseline:
+        """All but some entries."""
+        gone = set(entries)
+        return Baseline((e for e in self.entries if e not in gone), self.root)
+
+    def path_of(self, entry: Entry) -> str:
+        """The file of an entry on this machine; installed ones are not looked for."""
+        return os.path.normpath(os.path.join(self.root, entry.file))
+
+    def _rebased(self, entry: Entry, root: str) -> Entry:
+        """The entry as a baseline in another directory has it."""
+        if root == self.root or entry.file.startswith(ANYWHERE):
+            return entry
+        return replace(entry, file=portable_name(self.path_of(entry), root))
+
+
+def _entry(place: Place, root: str) -> Entry:
+    """The entry that tolerates a leak at a place."""
+    file = portable_name(place.filename, root)
+    return Entry(file, place.function, place.source, place.kind)

@@ -1,0 +1,123 @@
+"""The file of a baseline: JSON, versioned, one entry a line."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Final
+
+from .._model.errors import BaselineError
+from .._model.leak import LeakKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+VERSION: Final = 1
+_FIELDS: Final = ("kind", "file", "function", "source")
+_KINDS: Final = tuple(str(kind) for kind in LeakKind)
+_ACCEPTED: Final = (
+    f'{{"version": {VERSION}, "leaks": [{{"kind": …, "file": …, "function": …,'
+    ' "source": …}, …]}'
+)
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Entry:
+    """One line of a baseline.
+
+    Args:
+        file: With slashes; relative to the baseline's own directory where it is
+            below that.
+        function: The function's name.
+        source: The text of the line, stripped; empty: any line of the function.
+        kind: The word for how it leaked.
+        note: What a person wrote about it; kept.
+    """
+
+    file: str
+    function: str
+    source: str
+    kind: str
+    note: str = field(default="", compare=False)
+
+    def to_dict(self) -> dict[str, str]:
+        """The fields in the order of the file."""
+        fields = {name: getattr(self, name) for name in _FIELDS}
+        return {**fields, "note": self.note} if self.note else fields
+
+
+def dump(entries: Iterable[Entry]) -> str:
+    """The text of a file, one entry a line.
+
+    Args:
+        entries: In their order.
+    """
+    lines = ",\n".join(
+        f"    {json.dumps(entry.to_dict(), ensure_ascii=False)}" for entry in entries
+    )
+    leaks = f"[\n{lines}\n  ]" if lines else "[]"
+    return f'{{\n  "version": {VERSION},\n  "leaks": {leaks}\n}}\n'
+
+
+def parse(text: str, name: str) -> list[Entry]:
+    """The entries of a file's text.
+
+    Args:
+        text: Of the file.
+        name: Of the file, for messages.
+
+    Raises:
+        BaselineError: It is not what it should be.
+    """
+    try:
+        data = json.loads(text)
+    except ValueError as error:
+        line = getattr(error, "lineno", 1)
+        raise BaselineError(
+            f"{name}, line {line}: no JSON ({error}); a baseline is {_ACCEPTED}"
+        ) from error
+    if not isinstance(data, dict) or not isinstance(data.get("leaks"), list):
+        raise BaselineError(f"{name}: no baseline, which is {_ACCEPTED}")
+    if data.get("version") != VERSION:
+        raise BaselineError(
+            f"{name}: version {data.get('version')!r} is not known;"
+            f" this httpguard reads version {VERSION}"
+        )
+    entries = []
+    for number, fields in enumerate(data["leaks"]):
+        wrong = _wrong(fields)
+        if wrong is not None:
+            line = _line_of_entry(text, number)
+            raise BaselineError(f"{name}, line {line}: {wrong}")
+        entries.append(Entry(**fields))
+    return entries
+
+
+def _wrong(fields: object) -> str | None:
+    """What is wrong with an entry, None if nothing is."""
+    names = ", ".join(_FIELDS)
+    if not isinstance(fields, dict):
+        return f"{fields!r} is no entry; accepted: an object with {names}"
+    for name in _FIELDS:
+        if name not in fields:
+            return f"an entry without {name!r}; it needs {names}, and may have a note"
+    for name, value in fields.items():
+        if name not in (*_FIELDS, "note"):
+            return f"unknown field {name!r}; an entry has {names}, and may have a note"
+        if not isinstance(value, str):
+            return f"{name} is {value!r}; accepted: text"
+    if fields["kind"] not in _KINDS:
+        return f"kind is {fields['kind']!r}; accepted: {', '.join(_KINDS)}"
+    return None
+
+
+def _line_of_entry(text: str, number: int) -> int:
+    """The line on which an entry begins, in text that is known to be JSON."""
+    decoder = json.JSONDecoder()
+    position = text.index("[", text.index('"leaks"')) + 1
+    for _ in range(number + 1):
+        while text[position] in " \t\r\n,":
+            position += 1
+        begin = position
+        _, position = decoder.raw_decode(text, position)
+    return text.count("\n", 0, begin) + 1

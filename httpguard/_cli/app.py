@@ -1,0 +1,70 @@
+"""The application that holds the commands together."""
+
+from __future__ import annotations
+
+from typing import Annotated, Final
+
+import typer
+
+from . import baseline
+from . import demo
+from . import report
+from . import run
+from . import top
+
+# Each adds its command; the order is that of the help text.
+_REGISTER: Final = (
+    demo.register,
+    run.register,
+    report.register,
+    top.register,
+    baseline.register,
+)
+
+
+def build() -> typer.Typer:
+    """The application, ready to be called."""
+    app = typer.Typer(
+        name="httpguard",
+        # An error in a command is a bug: an ordinary traceback tells more.
+        pretty_exceptions_enable=False,
+        rich_markup_mode="markdown",
+        context_settings={"help_option_names": ["-h", "--help"]},
+    )
+    app.callback(invoke_without_command=True)(_root)
+    for register in _REGISTER:
+        register(app)
+    return app
+
+
+def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so.
+    """Print the version and end."""
+    if wanted:
+        from .. import __version__
+
+        typer.echo(f"httpguard {__version__}")
+        raise typer.Exit
+
+
+def _root(
+    context: typer.Context,
+    *,
+    version: Annotated[  # noqa: ARG001  # Its callback has acted on it.
+        bool,
+        typer.Option(
+            "--version",
+            help="Print the version and exit.",
+            callback=_print_version,
+            is_eager=True,
+        ),
+    ] = False,
+) -> None:
+    """Find the HTTP responses that a Python program never closes.
+
+    The library does the work: put `import httpguard; httpguard.install()` at the
+    start of your program, and each leak is a line in its log. These commands show
+    it and help with it. New here? Try `httpguard demo`.
+    """
+    if context.invoked_subcommand is None:
+        typer.echo(context.get_help())
+        raise typer.Exit(2)

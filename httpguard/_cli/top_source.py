@@ -1,0 +1,183 @@
+"""Where `httpguard top` gets its figures: a page's JSON, found by URL or by process."""
+
+from __future__ import annotations
+
+import contextlib
+import http.client
+import json
+import ssl
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from .._model.errors import HTTPGuardError
+from .._model.redaction import printable
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+_PATIENCE: Final = 10.0
+_PROBE_PATIENCE: Final = 1.0
+_MOST_BYTES: Final = 16_000_000
+_OURS: Final = "httpguard/"
+_HTTP: Final = {
+    "http": http.client.HTTPConnection,
+    "https": http.client.HTTPSConnection,
+}
+
+
+class UnreachableError(HTTPGuardError):
+    """There is no page there, or it does not let us in. The message says which."""
+
+
+class Source:
+    """A page.
+
+    Args:
+        url: Of the page.
+        token: Its token; None: it has none.
+
+    Raises:
+        UnreachableError: The URL is none.
+    """
+
+    def __init__(self, url: str, token: str | None) -> None:
+        """Connect to nothing yet."""
+        try:
+            parts = urlsplit(url)
+            self._port = parts.port
+        except ValueError:
+            parts = urlsplit("")
+        if parts.scheme not in _HTTP or not parts.hostname:
+            msg = (
+                f"{printable(url)!r} is neither a URL (http://HOST:PORT/) "
+                "nor the number of a process"
+            )
+            raise UnreachableError(msg)
+        self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
+        self._scheme = parts.scheme
+        self._host = parts.hostname
+        self._path = parts.path.rstrip("/")
+        self._token = token
+
+    def fetch(self) -> dict[str, Any]:
+        """The state of the program.
+
+        Raises:
+            UnreachableError: It is not to be had.
+        """
+        try:
+            status, _, body = self._get("/api/snapshot", _PATIENCE)
+        except (OSError, http.client.HTTPException, ssl.SSLError) as error:
+            msg = f"no answer from {self.url}: {error or type(error).__name__}"
+            raise UnreachableError(msg) from None
+        if status == http.HTTPStatus.UNAUTHORIZED:
+            msg = f"{self.url} wants its token: --token, or HTTPGUARD_SERVE_TOKEN"
+            raise UnreachableError(msg)
+        try:
+            state = json.loads(body)
+        except ValueError:
+            state = None
+        if (
+            status != http.HTTPStatus.OK
+            or not isinstance(state, dict)
+            or "httpguard" not in state
+        ):
+            msg = f"{self.url} is no page of httpguard (it answers with {status})"
+            raise UnreachableError(msg)
+        return state
+
+    def is_ours(self) -> bool:
+        """Whether a page of httpguard answers there."""
+        try:
+            _, server, _ = self._get("/healthz", _PROBE_PATIENCE)
+        except (OSError, http.client.HTTPException):
+            return False
+        return server.startswith(_OURS)
+
+    def _get(self, path: str, patience: float) -> tuple[int, str, bytes]:
+        """Status, server and body of an answer."""
+        headers = {"Accept": "application/json"}
+        if self._token is not None:
+            headers["Authorization"] = f"Bearer {self._token}"
+        connection = _HTTP[self._scheme](self._host, self._port, timeout=patience)
+        try:
+            connection.request("GET", self._path + path, headers=headers)
+            answer = connection.getresponse()
+            return (
+                answer.status,
+                answer.getheader("Server", ""),
+                answer.read(_MOST_BYTES),
+            )
+        finally:
+            connection.close()
+
+
+def find(target: str, token: str | None) -> Source:
+    """The page that a person means.
+
+    Args:
+        target: A URL, or the number of a process: of it and of its children every
+            listening socket is asked for ``/healthz``, and what answers as
+            httpguard is the page. The guarded program writes nothing down for this.
+        token: The page's token; None: it has none.
+
+    Raises:
+        UnreachableError: There is none, or more than one.
+    """
+    if not target.isdecimal():
+        return Source(target, token)
+    pages = dict(_pages_of(int(target), token))
+    if not pages:
+        msg = (
+            f"process {target} serves no page of httpguard: "
+            "start it with HTTPGUARD_SERVE=0, or call httpguard.serve() in it"
+        )
+        raise UnreachableError(msg)
+    if len(pages) > 1:
+        lines = "".join(f"\n  {url} (process {pid})" for url, pid in pages.items())
+        msg = (
+            f"process {target} and its children serve several pages; which one?{lines}"
+        )
+        raise UnreachableError(msg)
+    return Source(next(iter(pages)), token)
+
+
+def _pages_of(pid: int, token: str | None) -> Iterator[tuple[str, int]]:
+    """URLs of pages, with the process that serves each.
+
+    Raises:
+        UnreachableError: There is no such process, or it is another user's.
+    """
+    import psutil
+
+    try:
+        process = psutil.Process(pid)
+        # The process itself must be open to us; of its children, those that are.
+        family = [(process, _listening(process))]
+    except (psutil.NoSuchProcess, OverflowError):
+        msg = f"there is no process {pid}"
+        raise UnreachableError(msg) from None
+    except psutil.AccessDenied:
+        msg = f"process {pid} is another user's: give the URL of its page"
+        raise UnreachableError(msg) from None
+    for child in process.children(recursive=True):
+        with contextlib.suppress(psutil.Error):
+            family.append((child, _listening(child)))
+    for member, addresses in family:
+        for host, port in addresses:
+            url = f"http://{host}:{port}/"
+            if Source(url, token).is_ours():
+                yield url, member.pid
+
+
+def _listening(process: Any) -> list[tuple[str, int]]:
+    """Where a process listens, as hosts and ports to connect to."""
+    # The name until psutil 6.
+    connections = getattr(process, "net_connections", None) or process.connections
+    found = set()
+    for each in connections(kind="tcp"):
+        if each.status != "LISTEN":
+            continue
+        host = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(each.laddr.ip, each.laddr.ip)  # noqa: S104  # Not bound here.
+        found.add((f"[{host}]" if ":" in host else host, each.laddr.port))
+    return sorted(found)

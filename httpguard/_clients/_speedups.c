@@ -1,0 +1,596 @@
+/* The lease of an ordinary response, opened in one call.
+
+   What the patches and `Registry.add` do for it takes longer in Python: between the
+   requests of a program the interpreter meets each step unprepared
+   (`python -m benchmarks.requests_cost` compares the two).
+
+   Only what the documentation of CPython's C API offers is used and, to find the slots
+   of a lease, the public structure of their descriptors. Whatever is out of the ordinary
+   is left to the Python code: the answer is False, and nothing has happened. That code
+   does without this module, too, where it could not be compiled. */
+
+#define PY_SSIZE_T_CLEAN
+#include <Python.h>
+#include <frameobject.h>  /* CPython 3.10 declares `PyFrame_GetBack` there. */
+#include <structmember.h> /* T_OBJECT_EX */
+
+#ifdef Py_GIL_DISABLED
+#error "Not made for interpreters without the global lock."
+#endif
+
+#define BRIEF 8    /* Frames of a stack in brief, as `_stack.BRIEF`. */
+#define SEARCHED 5 /* Of these, where a site is looked for. */
+
+/* The slots of a lease, all of which `open_lease` fills. */
+#define SLOTS(X)                                                                       \
+    X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
+    X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
+    X(slot)
+#define INDEX(name) SLOT_##name,
+#define QUOTED(name) #name,
+enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
+
+/* The names of other attributes, made once. */
+#define NAMES(X)                                                                       \
+    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(block)      \
+    X(co_name) X(get_ident) X(length_remaining) X(opentelemetry) X(slots) X(sock)      \
+    X(status) X(structlog)
+#define DECLARE(name) static PyObject *str_##name;
+NAMES(DECLARE)
+
+/* What `Registry.settle` and `State.settle` put together, in their order. */
+enum registry {
+    LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, SAMPLE, RANDOM,
+    SCOPE, ADDRESSES, MODULES, THREADING, REGISTRY
+};
+enum world {
+    MANAGER_URLOPEN, URLOPEN, ADAPTER_SEND, OWN_SEND, RESPONSES, BODIES, SOCKETS, WORLD
+};
+enum arguments { PARTS, KNOWN, RESPONSE, POOL, METHOD, URL, FRAME, CLIENT, ARGUMENTS };
+
+enum answer { FAILED = -1, NO, YES };
+
+static int
+is_tuple(PyObject *value, Py_ssize_t size)
+{
+    return PyTuple_Check(value) && PyTuple_GET_SIZE(value) == size;
+}
+
+/* Whether the class of an attribute is known to be of the real world. */
+static enum answer
+is_real(PyObject *classes, PyObject *owner, PyObject *name)
+{
+    PyObject *value = PyObject_GetAttr(owner, name);
+    if (value == NULL) {
+        return FAILED;
+    }
+    PyObject *known = PyDict_GetItemWithError(classes, (PyObject *)Py_TYPE(value));
+    Py_DECREF(value);
+    if (known == NULL && PyErr_Occurred()) {
+        return FAILED;
+    }
+    return known == Py_True ? YES : NO;
+}
+
+/* Whether it is known to be a response of urllib3. */
+static enum answer
+is_response(PyObject *world, PyObject *response)
+{
+    PyObject *responses = PyTuple_GET_ITEM(world, RESPONSES);
+    PyObject *known = PyDict_GetItemWithError(responses, (PyObject *)Py_TYPE(response));
+    if (known == NULL && PyErr_Occurred()) {
+        return FAILED;
+    }
+    return known == Py_True ? YES : NO;
+}
+
+/* Whether a response and its connection are known to be no mocks. */
+static enum answer
+holds_real_connection(PyObject *world, PyObject *response, PyObject *connection)
+{
+    enum answer body = is_real(PyTuple_GET_ITEM(world, BODIES), response, str__fp);
+    if (body != YES) {
+        return body;
+    }
+    return is_real(PyTuple_GET_ITEM(world, SOCKETS), connection, str_sock);
+}
+
+/* Whether a frame is one of a given code. */
+static int
+runs(PyFrameObject *frame, PyObject *wanted)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    Py_DECREF(code); /* The frame holds it. */
+    return (PyObject *)code == wanted;
+}
+
+/* Whether a frame's function is called `send`. */
+static enum answer
+is_send(PyFrameObject *frame)
+{
+    PyCodeObject *code = PyFrame_GetCode(frame);
+    PyObject *name = PyObject_GetAttr((PyObject *)code, str_co_name);
+    Py_DECREF(code);
+    if (name == NULL) {
+        return FAILED;
+    }
+    enum answer is = PyUnicode_CompareWithASCIIString(name, "send") == 0 ? YES : NO;
+    Py_DECREF(name);
+    return is;
+}
+
+/* Who called `urlopen`: two frames above the function of ours that calls here.
+
+   The answer is YES where `HTTPAdapter.send` did, and hands the response over itself.
+   Else it is NO, and `caller` the frame, or NULL for a closer look. */
+static enum answer
+find_caller(PyObject *world, PyFrameObject **caller)
+{
+    PyFrameObject *ours = PyEval_GetFrame(); /* Borrowed. */
+    PyFrameObject *around = ours == NULL ? NULL : PyFrame_GetBack(ours);
+    PyFrameObject *frame = around == NULL ? NULL : PyFrame_GetBack(around);
+    enum answer done = NO;
+
+    Py_XDECREF(around);
+    *caller = NULL;
+    if (frame == NULL) {
+        return NO;
+    }
+    if (runs(frame, PyTuple_GET_ITEM(world, MANAGER_URLOPEN))) {
+        *caller = frame;
+        return NO;
+    }
+    if (runs(frame, PyTuple_GET_ITEM(world, ADAPTER_SEND))) {
+        PyFrameObject *above = PyFrame_GetBack(frame);
+        if (above != NULL && runs(above, PyTuple_GET_ITEM(world, OWN_SEND))) {
+            done = YES;
+        }
+        Py_XDECREF(above);
+    }
+    else if (!runs(frame, PyTuple_GET_ITEM(world, URLOPEN))) {
+        enum answer is = is_send(frame);
+        if (is == NO) {
+            *caller = frame;
+            return NO;
+        }
+        done = is == FAILED ? FAILED : NO;
+    }
+    Py_DECREF(frame);
+    return done;
+}
+
+/* The offset of the instruction that a frame is at, as its `f_lasti`. */
+static PyObject *
+offset_of(PyFrameObject *frame)
+{
+#if PY_VERSION_HEX >= 0x030B0000
+    return PyLong_FromLong(PyFrame_GetLasti(frame));
+#else
+    return PyObject_GetAttrString((PyObject *)frame, "f_lasti");
+#endif
+}
+
+/* Whether a place is that of a site whose responses have always ended well. */
+static enum answer
+is_proven(PyObject *proven, PyObject *code, PyObject *offset)
+{
+    long distance = PyLong_AsLong(offset);
+    if (distance == -1 && PyErr_Occurred()) {
+        return FAILED;
+    }
+    PyObject *place = PyLong_FromVoidPtr((char *)code + distance);
+    if (place == NULL) {
+        return FAILED;
+    }
+    enum answer is = PySet_Contains(proven, place);
+    Py_DECREF(place);
+    return is;
+}
+
+/* As `capture_brief`, and the whole of a stack that is no longer than that.
+
+   None where neither is enough. */
+static PyObject *
+capture(PyFrameObject *innermost, PyObject *proven, PyObject *cut)
+{
+    /* Where a site is looked for, the most likely first, as in `capture_brief`. */
+    static const int searched[SEARCHED] = {3, 2, 1, 0, 4};
+    /* Code and offset in turn, then the mark. */
+    PyObject *items[2 * BRIEF + 2];
+    int count = 0;
+    enum answer enough = NO;
+    PyObject *stack = NULL;
+    PyFrameObject *frame = innermost;
+
+    Py_INCREF(frame);
+    while (frame != NULL && count < 2 * BRIEF) {
+        PyObject *offset = offset_of(frame);
+        if (offset == NULL) {
+            Py_DECREF(frame);
+            goto leave;
+        }
+        items[count++] = (PyObject *)PyFrame_GetCode(frame);
+        items[count++] = offset;
+        PyFrameObject *back = PyFrame_GetBack(frame);
+        Py_DECREF(frame);
+        frame = back;
+    }
+    if (frame == NULL) {
+        enough = YES;
+    }
+    else {
+        Py_DECREF(frame);
+        for (int turn = 0; turn < SEARCHED && enough == NO; turn++) {
+            PyObject **pair = items + 2 * searched[turn];
+            enough = is_proven(proven, pair[0], pair[1]);
+        }
+        if (enough == YES) {
+            PyObject *zero = PyLong_FromLong(0);
+            if (zero == NULL) {
+                goto leave;
+            }
+            Py_INCREF(cut);
+            items[count++] = cut;
+            items[count++] = zero;
+        }
+    }
+    if (enough == NO) {
+        Py_INCREF(Py_None);
+        stack = Py_None;
+    }
+    else if (enough == YES && (stack = PyTuple_New(count)) != NULL) {
+        for (int index = 0; index < count; index++) {
+            PyTuple_SET_ITEM(stack, index, items[index]);
+        }
+        return stack;
+    }
+leave:
+    while (count > 0) {
+        Py_DECREF(items[--count]);
+    }
+    return stack;
+}
+
+/* Whether a lease is one of those that keep a stack. */
+static enum answer
+is_sampled(PyObject *sample, PyObject *random)
+{
+    double share = PyFloat_AsDouble(sample);
+    double drawn = 0;
+    if (share < 1 && !PyErr_Occurred()) {
+        PyObject *value = PyObject_CallNoArgs(random);
+        drawn = value == NULL ? 0 : PyFloat_AsDouble(value);
+        Py_XDECREF(value);
+    }
+    if (PyErr_Occurred()) {
+        return FAILED;
+    }
+    return drawn < share ? YES : NO;
+}
+
+/* The context variables of the moment, None where nobody can have set one. */
+static PyObject *
+context(PyObject *modules)
+{
+    int there = PyDict_Contains(modules, str_structlog);
+    if (there == 0) {
+        there = PyDict_Contains(modules, str_opentelemetry);
+    }
+    if (there > 0) {
+        return PyContext_CopyCurrent();
+    }
+    if (there == 0) {
+        Py_RETURN_NONE;
+    }
+    return NULL;
+}
+
+/* The name of the thread that runs, None where `threading` does not know it. */
+static PyObject *
+thread_name(PyObject *threading)
+{
+    PyObject *get_ident = PyDict_GetItemWithError(threading, str_get_ident);
+    PyObject *ident = NULL, *active = NULL, *thread = NULL, *name = NULL;
+
+    if (get_ident != NULL) {
+        Py_INCREF(get_ident);
+        ident = PyObject_CallNoArgs(get_ident);
+        Py_DECREF(get_ident);
+    }
+    if (ident != NULL) {
+        active = PyDict_GetItemWithError(threading, str__active);
+    }
+    if (active != NULL) {
+        thread = PyDict_GetItemWithError(active, ident);
+    }
+    Py_XDECREF(ident);
+    if (thread != NULL) {
+        Py_INCREF(thread);
+        name = PyObject_GetAttr(thread, str__name);
+        Py_DECREF(thread);
+    }
+    else if (!PyErr_Occurred()) {
+        Py_INCREF(Py_None);
+        name = Py_None;
+    }
+    return name;
+}
+
+/* What a weak reference refers to, None where that is gone. */
+static PyObject *
+target_of(PyObject *reference)
+{
+#if PY_VERSION_HEX >= 0x030D0000
+    PyObject *target;
+    if (PyWeakref_GetRef(reference, &target) == 0) {
+        Py_RETURN_NONE;
+    }
+    return target;
+#else
+    PyObject *target = PyWeakref_GetObject(reference); /* Borrowed. */
+    Py_XINCREF(target);
+    return target;
+#endif
+}
+
+/* What is known of a pool that does not block, None for all others.
+
+   The pool is the response's own where none is given. */
+static PyObject *
+find_pool(PyObject *pools, PyObject *given, PyObject *response)
+{
+    PyObject *pool = NULL, *key = NULL, *known = NULL, *owner = NULL, *block = NULL;
+    PyObject *found = NULL;
+
+    if (given == Py_None) {
+        pool = PyObject_GetAttr(response, str__pool);
+    }
+    else {
+        Py_INCREF(given);
+        pool = given;
+    }
+    key = pool == NULL ? NULL : PyLong_FromVoidPtr(pool);
+    known = key == NULL ? NULL : PyDict_GetItemWithError(pools, key);
+    if (known != NULL) {
+        Py_INCREF(known);
+        owner = target_of(known);
+        block = owner == NULL ? NULL : PyObject_GetAttr(known, str_block);
+        if (owner == pool && block == Py_False) {
+            Py_INCREF(known);
+            found = known;
+        }
+    }
+    if (found == NULL && !PyErr_Occurred()) {
+        Py_INCREF(Py_None);
+        found = Py_None;
+    }
+    Py_XDECREF(pool);
+    Py_XDECREF(key);
+    Py_XDECREF(known);
+    Py_XDECREF(owner);
+    Py_XDECREF(block);
+    return found;
+}
+
+/* The slot of a connection in its pool, None where it has none. */
+static PyObject *
+find_slot(PyObject *pool, PyObject *key)
+{
+    PyObject *slots = PyObject_GetAttr(pool, str_slots);
+    if (slots == NULL) {
+        return NULL;
+    }
+    PyObject *slot = PyDict_GetItemWithError(slots, key);
+    if (slot == NULL && !PyErr_Occurred()) {
+        slot = Py_None;
+    }
+    Py_XINCREF(slot);
+    Py_DECREF(slots);
+    return slot;
+}
+
+/* Where the slots of a lease are, in bytes from its beginning; 0, or -1 on error.
+
+   To find each by its name at each lease, as `PyObject_SetAttr` does, drives out of the
+   interpreter's table of look-ups what the program needs there. */
+static int
+find_offsets(PyObject *type, const Py_ssize_t **offsets)
+{
+    static const char *const names[] = {SLOTS(QUOTED)};
+    static Py_ssize_t found[SLOTS_OF_A_LEASE];
+    static PyObject *of; /* The type whose slots they are: there is one. */
+
+    for (int index = 0; of != type && index < SLOTS_OF_A_LEASE; index++) {
+        PyObject *slot = PyObject_GetAttrString(type, names[index]);
+        if (slot == NULL) {
+            return -1;
+        }
+        if (Py_TYPE(slot) != &PyMemberDescr_Type ||
+            ((PyMemberDescrObject *)slot)->d_member->type != T_OBJECT_EX) {
+            PyErr_Format(PyExc_TypeError, "%R is no slot", slot);
+            Py_DECREF(slot);
+            return -1;
+        }
+        found[index] = ((PyMemberDescrObject *)slot)->d_member->offset;
+        Py_DECREF(slot);
+    }
+    if (of != type) {
+        Py_INCREF(type);
+        Py_XSETREF(of, type);
+    }
+    *offsets = found;
+    return 0;
+}
+
+static PyObject *
+open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
+    PyObject *slot = NULL, *stack = NULL, *thread = NULL, *copied = NULL, *now = NULL;
+    PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
+    PyObject *lease = NULL, *counted = NULL;
+    const Py_ssize_t *offsets;
+    PyFrameObject *frame = NULL;
+    enum answer answer = NO, sampled;
+    int there;
+
+    if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
+        !is_tuple(args[KNOWN], WORLD)) {
+        PyErr_SetString(PyExc_TypeError, "open_lease: not what the patches pass");
+        return NULL;
+    }
+#define PART(name) PyTuple_GET_ITEM(args[PARTS], name)
+#define NOT_ORDINARY(value) ((value) == NULL || (value) == Py_None)
+    if (PyFrame_Check(args[FRAME])) {
+        frame = (PyFrameObject *)args[FRAME];
+        Py_INCREF(frame);
+    }
+    else {
+        answer = find_caller(args[KNOWN], &frame);
+        if (frame == NULL) {
+            goto leave;
+        }
+    }
+    if (is_response(args[KNOWN], args[RESPONSE]) != YES) {
+        goto leave;
+    }
+    connection = PyObject_GetAttr(args[RESPONSE], str__connection);
+    if (NOT_ORDINARY(connection) ||
+        holds_real_connection(args[KNOWN], args[RESPONSE], connection) != YES) {
+        goto leave;
+    }
+    if (PySet_Size(PART(ADDRESSES)) != 0 ||
+        PyContextVar_Get(PART(SCOPE), NULL, &scope) < 0 || scope != Py_None) {
+        goto leave;
+    }
+    key = PyLong_FromVoidPtr(connection);
+    there = key == NULL ? -1 : PyDict_Contains(PART(LEASES), key);
+    if (there != 0) {
+        goto leave;
+    }
+    pool = find_pool(PART(POOLS), args[POOL], args[RESPONSE]);
+    if (NOT_ORDINARY(pool)) {
+        goto leave;
+    }
+    thread = thread_name(PART(THREADING));
+    if (NOT_ORDINARY(thread)) {
+        goto leave;
+    }
+    /* From here on nothing is left to Python code: it would draw lots once more. */
+    sampled = is_sampled(PART(SAMPLE), PART(RANDOM));
+    if (sampled == YES) {
+        stack = capture(frame, PART(PROVEN), PART(CUT));
+        if (stack == Py_None) {
+            Py_DECREF(stack);
+            stack = PyObject_CallOneArg(PART(WHOLE), (PyObject *)frame);
+        }
+    }
+    else if (sampled == NO) {
+        Py_INCREF(Py_None);
+        stack = Py_None;
+    }
+    if (stack == NULL) {
+        goto leave;
+    }
+    if ((slot = find_slot(pool, key)) == NULL ||
+        (copied = context(PART(MODULES))) == NULL ||
+        (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
+        goto leave;
+    }
+    if ((bytes_read = PyObject_GetAttr(args[RESPONSE], str__fp_bytes_read)) == NULL ||
+        (length = PyObject_GetAttr(args[RESPONSE], str_length_remaining)) == NULL ||
+        (status = PyObject_GetAttr(args[RESPONSE], str_status)) == NULL ||
+        find_offsets(PART(LEASE), &offsets) < 0) {
+        goto leave;
+    }
+    lease = PyObject_CallFunctionObjArgs(PART(LEASE), args[RESPONSE], PART(BURY), NULL);
+    if (lease == NULL) {
+        goto leave;
+    }
+#define FILL(name, value)                                                              \
+    Py_INCREF(value);                                                                  \
+    *(PyObject **)((char *)lease + offsets[SLOT_##name]) = value
+    FILL(key, key);
+    FILL(scope, Py_None);
+    FILL(stack, stack);
+    FILL(context, copied);
+    FILL(opened, now);
+    FILL(active, now);
+    FILL(ended, Py_False);
+    FILL(reading, Py_False);
+    FILL(bytes_read, bytes_read);
+    FILL(length, length);
+    FILL(status, status);
+    FILL(method, args[METHOD]);
+    FILL(url, args[URL]);
+    FILL(client, args[CLIENT]);
+    FILL(thread, thread);
+    FILL(pool, pool);
+    FILL(slot, slot);
+    /* From here on a sweep sees it. */
+    if (PyDict_SetItem(PART(LEASES), key, lease) < 0) {
+        goto leave;
+    }
+    counted = PyObject_CallNoArgs(PART(OPENED));
+    answer = YES;
+leave:
+    Py_XDECREF(connection);
+    Py_XDECREF(frame);
+    Py_XDECREF(scope);
+    Py_XDECREF(key);
+    Py_XDECREF(pool);
+    Py_XDECREF(slot);
+    Py_XDECREF(stack);
+    Py_XDECREF(thread);
+    Py_XDECREF(copied);
+    Py_XDECREF(now);
+    Py_XDECREF(bytes_read);
+    Py_XDECREF(length);
+    Py_XDECREF(status);
+    Py_XDECREF(lease);
+    Py_XDECREF(counted);
+    if (PyErr_Occurred()) {
+        return NULL;
+    }
+    return PyBool_FromLong(answer == YES);
+}
+
+PyDoc_STRVAR(open_lease_doc,
+             "open_lease(parts, world, response, pool, method, url, frame, client)\n"
+             "--\n\n"
+             "Open the lease of a response; False where it takes Python code to do so.\n\n"
+             "Args:\n"
+             "    parts: `Registry.swift`.\n"
+             "    world: `State.world`.\n"
+             "    response: What a call returned.\n"
+             "    pool: As of `Registry.add`.\n"
+             "    method: As of `Registry.add`.\n"
+             "    url: As of `Registry.add`.\n"
+             "    frame: The innermost to keep; None: that of who called `urlopen`, two\n"
+             "        above the one that calls here.\n"
+             "    client: As of `Registry.add`.");
+
+static PyMethodDef methods[] = {
+    {"open_lease", (PyCFunction)(void (*)(void))open_lease, METH_FASTCALL,
+     open_lease_doc},
+    {NULL, NULL, 0, NULL},
+};
+
+static struct PyModuleDef definition = {
+    PyModuleDef_HEAD_INIT,
+    .m_name = "httpguard._clients._speedups",
+    .m_doc = "What `Registry.add` does for ordinary responses, compiled.",
+    .m_size = -1,
+    .m_methods = methods,
+};
+
+PyMODINIT_FUNC
+PyInit__speedups(void)
+{
+#define INTERN(name)                                                                   \
+    if ((str_##name = PyUnicode_InternFromString(#name)) == NULL) {                    \
+        return NULL;                                                                   \
+    }
+    NAMES(INTERN)
+    return PyModule_Create(&definition);
+}

@@ -1,0 +1,122 @@
+"""The demo as it is seen: logs as they come, and a sentence before each report."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .program import (FIXED, LEAKY, Outcome, find_marks, find_report, read_source, run)
+from .promise import judge_fixed, judge_leaky
+from .shop import open_shop
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_MEANINGS: Final = {
+    "dropped": (
+        "the last reference to the response went while it still held its"
+        " connection, which its pool never gets back."
+    ),
+    "unreleased": (
+        "`with` closed the response, but a pool with block=True waits for a"
+        " release: one of its slots is lost, and when all are, requests hang."
+    ),
+    "open": (
+        "the scope of `no_leaks` ended with a response open; it raises LeakError,"
+        " so that a test or a job fails where the leak is."
+    ),
+    "held": (
+        "still referenced, and nothing read from it for `max_idle` seconds:"
+        " parked and forgotten. (The stream of prices, open as long, is being read.)"
+    ),
+}
+_SUMMARY: Final = "what was found, once more, as the program exits."
+_SUMMARY_MARK: Final = " httpguard: summary"
+
+
+def show_demo(console: Console) -> list[str]:
+    """Run both programs and show their logs.
+
+    Args:
+        console: Where.
+
+    Returns:
+        What went otherwise than promised, a sentence each; empty if all is well.
+    """
+    with open_shop() as url:
+        _say_title(console, LEAKY, "a shop's nightly job that leaks in four ways", url)
+        leaky = run(LEAKY, url, lambda line: _show_line(console, line))
+        wrong = judge_leaky(leaky)
+        if wrong:
+            return wrong
+        _say_found(console, leaky)
+        _say_title(console, FIXED, "the same job, repaired", url)
+        fixed = run(FIXED, url, lambda line: _show_line(console, line))
+    wrong = judge_fixed(fixed, leaky)
+    if not wrong:
+        _say_silent(console, fixed)
+    return wrong
+
+
+def show_sources(console: Console) -> None:
+    """Print both programs with their line numbers.
+
+    Args:
+        console: Where.
+    """
+    for name in (LEAKY, FIXED):
+        marked = {place.line for place in find_marks(name)}
+        console.rule(f"[bold]{name}[/bold]", align="left")
+        for number, line in enumerate(read_source(name), 1):
+            style = "bold red" if number in marked else None
+            _print_plain(console, f"{number:4}  {line}".rstrip(), style)
+        console.print()
+
+
+def _say_title(console: Console, name: str, what: str, url: str) -> None:
+    """What runs now."""
+    console.rule(f"[bold]{name}[/bold]: {what}", align="left")
+    _print_plain(console, f"$ python {name} {url}", "dim")
+
+
+def _show_line(console: Console, line: str) -> None:
+    """A line of a log, as it is; a report is explained before it."""
+    place = find_report(line)
+    if place is not None:
+        _explain(console, place.kind, _MEANINGS.get(place.kind, ""))
+    elif _SUMMARY_MARK in line:
+        _explain(console, "summary", _SUMMARY)
+    _print_plain(console, line)
+
+
+def _explain(console: Console, word: str, meaning: str) -> None:
+    """The heading of a report, a sentence set off from the log."""
+    console.print()
+    console.print(f"[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]")
+
+
+def _print_plain(console: Console, line: str, style: str | None = None) -> None:
+    """A line that is nobody's markup and is not wrapped."""
+    console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
+
+
+def _say_found(console: Console, leaky: Outcome) -> None:
+    """What to see in the leaky program's log."""
+    counters = leaky.counters
+    console.print(
+        f"\n[bold]{counters['leaks']} of {counters['opened']} responses leaked, each"
+        " named by the line that opened it.[/bold] Its innocent twin, a few lines"
+        " below it, is not mentioned.\n"
+    )
+
+
+def _say_silent(console: Console, fixed: Outcome) -> None:
+    """What to see in the fixed program's log, and what to do next."""
+    counters = fixed.counters
+    ended = counters["released"] + counters["closed"]
+    console.print(
+        f"\n[bold]Not a word from httpguard:[/bold] {counters['opened']} responses"
+        f" opened, {ended} given back, {counters['leaks']} leaks.\n"
+        "\nIn your program: `import httpguard; httpguard.install()` at its start."
+        "\nTo read the two programs: `httpguard demo --source`.",
+        highlight=False,
+    )

@@ -1,0 +1,323 @@
+"""Who still refers to a response: the shortest chain from a root to it.
+
+Two searches, neither of which runs code of the program: forward, from what
+running frames and the application's modules refer to, and backward, by one scan
+of all objects for each step, where that takes less than the time given.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+import time
+from inspect import CO_OPTIMIZED
+from types import FrameType, GeneratorType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from .steps import Root, describe, isinstance_of_type, type_name
+from .._stacks.ownership import is_own
+from .._leases.readers import program_frames
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .._stacks.ownership import Origins
+
+    Clock = Callable[[], float]
+    Spaces = dict[int, tuple[str, dict[str, Any], str]]
+
+# What a scan for referrers takes for each block of memory in use, on CPython 3.11
+# and 3.13 (``python -m benchmarks.explain``).
+_SECONDS_A_BLOCK: Final = 25e-9
+_thread_time: Final = getattr(time, "thread_time", time.perf_counter)
+_MOST_STEPS: Final = 16
+# Of a larger container only the first and the last so many items are looked at.
+_MOST_ITEMS: Final = 1024
+_CLOCK_EVERY: Final = 512
+# Of the time for the search forward, before libraries' frames have their turn.
+_SHARE_OF_THE_APPLICATION: Final = 0.75
+# A class derived from it may have a property of that name.
+_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
+# The tracer of coverage, which is written in C and writes nothing back.
+_HARMLESS: Final = "CTracer"
+# The frame, a variable, and the argument of the call that counts.
+_SOLE_OWNER: Final = 3
+# What a loop keeps by means that no search sees.
+_RUN_BY_A_LOOP: Final = frozenset({"Task", "Greenlet", "greenlet"})
+
+
+def held_by(
+    response: object,
+    origins: Origins,
+    seconds: float,
+    clock: Clock = _thread_time,
+) -> str | None:
+    """What keeps a response alive, in the program's words.
+
+    Args:
+        response: The response of urllib3.
+        origins: Whose code a file is.
+        seconds: How long to search; a scan that would take longer is not begun.
+        clock: Seconds; by default of processor time of this thread.
+
+    Returns:
+        The chain, such as ``app.cache (module global) -> [cut: dict['k']] ->
+        Response.raw``, with the step in brackets that a person would cut. None:
+        not found in that time.
+    """
+    search = _Search(response, origins, clock() + seconds, clock)
+    try:
+        return search.forward() or search.backward()
+    finally:
+        # Nothing of the program shall live on in an object of ours.
+        search.clear()
+
+
+class _Search:
+    """One look for one response.
+
+    Args:
+        target: The response.
+        origins: Whose code a file is.
+        deadline: When to give up, on the clock.
+        clock: Seconds; by default of processor time of this thread.
+    """
+
+    def __init__(
+        self, target: object, origins: Origins, deadline: float, clock: Clock
+    ) -> None:
+        """List the roots."""
+        self._target = target
+        self._deadline = deadline
+        self._clock = clock
+        self._spaces = _module_spaces()
+        in_time = self._clock() + self._scan_seconds() < deadline
+        self._roots = [
+            *_locals(self._spaces, origins, greenlets=in_time),
+            *_globals(self._spaces, origins),
+        ]
+        # Objects in the order found, and the index of who refers to each; a
+        # root's is -1 less its own index.
+        self._found: list[object] = []
+        self._owners: list[int] = []
+        # Backward: id -> object, and id of what it refers to on the way.
+        self._known: dict[int, tuple[object, int]] = {}
+
+    def clear(self) -> None:
+        """Let go of everything."""
+        self._target = None
+        self._roots.clear()
+        self._spaces.clear()
+        self._found.clear()
+        self._known.clear()
+
+    def _scan_seconds(self) -> float:
+        """How long a walk over all objects is going to take."""
+        return sys.getallocatedblocks() * _SECONDS_A_BLOCK
+
+    def forward(self) -> str | None:
+        """From what the application's own code refers to, then from the rest."""
+        seen = {id(self), id(vars(self)), id(sys.modules), *self._spaces}
+        seen.update(id(part) for part in vars(self).values())
+        seen.discard(id(self._target))
+        now = self._clock()
+        most = now + (self._deadline - now) * _SHARE_OF_THE_APPLICATION
+        return self._spread(seen, most, application=True) or self._spread(
+            seen, self._deadline, application=False
+        )
+
+    def _spread(
+        self, seen: set[int], deadline: float, *, application: bool
+    ) -> str | None:
+        """Breadth first from one kind of roots, until a time on the clock."""
+        position = len(self._found)
+        for index, root in enumerate(self._roots):
+            if root.application is application:
+                if root.value is self._target:
+                    return describe(str(root), [self._target])
+                self._enqueue(root.value, -1 - index, seen)
+        found, owners, target = self._found, self._owners, self._target
+        is_tracked = gc.is_tracked
+        looked = 0
+        while position < len(found):
+            if looked >= _CLOCK_EVERY:
+                looked = 0
+                if self._clock() >= deadline:
+                    break
+            for child in _referents(found[position]):
+                looked += 1
+                key = id(child)
+                if key not in seen and is_tracked(child):
+                    if child is target:
+                        return self._path(position)
+                    seen.add(key)
+                    found.append(child)
+                    owners.append(position)
+            position += 1
+        return None
+
+    def _enqueue(self, item: object, owner: int, seen: set[int]) -> None:
+        """Look at an object later, once."""
+        if id(item) not in seen and gc.is_tracked(item):
+            seen.add(id(item))
+            self._found.append(item)
+            self._owners.append(owner)
+
+    def _path(self, position: int) -> str:
+        """From the root to the target, by way of an object found."""
+        chain = [self._target]
+        while position >= 0:
+            chain.insert(0, self._found[position])
+            position = self._owners[position]
+        return describe(str(self._roots[-1 - position]), chain)
+
+    def backward(self) -> str | None:
+        """From the response to a root, one scan of all objects a step."""
+        self._found.clear()
+        values = {id(root.value): root for root in reversed(self._roots)}
+        self._known[id(self._target)] = (self._target, 0)
+        level = [self._target]
+        for _ in range(_MOST_STEPS):
+            if not level or self._clock() + self._scan_seconds() >= self._deadline:
+                break
+            level = self._referrers(level)
+            for item in level:
+                root = values.get(id(item))
+                if root is not None:
+                    return describe(str(root), self._way(item))
+                space = self._spaces.get(id(item))
+                if space is not None:
+                    first, *way = self._way(item)[1:]
+                    name = _name_in(space[1], first)
+                    return describe(str(Root(first, name, space[0])), [first, *way])
+                if isinstance_of_type(item) or type_name(type(item)) in _RUN_BY_A_LOOP:
+                    name = type_name(item if isinstance_of_type(item) else type(item))  # type: ignore[arg-type]
+                    return describe(name, self._way(item))
+        return None
+
+    def _referrers(self, level: list[Any]) -> list[Any]:
+        """What refers to the objects of one level, one step further away."""
+        wanted = {id(item) for item in level}
+        referrers = gc.get_referrers(*level)
+        entries = {id(entry) for entry in self._known.values()}
+        ours = {id(part) for part in vars(self).values()} | {id(level), id(vars(self))}
+        following = []
+        for referrer in referrers:
+            key = id(referrer)
+            if key in self._known or key in ours or key in entries or _is_own(referrer):
+                continue
+            for item in gc.get_referents(referrer):
+                if id(item) in wanted:
+                    self._known[key] = (referrer, id(item))
+                    following.append(referrer)
+                    break
+        referrers.clear()
+        return following
+
+    def _way(self, item: object) -> list[Any]:
+        """The objects from one to the target."""
+        way = []
+        key = id(item)
+        while key:
+            item, key = self._known[key]
+            way.append(item)
+        return way
+
+
+def _module_spaces() -> Spaces:
+    """Name, namespace and file of each module, without running a line of it."""
+    spaces = {}
+    for name, module in list(sys.modules.items()):
+        if issubclass(type(module), ModuleType):
+            space = _space_of(module)
+            filename = space.get("__file__")
+            if type(filename) is not str:
+                # Typed in, or built in.
+                filename = "<stdin>" if name == "__main__" else ""
+            spaces[id(space)] = (name, space, filename)
+    return spaces
+
+
+def _locals(spaces: Spaces, origins: Origins, *, greenlets: bool) -> Iterator[Root]:
+    """The local variables of every frame that runs."""
+    for frame in program_frames(greenlets=greenlets):
+        code = frame.f_code
+        if not is_own(code.co_filename):
+            lineno = frame.f_lineno or 0
+            application = origins[code.co_filename]
+            for name, value in _variables(frame):
+                if gc.is_tracked(value) and id(value) not in spaces:
+                    yield Root(
+                        value, name, code, lineno=lineno, application=application
+                    )
+
+
+def _variables(frame: FrameType) -> list[tuple[str, Any]]:
+    """The locals of a running function, and no trace left of the look.
+
+    Up to CPython 3.12 ``f_locals`` leaves a copy with the frame, which would keep
+    the values alive until the function returns. A debugger would write that copy
+    back, so that traced frames are left alone; and one that the program got from
+    ``locals()`` is the program's.
+    """
+    # At module level and in class bodies the locals are a namespace of others.
+    if not frame.f_code.co_flags & CO_OPTIMIZED:
+        return []
+    if frame.f_trace is not None and type_name(type(frame.f_trace)) != _HARMLESS:
+        return []
+    copy = frame.f_locals
+    variables = list(copy.items())
+    if sys.version_info < (3, 13) and sys.getrefcount(copy) <= _SOLE_OWNER:
+        copy.clear()
+    return variables
+
+
+def _globals(spaces: Spaces, origins: Origins) -> Iterator[Root]:
+    """The global variables of the application's modules."""
+    # By the package, since to judge thousands of files would take too long.
+    packages: dict[str, bool] = {}
+    for name, space, filename in list(spaces.values()):
+        if not filename:
+            continue
+        package = name if origins.app else name.partition(".")[0]
+        if package not in packages:
+            packages[package] = origins[filename]
+        if packages[package]:
+            for variable, value in list(space.items()):
+                if gc.is_tracked(value) and type(value) is not ModuleType:
+                    yield Root(value, str(variable), name)
+
+
+def _referents(owner: Any) -> list[Any]:
+    """What an object refers to, less what leads everywhere."""
+    kind = type(owner)
+    if kind is ModuleType or (kind is FrameType and _is_own(owner)):
+        return []
+    if kind in (list, tuple, dict) and len(owner) > 2 * _MOST_ITEMS:
+        return _ends_of(owner)
+    referents = gc.get_referents(owner)
+    if isinstance_of_type(owner):
+        return [item for item in referents if type(item) is dict]
+    # The class of an object is no holder of it.
+    return [item for item in referents if not isinstance_of_type(item)]
+
+
+def _ends_of(container: Any) -> list[Any]:
+    """The first and the last items of a large container."""
+    if type(container) is not dict:
+        return [*container[:_MOST_ITEMS], *container[-_MOST_ITEMS:]]
+    places = range(_MOST_ITEMS)
+    ends = (container.values(), reversed(container.values()))
+    return [value for end in ends for _, value in zip(places, end, strict=False)]
+
+
+def _name_in(space: dict[str, Any], value: object) -> str:
+    """The global variable that has a value."""
+    return next((str(name) for name, item in space.items() if item is value), "...")
+
+
+def _is_own(referrer: Any) -> bool:
+    """Whether it is a frame or a generator of ours."""
+    if type(referrer) is FrameType:
+        return is_own(referrer.f_code.co_filename)
+    return type(referrer) is GeneratorType and is_own(referrer.gi_code.co_filename)

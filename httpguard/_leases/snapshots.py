@@ -1,0 +1,198 @@
+"""The state of the guard as the frozen values that users see."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta, timezone
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.leak import LeakKind, OpenResponse, PoolUse, Snapshot
+from .._model.redaction import printable, redact_url
+from .._clients.urllib3.response import holds_connection
+from .._stacks.capture import find_client, find_site, symbolize
+from .._pools.totals import Totals, rate
+
+if TYPE_CHECKING:
+    from .detector import Detector
+    from .lease import Lease
+    from .._stacks.ownership import Origins
+    from .._pools.pool import PoolRef
+    from .registry import Registry
+    from .table import LeakTable
+
+_MANY: Final = 1000
+
+
+def take_snapshot(
+    registry: Registry,
+    detector: Detector,
+    table: LeakTable,
+    *,
+    most: int | None = None,
+    **figures: int,
+) -> Snapshot:
+    """Put a snapshot together.
+
+    Args:
+        registry: What is open.
+        detector: What was counted.
+        table: What leaked.
+        most: Describe no more leaks and no more open responses; None: all.
+        figures: Further counters.
+    """
+    leases = open_leases(registry)
+    now = registry.clock()
+    return Snapshot(
+        leaks=table.leaks(most),
+        open=tuple(
+            describe_open(lease, registry.origins, now) for lease in leases[:most]
+        ),
+        counters=MappingProxyType(take_counters(registry, detector, table, **figures)),
+        pools=_pools(registry, leases),
+    )
+
+
+def take_counters(
+    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+) -> dict[str, int]:
+    """The counters. Arguments as in `take_snapshot`."""
+    return {
+        "opened": registry.opened.value,
+        "released": registry.released.value,
+        "closed": registry.closed.value,
+        **{kind.value: detector.counts[kind] for kind in LeakKind},
+        "leaks": detector.total,
+        "resolved": table.resolved,
+        "excused": detector.excused,
+        **_pool_counters(registry),
+        **figures,
+    }
+
+
+def open_leases(registry: Registry) -> list[Lease]:
+    """The leases whose response holds its connection, the oldest first."""
+    return [
+        lease
+        for lease in list(registry.leases.values())
+        if lease.closed is None
+        and (lease.judged or not lease.reading)
+        and (response := lease()) is not None
+        and holds_connection(response)
+    ]
+
+
+def count_open(registry: Registry) -> int:
+    """How many responses are open; past 1000 those just closed count too.
+
+    A report tells it, and shall not take long because much is open.
+    """
+    leases = len(registry.leases)
+    return leases if leases > _MANY else len(open_leases(registry))
+
+
+def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
+    """An open lease as the value that users see.
+
+    Args:
+        lease: Any lease.
+        origins: Whose code a file is.
+        now: Seconds of the guard's clock.
+    """
+    stack = lease.stack or ()
+    response = lease()
+    return OpenResponse(
+        site=find_site(stack, origins),
+        stack=symbolize(stack, origins),
+        method=printable(str(lease.method)),
+        url=redact_url(lease.absolute_url),
+        status=lease.status,
+        client=lease.client or find_client(stack),
+        pool=printable(lease.pool.name),
+        thread=printable(lease.thread),
+        opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
+        age=now - lease.opened,
+        idle=now - lease.active,
+        bytes_read=(
+            lease.bytes_read
+            if response is None
+            else response._fp_bytes_read + lease.chunked
+        ),
+        length=lease.announced,
+        allowed=lease.scope.allowed if lease.scope is not None else None,
+    )
+
+
+def describe_pools(registry: Registry) -> list[dict[str, Any]]:
+    """All pools since `install`, those that are gone too, by name.
+
+    Args:
+        registry: Knows them.
+
+    Returns:
+        JSON-ready values for each name, the one with the most connections opened
+        first.
+    """
+    registry.pools.prune()
+    totals: dict[str, Totals] = {}
+    for name, kept in list(registry.pools.retired.items()):
+        totals.setdefault(name, Totals()).merge(kept)
+    for pool in live_pools(registry):
+        totals.setdefault(pool.name, Totals()).add(pool)
+    found = [
+        {"pool": printable(name), **total.to_dict()} for name, total in totals.items()
+    ]
+    return sorted(found, key=lambda item: -item["connected"])
+
+
+def live_pools(registry: Registry) -> list[PoolRef]:
+    """The pools that are there, by name."""
+    pools = [pool for pool in list(registry.pools.known.values()) if pool() is not None]
+    return sorted(pools, key=lambda pool: pool.name)
+
+
+def _pool_counters(registry: Registry) -> dict[str, int]:
+    """Whole numbers over all pools since `install`."""
+    total = Totals()
+    for kept in list(registry.pools.retired.values()):
+        total.merge(kept)
+    for pool in list(registry.pools.known.values()):
+        total.add(pool)
+    return {
+        "connected": total.connected,
+        "reused": total.taken - total.connected,
+        "discarded": total.discarded,
+        "waited": total.waited,
+        "reclaimed": total.reclaimed,
+    }
+
+
+def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
+    """The pools that are there, with what they have open, by name."""
+    waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
+    opened = Counter(lease.pool.key for lease in leases)
+    found = []
+    for pool in live_pools(registry):
+        pool.settle_waits()
+        found.append(
+            PoolUse(
+                name=printable(pool.name),
+                maxsize=pool.maxsize,
+                block=pool.block,
+                open=opened[pool.key],
+                lost=pool.lost,
+                in_use=pool.in_use,
+                peak=pool.peak,
+                idle=pool.idle,
+                connected=pool.connected.value,
+                reused=pool.reused,
+                reuse_rate=rate(pool.reused, pool.taken.value),
+                discarded=pool.discarded.value,
+                waiting=waiting[pool.key],
+                waited=pool.waited,
+                wait_total=pool.wait_total,
+                wait_max=pool.wait_max,
+                reclaimed=pool.reclaimed,
+            )
+        )
+    return tuple(found)

@@ -1,0 +1,157 @@
+"""The table of leaks: findings grouped by kind and site, bounded in size."""
+
+from __future__ import annotations
+
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from .._text.hints import hint_for
+from .._model.leak import Frame, Leak, LeakKind
+from .._model.redaction import printable, redact_url
+from .._model.rhythm import Rhythm
+from .._stacks.capture import find_client, find_site, symbolize
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .detector import Finding
+    from .._stacks.ownership import Origins
+
+# Programs that make code as they run can have sites without end.
+MOST_GROUPS: Final = 1000
+# So many kinds and sites are counted for monitoring, each for good: a count there
+# never falls, and a series that comes and goes is expensive.
+MOST_SERIES: Final = 100
+
+
+class Group:
+    """The leaks of one kind at one site.
+
+    Args:
+        site: Where they were opened.
+        finding: The first of them.
+        when: The time of day, UTC.
+    """
+
+    __slots__ = (
+        "count",
+        "first_seen",
+        "held_by",
+        "last_seen",
+        "latest",
+        "resolved",
+        "resolved_rhythm",
+        "rhythm",
+        "site",
+    )
+
+    def __init__(self, site: Frame, finding: Finding, when: datetime) -> None:
+        """Count the first one."""
+        self.site = site
+        self.latest = finding
+        self.count = 1
+        self.resolved = 0
+        self.held_by = finding.held_by
+        self.first_seen = self.last_seen = when
+        self.rhythm = Rhythm()
+        self.resolved_rhythm = Rhythm()
+
+    def leak(self, origins: Origins) -> Leak:
+        """The group as the frozen value that users see."""
+        latest = self.latest
+        client = latest.client or find_client(latest.stack)
+        return Leak(
+            kind=latest.kind,
+            site=self.site,
+            stack=symbolize(latest.stack, origins),
+            count=self.count,
+            resolved=self.resolved,
+            method=printable(latest.method),
+            url=redact_url(latest.url) if latest.method else "",
+            status=latest.status,
+            client=client,
+            pool=latest.pool,
+            thread=printable(latest.thread),
+            first_seen=self.first_seen,
+            last_seen=self.last_seen,
+            age=latest.age,
+            idle=latest.idle,
+            bytes_read=latest.bytes_read,
+            length=latest.length,
+            hint=hint_for(latest.kind, client),
+            alive=latest.alive,
+            sockets=latest.sockets,
+            held_by=self.held_by,
+        )
+
+
+class LeakTable:
+    """Findings by kind and site.
+
+    Args:
+        origins: Whose code a file is.
+    """
+
+    def __init__(self, origins: Origins) -> None:
+        """Start empty."""
+        self.origins = origins
+        self.total = 0
+        self.resolved = 0
+        self.series: dict[tuple[LeakKind, Frame], int] = {}
+        self._groups: dict[tuple[LeakKind, Frame], Group] = {}
+
+    def add(self, finding: Finding) -> Group:
+        """Count a finding at its site; past 1000 groups the stalest one goes."""
+        site = find_site(finding.stack, self.origins)
+        when = datetime.now(timezone.utc)
+        self.total += 1
+        key = (finding.kind, site)
+        if key in self.series or len(self.series) < MOST_SERIES:
+            self.series[key] = self.series.get(key, 0) + 1
+        group = self._groups.get(key)
+        if group is None:
+            if len(self._groups) >= MOST_GROUPS:
+                stalest = min(self._groups, key=lambda k: self._groups[k].last_seen)
+                del self._groups[stalest]
+            group = self._groups[key] = Group(site, finding, when)
+        else:
+            group.count += 1
+            group.last_seen = when
+            group.latest = finding
+            group.held_by = group.held_by or finding.held_by
+        return group
+
+    def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:
+        """Count a leak that ended well after all; its group, if still here."""
+        self.resolved += 1
+        group = None if kind is None else self._groups.get((kind, site))
+        if group is not None:
+            group.resolved += 1
+        return group
+
+    def groups(self) -> list[Group]:
+        """All groups, the most frequent first."""
+        return sorted(self._groups.values(), key=lambda group: -group.count)
+
+    def leaks(self, most: int | None = None) -> tuple[Leak, ...]:
+        """The groups as the frozen values that users see.
+
+        Args:
+            most: No more than these, half of them the latest; None: all.
+        """
+        groups = self.groups()
+        if most is not None and len(groups) > most:
+            latest = sorted(groups, key=lambda group: group.last_seen)[-(most // 2) :]
+            known = set(map(id, latest))
+            others = [group for group in groups if id(group) not in known]
+            kept = [*latest, *others[: most - len(latest)]]
+            groups = sorted(kept, key=lambda group: -group.count)
+        return tuple(group.leak(self.origins) for group in groups)
+
+
+def leaks_of(findings: Iterable[Finding], origins: Origins) -> tuple[Leak, ...]:
+    """Just these findings, grouped: what a `LeakError` carries."""
+    table = LeakTable(origins)
+    for finding in findings:
+        table.add(finding)
+    return table.leaks()

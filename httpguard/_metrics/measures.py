@@ -1,0 +1,206 @@
+"""The state of the guard as numbers for a monitoring system, bounded in number."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .._clients.urllib3.response import holds_connection
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .._leases.detector import Detector
+    from .._model.leak import Frame, LeakKind
+    from .._pools.pool import PoolRef
+    from .._leases.registry import Registry
+    from .._leases.table import LeakTable
+    from .._pools.totals import Totals
+
+MOST_POOLS: Final = 100
+"""So many pools have series of their own; the rest is summed up as `OTHER`."""
+OTHER: Final = "other"
+
+
+@dataclass(slots=True)
+class PoolMeasures:
+    """The pools of one name (a program may have many to one host), summed up.
+
+    Args:
+        open: Responses that hold a connection.
+        size: Connections that the pools keep.
+        slots: Of these, those of blocking pools, which make requests wait.
+        in_use: Connections that requests and open responses hold.
+        idle: Open connections that wait for the next request.
+        lost: Slots of blocking pools that leaks have taken.
+        waiting: Requests that wait for a connection.
+        waits: Requests that had to wait for one; like what follows, since
+            `install`, pools that are gone included.
+        wait_seconds: How long these waited together.
+        reclaimed: Lost slots that were given back.
+    """
+
+    open: int = 0
+    size: int = 0
+    slots: int = 0
+    in_use: int = 0
+    idle: int = 0
+    lost: int = 0
+    waiting: int = 0
+    waits: int = 0
+    wait_seconds: float = 0.0
+    reclaimed: int = 0
+
+    def add(self, pool: PoolRef) -> None:
+        """Take in a pool that is there."""
+        pool.settle_waits()
+        self.size += pool.maxsize
+        self.slots += pool.maxsize if pool.block else 0
+        self.in_use += pool.in_use
+        self.idle += pool.idle
+        self.lost += pool.lost
+        self.waits += pool.waited
+        self.wait_seconds += pool.wait_total
+        self.reclaimed += pool.reclaimed
+
+    def add_retired(self, totals: Totals) -> None:
+        """Take in pools that are gone."""
+        self.waits += totals.waited
+        self.wait_seconds += totals.wait_total
+        self.reclaimed += totals.reclaimed
+
+    def rise(self, before: PoolMeasures | None) -> None:
+        """Let no count fall: the figures of pools that are gone may be kept as others'.
+
+        Args:
+            before: What was told of the same name.
+        """
+        if before is not None:
+            self.waits = max(self.waits, before.waits)
+            self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
+            self.reclaimed = max(self.reclaimed, before.reclaimed)
+
+
+@dataclass(frozen=True, slots=True)
+class Measures:
+    """Everything that a monitoring system is told, at one moment.
+
+    Args:
+        leaks: Counts by kind and site; the site is None for those of the kind
+            that have no series of their own. They add up to the exact total.
+        pools: By name, `OTHER` always among them; at most `MOST_POOLS` others over
+            the life of the process.
+        counters: As in `Snapshot.counters`.
+        held: Open responses that were found to be leaks.
+        oldest: Age of the oldest open response outside of `allow`, in seconds;
+            0 if there is none.
+    """
+
+    leaks: Mapping[tuple[LeakKind, Frame | None], int]
+    pools: Mapping[str, PoolMeasures]
+    counters: Mapping[str, int]
+    held: int
+    oldest: float
+
+
+class PoolNames:
+    """Which pools have series of their own: the first hundred.
+
+    Not the busiest: a series that comes and goes costs a monitoring system more
+    than one that stays, and a crawler sees hosts without end.
+    """
+
+    def __init__(self) -> None:
+        """None yet."""
+        self.told: dict[str, PoolMeasures] = {OTHER: PoolMeasures()}
+
+    def label(self, name: str) -> str:
+        """The pool's name, or `OTHER`."""
+        if name in self.told:
+            return name
+        # `OTHER` is one of them, and no pool's name.
+        if len(self.told) > MOST_POOLS:
+            return OTHER
+        self.told[name] = PoolMeasures()
+        return name
+
+
+def take_measures(
+    registry: Registry,
+    detector: Detector,
+    table: LeakTable,
+    names: PoolNames,
+    counters: Mapping[str, int],
+) -> Measures:
+    """Put the measures together. No stack is looked at.
+
+    Args:
+        registry: What is open.
+        detector: What was counted.
+        table: What leaked, by site.
+        names: Which pools have series of their own.
+        counters: Of the snapshot.
+    """
+    held = 0
+    oldest = now = registry.clock()
+    opened: Counter[int] = Counter()
+    for lease in list(registry.leases.values()):
+        if lease.closed is not None:
+            continue
+        response = lease()
+        if response is None or not holds_connection(response):
+            continue
+        del response
+        opened[lease.pool.key] += 1
+        if lease.kind is not None:
+            held += 1
+        if lease.opened < oldest and (
+            lease.scope is None or lease.scope.allowed is None
+        ):
+            oldest = lease.opened
+    return Measures(
+        leaks=_leaks(detector, table),
+        pools=_pools(registry, opened, names),
+        counters=counters,
+        held=held,
+        oldest=now - oldest,
+    )
+
+
+def _leaks(
+    detector: Detector, table: LeakTable
+) -> dict[tuple[LeakKind, Frame | None], int]:
+    """The counts by kind and site, and by kind what is in none of them."""
+    rest = dict(detector.counts)
+    leaks: dict[tuple[LeakKind, Frame | None], int] = {}
+    for (kind, site), count in list(table.series.items()):
+        leaks[kind, site] = count
+        rest[kind] -= count
+    for kind, count in rest.items():
+        leaks[kind, None] = max(0, count)
+    return leaks
+
+
+def _pools(
+    registry: Registry, opened: dict[int, int], names: PoolNames
+) -> dict[str, PoolMeasures]:
+    """The pools by name, those that have a series and are gone included."""
+    registry.pools.prune()
+    summed: dict[str, PoolMeasures] = defaultdict(PoolMeasures)
+    # Where nothing is open, that is said too.
+    summed.update((name, PoolMeasures()) for name in names.told)
+    for pool in list(registry.pools.known.values()):
+        measures = summed[names.label(pool.name)]
+        measures.add(pool)
+        measures.open += opened.get(pool.key, 0)
+    for name, totals in list(registry.pools.retired.items()):
+        # Names beyond a number are kept together, under a word that is no pool's.
+        label = names.label(name) if "://" in name else OTHER
+        summed[label].add_retired(totals)
+    for waiter in list(registry.waiters.values()):
+        summed[names.label(waiter.pool.name)].waiting += 1
+    for label, measures in summed.items():
+        measures.rise(names.told.get(label))
+    names.told.update(summed)
+    return dict(summed)

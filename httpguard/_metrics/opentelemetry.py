@@ -1,0 +1,273 @@
+"""To OpenTelemetry, by its API. Needs the extra ``otel``."""
+
+from __future__ import annotations
+
+import threading
+import time
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from opentelemetry import _logs, metrics, trace
+from opentelemetry._logs import SeverityNumber
+
+from .._process import process as _process
+from .. import _reporting as reporting
+from .measures import OTHER
+from .._model.redaction import printable
+from .._reporting.context import Bound
+from .._model.event import LEAK, RESOLVED
+from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
+from .._reporting.structlog import flat_fields
+from .._text.events import format_stack, render
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Sequence
+
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
+
+    from .._model.leak import Frame, Leak
+    from .measures import Measures
+    from .._model.event import Event
+    from .table import Key
+    from .._reporting.observers import Source
+
+_SCOPE: Final = "httpguard"
+_PORTS: Final = {"http": 80, "https": 443}
+
+
+class Instrumentation:
+    """Metrics and log records on their way to OpenTelemetry, until closed.
+
+    Args:
+        meter_provider: Where metrics go.
+        logger_provider: Where leaks go.
+    """
+
+    def __init__(
+        self, meter_provider: MeterProvider, logger_provider: LoggerProvider
+    ) -> None:
+        """Make the instruments, and listen."""
+        from .. import __version__
+
+        self.providers = (meter_provider, logger_provider)
+        self._closed = False
+        self._turns = _Turns()
+        meter = meter_provider.get_meter(_SCOPE, __version__)
+        make = {
+            Kind.COUNTER: meter.create_observable_counter,
+            Kind.SUM: meter.create_observable_up_down_counter,
+            Kind.MOST: meter.create_observable_gauge,
+        }
+        for metric in METRICS:
+            make[metric.kind](
+                metric.otel,
+                callbacks=[partial(self._observe, metric)],
+                unit=metric.unit,
+                description=metric.text,
+            )
+        self._lease = meter.create_histogram(
+            LEASE_OTEL,
+            unit="s",
+            description=LEASE_TEXT,
+            explicit_bucket_boundaries_advisory=LEASE_BOUNDS,
+        )
+        self._logger = logger_provider.get_logger(_SCOPE, __version__)
+        _process.observe(self)
+        reporting.attach(self.report)
+
+    def close(self) -> None:
+        """Send nothing more. The instruments stay, without data."""
+        self._closed = True
+        reporting.unobserve(self)
+        reporting.detach(self.report)
+
+    def leases_ended(self, seconds: Sequence[float]) -> None:
+        """Record lease times: OpenTelemetry has no histogram that is asked."""
+        for duration in seconds:
+            self._lease.record(duration)
+
+    def swept(self, source: Source) -> None:
+        """Nothing to do: the rest is read when it is asked for."""
+
+    def report(self, event: Event) -> None:
+        """Send a report as a log record, in the trace that opened the response.
+
+        Args:
+            event: Any event.
+        """
+        severity = SeverityNumber.ERROR if event.error else SeverityNumber.WARN
+        span = event.context.span if isinstance(event.context, Bound) else None
+        # Not the span of whoever happens to report it.
+        opener = trace.INVALID_SPAN if span is None else trace.NonRecordingSpan(span)
+        now = time.time_ns()
+        self._logger.emit(
+            _logs.LogRecord(
+                timestamp=now,
+                observed_timestamp=now,
+                context=trace.set_span_in_context(opener),
+                severity_number=severity,
+                severity_text=severity.name,
+                body=render(event),
+                attributes=_event_attributes(event),
+                event_name=event.name,
+            )
+        )
+
+    def _observe(
+        self, metric: Metric, _options: CallbackOptions
+    ) -> Iterable[Observation]:
+        """The callback of one metric."""
+        if self._closed:
+            return []
+        measures = self._turns.measures(metric.otel)
+        if measures is None:
+            return []
+        return [
+            metrics.Observation(value, _key_attributes(key))
+            for key, value in metric.read(measures)
+        ]
+
+
+class _Turns:
+    """One look at the guard for all metrics of a collection.
+
+    OpenTelemetry asks each metric by itself: a metric that asks a second time
+    begins a new turn. Without a lock, which a fork could leave locked: at worst,
+    two threads look twice.
+    """
+
+    def __init__(self) -> None:
+        """No turn yet."""
+        self._turn: tuple[Measures | None, set[str]] = (None, set())
+
+    def measures(self, name: str) -> Measures | None:
+        """What a metric is to tell; None where httpguard is not installed."""
+        measures, served = self._turn
+        if not served or name in served:
+            guard = _process.current()
+            measures = None if guard is None else guard.measures()
+            served = set()
+            self._turn = (measures, served)
+        served.add(name)
+        return measures
+
+
+class _Instrumented:
+    """What `instrument` made."""
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.lock = threading.Lock()
+        self.made: list[Instrumentation] = []
+
+
+_instrumented: Final = _Instrumented()
+
+
+def instrument(
+    meter_provider: MeterProvider | None, logger_provider: LoggerProvider | None
+) -> Instrumentation:
+    """Send metrics and leaks; once for the same pair of providers.
+
+    Args:
+        meter_provider: None: the global one.
+        logger_provider: None: the global one.
+    """
+    meters = meter_provider or metrics.get_meter_provider()
+    loggers = logger_provider or _logs.get_logger_provider()
+    with _instrumented.lock:
+        live = [known for known in _instrumented.made if not known._closed]
+        for known in live:
+            if known.providers == (meters, loggers):
+                return known
+        made = Instrumentation(meters, loggers)
+        _instrumented.made = [*live, made]
+    return made
+
+
+def _key_attributes(key: Key) -> dict[str, Any]:
+    """The attributes of a sample, by OpenTelemetry's semantic conventions."""
+    if key is None:
+        return {}
+    if isinstance(key, str):
+        return _pool_attributes(key)
+    kind, site = key
+    return {
+        "httpguard.leak.kind": kind.value,
+        **({} if site is None else _site_attributes(site)),
+    }
+
+
+def _site_attributes(site: Frame) -> dict[str, Any]:
+    """The line that opened a response."""
+    return {
+        "code.file.path": printable(site.filename),
+        "code.line.number": site.lineno,
+        "code.function.name": printable(site.function),
+    }
+
+
+def _pool_attributes(name: str) -> dict[str, Any]:
+    """The server of a pool."""
+    if name == OTHER:
+        return {"server.address": OTHER}
+    parts = urlsplit(name)
+    try:
+        port = parts.port or _PORTS.get(parts.scheme)
+    except ValueError:  # The program made it up.
+        port = None
+    attributes: dict[str, Any] = {
+        "url.scheme": parts.scheme,
+        "server.address": printable(parts.hostname or name),
+    }
+    if port is not None:
+        attributes["server.port"] = port
+    return attributes
+
+
+def _event_attributes(event: Event) -> dict[str, Any]:
+    """An event's attributes."""
+    figures = {f"httpguard.{name}": value for name, value in event.figures.items()}
+    if event.name in (LEAK, RESOLVED):
+        return {**_leak_attributes(event.leaks[0]), **figures}
+    leaks = [printable(str(leak.site)) for leak in event.leaks]
+    sites = flat_fields(event).get("sites") or leaks
+    details = {
+        f"httpguard.{name}": value
+        for name, value in event.details.items()
+        if isinstance(value, (str, int, float))
+    }
+    pool = event.details.get("pool")
+    return {
+        **({"httpguard.sites": sites} if sites else {}),
+        **details,
+        **(_pool_attributes(pool) if isinstance(pool, str) else {}),
+        **figures,
+    }
+
+
+def _leak_attributes(leak: Leak) -> dict[str, Any]:
+    """A leak's attributes."""
+    attributes = {
+        "httpguard.leak.kind": leak.kind.value,
+        "httpguard.leak.count": leak.count,
+        "httpguard.leak.resolved": leak.resolved,
+        "httpguard.leak.client": leak.client,
+        "httpguard.leak.age": leak.age,
+        "httpguard.leak.idle": leak.idle,
+        "httpguard.leak.bytes_read": leak.bytes_read,
+        "httpguard.leak.hint": leak.hint,
+        **_site_attributes(leak.site),
+        "code.stacktrace": format_stack(leak.stack),
+        **_pool_attributes(leak.pool),
+        "thread.name": leak.thread,
+    }
+    if leak.method:  # A session has none.
+        attributes["http.request.method"] = leak.method
+        attributes["http.response.status_code"] = leak.status
+        attributes["url.full"] = leak.url
+    if leak.length is not None:
+        attributes["http.response.body.size"] = leak.length
+    return attributes

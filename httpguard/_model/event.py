@@ -1,0 +1,43 @@
+"""What is reported: one frozen value for every destination."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from .leak import Leak, OpenResponse
+
+LEAK: Final = "httpguard.leak"
+RESOLVED: Final = "httpguard.resolved"
+TOO_MANY_OPEN: Final = "httpguard.too_many_open"
+POOL_STARVED: Final = "httpguard.pool_starved"
+POOL_PRESSURE: Final = "httpguard.pool_pressure"
+FD_PRESSURE: Final = "httpguard.fd_pressure"
+SUMMARY: Final = "httpguard.summary"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something a person should read.
+
+    Args:
+        name: One of the names above.
+        error: Whether it is an error (strict mode) or a warning.
+        leaks: What it is about: one leak, or all of them in a summary.
+        crowd: The open responses, where there are too many.
+        figures: Whole numbers beside them, such as ``open_now``.
+        details: What is said of pools and of the process: JSON-ready values, a
+            site as the fields of a `Frame`.
+        context: What was bound to structlog's context when it was opened.
+    """
+
+    name: str
+    error: bool
+    leaks: tuple[Leak, ...] = ()
+    crowd: tuple[OpenResponse, ...] = ()
+    figures: Mapping[str, int] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict)
+    details: Mapping[str, Any] = field(default_factory=dict)

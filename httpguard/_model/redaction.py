@@ -1,0 +1,77 @@
+"""URLs fit for a log: no secrets, no control characters, bounded length."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from .secrets import redact_path
+
+_MAX_LENGTH: Final = 300
+# Of a URL without end, this much is looked at.
+_MOST_READ: Final = 8192
+_AUTHORITY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*@)?([^/?#]*)")
+# Everything that could start a new line, move a terminal's cursor or reorder
+# the text on it: C0 and C1 controls, line separators, bidirectional overrides.
+_UNPRINTABLE: Final = re.compile(
+    "[\x00-\x20\x7f-\xa0\xad\u061c\u2028\u2029\u200b-\u200f\u202a-\u202e"
+    "\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
+)
+
+
+def redact_url(url: str) -> str:
+    """The URL without user info, query values, fragment and secrets in its path.
+
+    Args:
+        url: Any URL or path, from the program or from a server's redirect.
+
+    Returns:
+        At most 300 characters of it, control characters escaped. Names of query
+        parameters stay, their values become an ellipsis, and so does each segment
+        of the path that looks like a secret.
+    """
+    url, _, _ = url.partition("#")
+    url, mark, query = url.partition("?")
+    query = query[:_MOST_READ]
+    if len(url) > _MOST_READ:
+        # Not in the middle of a segment: half a secret looks like none.
+        url = url[:_MOST_READ].rpartition("/")[0] + "/…"
+    head = ""
+    authority = _AUTHORITY.match(url)
+    if authority is not None:
+        head = f"{authority[1] or ''}//{authority[3]}"
+        url = url[authority.end() :]
+    url = head + redact_path(url)
+    if mark:
+        url += "?" + "&".join(_redact_parameter(part) for part in query.split("&"))
+    return printable(url)
+
+
+def printable(text: str, limit: int = _MAX_LENGTH) -> str:
+    """The text on one line, as plain characters, cut to a length.
+
+    Args:
+        text: Anything that comes from outside.
+        limit: The most characters kept.
+
+    Returns:
+        The text with whatever could forge a line or drive a terminal escaped.
+    """
+    # Escapes are longer: cut before, to do no work on what goes, and after.
+    text = _UNPRINTABLE.sub(lambda match: _escape(match[0]), text[: limit + 1])
+    return text if len(text) <= limit else text[: limit - 1] + "…"
+
+
+def _escape(character: str) -> str:
+    """A backslash escape; the ordinary space stays."""
+    if character == " ":
+        return character
+    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+
+
+def _redact_parameter(part: str) -> str:
+    """``name=value`` without its value; a bare word may itself be a secret."""
+    name, equals, _ = part.partition("=")
+    if equals:
+        return f"{name}=…"
+    return "…" if name else ""

@@ -1,0 +1,51 @@
+"""Scopes carried by a context variable: `no_leaks` and `allow`."""
+
+from __future__ import annotations
+
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from .._leases.detector import Finding
+
+
+class Scope:
+    """What a response opened now belongs to.
+
+    Args:
+        parent: The scope around this one.
+        reason: Given to `allow`; None for a `no_leaks` scope.
+    """
+
+    __slots__ = ("findings", "over", "parent", "reason")
+
+    def __init__(self, parent: Scope | None, reason: str | None) -> None:
+        """Start with nothing found."""
+        self.parent = parent
+        self.reason = reason
+        # It has ended; tasks that it started may still open responses in it.
+        self.over = False
+        self.findings: list[Finding] = []
+
+    @property
+    def allowed(self) -> str | None:
+        """The reason of the nearest `allow` around, or None."""
+        scope: Scope | None = self
+        while scope is not None:
+            if scope.reason is not None:
+                return scope.reason
+            scope = scope.parent
+        return None
+
+    @property
+    def promise(self) -> Scope | None:
+        """The nearest `no_leaks` scope that is on, this one or around it, or None."""
+        scope: Scope | None = self
+        while scope is not None and (scope.over or scope.reason is not None):
+            scope = scope.parent
+        return scope
+
+
+CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
+    "httpguard_scope", default=None
+)

@@ -1,0 +1,93 @@
+"""The figures of connection pools that are gone, by name."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from .pool import PoolRef
+
+# Programs can ask hosts without end.
+_MOST_NAMES: Final = 200
+
+
+class Totals:
+    """The figures of pools of one name that are gone."""
+
+    __slots__ = (
+        "connected",
+        "discarded",
+        "maxsize",
+        "peak",
+        "pools",
+        "reclaimed",
+        "taken",
+        "wait_max",
+        "wait_total",
+        "waited",
+    )
+
+    def __init__(self) -> None:
+        """Nothing yet."""
+        self.pools = self.taken = self.connected = self.discarded = 0
+        self.peak = self.maxsize = self.waited = self.reclaimed = 0
+        self.wait_total = self.wait_max = 0.0
+
+    def add(self, pool: PoolRef) -> None:
+        """Take a pool's figures in."""
+        pool.settle_waits()
+        self.pools += 1
+        self.taken += pool.taken.value
+        self.connected += pool.connected.value
+        self.discarded += pool.discarded.value
+        self.waited += pool.waited
+        self.reclaimed += pool.reclaimed
+        self.wait_total += pool.wait_total
+        self.wait_max = max(self.wait_max, pool.wait_max)
+        self.peak = max(self.peak, pool.peak)
+        self.maxsize = max(self.maxsize, pool.maxsize)
+
+    def merge(self, other: Totals) -> None:
+        """Take other totals in."""
+        for name in ("pools", "taken", "connected", "discarded", "waited"):
+            setattr(self, name, getattr(self, name) + getattr(other, name))
+        self.reclaimed += other.reclaimed
+        self.wait_total += other.wait_total
+        self.wait_max = max(self.wait_max, other.wait_max)
+        self.peak = max(self.peak, other.peak)
+        self.maxsize = max(self.maxsize, other.maxsize)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The figures as JSON-ready values."""
+        reused = max(self.taken - self.connected, 0)
+        return {
+            "pools": self.pools,
+            "maxsize": self.maxsize,
+            "peak": self.peak,
+            "connected": self.connected,
+            "reused": reused,
+            "reuse_rate": rate(reused, self.taken),
+            "discarded": self.discarded,
+            "waited": self.waited,
+            "wait_total": round(self.wait_total, 3),
+            "wait_max": round(self.wait_max, 3),
+            "reclaimed": self.reclaimed,
+        }
+
+
+def rate(part: int, whole: int) -> float:
+    """A share, 0 of nothing."""
+    return round(part / whole, 4) if whole else 0.0
+
+
+def retire(retired: dict[str, Totals], pool: PoolRef) -> None:
+    """Keep the figures of a pool that is gone, those of too many names together.
+
+    Args:
+        retired: What was kept, by name.
+        pool: It was collected.
+    """
+    name = pool.name
+    if name not in retired and len(retired) >= _MOST_NAMES:
+        name = "others"
+    retired.setdefault(name, Totals()).add(pool)

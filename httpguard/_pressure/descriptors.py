@@ -1,0 +1,131 @@
+"""The process's file descriptors: how users meet this bug."""
+
+from __future__ import annotations
+
+import contextlib
+import errno
+import os
+import threading
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+try:
+    # Now: it is a file, and none can be opened when this is needed.
+    import resource
+except ImportError:  # Windows.
+    resource = None  # type: ignore[assignment]
+
+from .._leases.sessions import sockets_of
+from .._leases.snapshots import open_leases
+from .._stacks.capture import find_site
+
+if TYPE_CHECKING:
+    from .._leases.registry import Registry
+
+_SHARE: Final = 0.8
+# Said once, and again when it has been below this share, or a minute later.
+_CALM: Final = 0.7
+_MINUTE: Final = 60.0
+_MOST_SITES: Final = 10
+_HINT: Final = (
+    "close the responses and sessions at these lines; sockets in CLOSE_WAIT are"
+    " those that the server has closed and the program has not"
+)
+
+
+class Descriptors:
+    """Tells when the process comes near its limit of open files.
+
+    Args:
+        registry: What may be to blame.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        """Nothing said yet."""
+        self._registry = registry
+        self._said: float | None = None
+
+    def look(self, now: float) -> dict[str, Any] | None:
+        """What to report if more than 80 % of the descriptors are in use.
+
+        A few microseconds, and one more for each ten descriptors.
+
+        Args:
+            now: Seconds of the guard's clock.
+        """
+        limit = limit_of_descriptors()
+        count = None if limit is None else count_descriptors(limit)
+        if limit is None or count is None:
+            return None
+        if count < limit * _CALM:
+            self._said = None
+        if count <= limit * _SHARE:
+            return None
+        if self._said is not None and now - self._said < _MINUTE:
+            return None
+        self._said = now
+        return {
+            "descriptors": count,
+            "limit": limit,
+            "threads": threading.active_count(),
+            "sockets": sockets_by_state(),
+            **_suspects(self._registry),
+            "hint": _HINT,
+        }
+
+
+def limit_of_descriptors() -> int | None:
+    """How many files the process may have open; None: not known, or no limit."""
+    if resource is None:
+        return None
+    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
+    return None if soft == resource.RLIM_INFINITY else soft
+
+
+def count_descriptors(limit: int) -> int | None:
+    """How many files the process has open.
+
+    Args:
+        limit: The answer where none is left to look with.
+    """
+    try:
+        # The look itself has one open.
+        return len(os.listdir("/dev/fd")) - 1
+    except OSError as error:
+        return limit if error.errno == errno.EMFILE else None
+
+
+def sockets_by_state() -> dict[str, int]:
+    """The process's sockets by state; empty where psutil is not installed."""
+    with contextlib.suppress(Exception):
+        import psutil
+
+        process = psutil.Process()
+        # The older name goes with psutil 7.
+        listed = getattr(process, "net_connections", None) or process.connections
+        return dict(Counter(socket.status for socket in listed()).most_common())
+    return {}
+
+
+def _suspects(registry: Registry) -> dict[str, Any]:
+    """Open responses and sessions by site, the largest groups first."""
+    responses = Counter(
+        find_site(lease.stack or (), registry.origins)
+        for lease in open_leases(registry)
+    )
+    sessions: Counter[Any] = Counter()
+    for session in list(registry.sessions.known.values()):
+        if session.pools:
+            site = find_site(session.stack or (), registry.origins)
+            sessions[site] += sockets_of(session)
+    return {
+        "responses": [
+            {"site": asdict(site), "count": count}
+            for site, count in responses.most_common(_MOST_SITES)
+        ],
+        "sessions": [
+            {"site": asdict(site), "sockets": count}
+            for site, count in sessions.most_common(_MOST_SITES)
+        ],
+    }

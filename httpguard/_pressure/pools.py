@@ -1,0 +1,254 @@
+"""Over the pools: what starves, what is too small, and slots that are given back."""
+
+from __future__ import annotations
+
+import gc
+import queue
+from collections import Counter, deque
+from typing import TYPE_CHECKING, Any, Final
+
+from .._pools.pool import GIVEN_UP, Waiter, is_out
+from .._model.redaction import printable
+from .._leases.registry import thread_name
+from .._model.rhythm import Rhythm
+from .shortage import describe_shortage
+from .._stacks.capture import capture, find_site
+from .._pools.totals import rate
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from .._model.settings import Settings
+    from .._leases.lease import Lease
+    from .._pools.pool import PoolRef
+    from .._leases.registry import Registry
+
+# One pool's starving is said once a minute at most; discards are judged by minutes.
+_MINUTE: Final = 60.0
+_DISCARDED_SHARE: Final = 0.1
+_FEW: Final = 10
+# Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
+# very thread's, below a finalizer.
+_PATIENCE: Final = 0.05
+_MOST_NAMES: Final = 200
+# Garbage is collected for waiting requests at most so often, in seconds.
+_OFTEN: Final = 0.1
+
+
+class PoolWatch:
+    """What the guard does about pools. One thread at a time, where not said else.
+
+    Args:
+        registry: The pools, leases and waiters.
+        settings: The thresholds.
+    """
+
+    def __init__(self, registry: Registry, settings: Settings) -> None:
+        """Nothing said yet; `settings` is replaced by a second `install`."""
+        self.registry = registry
+        self.settings = settings
+        # Lost slots to give back; any thread appends.
+        self.owed: deque[Lease] = deque()
+        self.reclaimed = 0
+        # How often a pool starved and was too small: for the summary.
+        self.starved = 0
+        self.pressed = 0
+        self._said: dict[str, float] = {}
+        # By name: the minutes in which a pool was too small.
+        self._minutes: Counter[str] = Counter()
+        self._rhythms: dict[str, Rhythm] = {}
+        self._next_collection = 0.0
+
+    # Any thread, in the request that waits.
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter:
+        """A request is about to wait. Costs a stack, which a wait can pay for.
+
+        Args:
+            pool: Has nothing to give.
+            frame: The innermost frame to keep.
+        """
+        registry = self.registry
+        stack = capture(frame, registry.depth, registry.origins)
+        waiter = Waiter(pool, registry.clock(), thread_name(), stack)
+        registry.waiters[id(waiter)] = waiter
+        return waiter
+
+    def end_wait(self, waiter: Waiter) -> None:
+        """It got a connection, or gave up."""
+        self.registry.waiters.pop(id(waiter), None)
+        waiter.pool.waits.append(self.registry.clock() - waiter.since)
+
+    def is_dry(self, known: PoolRef) -> bool:
+        """Whether a pool has nothing to give, and responses of it may be garbage."""
+        pool = known()
+        if pool is None or pool.pool is None or not pool.pool.empty():
+            return False
+        return any(lease.pool is known for lease in list(self.registry.leases.values()))
+
+    def collect(self, *, young: bool = False) -> bool:
+        """Collect garbage for the sake of lost slots; whether that was done now.
+
+        A program in which everything waits makes no objects, so that nothing else
+        would ever collect the responses that went in cycles. Takes a quarter of the
+        time at most.
+
+        Args:
+            young: Only what was made lately, which takes no time to speak of.
+        """
+        if young:
+            gc.collect(1)
+            return True
+        began = self.registry.clock()
+        if began < self._next_collection:
+            return False
+        gc.collect()
+        now = self.registry.clock()
+        self._next_collection = now + max((now - began) * 3, _OFTEN)
+        return True
+
+    def collect_for_waiters(self) -> None:
+        """Collect garbage if a request waits that it may help."""
+        waited_for = {
+            waiter.pool.key: waiter.pool
+            for waiter in list(self.registry.waiters.values())
+        }
+        if any(self.is_dry(pool) for pool in waited_for.values()):
+            self.collect()
+
+    def give_back(self) -> None:
+        """Give lost slots back to their pools. Holds no lock of ours."""
+        for _ in range(len(self.owed)):
+            try:
+                lease = self.owed.popleft()
+            except IndexError:  # Another thread took it.
+                return
+            if not self._give_back(lease):
+                self.owed.append(lease)
+
+    def _give_back(self, lease: Lease) -> bool:
+        """Give one slot back, once; False where that has to wait."""
+        known = lease.pool
+        pool = known()
+        if lease.ended or pool is None or pool.pool is None or not is_out(lease):
+            return True
+        mutex = getattr(pool.pool, "mutex", None)
+        if mutex is not None:
+            if not mutex.acquire(timeout=_PATIENCE):
+                return False
+            mutex.release()
+        site = find_site(lease.stack or (), self.registry.origins)
+        response = lease()
+        if response is not None:
+            if lease.closed is None:
+                return True  # It is open: somebody may read on.
+            lease.ended = True
+            self.registry.discard(lease)
+            response.release_conn()
+        elif lease.slot is not None:
+            lease.slot.turn = GIVEN_UP
+            if lease.slot() is None:
+                # Else whoever has it may bring it back: see patches/_pools.py.
+                known.forget(lease.slot)
+            try:
+                pool.pool.put(None, block=False)
+            except queue.Full:  # Somebody has made up for it already.
+                return True
+        known.regain(lease, site)
+        known.reclaimed += 1
+        self.reclaimed += 1
+        return True
+
+    # In a sweep.
+
+    def starving(self, now: float) -> Iterator[dict[str, Any]]:
+        """The pools that have had a request wait for too long, in detail.
+
+        Each once for as long as it lasts, and once a minute at most.
+        """
+        limit = self.settings.max_wait
+        if limit is None or not self.registry.waiters:
+            self._recover(set())
+            return
+        first: dict[int, Waiter] = {}
+        for waiter in list(self.registry.waiters.values()):
+            earlier = first.setdefault(waiter.pool.key, waiter)
+            if waiter.since < earlier.since:
+                first[waiter.pool.key] = waiter
+        self._recover(set(first))
+        for waiter in first.values():
+            pool = waiter.pool
+            if now - waiter.since < limit or pool.starved:
+                continue
+            if now - self._said.get(pool.name, now - _MINUTE) < _MINUTE:
+                continue
+            pool.starved = True
+            self.starved += 1
+            if len(self._said) >= _MOST_NAMES:
+                self._said.clear()
+            self._said[pool.name] = now
+            yield describe_shortage(pool, self.registry, now)
+
+    def pressed_hard(self, now: float) -> Iterator[dict[str, Any]]:
+        """The pools that closed too many connections over the last minute."""
+        for pool in list(self.registry.pools.known.values()):
+            taken, discarded = pool.taken.value, pool.discarded.value
+            if pool.window is None:
+                # What came before the first look belongs to the first minute.
+                pool.window = (pool.met, 0, 0)
+            since, taken_before, discarded_before = pool.window
+            if now - since < _MINUTE:
+                continue
+            pool.window = (now, taken, discarded)
+            used, lost = taken - taken_before, discarded - discarded_before
+            if lost < _FEW or lost <= used * _DISCARDED_SHARE:
+                continue
+            self.pressed += 1
+            if len(self._rhythms) >= _MOST_NAMES:
+                self._rhythms.clear()
+                self._minutes.clear()
+            self._minutes[pool.name] += 1
+            rhythm = self._rhythms.setdefault(pool.name, Rhythm())
+            if rhythm.due(self._minutes[pool.name], now):
+                lately = {"lately": lost, "seconds": round(now - since, 3)}
+                yield {**describe_pressure(pool), **lately}
+
+    def next_look(self, now: float) -> float | None:
+        """In how many seconds a request will have waited for too long, if any waits."""
+        limit = self.settings.max_wait
+        waiters = list(self.registry.waiters.values())
+        if limit is None or not waiters:
+            return None
+        times = [waiter.since + limit - now for waiter in waiters]
+        coming = [seconds for seconds in times if seconds > 0]
+        if self.settings.reclaim:
+            coming.append(max(self._next_collection - now, _OFTEN))
+        return min(coming) if coming else None
+
+    def _recover(self, waiting: set[int]) -> None:
+        """Pools for which nothing waits any more starve no more."""
+        for pool in list(self.registry.pools.known.values()):
+            if pool.starved and pool.key not in waiting:
+                pool.starved = False
+
+
+def describe_pressure(pool: PoolRef) -> dict[str, Any]:
+    """How much a pool is used, and which size it should have."""
+    connected, peak = pool.connected.value, pool.peak
+    saved = min(pool.discarded.value, max(connected - peak, 0))
+    details = {
+        "pool": printable(pool.name),
+        "maxsize": pool.maxsize,
+        "peak": peak,
+        "connected": connected,
+        "reused": pool.reused,
+        "reuse_rate": rate(pool.reused, pool.taken.value),
+        "discarded": pool.discarded.value,
+        "saved": saved,
+    }
+    details["hint"] = (
+        f"at most {peak:,} in use at once, maxsize is {pool.maxsize:,}:"
+        f" pool_maxsize={peak} would have saved {saved:,} connects"
+    )
+    return details

@@ -1,0 +1,130 @@
+"""A starved pool in detail: who waits for a connection, and who has them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
+
+from .in_flight import in_flight
+from .._model.redaction import printable, redact_url
+from .._leases.snapshots import open_leases
+from .._stacks.capture import find_site
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._model.leak import Frame
+    from .._pools.pool import PoolRef, Waiter
+    from .._leases.registry import Registry
+
+_MOST_THREADS: Final = 20
+
+
+def waiters_of(pool: PoolRef, registry: Registry) -> list[Waiter]:
+    """The requests that wait for a connection of a pool, the first one first."""
+    waiters = [w for w in list(registry.waiters.values()) if w.pool is pool]
+    return sorted(waiters, key=lambda waiter: waiter.since)
+
+
+def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str, Any]:
+    """Who waits, and who holds each slot.
+
+    Args:
+        pool: Has nothing to give.
+        registry: What is open.
+        now: Seconds of the guard's clock.
+
+    Returns:
+        JSON-ready values. ``waiters``, ``holders`` (open responses), ``lost``
+        (leaks) and ``busy`` (requests under way) are by site; ``unknown`` counts
+        the slots that none of them explains.
+    """
+    waiters = waiters_of(pool, registry)
+    holders = _holders(pool, registry, now)
+    owner = pool()
+    under_way = [] if owner is None else in_flight(owner, registry)
+    busy = Counter(find_site(stack, registry.origins) for stack in under_way)
+    lost = [
+        {"kind": kind.value, "site": asdict(site), "count": count}
+        for (kind, site), count in pool.losses.most_common()
+    ]
+    known = sum(held["count"] for held in holders) + len(under_way) + pool.lost
+    return {
+        "pool": printable(pool.name),
+        "maxsize": pool.maxsize,
+        "waiting": len(waiters),
+        "longest_wait": round(now - waiters[0].since, 3) if waiters else 0.0,
+        "waiters": _waiters(waiters, registry, now),
+        "holders": holders,
+        "lost": lost,
+        "lost_slots": pool.lost,
+        "busy": _by_site(busy),
+        "unknown": max(pool.maxsize - known, 0),
+        "hint": _hint(pool, holders),
+    }
+
+
+def _waiters(
+    waiters: Iterable[Waiter], registry: Registry, now: float
+) -> list[dict[str, Any]]:
+    """Those that wait, by site, the longest wait first."""
+    groups: dict[Frame, list[Waiter]] = {}
+    for waiter in waiters:
+        groups.setdefault(find_site(waiter.stack, registry.origins), []).append(waiter)
+    return [
+        {
+            "site": asdict(site),
+            "count": len(group),
+            "longest": round(now - group[0].since, 3),
+            "threads": [printable(w.thread) for w in group[:_MOST_THREADS]],
+        }
+        for site, group in groups.items()
+    ]
+
+
+def _holders(pool: PoolRef, registry: Registry, now: float) -> list[dict[str, Any]]:
+    """The open responses of a pool, by site, the largest group first."""
+    groups: dict[Frame, dict[str, Any]] = {}
+    for lease in open_leases(registry):
+        if lease.pool is not pool or lease.lost:
+            continue
+        site = find_site(lease.stack or (), registry.origins)
+        # The oldest comes first.
+        group = groups.setdefault(
+            site,
+            {
+                "site": asdict(site),
+                "count": 0,
+                "oldest": round(now - lease.opened, 3),
+                "method": printable(str(lease.method)),
+                "url": redact_url(lease.absolute_url),
+            },
+        )
+        group["count"] += 1
+    return sorted(groups.values(), key=lambda group: -group["count"])
+
+
+def _by_site(counts: Counter[Frame]) -> list[dict[str, Any]]:
+    """Counts by site, the largest first."""
+    return [
+        {"site": asdict(site), "count": count} for site, count in counts.most_common()
+    ]
+
+
+def _hint(pool: PoolRef, holders: list[dict[str, Any]]) -> str:
+    """What to do about it."""
+    if pool.lost:
+        return (
+            "close or read the responses at the lines that lost slots;"
+            " until then `httpguard.install(reclaim=True)` gives such slots back"
+        )
+    if holders:
+        return (
+            "read or close the open responses before asking for more, or make the"
+            " pool as large as the number of them that is needed at once"
+        )
+    return (
+        "make the pool as large as the number of threads that share it"
+        " (`pool_maxsize` of requests' HTTPAdapter, `maxsize` of urllib3)"
+    )

@@ -1,0 +1,399 @@
+"""The one guard of the process: its start and stop, forks, and the exit.
+
+Imported with httpguard, and therefore light. The engine is imported as the first
+guard is made, whole: nothing that a sweep, a finalizer, a fork or the exit runs is
+imported there, but for what the first response and the first report bring (see
+`_before_fork`).
+"""
+
+from __future__ import annotations
+
+import atexit
+import os
+import sys
+import threading
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.errors import ConfigError
+from .._reporting.failure import say_failed
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+
+    from .._model.settings import Settings
+    from .._guard.guard import Follower, Guard
+    from .._reporting import Observer
+    from .._reporting.json_lines import JsonLines
+
+# It ends with a fatal error where a daemon thread is left, as the watcher is, and
+# has no hooks for forks.
+_SUBINTERPRETER: Final = (
+    "httpguard supports the main interpreter only, and this is a subinterpreter. "
+    "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
+    "HTTPGUARD_ENABLED=0, or do not call install() here"
+)
+# A fork waits so many seconds at most for an `install` in another thread.
+_PATIENCE: Final = 1.0
+# multiprocessing runs finalizers by priority, the highest first.
+_LAST: Final = -1000
+
+
+class _Process:
+    """What is installed now."""
+
+    def __init__(self) -> None:
+        """Nothing is."""
+        self.guard: Guard | None = None
+        # A test session's, below what the program under test installs.
+        self.host: Guard | None = None
+        # How many `no_leaks` scopes are entered that had to install.
+        self.visitors = 0
+        # Whether the end of the process is a scope that leaves nothing open.
+        self.is_scope = False
+        # Told the table of leaks after each sweep.
+        self.follower: Follower | None = None
+        # The sink that writes the setting `log`.
+        self.log: JsonLines | None = None
+        self.lock = threading.RLock()
+        # Whether there ever was a guard: before, there is no engine to call.
+        self.begun = False
+
+
+_process: Final = _Process()
+
+
+def failed(where: str, error: Exception) -> None:
+    """Something failed outside of the guard, if there is one: count it and say so."""
+    if _process.guard is not None:
+        _process.guard.step_aside(where, error)
+    else:
+        say_failed(where, error)
+
+
+def current() -> Guard | None:
+    """The guard, None if not installed."""
+    return _process.guard
+
+
+def load_settings(arguments: Mapping[str, Any]) -> Settings:
+    """Settings from keyword arguments, else the environment, else defaults.
+
+    Args:
+        arguments: The keyword arguments of `install` that were given.
+
+    Raises:
+        ConfigError: A value is not accepted.
+    """
+    # Under the lock, for which a fork waits: see `_before_fork`. `_leak` is for
+    # `check`, which may be called anywhere, and disabled has nothing but that.
+    with _process.lock:
+        from .._model import settings as _config  # noqa: F401
+        from .._model import leak as _leak  # noqa: F401
+    return _config.load_settings(arguments, os.environ)
+
+
+def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
+    """Install, or give the installed guard new settings.
+
+    Args:
+        settings: What to do; `enabled` is not looked at.
+        clock: Seconds, monotonic.
+
+    Raises:
+        ConfigError: This is a subinterpreter.
+    """
+    with _process.lock:
+        from .._api import pages as _live
+        from .. import _clients as patches
+        from .. import _reporting as reporting
+        from .interpreter import is_main
+
+        _process.visitors = 0
+        guard, host = _process.guard, _process.host
+        if guard is not None and guard is not host:
+            _attach_log(settings)
+            guard.configure(settings)
+            # Another library may have taken ours off, with its own below.
+            patches.apply(guard)
+        else:
+            if not is_main():
+                raise ConfigError(_SUBINTERPRETER)
+            guard = _new_guard(settings, clock, host)
+            reporting.begin_run()
+            _attach_log(settings)
+            guard.follower = _process.follower
+            _process.guard = guard
+            atexit.register(_finish)
+            _finish_with_worker()
+            _once_a_worker_begins()
+        if settings.follow_executors:
+            patches.follow_executors()
+        _live.follow(settings)
+        # A process is counted though it never opens a response.
+        guard.notify()
+
+
+def _new_guard(
+    settings: Settings, clock: Callable[[], float], host: Guard | None
+) -> Guard:
+    """A guard that the patches tell: the only one, or one beside a session's."""
+    from .. import _clients as patches
+    from .._guard.guard import Guard
+
+    guard = Guard(settings, clock, beside=host)
+    _process.begun = True
+    try:
+        patches.apply(guard)
+    except BaseException:
+        if host is None:
+            patches.remove()
+        else:
+            patches.connect(host)
+        raise
+    return guard
+
+
+def stop() -> None:
+    """Take every patch off and forget the guard."""
+    with _process.lock:
+        if not _process.begun:
+            return
+        from .._api import pages as _live
+        from .. import _clients as patches
+
+        host = _process.host
+        guard, _process.guard = _process.guard, host
+        if host is None:
+            patches.remove()
+        else:
+            host.configure(host.settings)
+            patches.connect(host)
+        atexit.unregister(_finish)
+        _live.follow(None)
+    if guard is not None and guard is not host:
+        guard.watch()
+        guard.watcher.stop()
+    _detach_log()
+
+
+def follow(follower: Follower | None) -> None:
+    """Make the end of this process a scope, and have its counts followed.
+
+    What is then still open is a leak, as `httpguard run` has it.
+
+    Args:
+        follower: Told the table of leaks after each sweep. What it raises is
+            logged once and stops nothing.
+    """
+    with _process.lock:
+        _process.is_scope = True
+        _process.follower = follower
+        if _process.guard is not None:
+            _process.guard.follower = follower
+
+
+def enter_session(settings: Settings) -> Guard:
+    """A test session begins: guard the process below the program under test.
+
+    What the program itself installs and uninstalls from here on is a guard of its
+    own, with its own settings and findings, on the same registry.
+
+    Args:
+        settings: Of the session.
+
+    Returns:
+        The session's guard, which reports nothing.
+    """
+    with _process.lock:
+        if _process.host is None:
+            from .. import _clients as patches
+            from .._guard.guard import Guard
+
+            _process.begun = True
+            present = _process.guard
+            _process.host = Guard(settings, beside=present, silent=True)
+            if present is None:
+                _process.guard = _process.host
+                patches.apply(_process.host)
+        return _process.host
+
+
+def is_installed() -> bool:
+    """Whether there is a guard besides a test session's."""
+    return _process.guard is not None and _process.guard is not _process.host
+
+
+def in_session() -> bool:
+    """Whether a test session guards the process."""
+    return _process.host is not None
+
+
+def leave_session() -> None:
+    """The session ends; what the program has installed and not taken off stays."""
+    with _process.lock:
+        host, _process.host = _process.host, None
+        if host is not None and _process.guard is host:
+            stop()
+
+
+def observe(observer: Observer) -> None:
+    """Let a monitoring system follow this guard and those to come.
+
+    Args:
+        observer: Told after each sweep.
+    """
+    from .. import _reporting as reporting
+
+    reporting.observe(observer)
+    guard = _process.guard
+    if guard is not None:
+        guard.keep_times()
+
+
+def enter_temporary() -> None:
+    """A scope begins: install for its time, if nobody has.
+
+    Raises:
+        ConfigError: A setting of the environment is not accepted.
+    """
+    if _process.guard is not None and not _process.visitors:
+        return
+    with _process.lock:
+        visitors = _process.visitors
+        if _process.guard is None:
+            settings = load_settings({"check_interval": 0, "serve": None})
+            if not settings.enabled:
+                return
+            start(settings)
+        elif not visitors:
+            return
+        _process.visitors = visitors + 1
+
+
+def leave_temporary() -> None:
+    """A scope ends: the last one that had to install uninstalls."""
+    if not _process.visitors:
+        return
+    with _process.lock:
+        if not _process.visitors:
+            return
+        _process.visitors -= 1
+        if not _process.visitors:
+            stop()
+
+
+def _attach_log(settings: Settings) -> None:
+    """Write JSON lines where the settings say so, from now on."""
+    before, _process.log = _process.log, None
+    if settings.log is not None:
+        from .. import _reporting as reporting
+        from .._reporting.json_lines import JsonLines
+
+        log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
+        # First: what another thread reports meanwhile is rather said twice.
+        reporting.attach(log)
+        _process.log = log
+    _close_log(before)
+
+
+def _detach_log() -> None:
+    """Write no more JSON lines."""
+    log, _process.log = _process.log, None
+    _close_log(log)
+
+
+def _close_log(log: JsonLines | None) -> None:
+    """Write no more lines to this one."""
+    if log is not None:
+        from .. import _reporting as reporting
+
+        reporting.detach(log)
+
+
+def _finish() -> None:
+    """Run at exit; what the interpreter's tear-down collects is not judged."""
+    guard, _process.guard = _process.guard, None
+    if guard is not None:
+        try:
+            from .. import _clients as patches
+
+            guard.finish(is_scope=_process.is_scope)
+            patches.disconnect()
+        except Exception as error:
+            guard.step_aside("exit", error)
+
+
+def _finish_with_worker(*_: object) -> None:
+    """In a worker of multiprocessing, which leaves without atexit, run all the same."""
+    util = sys.modules.get("multiprocessing.util")
+    process = sys.modules.get("multiprocessing.process")
+    if util is not None and process is not None and process.parent_process():
+        util.Finalize(None, _finish, exitpriority=_LAST)
+
+
+def _once_a_worker_begins() -> None:
+    """Have multiprocessing call that when a worker has made itself ready.
+
+    It clears the finalizers that it inherits from its parent, and those of a
+    ``__main__`` that a worker of a fork server imports.
+    """
+    util = sys.modules.get("multiprocessing.util")
+    if util is not None:
+        util.register_after_fork(_process, _finish_with_worker)
+
+
+def _before_fork() -> None:
+    """Run in the parent, before.
+
+    A module that another thread is importing at this moment stays locked for ever
+    in the child. What reports import when they need it is therefore loaded first,
+    and an `install` that imports the engine in another thread comes to its end.
+    """
+    try:
+        if _process.guard is None and _process.lock.acquire(timeout=_PATIENCE):
+            _process.lock.release()
+        guard = _process.guard
+        if guard is None:
+            return
+        if guard.registry.opened.value or threading.active_count() > 1:
+            from .. import _reporting as reporting
+            from .._stacks.ownership import preload_origins
+
+            preload_origins()
+            reporting.preload()
+        if sys.version_info >= (3, 12):
+            guard.watcher.pause()
+    except Exception as error:
+        failed("fork", error)
+
+
+def _after_fork_in_parent() -> None:
+    """Run in the parent, after."""
+    try:
+        if _process.guard is not None:
+            _process.guard.watcher.resume()
+    except Exception as error:
+        failed("fork", error)
+
+
+def _after_fork_in_child() -> None:
+    """Run in the child, where another thread's lock would stay locked."""
+    _process.lock = threading.RLock()
+    try:
+        if _process.guard is None:
+            return
+        if _process.host is not None and _process.host is not _process.guard:
+            _process.host.after_fork_in_child()
+        _process.guard.after_fork_in_child()
+        _once_a_worker_begins()
+    except Exception as error:
+        failed("fork", error)
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_before_fork,
+        after_in_parent=_after_fork_in_parent,
+        after_in_child=_after_fork_in_child,
+    )

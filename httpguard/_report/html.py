@@ -1,0 +1,66 @@
+"""The report as one self-contained page."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any, Final
+
+from .result import many, shorten
+
+if TYPE_CHECKING:
+    from .result import Report, Trend
+
+_WIDTH: Final = 160
+_HEIGHT: Final = 28
+
+
+def render(report: Report, root: str) -> str:
+    """The page; whatever comes from a log is escaped.
+
+    Args:
+        report: The whole of it.
+        root: A directory that file names are shown relative to.
+    """
+    import jinja2
+
+    environment = jinja2.Environment(
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["bars"] = bars
+    environment.filters["heading"] = lambda trend: trend.heading
+    environment.filters["many"] = many
+    environment.filters["number"] = lambda number: f"{number:,}"
+    environment.filters["time"] = lambda time: (
+        f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown"
+    )
+    environment.filters["short"] = lambda filename: shorten(filename, root)
+    text = (files(__package__) / "report.html").read_text("utf-8")
+    return environment.from_string(text).render(
+        report=report, width=_WIDTH, height=_HEIGHT
+    )
+
+
+def bars(trend: Trend) -> list[dict[str, Any]]:
+    """The bars of a trend, as rectangles in a drawing.
+
+    Args:
+        trend: Of one site.
+    """
+    top = max(trend.leaks, default=0)
+    if not top:
+        return []
+    step = _WIDTH / len(trend.leaks)
+    return [
+        {
+            "x": round(at * step, 2),
+            "y": round(_HEIGHT - _HEIGHT * number / top, 2),
+            "width": round(max(step - 1, 1), 2),
+            "height": round(_HEIGHT * number / top, 2),
+            "leaks": number,
+        }
+        for at, number in enumerate(trend.leaks)
+        if number
+    ]

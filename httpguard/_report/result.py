@@ -1,0 +1,293 @@
+"""What a report shows, as frozen values, whatever form it takes."""
+
+from __future__ import annotations
+
+import os
+from collections import defaultdict
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.leak import LeakKind
+from .._model.redaction import printable
+from .example import Example, parse
+from .harm import harm
+from .records import KEY
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .tables import Damaged, Tables
+
+SCHEMA: Final = 1
+"""Of the JSON that a report is as `to_dict`."""
+
+_DAY: Final = 24
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
+
+
+@dataclass(frozen=True, slots=True)
+class Trend:
+    """How many leaks were added in each span of time.
+
+    Args:
+        begin: Of the first span, the same for all sites of a report.
+        hours: The length of a span.
+        leaks: One number a span.
+    """
+
+    begin: datetime | None
+    hours: int
+    leaks: tuple[int, ...]
+
+    @property
+    def heading(self) -> str:
+        """What to put above it."""
+        if self.hours == 1:
+            return "per hour"
+        if self.hours == _DAY:
+            return "per day"
+        days, rest = divmod(self.hours, _DAY)
+        return f"per {self.hours} hours" if rest else f"per {days} days"
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """A program in which a site leaked.
+
+    Args:
+        name: As the log says it; empty: it does not.
+        processes: How many runs of it.
+        leaks: In all of them.
+    """
+
+    name: str
+    processes: int
+    leaks: int
+
+
+@dataclass(frozen=True, slots=True)
+class Site:
+    """The leaks of one kind opened at one line, over all processes.
+
+    Args:
+        kind: How they leaked.
+        filename: As the log has it.
+        lineno: From 1; 0: not known.
+        function: The function's name; empty: not known.
+        leaks: How many, in the time asked for.
+        resolved: How many of them ended well after all.
+        harm: What sites are sorted by: see `_harm`.
+        events: How many lines of the logs tell of them.
+        processes: In how many processes.
+        most: In the process with the most.
+        hosts: On how many machines, as far as the logs say.
+        programs: The most leaking first.
+        first_seen: UTC, None where the logs have no times.
+        last_seen: Likewise.
+        trend: When.
+        example: The latest one with the most to tell.
+    """
+
+    kind: str
+    filename: str
+    lineno: int
+    function: str
+    leaks: int
+    resolved: int
+    harm: int
+    events: int
+    processes: int
+    most: int
+    hosts: int
+    programs: tuple[Program, ...]
+    first_seen: datetime | None
+    last_seen: datetime | None
+    trend: Trend
+    example: Example
+
+    @property
+    def place(self) -> str:
+        """``file:line in function``."""
+        within = f" in {self.function}" if self.function else ""
+        return f"{self.filename}:{self.lineno}{within}"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read.
+
+    Args:
+        files: Names as given.
+        lines: In all of them.
+        events: How many lines of each event, by its name.
+        problems: How many damaged lines, by what is wrong with them.
+        damaged: The first of these.
+    """
+
+    files: tuple[str, ...]
+    lines: int
+    events: dict[str, int]
+    problems: dict[str, int]
+    damaged: tuple[Damaged, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The whole of it.
+
+    Args:
+        sites: The most harmful first.
+        reading: What it was made from.
+        made: When, UTC.
+        since: Where the time asked for begins, or None.
+        known: Sites that a baseline tolerates, left out of `sites`; None: there
+            is no baseline.
+        fixed: Entries of the baseline that nothing in the logs needed.
+        hidden: Sites that `--kind` and `--site` left out.
+    """
+
+    sites: tuple[Site, ...]
+    reading: Reading
+    made: datetime
+    since: datetime | None = None
+    known: tuple[Site, ...] | None = None
+    fixed: tuple[str, ...] = ()
+    hidden: int = 0
+
+    @property
+    def leaks(self) -> int:
+        """At all sites that are shown."""
+        return sum(site.leaks for site in self.sites)
+
+    def to_dict(self) -> dict[str, Any]:
+        """The fields as JSON-ready values."""
+        fields: dict[str, Any] = _plain({"schema": SCHEMA, **asdict(self)})
+        fields["leaks"] = self.leaks
+        return fields
+
+
+def sites_of(tables: Tables) -> tuple[Site, ...]:
+    """The sites in what an engine found, the most harmful first.
+
+    Args:
+        tables: From any engine.
+    """
+    programs: dict[Any, list[Program]] = defaultdict(list)
+    for row in tables.by_program:
+        name = printable(row["program"])
+        programs[_key(row)].append(Program(name, row["processes"], row["leaks"]))
+    spans: dict[Any, dict[int, int]] = defaultdict(dict)
+    for row in tables.by_time:
+        spans[_key(row)][row["span"]] = row["leaks"]
+    examples = {_key(row): row["example"] for row in tables.examples}
+    used = [span for by_span in spans.values() for span in by_span]
+    window = range(min(used), max(used) + 1) if used else range(0)
+    found = []
+    for row in tables.by_site:
+        key = _key(row)
+        counted = [spans[key].get(span, 0) for span in window]
+        begin = _time(window[0] * tables.span_hours * 3_600_000_000) if window else None
+        found.append(
+            Site(
+                kind=printable(row["kind"]),
+                filename=printable(row["filename"]),
+                lineno=row["lineno"],
+                function=printable(row["function"]),
+                leaks=row["leaks"],
+                resolved=row["resolved"],
+                harm=harm(row["kind"], row["leaks"], row["resolved"]),
+                events=row["events"],
+                processes=row["processes"],
+                most=row["most"],
+                hosts=row["hosts"],
+                programs=tuple(
+                    sorted(programs[key], key=lambda one: (-one.leaks, one.name))
+                ),
+                first_seen=_time(row["first"]),
+                last_seen=_time(row["last"]),
+                trend=Trend(begin, tables.span_hours, tuple(counted)),
+                example=parse(examples.get(key)),
+            )
+        )
+    return tuple(sorted(found, key=lambda site: (-site.harm, site.kind, site.place)))
+
+
+def reading_of(files: Iterable[str], tables: Tables) -> Reading:
+    """What was read, in sums over the files.
+
+    Args:
+        files: Names as given.
+        tables: From any engine.
+    """
+    events: dict[str, int] = defaultdict(int)
+    problems: dict[str, int] = defaultdict(int)
+    for row in tables.events:
+        if row["problem"]:
+            problems[row["problem"]] += row["lines"]
+        elif row["event"]:
+            events[printable(row["event"], 60)] += row["lines"]
+    return Reading(
+        tuple(files),
+        tables.lines,
+        dict(sorted(events.items())),
+        dict(sorted(problems.items())),
+        tuple(tables.damaged),
+    )
+
+
+def many(number: int, one: str, several: str = "") -> str:
+    """A number of things: ``1 leak``, ``2,000 leaks``.
+
+    Args:
+        number: How many.
+        one: The word for one.
+        several: The word for several, if it has no mere ``s``.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
+
+
+def what_leaked(kind: str) -> str:
+    """What a leak of a kind is one of.
+
+    Args:
+        kind: As the log has it.
+    """
+    return "session" if kind == LeakKind.SESSION else "response"
+
+
+def shorten(filename: str, root: str) -> str:
+    """A file's name relative to a directory that it lies in.
+
+    Args:
+        filename: As the log has it.
+        root: A directory, of this machine or of the one the log is from.
+    """
+    base = os.path.join(root, "")
+    return filename.removeprefix(base) if len(base) > 1 else filename
+
+
+def _key(row: dict[str, Any]) -> tuple[Any, ...]:
+    """What a row is about."""
+    return tuple(row[name] for name in KEY)
+
+
+def _time(microseconds: int | None) -> datetime | None:
+    """A time of day; None where it is out of a calendar's range."""
+    if microseconds is None:
+        return None
+    try:
+        return _EPOCH + timedelta(microseconds=microseconds)
+    except OverflowError:
+        return None
+
+
+def _plain(value: Any) -> Any:
+    """Times as ISO 8601, tuples as lists."""
+    if isinstance(value, datetime):
+        return value.isoformat()
+    if isinstance(value, dict):
+        return {key: _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return value

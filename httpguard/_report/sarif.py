@@ -1,0 +1,162 @@
+"""The report as SARIF 2.1.0, for code scanning services and editors."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from pathlib import PurePath
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import quote
+
+from .github import describe, name_of
+from .harm import WEIGHTS
+from .result import shorten
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .example import Step
+    from .result import Report, Site
+
+_SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
+_ROOT: Final = "%SRCROOT%"
+_RULES: Final = {
+    "dropped": "A response was collected while it still held its connection",
+    "held": "A response is kept open and nothing is read from it",
+    "unreleased": "A response was closed without giving its pool's slot back",
+    "open": "A response was still open when a scope ended that promised otherwise",
+    "session": "A session or pool manager was made and never closed",
+}
+
+
+def to_sarif(report: Report, root: str) -> dict[str, Any]:
+    """The log with its one run.
+
+    Args:
+        report: The whole of it.
+        root: The directory that files are given relative to.
+    """
+    from .. import __version__
+
+    kinds = [*_RULES, *{site.kind for site in report.sites} - set(_RULES)]
+    return {
+        "$schema": _SCHEMA,
+        "version": "2.1.0",
+        "runs": [
+            {
+                "tool": {
+                    "driver": {
+                        "name": "httpguard",
+                        "version": __version__,
+                        "rules": [_rule(kind) for kind in kinds],
+                    }
+                },
+                "columnKind": "unicodeCodePoints",
+                "originalUriBaseIds": {_ROOT: {"uri": _directory(root)}},
+                "invocations": [_invocation(report)],
+                "results": [
+                    _result(site, kinds.index(site.kind), root) for site in report.sites
+                ],
+            }
+        ],
+    }
+
+
+def _rule(kind: str) -> dict[str, Any]:
+    """What a kind of leak is."""
+    text = _RULES.get(kind, f"A response leaked ({kind})")
+    severe = WEIGHTS.get(kind, 1) >= WEIGHTS["held"]
+    return {
+        "id": f"httpguard/{kind}",
+        "name": name_of(kind).title().replace(" ", ""),
+        "shortDescription": {"text": text},
+        "fullDescription": {"text": f"{text}."},
+        "defaultConfiguration": {"level": "error" if severe else "warning"},
+        "help": {"text": "See the hint in the message of each result."},
+    }
+
+
+def _invocation(report: Report) -> dict[str, Any]:
+    """That the logs were read, and which lines could not be."""
+    return {
+        "executionSuccessful": True,
+        "endTimeUtc": f"{report.made:%Y-%m-%dT%H:%M:%S.%fZ}",
+        "toolExecutionNotifications": [
+            {"level": "note", "message": {"text": f"damaged line: {line}"}}
+            for line in report.reading.damaged
+        ],
+    }
+
+
+def _result(site: Site, rule: int, root: str) -> dict[str, Any]:
+    """A site."""
+    result: dict[str, Any] = {
+        "ruleId": f"httpguard/{site.kind}",
+        "ruleIndex": rule,
+        "level": _rule(site.kind)["defaultConfiguration"]["level"],
+        "message": {"text": describe(site)},
+        "locations": [_location(site.filename, site.lineno, site.function, root)],
+        "partialFingerprints": {"httpguardSite/v1": _fingerprint(site, root)},
+        "occurrenceCount": max(site.leaks, 1),
+        "properties": {
+            "harm": site.harm,
+            "resolved": site.resolved,
+            "processes": site.processes,
+            "firstSeen": site.first_seen.isoformat() if site.first_seen else None,
+            "lastSeen": site.last_seen.isoformat() if site.last_seen else None,
+        },
+    }
+    if site.example.stack:
+        result["stacks"] = [_stack(site.example.stack, root)]
+    return result
+
+
+def _fingerprint(site: Site, root: str) -> str:
+    """What stays the same when lines move: kind, file, function."""
+    parts = "\0".join((site.kind, shorten(site.filename, root), site.function))
+    return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:32]
+
+
+def _stack(steps: Sequence[Step], root: str) -> dict[str, Any]:
+    """The example's stack; SARIF has the innermost frame first."""
+    return {
+        "message": {"text": "How the response was opened"},
+        "frames": [
+            {
+                "location": _location(
+                    step.filename, step.lineno, step.function, root, step.source
+                )
+            }
+            for step in reversed(steps)
+        ],
+    }
+
+
+def _location(
+    filename: str, lineno: int, function: str, root: str, source: str = ""
+) -> dict[str, Any]:
+    """A place in a file, relative to the root if it lies there."""
+    name = shorten(filename, root)
+    physical: dict[str, Any] = {"artifactLocation": _artifact(name)}
+    if lineno > 0:
+        physical["region"] = {"startLine": lineno}
+        if source:
+            physical["region"]["snippet"] = {"text": source}
+    location: dict[str, Any] = {"physicalLocation": physical}
+    if function:
+        location["logicalLocations"] = [{"name": function, "kind": "function"}]
+    return location
+
+
+def _artifact(name: str) -> dict[str, str]:
+    """A file as a URI."""
+    if os.path.isabs(name):
+        # The URI is of the machine the log is from, which may have other rules.
+        return {"uri": "file://" + quote(PurePath(name).as_posix())}
+    return {"uri": quote(name.replace(os.sep, "/")), "uriBaseId": _ROOT}
+
+
+def _directory(root: str) -> str:
+    """A directory as a URI, which has to end with a slash."""
+    path = PurePath(os.path.abspath(root)).as_posix()
+    return f"file://{quote(path.rstrip('/'))}/"

@@ -1,0 +1,194 @@
+"""The report in a terminal, by rich."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from rich.markup import escape
+from rich.padding import Padding
+from rich.table import Table
+from rich.text import Text
+
+from .result import many, shorten
+
+if TYPE_CHECKING:
+    from datetime import datetime
+
+    from rich.console import Console
+
+    from .result import Report, Site
+
+_BARS: Final = "▁▂▃▄▅▆▇█"
+_WIDEST: Final = 24
+_COLOURS: Final = {"unreleased": "red", "held": "yellow", "open": "cyan"}
+_PROGRAMS: Final = 3
+_DAMAGED: Final = 5
+
+
+def show(report: Report, console: Console, root: str, top: int) -> None:
+    """Print it.
+
+    Args:
+        report: The whole of it.
+        console: Where to.
+        root: A directory that file names are shown relative to.
+        top: So many sites are shown; 0: all.
+    """
+    shown = report.sites[:top] if top else report.sites
+    if shown:
+        console.print(_overview(shown, root))
+        for number, site in enumerate(shown, 1):
+            console.print()
+            console.print(_heading(number, site, root))
+            console.print(Padding(_details(site, root), (0, 0, 0, 3)))
+    rest = len(report.sites) - len(shown)
+    if rest:
+        console.print(f"\n… and {rest:,} more; `--top 0` shows all.")
+    if shown:
+        console.print()
+    console.print(_totals(report))
+    _notes(report, console)
+
+
+def _overview(sites: tuple[Site, ...], root: str) -> Table:
+    """One line for each site."""
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for column in ("#", "harm", "leaks"):
+        table.add_column(column, justify="right", no_wrap=True)
+    table.add_column("kind", no_wrap=True)
+    table.add_column("site", overflow="fold", ratio=1)
+    table.add_column("processes", justify="right", no_wrap=True)
+    table.add_column(sites[0].trend.heading, no_wrap=True)
+    table.add_column("last seen, UTC", no_wrap=True)
+    for number, site in enumerate(sites, 1):
+        table.add_row(
+            str(number),
+            f"{site.harm:,}",
+            f"{site.leaks:,}",
+            Text(site.kind, _COLOURS.get(site.kind, "")),
+            Text(_place(site, root)),
+            f"{site.processes:,}",
+            sparkline(site.trend.leaks),
+            _minute(site.last_seen),
+        )
+    return table
+
+
+def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
+    """Numbers as bars, a space for none.
+
+    Args:
+        numbers: One a span.
+        widest: Neighbours are added up until so many are left.
+    """
+    size = -(-len(numbers) // widest) or 1
+    sums = [sum(numbers[at : at + size]) for at in range(0, len(numbers), size)]
+    top = max(sums, default=0)
+    return "".join(
+        _BARS[(number * len(_BARS) - 1) // top] if number else " " for number in sums
+    )
+
+
+def _heading(number: int, site: Site, root: str) -> Text:
+    """Kind and site."""
+    text = Text(f"{number}. ", "bold", overflow="fold")
+    text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
+    return text.append(_place(site, root))
+
+
+def _details(site: Site, root: str) -> Text:
+    """What there is to know about a site."""
+    text = Text(f"{_figures(site)}\n{_where(site)}\n", overflow="fold")
+    if site.first_seen or site.last_seen:
+        text.append(
+            f"first seen {_second(site.first_seen)},"
+            f" last seen {_second(site.last_seen)} UTC\n"
+        )
+    example = site.example
+    if example.request:
+        about = [f"{name} {value}" for name, value in example.fields]
+        text.append("for example " + " · ".join([example.request, *about]) + "\n")
+    for step in example.stack:
+        mark = ">" if step.application else " "
+        style = "" if step.application else "dim"
+        name = shorten(step.filename, root)
+        text.append(f"{mark} {name}:{step.lineno} in {step.function}\n", style)
+        if step.source:
+            text.append(f"      {step.source}\n", style)
+    if example.hint:
+        text.append("fix: ", "green")
+        text.append(example.hint)
+    text.rstrip()
+    return text
+
+
+def _figures(site: Site) -> str:
+    """How many, how long."""
+    resolved = f", {site.resolved:,} resolved" if site.resolved else ""
+    processes = many(site.processes, "process", "processes")
+    return (
+        f"{many(site.leaks, 'leak')}{resolved} in {processes},"
+        f" at most {site.most:,} in one"
+        f" · harm {site.harm:,}"
+    )
+
+
+def _where(site: Site) -> str:
+    """In which programs."""
+    named = [program for program in site.programs if program.name]
+    parts = [f"{one.name} ({one.leaks:,})" for one in named[:_PROGRAMS]]
+    if len(named) > _PROGRAMS:
+        parts.append(f"{len(named) - _PROGRAMS} more")
+    hosts = many(site.hosts, "host") if site.hosts else ""
+    said = many(site.events, "line") + " of the log"
+    return " · ".join(filter(None, [", ".join(parts), hosts, said]))
+
+
+def _totals(report: Report) -> Text:
+    """The last line."""
+    reading = report.reading
+    since = f" since {_minute(report.since)} UTC" if report.since else ""
+    found = (
+        f"{many(report.leaks, 'leak')} at {many(len(report.sites), 'site')}{since}"
+        if report.sites
+        else f"no leaks{since}"
+    )
+    if report.known:
+        found += f", {len(report.known)} more that the baseline tolerates"
+    if report.hidden:
+        found += f", {report.hidden:,} more left out by --kind and --site"
+    files = many(len(reading.files), "file")
+    text = Text(f"{found}; read {many(reading.lines, 'line')} of {files}", "bold")
+    events = [f"{n:,} {name}" for name, n in reading.events.items()]
+    if events:
+        text.append("\n" + ", ".join(events), "not bold")
+    return text
+
+
+def _notes(report: Report, console: Console) -> None:
+    """What else the reader should know."""
+    for entry in report.fixed:
+        console.print(f"fixed, and can leave the baseline: {escape(entry)}")
+    reading = report.reading
+    for problem, count in reading.problems.items():
+        console.print(f"[yellow]{many(count, 'damaged line')}[/]: {escape(problem)}")
+    for line in reading.damaged[:_DAMAGED]:
+        console.print(f"  {escape(str(line))}", soft_wrap=True)
+    if sum(reading.problems.values()) > _DAMAGED < len(reading.damaged):
+        console.print("  …")
+
+
+def _place(site: Site, root: str) -> str:
+    """The site, its file relative to the root."""
+    within = f" in {site.function}" if site.function else ""
+    return f"{shorten(site.filename, root)}:{site.lineno}{within}"
+
+
+def _minute(time: datetime | None) -> str:
+    """A time that is short to read."""
+    return f"{time:%Y-%m-%d %H:%M}" if time else ""
+
+
+def _second(time: datetime | None) -> str:
+    """A time as exact as a person wants it."""
+    return f"{time:%Y-%m-%d %H:%M:%S}" if time else "?"

@@ -1,0 +1,96 @@
+"""To a file of JSON lines: one event a line, any number of processes a file.
+
+The fields are described in ``docs/json-lines.md`` and, for machines, in
+``json_lines.schema.json`` beside this file.
+"""
+
+from __future__ import annotations
+
+import os
+import socket
+import sys
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any, Final
+
+from .append import append_line
+from .truncation import encode
+from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .run import run_id
+
+if TYPE_CHECKING:
+    from .._model.event import Event
+
+SCHEMA_VERSION: Final = 1
+"""Raised when a field changes its meaning or goes; new ones may come any time."""
+
+
+class JsonLines:
+    """Appends each event to a file.
+
+    Args:
+        path: The file; a relative one is taken from where the process is now.
+        max_bytes: The file is rotated before it becomes larger; 0: never.
+        keep: Rotated files to keep.
+    """
+
+    def __init__(self, path: str, max_bytes: int, keep: int) -> None:
+        """Open nothing yet: a program that leaks nothing makes no file."""
+        self.path = os.path.abspath(path)
+        self.max_bytes = max_bytes
+        self.keep = keep
+        # Named where its failure is said.
+        self.__name__ = f"writing to {self.path}"
+
+    def __call__(self, event: Event) -> None:
+        """Write an event.
+
+        Args:
+            event: Any event.
+
+        Raises:
+            OSError: It could not be written.
+        """
+        line = encode(to_record(event))
+        append_line(self.path, line, self.max_bytes, self.keep)
+
+
+def to_record(event: Event) -> dict[str, Any]:
+    """An event as the object that its line holds.
+
+    Args:
+        event: Any event.
+
+    Returns:
+        JSON-ready, but for the values of ``context``.
+    """
+    record: dict[str, Any] = {
+        "schema": SCHEMA_VERSION,
+        "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
+        "level": "error" if event.error else "warning",
+        "event": event.name,
+        "run": run_id(),
+        "pid": os.getpid(),
+        "host": socket.gethostname(),
+        "program": program_name(),
+    }
+    if event.name in {LEAK, RESOLVED}:
+        record |= event.leaks[0].to_dict()
+    elif event.leaks or event.name == SUMMARY:
+        record["leaks"] = [leak.to_dict() for leak in event.leaks]
+    if event.crowd or event.name == TOO_MANY_OPEN:
+        record["responses"] = [response.to_dict() for response in event.crowd]
+    return {
+        **record,
+        **event.details,
+        **event.figures,
+        "context": dict(event.context),
+    }
+
+
+def program_name() -> str:
+    """What runs: the script's file name, or the module after ``python -m``."""
+    spec = getattr(sys.modules.get("__main__"), "__spec__", None)
+    if spec is not None:
+        return str(spec.name).removesuffix(".__main__")
+    script = sys.argv[0] if getattr(sys, "argv", None) else ""
+    return os.path.basename(script) or os.path.basename(sys.executable or "python")

@@ -1,0 +1,80 @@
+"""Inside a guarded process: what the bootstrap calls. Needs only the library."""
+
+from __future__ import annotations
+
+import os
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Final
+
+from .._process import process as _process
+from .. import _reporting as reporting
+from .._model.settings import load_settings
+from .._reporting.json_lines import JsonLines
+from .._reporting.run import run_id
+
+if TYPE_CHECKING:
+    from .._leases.table import LeakTable
+    from .._reporting import Event
+
+SO_FAR: Final = "httpguard.so_far"
+"""The counts between two reports; in the run's own log only."""
+# Counts are written when they have changed and a twentieth of the process's time
+# has passed since the last ones: some 200 lines a day.
+_SHARE: Final = 20
+
+
+class RunLog(JsonLines):
+    """The run's own log, from which the table at the end is made.
+
+    Args:
+        path: The file.
+    """
+
+    def __init__(self, path: str) -> None:
+        """It is never rotated: it is small, and gone when the run is over."""
+        super().__init__(path, max_bytes=0, keep=1)
+        self._begun = self._told = time.monotonic()
+        self._state = ("", 0)
+
+    def __call__(self, event: Event) -> None:
+        """Write an event, unless the run is over: a daemon may outlive it."""
+        if os.path.exists(self.path):
+            leaks = tuple(replace(leak, stack=()) for leak in event.leaks)
+            super().__call__(replace(event, leaks=leaks, crowd=()))
+
+    def follow(self, table: LeakTable) -> None:
+        """Write the counts now and then: a signal may end the process any time.
+
+        Args:
+            table: Of the guard.
+        """
+        now = time.monotonic()
+        due = now - self._told >= (now - self._begun) / _SHARE
+        state = (run_id(), table.total)
+        if due and table.total and state != self._state:
+            self._told, self._state = now, state
+            self(reporting.Event(SO_FAR, error=False, leaks=table.leaks()))
+
+
+def begin(run: str) -> None:
+    """Guard this process, with the settings of the environment.
+
+    Where the program has called `install` before, its settings stay.
+
+    Args:
+        run: The start of the names of the run's files; "-": there are none.
+
+    Raises:
+        ConfigError: A setting is not accepted.
+    """
+    follower = None
+    if run != "-":
+        log = RunLog(f"{run}.jsonl")
+        follower = log.follow
+        reporting.attach(log)
+    _process.follow(follower)
+    if not _process.is_installed():
+        settings = load_settings({}, os.environ)
+        if settings.enabled:
+            _process.start(settings)

@@ -1,0 +1,144 @@
+"""A run from its begin to its end: files, program, table, exit code."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import secrets
+import shutil
+import sys
+import tempfile
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+from .._model.redaction import printable
+from .child import become, run_child
+from .environment import NO_RUN, guarded_environment
+from .outcome import many, read_outcome
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator, Mapping
+    from typing import NoReturn
+
+    from .._baseline.baseline import Baseline, Comparison
+    from .outcome import Found, Outcome
+    from .target import Target
+
+# As LeakSanitizer's.
+LEAKED: Final = 23
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """What is run, and how.
+
+    Args:
+        target: The program.
+        settings: Variables that the command's options stand for.
+        baseline: Known leaks, which are not shown and fail nothing.
+        fail: Whether leaks make the exit code `LEAKED` where it would be 0.
+    """
+
+    target: Target
+    settings: Mapping[str, str]
+    baseline: Baseline | None
+    fail: bool
+
+    def follow(self) -> int:
+        """Run the program and show what leaked.
+
+        Returns:
+            The exit code; negative: the signal that ended the program.
+
+        Raises:
+            OSError: The program could not be started.
+        """
+        with _files() as run:
+            environment = guarded_environment(os.environ, self.settings, run)
+            code = run_child(self.target, environment)
+            outcome = read_outcome(run)
+        comparison = self._compare(outcome)
+        # Whoever reads standard error may have gone, or be impatient.
+        with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+            _report(outcome, comparison)
+        leaked = bool(comparison.new)
+        return LEAKED if leaked and self.fail and code == 0 else code
+
+    def replace(self) -> NoReturn:
+        """Become the program.
+
+        Raises:
+            OSError: It could not be started.
+        """
+        become(self.target, guarded_environment(os.environ, self.settings, NO_RUN))
+
+    def _compare(self, outcome: Outcome) -> Comparison[Found]:
+        """What leaked, beside the baseline."""
+        from .._baseline.baseline import Baseline, place_of
+
+        baseline = self.baseline or Baseline()
+        return baseline.split(outcome.found, lambda found: place_of(found.leak))
+
+
+def _report(outcome: Outcome, comparison: Comparison[Found]) -> None:
+    """Show what there is to show."""
+    notes = [*_notes(outcome), *_baseline_notes(comparison)]
+    if not comparison.new and not notes:
+        return
+    from .table import console_on, show_leaks
+
+    console = console_on(sys.stderr)
+    if comparison.new:
+        show_leaks(console, outcome, comparison.new)
+    for note in notes:
+        console.print(f"httpguard: {note}", markup=False)
+
+
+def _notes(outcome: Outcome) -> Iterator[str]:
+    """What else there is to know, a sentence each."""
+    if outcome.crowded:
+        reports = many(outcome.crowded, "report")
+        yield f"more than max_open responses were open at once ({reports})"
+    for (interpreter, reason), count in outcome.unguarded.items():
+        why = printable(reason)
+        yield f"not guarded: {interpreter} ({many(count, 'process')}): {why}"
+        if reason == "httpguard is not installed there":
+            yield f"  install it with: {interpreter} -m pip install httpguard"
+    if not outcome.guarded and not outcome.unguarded:
+        yield (
+            "nothing was guarded: no Python process began, or its interpreter was"
+            " told to ignore its environment (-I, -E or -S)"
+        )
+
+
+def _baseline_notes(comparison: Comparison[Found]) -> Iterator[str]:
+    """What the baseline has to do with it."""
+    known = sum(found.count for found in comparison.known)
+    if known:
+        yield f"the baseline tolerates {many(known, 'leak')}"
+    for entry in comparison.fixed:
+        yield (
+            f"in the baseline, and not seen in this run: {entry.kind} at"
+            f" {entry.file} in {entry.function}: {entry.source}"
+        )
+
+
+@contextlib.contextmanager
+def _files() -> Iterator[str]:
+    """The start of the names of a run's files, which are there for its time."""
+    directory = tempfile.mkdtemp(prefix="httpguard-run-")
+    try:
+        # Where a server's workers give up root's rights, they still report. The
+        # name cannot be guessed, and the directory not be listed.
+        shared = hasattr(os, "geteuid") and os.geteuid() == 0
+        run = os.path.join(directory, secrets.token_hex(16))
+        if shared:
+            os.chmod(directory, 0o711)  # noqa: S103  # See above.
+        for suffix in (".jsonl", ".processes"):
+            with open(run + suffix, "xb"):
+                pass
+            if shared:
+                os.chmod(run + suffix, 0o622)  # noqa: S103  # See above.
+        yield run
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

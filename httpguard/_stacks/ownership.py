@@ -1,0 +1,181 @@
+"""Whose code a file is: the application's, a library's, or the HTTP client's."""
+
+from __future__ import annotations
+
+import os
+import sys
+from contextlib import suppress
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Final
+
+# The packages whose frames stand between the application and the response.
+HTTP_PACKAGES: Final = ("urllib3", "requests")
+_SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
+_SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
+# Names in angle brackets that are generated code, not something a person
+# typed; all others (<string>, <stdin>, <ipython-input-…>, <doctest …>) are.
+_GENERATED: Final = ("<frozen ", "<attrs generated", "<decorator-gen", "<__array_")
+
+
+class Origins(dict[str, bool]):
+    """File name -> whether it is the application's own code.
+
+    A dict, so that the hot path pays one look-up a frame (about 30 ns) and the
+    thinking is done once a file, by `__missing__`.
+
+    Args:
+        app: Module prefixes that are the application's although installed.
+    """
+
+    def __init__(self, app: tuple[str, ...] = ()) -> None:
+        """Start with nothing known."""
+        super().__init__()
+        self.app = app
+
+    def __missing__(self, filename: str) -> bool:
+        """Judge a file seen for the first time."""
+        known = is_application(filename, self.app)
+        self[filename] = known
+        return known
+
+
+def is_application(filename: str, app: tuple[str, ...]) -> bool:
+    """Whether a file is the application's own code.
+
+    Args:
+        filename: As in ``code.co_filename``.
+        app: Module prefixes that count although they are installed. The
+            top-level package of ``__main__`` counts by itself.
+
+    Returns:
+        False for httpguard, the HTTP libraries, the standard library, what lies
+        in site-packages, console scripts and generated code; else True.
+    """
+    if filename.startswith("<"):
+        return not filename.startswith(_GENERATED)
+    path = os.path.abspath(filename)
+    if path.startswith(_OWN_DIRECTORY) or http_package(path) is not None:
+        return False
+    installed = _installed_module(path)
+    if installed is not None:
+        return _has_prefix(installed, (*app, *_main_package()))
+    # Windows: sysconfig and the import system may differ in the case of a letter.
+    return not os.path.normcase(path).startswith(_library_directories())
+
+
+def http_package(filename: str) -> str | None:
+    """The HTTP library a file belongs to: ``urllib3``, ``requests`` or None.
+
+    Args:
+        filename: As in ``code.co_filename``.
+    """
+    for name in HTTP_PACKAGES:
+        directory = _package_directory(name)
+        if directory is not None and filename.startswith(directory):
+            return name
+    return None
+
+
+def is_own(filename: str) -> bool:
+    """Whether a file is httpguard's own."""
+    return filename.startswith(_OWN_DIRECTORY)
+
+
+def module_of(filename: str) -> str:
+    """The dotted module name of a file, as well as it can be told.
+
+    Args:
+        filename: As in ``code.co_filename``.
+
+    Returns:
+        The name under which it is imported now, else the dotted path below
+        site-packages, else the file's stem.
+    """
+    if filename.startswith("<"):
+        return "__main__"
+    for name, module in list(sys.modules.items()):
+        if getattr(module, "__file__", None) == filename:
+            return name
+    path = os.path.abspath(filename)
+    return _installed_module(path) or _stem(os.path.basename(path))
+
+
+def module_matches(name: str, pattern: str) -> bool:
+    """Whether a module is, or lies below, what a pattern names.
+
+    Args:
+        name: A dotted module name.
+        pattern: A dotted prefix; ``*`` and ``?`` are wildcards.
+    """
+    return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def _installed_module(path: str) -> str | None:
+    """The dotted name below the innermost site-packages, None outside of one."""
+    parts = path.replace("\\", "/").split("/")
+    for index in range(len(parts) - 2, -1, -1):
+        if parts[index] in _SITE_DIRECTORIES:
+            return _stem(".".join(parts[index + 1 :]))
+    return None
+
+
+def _stem(name: str) -> str:
+    """A dotted path without ``.py`` and ``.__init__``."""
+    return name.removesuffix(".py").removesuffix(".__init__")
+
+
+def _has_prefix(name: str, prefixes: tuple[str, ...]) -> bool:
+    """Whether a dotted name is one of the prefixes or lies below one."""
+    return any(name == prefix or name.startswith(f"{prefix}.") for prefix in prefixes)
+
+
+def _main_package() -> tuple[str, ...]:
+    """The top-level package of ``python -m package.module``, if it runs so."""
+    main = sys.modules.get("__main__")
+    name = getattr(main, "__package__", None)
+    return (name.partition(".")[0],) if isinstance(name, str) and name else ()
+
+
+def _package_directory(name: str) -> str | None:
+    """Where an imported package lies, with a trailing separator."""
+    file = getattr(sys.modules.get(name), "__file__", None)
+    return _directory(file) if file else None
+
+
+@lru_cache(maxsize=64)
+def _directory(file: str) -> str:
+    """The directory of a file, with a trailing separator."""
+    return os.path.join(os.path.dirname(file), "")
+
+
+@lru_cache(maxsize=1)
+def _library_directories() -> tuple[str, ...]:
+    """The standard library's directories, and the one of console scripts.
+
+    sysconfig is imported here, at the first response, and not with httpguard:
+    it costs about 2 ms.
+    """
+    paths = [os.path.dirname(os.__file__)]
+    # A frozen program may lack the data that sysconfig reads.
+    with suppress(Exception):
+        import sysconfig
+
+        paths += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
+    # A zipped standard library (python311.zip) lies beside the directory.
+    paths += [path for path in sys.path if path.endswith(".zip") and "python" in path]
+    # An environment's script directory holds entry points only; the system's
+    # (/usr/bin) holds people's programs too.
+    with suppress(Exception):
+        if sys.prefix not in _SYSTEM_PREFIXES:
+            paths.append(sysconfig.get_path("scripts"))
+    both = {*paths, *(os.path.realpath(path) for path in paths)}
+    return tuple(sorted(os.path.normcase(os.path.join(path, "")) for path in both))
+
+
+def preload_origins() -> None:
+    """Find out now what is otherwise found out at the first response."""
+    _library_directories()
+
+
+_OWN_DIRECTORY: Final = _directory(os.path.dirname(os.path.abspath(__file__)))

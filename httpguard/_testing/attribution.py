@@ -1,0 +1,125 @@
+"""Whose a response is: the test's or the fixture's that opened it."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from typing import TYPE_CHECKING, Final
+
+from .._model.scope import CURRENT_SCOPE
+from .subject import Subject, subject_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._leases.detector import Detector
+    from .._leases.lease import Lease
+
+# Threads that run what others hand them: it is the work of whoever runs now.
+_WORKERS: Final = ("concurrent.futures.", "multiprocessing.", "anyio.", "trio.")
+
+
+class Attribution:
+    """Says whose each lease is.
+
+    pytest runs one thing at a time, so that what its own thread opens is the
+    work of the test or fixture that runs, in whatever context: event loops and
+    their tasks are often made in the context of an earlier test. Of the other
+    threads, those that came since it began are its own, and those of a pool work
+    for it; an older one belongs to whoever started it.
+
+    Args:
+        detector: Knows which responses are open.
+        root: What runs when no test and no fixture does.
+    """
+
+    def __init__(self, detector: Detector, root: Subject) -> None:
+        """Nothing runs."""
+        self._detector = detector
+        self._running = [root]
+        self._thread = threading.get_ident()
+        # ident -> id() of the thread, and who started it.
+        self._owners: dict[int, tuple[int, Subject]] = {}
+        self._note_threads()
+
+    @property
+    def running(self) -> Subject:
+        """Whose code pytest runs now."""
+        return self._running[-1]
+
+    @contextlib.contextmanager
+    def within(self, subject: Subject) -> Iterator[None]:
+        """While a subject's code runs."""
+        self.enter(subject)
+        try:
+            yield
+        finally:
+            self.leave(subject)
+
+    def enter(self, subject: Subject) -> None:
+        """A subject's code begins to run."""
+        self._note_threads()
+        self._thread = threading.get_ident()
+        self._running.append(subject)
+        CURRENT_SCOPE.set(subject)
+
+    def leave(self, subject: Subject) -> None:
+        """It ended, and with it all that it has run and that did not say so."""
+        self._note_threads()
+        if subject in self._running[1:]:
+            del self._running[self._running.index(subject) :]
+        root = len(self._running) == 1
+        CURRENT_SCOPE.set(None if root else self.running)
+
+    def claim(self, lease: Lease) -> None:
+        """Say whose a lease is. Called in the thread that opened it.
+
+        Args:
+            lease: Just opened. A scope of the program's own stays its scope.
+        """
+        if lease.scope is None or isinstance(lease.scope, Subject):
+            lease.scope = self._whose()
+        subject = subject_of(lease.scope)
+        if subject is not None and subject.max_open is not None:
+            self._count(subject, subject.max_open)
+
+    def _whose(self) -> Subject:
+        """Who runs in this thread."""
+        ident = threading.get_ident()
+        if ident == self._thread:
+            return self.running
+        thread = threading._active.get(ident)  # type: ignore[attr-defined]  # as in thread_name
+        known, owner = self._owners.get(ident, (0, self.running))
+        if known != id(thread) or _is_worker(thread):
+            return self.running
+        return owner
+
+    def _count(self, subject: Subject, limit: int) -> None:
+        """Note where a subject's responses were opened if they are too many."""
+        crowd = [
+            lease.stack or ()
+            for lease in self._detector.crowd()
+            if subject_of(lease.scope) is subject
+        ]
+        if len(crowd) > max(limit, len(subject.crowd)):
+            subject.crowd = crowd
+
+    def _note_threads(self) -> None:
+        """The threads that came since the last time belong to who ran since."""
+        known = self._owners
+        running = self.running
+        owners = {}
+        for ident, thread in list(threading._active.items()):  # type: ignore[attr-defined]
+            mark = id(thread)
+            owner = known.get(ident)
+            owners[ident] = owner if owner and owner[0] == mark else (mark, running)
+        self._owners = owners
+
+
+def _is_worker(thread: object) -> bool:
+    """Whether a thread is one of a pool."""
+    target = getattr(thread, "_target", None)
+    modules = (getattr(target, "__module__", None), type(thread).__module__)
+    return any(
+        isinstance(name, str) and f"{name}.".startswith(_WORKERS) for name in modules
+    )

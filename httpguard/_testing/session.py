@@ -1,0 +1,274 @@
+"""The hooks of a guarded session: each test and each wider fixture is a subject."""
+
+from __future__ import annotations
+
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from .attribution import Attribution
+from .fixtures import subject_for_fixture
+from .marker import subject_for
+from .record import NODEID, RECORDS
+from .subject import Subject
+from .traceback import represent
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from .._guard.guard import Guard
+    from .._leases.lease import Lease
+    from .collector import Collector
+    from .judge import Apart, Judge, Verdict
+
+_OUTSIDE: Final = "code outside of tests"
+
+
+class GuardedSession:
+    """Told by pytest what runs; tells it what leaked.
+
+    Args:
+        config: Of the session.
+        guard: Of the process.
+        judge: Says what leaked.
+        collector: Takes the records that no report can carry.
+    """
+
+    def __init__(
+        self, config: pytest.Config, guard: Guard, judge: Judge, collector: Collector
+    ) -> None:
+        """Claim every lease from now on."""
+        self._config = config
+        self._guard = guard
+        self._judge = judge
+        self._collector = collector
+        self._root = Subject(_OUTSIDE, "outside of tests")
+        self._running = Attribution(guard.detector, self._root)
+        self._outer_claim = guard.registry.claim
+        guard.registry.claim_by(self._claim)
+        self._item: pytest.Item | None = None
+        self._test: Subject | None = None
+        self._verdict: Verdict | None = None
+        # Fixtures that were torn down, to be judged at the end of the phase.
+        self._torn_down: list[Subject] = []
+        # To be reported when no output is captured.
+        self._apart: list[Apart] = []
+
+    def _claim(self, lease: Lease) -> None:
+        """Say whose a lease is; a failure of ours costs that alone."""
+        try:
+            self._running.claim(lease)
+        except Exception as error:
+            self._guard.step_aside("claim", error)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_unconfigure(self) -> None:
+        """Leave the claims to the session outside, if there is one."""
+        self._guard.registry.claim_by(self._outer_claim)
+
+    # A test.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Report the fixtures that a test was the last to use."""
+        try:
+            return (yield)
+        finally:
+            self._end_test()
+            self._report_apart(item)
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """A test begins, for the first time or again."""
+        self._end_test()
+        self._item = item
+        self._test, wrong = subject_for(item)
+        self._running.enter(self._test)
+        try:
+            result = yield
+            if wrong is not None:
+                pytest.fail(wrong, pytrace=False)
+            return result  # noqa: TRY300  # As the twin in `pytest_runtest_call`.
+        except BaseException:
+            self._test.failed = True
+            self._verdict = self._judge.judge(self._test, item)
+            raise
+        finally:
+            self._judge_torn_down()
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """What the test and its set-up have dropped makes it fail.
+
+        What they have open may yet be closed by a tear-down.
+        """
+        test = self._test
+        if test is None:
+            return (yield)
+        try:
+            result = yield
+        except BaseException:
+            test.failed = True
+            self._verdict = self._judge.judge(test, self._item)
+            raise
+        # unittest's test cases keep what they raise.
+        test.failed = bool(getattr(item, "_excinfo", None))
+        self._verdict = self._judge.judge(test, self._item)
+        if self._verdict and not test.failed:
+            raise self._verdict.error
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_teardown(self) -> Generator[None, Any, Any]:
+        """What is open now, nobody closes any more."""
+        self._verdict = None
+        test = self._test
+        try:
+            result = yield
+        except BaseException:
+            if test is not None:
+                test.failed = True
+                self._verdict = self._judge.judge(test, self._item)
+            raise
+        finally:
+            self._judge_torn_down()
+        if test is not None:
+            self._verdict = self._judge.judge(test, self._item, ended=True)
+            if self._verdict and not test.failed:
+                raise self._verdict.error
+        return result
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_makereport(
+        self, call: pytest.CallInfo[Any]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Show leaks where they are the failure, and beside a failure else."""
+        report = yield
+        verdict, self._verdict = self._verdict, None
+        records = self._judge.take_records()
+        if records:
+            setattr(report, RECORDS, records)
+        if verdict:
+            shown = self._represent(verdict)
+            if call.excinfo is not None and call.excinfo.value is verdict.error:
+                report.longrepr = shown
+            elif self._judge.fail:
+                report.sections.append((f"httpguard {report.when}", str(shown)))
+        if report.when == "teardown":
+            self._end_test()
+        return report
+
+    def _end_test(self) -> None:
+        """The test, if one runs, has come to its end."""
+        test, self._test, self._item = self._test, None, None
+        if test is not None:
+            self._running.leave(test)
+            self._judge.end(test)
+
+    # A fixture of wider scope than a function's.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_fixture_setup(
+        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
+    ) -> Generator[None, Any, Any]:
+        """What its set-up and tear-down open is the fixture's."""
+        if fixturedef.scope == "function":
+            return (yield)
+        subject = subject_for_fixture(fixturedef, request.node, self._config.rootpath)
+        # Finalizers run in reverse: these two around those of the fixture, after
+        # those of the fixtures that use it.
+        fixturedef.addfinalizer(partial(self._leave_fixture, subject))
+        self._running.enter(subject)
+        try:
+            return (yield)
+        except BaseException:
+            subject.failed = True
+            raise
+        finally:
+            self._running.leave(subject)
+            fixturedef.addfinalizer(partial(self._running.enter, subject))
+
+    def _leave_fixture(self, subject: Subject) -> None:
+        """A fixture's finalizers have run."""
+        self._running.leave(subject)
+        self._torn_down.append(subject)
+
+    def _judge_torn_down(self) -> None:
+        """Judge the fixtures torn down in a phase, now that all of them are.
+
+        One may close what another has opened.
+        """
+        subjects, self._torn_down = self._torn_down, []
+        for subject in subjects:
+            apart = self._judge.judge_apart(subject)
+            if apart is not None:
+                self._apart.append(apart)
+
+    def _report_apart(self, item: pytest.Item | None) -> None:
+        """Report fixtures on their own, not as a failure of the last test."""
+        reports, self._apart = self._apart, []
+        for subject, verdict, records in reports:
+            report = pytest.TestReport(
+                subject.nodeid,
+                subject.location,
+                {},
+                "failed",
+                self._represent(verdict),
+                "teardown",
+            )
+            setattr(report, RECORDS, records)
+            hook = self._config.hook if item is None else item.ihook
+            if item is not None and hasattr(self._config, "workerinput"):
+                setattr(report, NODEID, subject.nodeid)
+                report.nodeid = item.nodeid
+            hook.pytest_runtest_logreport(report=report)
+
+    # The session.
+
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtestloop(self) -> Generator[None, Any, Any]:
+        """After the tests: what was found too late, and what was nobody's."""
+        try:
+            return (yield)
+        finally:
+            self._finish()
+
+    # Inside of the terminal's, which shows the summary.
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_sessionfinish(
+        self, session: pytest.Session
+    ) -> Generator[None, Any, Any]:
+        """Fixtures that are torn down here only: the session was broken off."""
+        try:
+            return (yield)
+        finally:
+            self._finish()
+            if session.testsfailed and session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _finish(self) -> None:
+        """Judge and report what no test's end has."""
+        self._judge_torn_down()
+        self._apart += self._judge.judge_rest(self._root)
+        # An xdist worker, which runs no test any more, hands it over.
+        output = getattr(self._config, "workeroutput", None)
+        if output is None:
+            self._report_apart(None)
+            self._collector.records += self._judge.take_records()
+            return
+        for subject, verdict, records in self._apart:
+            entry = {
+                "nodeid": subject.nodeid,
+                "location": list(subject.location),
+                "text": str(self._represent(verdict)),
+                "records": records,
+            }
+            output.setdefault("httpguard_reports", []).append(entry)
+        output.setdefault(RECORDS, []).extend(self._judge.take_records())
+        self._apart = []
+
+    def _represent(self, verdict: Verdict) -> Any:
+        """As pytest shows a failure."""
+        style = self._config.getoption("tbstyle", "auto")
+        return represent(verdict.leaks, verdict.crowd, verdict.whose, style)

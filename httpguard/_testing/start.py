@@ -1,0 +1,124 @@
+"""The start of a guarded session."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+import pytest
+
+from .._process import process as _process
+from .._baseline.baseline import Baseline
+from .._model.settings import load_settings
+from .._model.errors import BaselineError, ConfigError
+from .collector import Collector
+from .judge import Judge
+from .session import GuardedSession
+
+if TYPE_CHECKING:
+    from .._model.settings import Settings
+    from .._guard.guard import Guard
+
+# Tests judge what is open at their end; how long it was idle is no matter.
+_NEVER: Final = 1e9
+# Seconds that a failure may take, for each site, to say who holds a response.
+_EXPLAIN: Final = 0.5
+_OLDEST: Final = (8, 0)
+_GUARD: Final = pytest.StashKey["Guard"]()
+
+
+def install(config: pytest.Config) -> Guard | None:
+    """Guard the process until pytest ends.
+
+    Args:
+        config: Of the session.
+
+    Returns:
+        The guard; None if ``HTTPGUARD_ENABLED`` says no.
+
+    Raises:
+        pytest.UsageError: A setting of the environment is not accepted, or this
+            pytest is too old.
+    """
+    guard = config.stash.get(_GUARD, None)
+    if guard is None:
+        if pytest.version_tuple < _OLDEST:
+            raise pytest.UsageError(
+                f"httpguard needs pytest 8 or later; this is {pytest.__version__}"
+            )
+        settings = _settings()
+        if not settings.enabled:
+            return None
+        # In a session inside a test, the guard is that of the session outside.
+        outermost = not _process.in_session()
+        guard = config.stash[_GUARD] = _process.enter_session(settings)
+        if outermost:
+            config.add_cleanup(_process.leave_session)
+    return guard
+
+
+def start(config: pytest.Config, *, warn: bool) -> None:
+    """Watch the tests of a session.
+
+    Args:
+        config: Of the session.
+        warn: List leaks at the end, and fail nothing for them.
+
+    Raises:
+        pytest.UsageError: The baseline cannot be read.
+    """
+    guard = install(config)
+    if guard is None:
+        return
+    baseline = _baseline(config)
+    update = bool(config.option.httpguard_baseline_update)
+    # In this order the collector has, at the end, what the session found last.
+    collector = Collector(config, baseline, update=update)
+    judge = Judge(guard, baseline, fail=not (warn or update))
+    session = GuardedSession(config, guard, judge, collector)
+    config.pluginmanager.register(collector, "httpguard-collector")
+    config.pluginmanager.register(session, "httpguard-session")
+
+
+def _settings() -> Settings:
+    """What the environment says, and what a test session needs."""
+    given: dict[str, Any] = {
+        "check_interval": 0,
+        "max_idle": _NEVER,
+        "max_open": None,
+        "sample": 1.0,
+        "strict": False,
+    }
+    if not os.environ.get("HTTPGUARD_EXPLAIN"):
+        given["explain"] = _EXPLAIN
+    try:
+        return load_settings(given, os.environ)
+    except ConfigError as error:
+        raise pytest.UsageError(str(error)) from error
+
+
+def _baseline(config: pytest.Config) -> Baseline | None:
+    """The baseline, an empty one if it is yet to be written."""
+    path = config.option.httpguard_baseline
+    if path:
+        path = os.path.join(config.invocation_params.dir, path)
+    elif path := config.getini("httpguard_baseline"):
+        folder = config.rootpath if config.inipath is None else config.inipath.parent
+        path = os.path.join(folder, path)
+    update = config.option.httpguard_baseline_update
+    if not path:
+        if update:
+            raise pytest.UsageError(
+                "--httpguard-baseline-update needs --httpguard-baseline FILE, "
+                "or httpguard_baseline in the configuration file"
+            )
+        return None
+    # xdist hands the options to its workers, which may have another directory.
+    config.option.httpguard_baseline = path
+    if update and not os.path.exists(path):
+        return Baseline((), os.path.dirname(path))
+    try:
+        return Baseline.load(path)
+    except BaselineError as error:
+        hint = "" if os.path.exists(path) else "; --httpguard-baseline-update writes it"
+        raise pytest.UsageError(f"{error}{hint}") from error

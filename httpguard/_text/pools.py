@@ -1,0 +1,149 @@
+"""Pools and the process as text: who waits, who holds, what would be enough."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from .._model.leak import Frame
+from .events import place, seconds
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+
+def describe_starved(details: Mapping[str, Any]) -> str:
+    """A pool that has nothing to give, by site.
+
+    Args:
+        details: Of the event.
+    """
+    maxsize = details["maxsize"]
+    lines = [f"pool starved {details['pool']} · maxsize is {maxsize}, block=True"]
+    if details["waiting"]:
+        noun = "request waits" if details["waiting"] == 1 else "requests wait"
+        lines[0] += (
+            f" · {details['waiting']} {noun} for a connection,"
+            f" the first one for {seconds(details['longest_wait'])}"
+        )
+    lines += [
+        f"  > {item['count']} waiting at {_place(item)} for"
+        f" {seconds(item['longest'])} · {', '.join(item['threads'])}"
+        for item in details["waiters"]
+    ]
+    lines += [
+        f"  > {item['count']} lost by a {item['kind']} response opened at"
+        f" {_place(item)}"
+        for item in details["lost"]
+    ]
+    lines += [
+        f"  > {item['count']} held by a response opened at {_place(item)}"
+        f" · {item['method']} {item['url']} · the oldest {seconds(item['oldest'])} ago"
+        for item in details["holders"]
+    ]
+    lines += [
+        f"  > {item['count']} in use by a request under way at {_place(item)}"
+        for item in details["busy"]
+    ]
+    if details["unknown"]:
+        lines.append(f"  > {details['unknown']} taken otherwise")
+    return "\n".join([*lines, f"  fix: {details['hint']}"])
+
+
+def describe_pressure(details: Mapping[str, Any]) -> str:
+    """A pool that is too small, on one line.
+
+    Args:
+        details: Of the event.
+    """
+    return (
+        f"pool pressure {details['pool']} · {details['lately']:,} connections"
+        f" discarded in {seconds(details['seconds'])} because the pool was full"
+        f" · {details['connected']:,} opened, {_percent(details)} of requests reused"
+        f" one · {details['hint']}"
+    )
+
+
+def describe_descriptors(details: Mapping[str, Any]) -> str:
+    """A process that is near its limit of open files.
+
+    Args:
+        details: Of the event.
+    """
+    share = details["descriptors"] / details["limit"]
+    headline = (
+        f"fd pressure: {details['descriptors']:,} of {details['limit']:,} file"
+        f" descriptors are open ({share:.0%}) · {details['threads']} threads"
+    )
+    if details["sockets"]:
+        states = (f"{count:,} {state}" for state, count in details["sockets"].items())
+        headline += f" · sockets: {', '.join(states)}"
+    lines = [
+        f"  > {item['count']:,} open responses, opened at {_place(item)}"
+        for item in details["responses"]
+    ]
+    lines += [
+        f"  > {item['sockets']:,} connections kept by sessions made at {_place(item)}"
+        for item in details["sessions"]
+    ]
+    return "\n".join([headline, *lines, f"  fix: {details['hint']}"])
+
+
+def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
+    """A line for each pool, for the summary.
+
+    Args:
+        pools: The figures of the pools of each name.
+    """
+    return [_pool_line(pool) for pool in pools]
+
+
+def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
+    """The details with each site as ``file:line in function``.
+
+    Args:
+        details: Of any event.
+    """
+    return {
+        key: [_with_site_as_text(item) for item in value]
+        if isinstance(value, list)
+        else value
+        for key, value in details.items()
+    }
+
+
+def _with_site_as_text(item: Any) -> Any:
+    """An item of a list, if it has a site."""
+    if not isinstance(item, dict) or "site" not in item:
+        return item
+    return {**item, "site": str(Frame(**item["site"]))}
+
+
+def _pool_line(pool: Mapping[str, Any]) -> str:
+    """The figures of the pools of one name."""
+    parts = [
+        f"  pool {pool['pool']}",
+        f"{pool['connected']:,} connections opened, {_percent(pool)} reuse",
+        f"at most {pool['peak']:,} in use, maxsize is {pool['maxsize']:,}",
+    ]
+    if pool["pools"] > 1:
+        parts.insert(1, f"{pool['pools']:,} pools")
+    if pool["discarded"]:
+        parts.append(f"{pool['discarded']:,} discarded")
+    if pool["waited"]:
+        parts.append(
+            f"{pool['waited']:,} requests waited {seconds(pool['wait_total'])},"
+            f" at most {seconds(pool['wait_max'])}"
+        )
+    if pool["reclaimed"]:
+        parts.append(f"{pool['reclaimed']:,} lost slots given back")
+    return " · ".join(parts)
+
+
+def _percent(figures: Mapping[str, Any]) -> str:
+    """The reuse rate."""
+    return f"{figures['reuse_rate']:.0%}"
+
+
+def _place(item: Mapping[str, Any]) -> str:
+    """Where, as a report says it."""
+    return place(Frame(**item["site"]))

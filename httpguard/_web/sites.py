@@ -1,0 +1,148 @@
+"""Open responses by the line that opened them, and the source of stacks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.leak import Frame
+from .._model.redaction import printable
+from .._leases.snapshots import describe_open, open_leases
+from .._stacks.capture import find_site, source_line
+
+if TYPE_CHECKING:
+    from .._guard.guard import Guard
+    from .._leases.lease import Lease
+    from .._stacks.ownership import Origins
+
+# Looked at for the table by site; of more, the oldest.
+_MOST_LEASES: Final = 20_000
+# The innermost frames of a stack; recursion makes longer ones.
+_MOST_FRAMES: Final = 60
+_MOST_SOURCE: Final = 200
+
+
+@dataclass(slots=True)
+class Sites:
+    """The table by site.
+
+    Args:
+        open_now: The responses that are open, all of them.
+        rows: One for each site, JSON-ready, the most frequent first.
+        left_out: Sites that there is no row for.
+    """
+
+    open_now: int = 0
+    rows: list[dict[str, Any]] = field(default_factory=list)
+    left_out: int = 0
+
+
+class _Group:
+    """The open leases of one site."""
+
+    __slots__ = ("active", "allowed", "bytes_read", "count", "judged", "oldest")
+
+    def __init__(self, lease: Lease) -> None:
+        """The first, which is the oldest."""
+        self.oldest = lease
+        self.count = self.judged = self.allowed = self.bytes_read = 0
+        self.active = lease.active
+
+    def add(self, lease: Lease) -> None:
+        """Count one."""
+        self.count += 1
+        self.judged += lease.kind is not None
+        self.allowed += lease.scope is not None and lease.scope.allowed is not None
+        response = lease()
+        if response is not None:
+            self.bytes_read += response._fp_bytes_read + lease.chunked
+        self.active = min(self.active, lease.active)
+
+
+def by_site(guard: Guard | None, most: int) -> Sites:
+    """Group what is open by site. About 1.5 us for each open response.
+
+    Args:
+        guard: None: not installed.
+        most: The most rows.
+    """
+    if guard is None:
+        return Sites()
+    registry = guard.registry
+    leases = open_leases(registry)
+    groups: dict[tuple[int, int], _Group] = {}
+    for lease in leases[:_MOST_LEASES]:
+        key = _key(lease, registry.origins)
+        group = groups.get(key)
+        if group is None:
+            group = groups[key] = _Group(lease)
+        group.add(lease)
+    ordered = sorted(groups.values(), key=lambda group: -group.count)
+    return Sites(
+        open_now=len(leases),
+        rows=[_row(guard, group) for group in ordered[:most]],
+        left_out=max(len(ordered) - most, 0),
+    )
+
+
+def _key(lease: Lease, origins: Origins) -> tuple[int, int]:
+    """Tells sites apart without making frames; two keys may share one line."""
+    stack = lease.stack
+    if not stack:
+        return 0, 0
+    for index in range(0, len(stack), 2):
+        code = stack[index]
+        if origins[code.co_filename]:  # type: ignore[union-attr]  # code and offset in turn
+            return id(code), stack[index + 1]  # type: ignore[return-value]
+    site = find_site(stack, origins)
+    return hash(site), site.lineno
+
+
+def _row(guard: Guard, group: _Group) -> dict[str, Any]:
+    """A group as JSON: its figures, and the oldest of its responses."""
+    registry = guard.registry
+    now = registry.clock()
+    oldest = describe_open(group.oldest, registry.origins, now).to_dict()
+    return {
+        "site": oldest["site"],
+        "count": group.count,
+        "judged": group.judged,
+        "allowed": group.allowed,
+        "bytes_read": group.bytes_read,
+        "age": oldest["age"],
+        "idle": max(now - group.active, 0.0),
+        "method": oldest["method"],
+        "url": oldest["url"],
+        "pool": oldest["pool"],
+        "client": oldest["client"],
+        "thread": oldest["thread"],
+        "stack": with_sources(oldest)["stack"],
+    }
+
+
+def with_sources(row: dict[str, Any]) -> dict[str, Any]:
+    """Put the text of each line into a stack, in place, and cut what is too long.
+
+    Args:
+        row: A leak or an open response, JSON-ready.
+
+    Returns:
+        The same.
+    """
+    row["frames_left_out"] = max(len(row["stack"]) - _MOST_FRAMES, 0)
+    row["stack"] = row["stack"][-_MOST_FRAMES:]
+    for frame in (*row["stack"], row["site"]):
+        shown = _shown(frame["filename"], frame["lineno"], frame["function"])
+        frame["filename"], frame["function"], frame["source"] = shown
+        for mark in ("cut", "submitted"):  # Rows are many; most have neither.
+            if not frame[mark]:
+                del frame[mark]
+    return row
+
+
+@lru_cache(maxsize=4096)
+def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
+    """A frame's names fit to show, and the text of its line when first asked for."""
+    source = source_line(Frame(filename, lineno, function))
+    return printable(filename), printable(function), printable(source, _MOST_SOURCE)
