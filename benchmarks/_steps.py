@@ -22,12 +22,12 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 from httpguard._clients.compiled import open_lease
-from httpguard._leases.lease import Lease
-from httpguard._process.process import current
-from httpguard._leases.registry import thread_name
-from httpguard._stacks.capture import capture, capture_brief, find_place
 from httpguard._clients.forwarding import around, spelled
 from httpguard._clients.patching import STATE
+from httpguard._leases.lease import Lease
+from httpguard._leases.registry import thread_name
+from httpguard._process.process import current
+from httpguard._stacks.capture import capture, capture_brief, find_place
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth

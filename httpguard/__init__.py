@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ._api.functions import (allow, check, install, instrument_opentelemetry, no_leaks, prometheus_collector, render_prometheus, snapshot, touch, uninstall)
-from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError
+from ._api.functions import (
+    allow,
+    check,
+    install,
+    instrument_opentelemetry,
+    no_leaks,
+    prometheus_collector,
+    render_prometheus,
+    snapshot,
+    touch,
+    uninstall,
+)
 from ._api.pages import asgi_app, serve, wsgi_app
+from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError
 
 if TYPE_CHECKING:
-    from ._model.settings import Settings
     from ._model.leak import Frame, Leak, LeakKind, OpenResponse, PoolUse, Snapshot
+    from ._model.settings import Settings
 
 __version__ = "0.1.0"
 

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from httpguard._stacks.ownership import is_own
 from httpguard._clients.forwarding import around
 from httpguard._clients.patching import STATE
+from httpguard._stacks.ownership import is_own
 
 if TYPE_CHECKING:
     from collections.abc import Callable

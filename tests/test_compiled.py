@@ -19,12 +19,12 @@ from urllib3.response import HTTPResponse
 
 import httpguard
 from httpguard._clients import compiled as _compiled
+from httpguard._clients.patching import STATE
 from httpguard._leases import own as _own
-from httpguard._process import process as _process
 from httpguard._leases.lease import Lease
 from httpguard._leases.registry import Registry
+from httpguard._process import process as _process
 from httpguard._stacks.capture import CUT
-from httpguard._clients.patching import STATE
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:

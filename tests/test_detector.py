@@ -21,8 +21,8 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from httpguard import LeakKind
-from httpguard._process import process as _process
 from httpguard._leases.readers import being_read
+from httpguard._process import process as _process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

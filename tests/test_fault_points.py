@@ -9,11 +9,11 @@ import pytest
 import requests
 
 import httpguard
-from httpguard._reporting import failure as _failure
-from httpguard._stacks import ownership as _origin
-from httpguard._process import process as _process
-from httpguard._stacks import capture as _stack
 from httpguard._clients.urllib3 import mocks as _real
+from httpguard._process import process as _process
+from httpguard._reporting import failure as _failure
+from httpguard._stacks import capture as _stack
+from httpguard._stacks import ownership as _origin
 from tests.faults._points import FaultError, Point, calls, fault, points
 from tests.faults._programs import PROGRAMS, Control, Outcome
 
@@ -83,7 +83,9 @@ POINTS: Final = [
     point
     for point in points()
     if point.name not in WALLS
-    and not point.name.startswith(("_clients.patching.Hub.", "_leases.registry.Listener."))
+    and not point.name.startswith(
+        ("_clients.patching.Hub.", "_leases.registry.Listener.")
+    )
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
 # the authors of reports, or with a value that the program was given.

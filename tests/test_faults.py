@@ -15,18 +15,16 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import (
-    LeakError,
-    _outbox,
-    _pools,
-    _process,
-    _registry,
-    _reports,
-    _table,
-    _watcher,
-    reporting,
-)
+from httpguard import LeakError
+from httpguard import _reporting as reporting
+from httpguard._guard import outbox as _outbox
+from httpguard._guard import reports as _reports
+from httpguard._guard import watcher as _watcher
+from httpguard._leases import registry as _registry
+from httpguard._leases import table as _table
 from httpguard._leases.detector import Detector
+from httpguard._pools import pools as _pools
+from httpguard._process import process as _process
 from tests.program import run, write
 
 if TYPE_CHECKING:
@@ -167,7 +165,7 @@ def test_a_half_imported_structlog(
     guard.install()
     real = sys.modules.pop("structlog", None)
     monkeypatch.setitem(sys.modules, "structlog", types.ModuleType("structlog"))
-    assert not reporting._structlog.is_configured()
+    assert not reporting.structlog.is_configured()
     if real is not None:
         monkeypatch.setitem(sys.modules, "structlog", real)
 

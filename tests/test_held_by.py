@@ -19,9 +19,9 @@ import urllib3
 import httpguard
 from httpguard import LeakKind
 from httpguard._holders import search as _holders
-from httpguard._process import process as _process
-from httpguard._holders.steps import key_text
 from httpguard._holders.search import held_by
+from httpguard._holders.steps import key_text
+from httpguard._process import process as _process
 from httpguard._stacks.ownership import Origins
 
 if TYPE_CHECKING:
@@ -291,7 +291,9 @@ def test_nothing_is_kept_alive_and_healthy_ones_are_not_searched(
     assert reference() is None
 
     searched: list[object] = []
-    monkeypatch.setattr("httpguard._leases.detector.held_by", lambda *a: searched.append(a))
+    monkeypatch.setattr(
+        "httpguard._leases.detector.held_by", lambda *a: searched.append(a)
+    )
     with urllib3.PoolManager().request("GET", url, preload_content=False) as response:
         guard.advance(30)
         guard.check()

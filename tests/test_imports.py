@@ -10,8 +10,8 @@ import pytest
 
 import httpguard
 from httpguard import Frame, LeakKind, Settings
-from httpguard._model import settings as _config
 from httpguard._model import leak as _leak
+from httpguard._model import settings as _config
 from tests.program import bare, run
 
 if TYPE_CHECKING:
@@ -132,7 +132,10 @@ def test_the_engine_comes_whole(server: Server, strict: tuple[str, ...]) -> None
     assert "leak dropped" in done.stderr
 
 
-@pytest.mark.parametrize("module", ["_model.settings", "_guard.guard", "_model.redaction", "_clients.patching"])
+@pytest.mark.parametrize(
+    "module",
+    ["_model.settings", "_guard.guard", "_model.redaction", "_clients.patching"],
+)
 def test_an_engine_that_cannot_be_imported(module: str) -> None:
     source = """
 import sys, httpguard

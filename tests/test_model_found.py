@@ -18,8 +18,8 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._leases import detector as _detector
 from httpguard._guard import watcher as _watcher
+from httpguard._leases import detector as _detector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -16,8 +16,8 @@ import urllib3
 
 import httpguard
 from httpguard import LeakKind
-from httpguard._process import process as _process
 from httpguard import _reporting as reporting
+from httpguard._process import process as _process
 from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:

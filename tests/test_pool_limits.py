@@ -11,8 +11,8 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard._pressure import descriptors as _descriptors
 from httpguard import _reporting as reporting
+from httpguard._pressure import descriptors as _descriptors
 from tests.test_pools import Waiting, blocking, crowd, leak, line
 from tests.test_pools import events as _events
 

@@ -20,9 +20,9 @@ from urllib3.util.connection import is_connection_dropped
 import httpguard
 from benchmarks._transport import memory_manager
 from httpguard import PoolUse
+from httpguard import _reporting as reporting
 from httpguard._pressure import descriptors as _descriptors
 from httpguard._process import process as _process
-from httpguard import _reporting as reporting
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:

@@ -17,10 +17,10 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard._process import process as _process
 from httpguard import _reporting as reporting
-from httpguard._metrics.measures import take_measures
 from httpguard._leases.table import MOST_SERIES
+from httpguard._metrics.measures import take_measures
+from httpguard._process import process as _process
 from tests.program import line_of, run, run_without_packages, write
 from tests.server import Server
 

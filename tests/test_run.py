@@ -575,8 +575,9 @@ def test_strict(url: str, tmp_path: Path) -> None:
 
 
 def test_settings(url: str, tmp_path: Path) -> None:
-    program = "import httpguard; httpguard._process.process.current().settings"
-    program = "import requests, httpguard._process.process as p; print(p.current().settings)"
+    program = (
+        "import requests, httpguard._process.process as p; print(p.current().settings)"
+    )
     words = ["--max-idle", "7", "--max-open", "9", "--app=one", "--app", "two"]
     done = guarded(*words, "--ignore", "*/health", "-c", program)
     for text in (

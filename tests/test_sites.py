@@ -13,8 +13,13 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._stacks.ownership import Origins, is_application, module_matches, module_of
 from httpguard._stacks.capture import find_site, source_line, symbolize
+from httpguard._stacks.ownership import (
+    Origins,
+    is_application,
+    module_matches,
+    module_of,
+)
 from httpguard._text.events import format_stack
 from tests.program import line_of, run, write
 

@@ -18,8 +18,8 @@ from httpguard._cli import top as _top
 from httpguard._cli import top_screen as _top_screen
 from httpguard._cli import top_source as _top_source
 from httpguard._cli.top_source import Source, UnreachableError
-from httpguard.cli import main
 from httpguard._web.view import View
+from httpguard.cli import main
 from tests import program
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 import httpguard
-from httpguard._process import process as _process
 from httpguard._guard.watcher import THREAD_NAME, Watcher
+from httpguard._process import process as _process
 from tests.program import run, write
 
 if TYPE_CHECKING:

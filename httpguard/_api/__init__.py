@@ -1,1 +1,1 @@
-""""""
+"""The public functions and scopes."""

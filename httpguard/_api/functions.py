@@ -10,9 +10,9 @@ import os
 from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
-from .._process import process as _process
 from .._model.errors import ConfigError
 from .._model.scope import CURRENT_SCOPE, Scope
+from .._process import process as _process
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from prometheus_client.registry import Collector
 
-    from .._model.leak import Snapshot
     from .._metrics.opentelemetry import Instrumentation
+    from .._model.leak import Snapshot
 
 _UNSET: Final[Any] = object()
 _F = TypeVar("_F", bound=Callable[..., Any])

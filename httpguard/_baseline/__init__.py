@@ -1,1 +1,1 @@
-""""""
+"""Leaks that are known and accepted, kept in a file under version control."""

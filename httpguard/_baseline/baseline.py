@@ -12,9 +12,9 @@ import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from .file import Entry, dump, parse
 from .._model.errors import BaselineError
-from .place import (ANYWHERE, Place, ends_alike, is_same_source, place_of, portable_name)
+from .file import Entry, dump, parse
+from .place import ANYWHERE, Place, ends_alike, is_same_source, place_of, portable_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable

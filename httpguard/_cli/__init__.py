@@ -1,5 +1,5 @@
 """The commands of `httpguard`, one module each.
 
 A module has a function ``register(app)`` that adds its command, and is listed in
-`_app`. Only `_extras` may be imported without the packages of the extra ``cli``.
+`app`. Only `extras` may be imported without the packages of the extra ``cli``.
 """

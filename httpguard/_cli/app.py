@@ -6,11 +6,7 @@ from typing import Annotated, Final
 
 import typer
 
-from . import baseline
-from . import demo
-from . import report
-from . import run
-from . import top
+from . import baseline, demo, report, run, top
 
 # Each adds its command; the order is that of the help text.
 _REGISTER: Final = (

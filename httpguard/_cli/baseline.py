@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from .._baseline.baseline import Baseline
-from .._model.errors import BaselineError
 from .._baseline.place import ANYWHERE
+from .._model.errors import BaselineError
 from .baseline_sources import read_source
 
 if TYPE_CHECKING:

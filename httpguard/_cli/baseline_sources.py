@@ -9,8 +9,8 @@ from dataclasses import dataclass, field
 from typing import IO, Any
 
 from .._baseline.baseline import Baseline
-from .._model.errors import BaselineError
 from .._baseline.place import Place, place_of
+from .._model.errors import BaselineError
 
 _LEAK = "httpguard.leak"
 _SUMMARY = "httpguard.summary"

@@ -11,12 +11,10 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import executors
-from .urllib3 import pools as _pools
-from . import requests
-from . import sessions
-from .urllib3 import responses as _urllib3
+from . import executors, requests, sessions
 from .patching import STATE, Hub, connect, disconnect, remove, step_aside
+from .urllib3 import pools as _pools
+from .urllib3 import responses as _urllib3
 
 if TYPE_CHECKING:
     from collections.abc import Callable

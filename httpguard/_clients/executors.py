@@ -9,8 +9,8 @@ from __future__ import annotations
 import sys
 from typing import Any
 
-from .._stacks.submission import DEPTH, Followed, submission
 from .._stacks.capture import capture
+from .._stacks.submission import DEPTH, Followed, submission
 from .patching import STATE, Method, step_aside, wrap
 
 

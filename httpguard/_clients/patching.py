@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from urllib3.connectionpool import HTTPConnectionPool
 
-    from .._pools.pool import PoolRef, Waiter
     from .._leases.sessions import SessionRef
+    from .._pools.pool import PoolRef, Waiter
 
 
 class Hub(Listener, Protocol):

@@ -5,8 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .compiled import open_lease
 from .._model.errors import LeakError
+from .compiled import open_lease
 from .forwarding import around
 from .patching import STATE, Method, code_of, is_wrapped, wrap
 from .urllib3.mocks import holds_real_connection

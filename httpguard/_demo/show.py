@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .program import (FIXED, LEAKY, Outcome, find_marks, find_report, read_source, run)
+from .program import FIXED, LEAKY, Outcome, find_marks, find_report, read_source, run
 from .promise import judge_fixed, judge_leaky
 from .shop import open_shop
 

@@ -1,1 +1,1 @@
-""""""
+"""The guard: when to sweep, what to say, what to raise."""

@@ -10,24 +10,24 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from .. import _reporting as reporting
-from .._pressure.descriptors import Descriptors
+from .._clients.urllib3.closing import shut
 from .._leases.detector import Detector, Finding
-from .dues import Dues
-from .._model.leak import Snapshot
-from .._metrics.measures import PoolNames, take_measures
-from .._stacks.ownership import Origins
-from .outbox import Outbox
-from .._pressure.pools import PoolWatch
 from .._leases.readers import is_read_on
 from .._leases.registry import Registry
-from .reports import Reports
-from .._pressure.shortage import describe_shortage
-from .._clients.urllib3.closing import shut
 from .._leases.snapshots import take_counters, take_snapshot
-from .strict import crowd_error, leak_error
 from .._leases.table import LeakTable
-from .watcher import Watcher
+from .._metrics.measures import PoolNames, take_measures
+from .._model.leak import Snapshot
+from .._pressure.descriptors import Descriptors
+from .._pressure.pools import PoolWatch
+from .._pressure.shortage import describe_shortage
+from .._stacks.ownership import Origins
 from .._text.pools import describe_starved
+from .dues import Dues
+from .outbox import Outbox
+from .reports import Reports
+from .strict import crowd_error, leak_error
+from .watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
@@ -36,13 +36,13 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    from .._model.settings import Settings
-    from .._model.errors import LeakError
     from .._leases.lease import Lease
-    from .._metrics.measures import Measures
-    from .._pools.pool import PoolRef, Waiter
-    from .._model.scope import Scope
     from .._leases.sessions import SessionRef
+    from .._metrics.measures import Measures
+    from .._model.errors import LeakError
+    from .._model.scope import Scope
+    from .._model.settings import Settings
+    from .._pools.pool import PoolRef, Waiter
 
     Follower = Callable[[LeakTable], None]
 

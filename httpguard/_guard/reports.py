@@ -6,19 +6,19 @@ from typing import TYPE_CHECKING, Any
 
 from .. import _reporting as reporting
 from .._leases.lease import Tally
-from .._model.rhythm import Rhythm
 from .._leases.snapshots import count_open, describe_open, describe_pools
+from .._model.rhythm import Rhythm
 from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
-    from .._model.settings import Settings
     from .._leases.detector import Detector
-    from .._model.leak import OpenResponse
     from .._leases.lease import Lease
-    from .outbox import Outbox
-    from .._pressure.pools import PoolWatch
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable
+    from .._model.leak import OpenResponse
+    from .._model.settings import Settings
+    from .._pressure.pools import PoolWatch
+    from .outbox import Outbox
 
 
 class Reports:

@@ -5,15 +5,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._leases.detector import Finding
+from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._model.leak import LeakKind
-from .._leases.table import leaks_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._model.leak import OpenResponse
     from .._leases.lease import Lease
+    from .._model.leak import OpenResponse
     from .._stacks.ownership import Origins
 
 

@@ -1,1 +1,1 @@
-""""""
+"""The search for what still refers to a response."""

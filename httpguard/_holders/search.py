@@ -14,9 +14,9 @@ from inspect import CO_OPTIMIZED
 from types import FrameType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from .steps import Root, describe, isinstance_of_type, type_name
-from .._stacks.ownership import is_own
 from .._leases.readers import program_frames
+from .._stacks.ownership import is_own
+from .steps import Root, describe, isinstance_of_type, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

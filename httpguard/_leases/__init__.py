@@ -1,1 +1,1 @@
-""""""
+"""Leases: opened, kept, judged, and grouped into leaks."""

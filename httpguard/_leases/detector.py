@@ -8,23 +8,23 @@ from contextvars import Context
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
+from .._clients.urllib3.response import holds_connection, is_cut, is_shut
 from .._holders.search import held_by
 from .._model.leak import LeakKind
+from .._model.redaction import printable
+from .._stacks.capture import RawStack, filenames, find_site
 from .._stacks.ownership import module_matches, module_of
 from .readers import being_read
-from .._model.redaction import printable
-from .._clients.urllib3.response import holds_connection, is_cut, is_shut
 from .sessions import SessionRef, sockets_of
-from .._stacks.capture import RawStack, filenames, find_site
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
-    from .._model.settings import Settings
     from .._model.leak import Frame
+    from .._model.scope import Scope
+    from .._model.settings import Settings
     from .lease import Lease
     from .registry import Registry
-    from .._model.scope import Scope
 
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.

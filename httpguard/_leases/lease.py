@@ -13,8 +13,8 @@ if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
     from .._model.leak import LeakKind
-    from .._pools.pool import PoolRef, Slot
     from .._model.scope import Scope
+    from .._pools.pool import PoolRef, Slot
     from .._stacks.capture import RawStack
 
     _ResponseRef = weakref.ref[HTTPResponse]

@@ -12,15 +12,15 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._clients import compiled as _compiled
-from .._stacks.submission import submission
-from .lease import Lease, Tally
-from .._stacks.ownership import Origins
-from .own import ADDRESSES
+from .._model.scope import CURRENT_SCOPE
 from .._pools.pools import Pools
 from .._stacks.brief import Proven
-from .._model.scope import CURRENT_SCOPE
-from .sessions import Sessions
 from .._stacks.capture import BRIEF, CUT, capture, capture_brief, place_of
+from .._stacks.ownership import Origins
+from .._stacks.submission import submission
+from .lease import Lease, Tally
+from .own import ADDRESSES
+from .sessions import Sessions
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -29,8 +29,8 @@ if TYPE_CHECKING:
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.response import HTTPResponse
 
-    from .._pools.pool import Waiter
     from .._model.scope import Scope
+    from .._pools.pool import Waiter
     from .._stacks.capture import RawStack
 
 _MOST_FAULTS: Final = 100

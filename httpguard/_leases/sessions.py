@@ -12,8 +12,8 @@ if TYPE_CHECKING:
     from contextvars import Context
 
     from .._model.leak import LeakKind
-    from .._pools.pool import PoolRef
     from .._model.scope import Scope
+    from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
 
     _SessionRef = weakref.ref[Any]

@@ -7,17 +7,17 @@ from datetime import datetime, timedelta, timezone
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._clients.urllib3.response import holds_connection
 from .._model.leak import LeakKind, OpenResponse, PoolUse, Snapshot
 from .._model.redaction import printable, redact_url
-from .._clients.urllib3.response import holds_connection
-from .._stacks.capture import find_client, find_site, symbolize
 from .._pools.totals import Totals, rate
+from .._stacks.capture import find_client, find_site, symbolize
 
 if TYPE_CHECKING:
+    from .._pools.pool import PoolRef
+    from .._stacks.ownership import Origins
     from .detector import Detector
     from .lease import Lease
-    from .._stacks.ownership import Origins
-    from .._pools.pool import PoolRef
     from .registry import Registry
     from .table import LeakTable
 

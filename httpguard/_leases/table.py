@@ -5,17 +5,17 @@ from __future__ import annotations
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Final
 
-from .._text.hints import hint_for
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
 from .._stacks.capture import find_client, find_site, symbolize
+from .._text.hints import hint_for
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .detector import Finding
     from .._stacks.ownership import Origins
+    from .detector import Finding
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000

@@ -1,1 +1,1 @@
-""""""
+"""The state of the guard as numbers for monitoring systems."""

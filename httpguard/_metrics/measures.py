@@ -12,10 +12,10 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from .._leases.detector import Detector
-    from .._model.leak import Frame, LeakKind
-    from .._pools.pool import PoolRef
     from .._leases.registry import Registry
     from .._leases.table import LeakTable
+    from .._model.leak import Frame, LeakKind
+    from .._pools.pool import PoolRef
     from .._pools.totals import Totals
 
 MOST_POOLS: Final = 100

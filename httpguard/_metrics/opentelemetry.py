@@ -11,15 +11,15 @@ from urllib.parse import urlsplit
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import SeverityNumber
 
-from .._process import process as _process
 from .. import _reporting as reporting
-from .measures import OTHER
-from .._model.redaction import printable
-from .._reporting.context import Bound
 from .._model.event import LEAK, RESOLVED
-from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
+from .._model.redaction import printable
+from .._process import process as _process
+from .._reporting.context import Bound
 from .._reporting.structlog import flat_fields
 from .._text.events import format_stack, render
+from .measures import OTHER
+from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
@@ -27,11 +27,11 @@ if TYPE_CHECKING:
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
 
-    from .._model.leak import Frame, Leak
-    from .measures import Measures
     from .._model.event import Event
-    from .table import Key
+    from .._model.leak import Frame, Leak
     from .._reporting.observers import Source
+    from .measures import Measures
+    from .table import Key
 
 _SCOPE: Final = "httpguard"
 _PORTS: Final = {"http": 80, "https": 443}

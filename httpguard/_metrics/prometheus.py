@@ -18,18 +18,18 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
+from .._model.redaction import printable
 from .._process import process as _process
 from .measures import OTHER
-from .._model.redaction import printable
-from .table import (LEASE_BOUNDS, LEASE_NAME, LEASE_TEXT, METRICS, By, Kind, Metric)
+from .table import LEASE_BOUNDS, LEASE_NAME, LEASE_TEXT, METRICS, By, Kind, Metric
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
     from prometheus_client.registry import Collector
 
-    from .table import Key
     from .._reporting.observers import Source
+    from .table import Key
 
 _LABELS: Final = {By.NOTHING: (), By.LEAK: ("kind", "site"), By.POOL: ("pool",)}
 

@@ -1,1 +1,1 @@
-""""""
+"""Values: settings, leaks, snapshots, events, errors, scopes, redaction."""

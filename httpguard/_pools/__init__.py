@@ -1,1 +1,1 @@
-""""""
+"""Connection pools as the guard knows them, and their figures."""

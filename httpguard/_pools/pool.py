@@ -14,9 +14,9 @@ if TYPE_CHECKING:
 
     from urllib3.connectionpool import HTTPConnectionPool
 
-    from .._model.leak import Frame, LeakKind
     from .._leases.lease import Lease
     from .._leases.sessions import SessionRef
+    from .._model.leak import Frame, LeakKind
     from .._stacks.capture import RawStack
 
     _PoolRef = weakref.ref[HTTPConnectionPool]

@@ -5,9 +5,9 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING
 
-from .._stacks.ownership import http_package, is_own
 from .._leases.readers import greenlet_frames
 from .._stacks.capture import capture
+from .._stacks.ownership import http_package, is_own
 
 if TYPE_CHECKING:
     from types import FrameType

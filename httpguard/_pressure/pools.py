@@ -7,22 +7,22 @@ import queue
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._pools.pool import GIVEN_UP, Waiter, is_out
-from .._model.redaction import printable
 from .._leases.registry import thread_name
+from .._model.redaction import printable
 from .._model.rhythm import Rhythm
-from .shortage import describe_shortage
-from .._stacks.capture import capture, find_site
+from .._pools.pool import GIVEN_UP, Waiter, is_out
 from .._pools.totals import rate
+from .._stacks.capture import capture, find_site
+from .shortage import describe_shortage
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
-    from .._model.settings import Settings
     from .._leases.lease import Lease
-    from .._pools.pool import PoolRef
     from .._leases.registry import Registry
+    from .._model.settings import Settings
+    from .._pools.pool import PoolRef
 
 # One pool's starving is said once a minute at most; discards are judged by minutes.
 _MINUTE: Final = 60.0

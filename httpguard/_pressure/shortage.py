@@ -6,17 +6,17 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from .in_flight import in_flight
-from .._model.redaction import printable, redact_url
 from .._leases.snapshots import open_leases
+from .._model.redaction import printable, redact_url
 from .._stacks.capture import find_site
+from .in_flight import in_flight
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .._leases.registry import Registry
     from .._model.leak import Frame
     from .._pools.pool import PoolRef, Waiter
-    from .._leases.registry import Registry
 
 _MOST_THREADS: Final = 20
 

@@ -21,8 +21,8 @@ from .._reporting.failure import say_failed
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-    from .._model.settings import Settings
     from .._guard.guard import Follower, Guard
+    from .._model.settings import Settings
     from .._reporting import Observer
     from .._reporting.json_lines import JsonLines
 
@@ -88,8 +88,8 @@ def load_settings(arguments: Mapping[str, Any]) -> Settings:
     # Under the lock, for which a fork waits: see `_before_fork`. `_leak` is for
     # `check`, which may be called anywhere, and disabled has nothing but that.
     with _process.lock:
-        from .._model import settings as _config  # noqa: F401
         from .._model import leak as _leak  # noqa: F401
+        from .._model import settings as _config
     return _config.load_settings(arguments, os.environ)
 
 
@@ -104,9 +104,9 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         ConfigError: This is a subinterpreter.
     """
     with _process.lock:
-        from .._api import pages as _live
         from .. import _clients as patches
         from .. import _reporting as reporting
+        from .._api import pages as _live
         from .interpreter import is_main
 
         _process.visitors = 0
@@ -159,8 +159,8 @@ def stop() -> None:
     with _process.lock:
         if not _process.begun:
             return
-        from .._api import pages as _live
         from .. import _clients as patches
+        from .._api import pages as _live
 
         host = _process.host
         guard, _process.guard = _process.guard, host

@@ -11,9 +11,7 @@ import duckdb
 import ibis
 import ibis.expr.datatypes as dt
 
-from . import grouping
-from . import inputs
-from . import records
+from . import grouping, inputs, records
 from .builtin import builtin
 from .collect import collect
 from .engine import EngineError

@@ -7,10 +7,10 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from .._text.hints import hint_for
 from .._model.leak import Frame, LeakKind
 from .._model.redaction import printable
 from .._stacks.capture import source_line
+from .._text.hints import hint_for
 from .records import TEXT_LEAK, TEXT_RESOLVED, TEXT_SUMMARY
 
 _MOST_FRAMES: Final = 64

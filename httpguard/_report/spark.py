@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, Any, Final
 import ibis
 import ibis.expr.datatypes as dt
 
-from . import grouping
-from . import inputs
-from . import records
+from . import grouping, records
 from .builtin import builtin
 from .collect import collect
 from .engine import EngineError
+from .inputs import STDIN, InputError
 from .tables import MOST_DAMAGED, Damaged
 
 if TYPE_CHECKING:
@@ -75,10 +74,10 @@ class SparkEngine:
     ) -> Tables:
         """See `_engine.Engine`."""
         for source in inputs:
-            if source.path == inputs.STDIN:
-                raise inputs.InputError("Spark cannot read standard input (`-`)")
+            if source.path == STDIN:
+                raise InputError("Spark cannot read standard input (`-`)")
             if source.form == "zstd":
-                raise inputs.InputError(
+                raise InputError(
                     f"{source.path}: Spark does not read .zst; the engine duckdb does"
                 )
         from pyspark.errors import PySparkException

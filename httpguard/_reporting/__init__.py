@@ -4,9 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from .._model.event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    SUMMARY,
+    TOO_MANY_OPEN,
+    Event,
+)
 from . import structlog
 from .context import Bound, keep_bound
-from .._model.event import (FD_PRESSURE, LEAK, POOL_PRESSURE, POOL_STARVED, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event)
 from .observers import Observer, Source, observe, observers, unobserve
 from .run import begin_run
 
@@ -66,8 +75,8 @@ def preload() -> None:
     """Import now what is otherwise imported at the first report."""
     import structlog  # noqa: F401
 
-    from . import logging  # noqa: F401
     from .._text import events as _text  # noqa: F401
+    from . import logging  # noqa: F401
 
 
 def report(event: Event) -> None:

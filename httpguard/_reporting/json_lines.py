@@ -12,10 +12,10 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .append import append_line
-from .truncation import encode
 from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .append import append_line
 from .run import run_id
+from .truncation import encode
 
 if TYPE_CHECKING:
     from .._model.event import Event

@@ -6,8 +6,8 @@ import logging
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable
-from .structlog import flat_fields
 from .._text.events import render
+from .structlog import flat_fields
 
 if TYPE_CHECKING:
     from collections.abc import MutableMapping

@@ -5,10 +5,10 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
-from .._model.redaction import printable
 from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
-from .._text.pools import with_sites_as_text
+from .._model.redaction import printable
 from .._text.events import describe_crowd, format_stack
+from .._text.pools import with_sites_as_text
 
 if TYPE_CHECKING:
     from .._model.leak import Leak

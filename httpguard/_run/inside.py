@@ -7,9 +7,9 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from .._process import process as _process
 from .. import _reporting as reporting
 from .._model.settings import load_settings
+from .._process import process as _process
 from .._reporting.json_lines import JsonLines
 from .._reporting.run import run_id
 

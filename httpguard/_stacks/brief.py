@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from .capture import BRIEF, find_place
 
 if TYPE_CHECKING:
-    from .ownership import Origins
     from .capture import RawStack
+    from .ownership import Origins
 
 _ENOUGH: Final = 16
 # Generated code can open responses at places without end.

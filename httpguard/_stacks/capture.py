@@ -10,9 +10,9 @@ from itertools import repeat
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
-from .submission import MARK
 from .._model.leak import Frame
 from .ownership import Origins, http_package, is_own
+from .submission import MARK
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator

@@ -6,9 +6,9 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._stacks.capture import find_site
-from .._leases.table import leaks_of
 from .places import relocated
 from .record import crowd_record, make_record, place_of_record
 from .traceback import Crowd, summarize
@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     import pytest
 
     from .._baseline.baseline import Baseline
-    from .._leases.detector import Finding
     from .._guard.guard import Guard
+    from .._leases.detector import Finding
     from .._model.leak import Leak
     from .record import Record
     from .subject import Subject

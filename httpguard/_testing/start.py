@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .._process import process as _process
 from .._baseline.baseline import Baseline
-from .._model.settings import load_settings
 from .._model.errors import BaselineError, ConfigError
+from .._model.settings import load_settings
+from .._process import process as _process
 from .collector import Collector
 from .judge import Judge
 from .session import GuardedSession
 
 if TYPE_CHECKING:
-    from .._model.settings import Settings
     from .._guard.guard import Guard
+    from .._model.settings import Settings
 
 # Tests judge what is open at their end; how long it was idle is no matter.
 _NEVER: Final = 1e9

@@ -1,1 +1,1 @@
-""""""
+"""Events and values as text that a person reads."""

@@ -6,9 +6,17 @@ import os
 from collections import Counter
 from typing import TYPE_CHECKING, Final
 
+from .._model.event import (
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    TOO_MANY_OPEN,
+    Event,
+)
 from .._model.redaction import printable
 from .._stacks.capture import source_line
-from .._model.event import (FD_PRESSURE, LEAK, POOL_PRESSURE, POOL_STARVED, RESOLVED, TOO_MANY_OPEN, Event)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -6,8 +6,8 @@ import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
-from .._process import process as _process
 from .._leases.snapshots import count_open
+from .._process import process as _process
 
 if TYPE_CHECKING:
     from collections.abc import Callable

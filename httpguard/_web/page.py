@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from .._leases import own as _own
-from .._model.settings import check_address
 from .._model.errors import ConfigError
+from .._model.settings import check_address
 from .access import Access, Token, names_of
 from .application import Application
 from .server import Server, listen

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leases.snapshots import describe_open, open_leases
 from .._model.leak import Frame
 from .._model.redaction import printable
-from .._leases.snapshots import describe_open, open_leases
 from .._stacks.capture import find_site, source_line
 
 if TYPE_CHECKING:

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._process import process as _process
 from .. import __version__
 from .._model.leak import Snapshot
+from .._process import process as _process
 from . import figures
 from .history import History
 from .http import to_json

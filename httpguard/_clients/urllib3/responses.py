@@ -6,15 +6,15 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
-from ..compiled import open_lease
-from ..._model.errors import LeakError
 from ..._leases.lease import ANNOUNCED, FINALIZED
-from .response import is_shut
+from ..._model.errors import LeakError
+from ..compiled import open_lease
 from ..forwarding import around
 from ..patching import STATE, Method, add, code_of, follow, step_aside, wrap
-from .pools import put_conn
-from .mocks import holds_real_connection
 from ..requests import above, reads_body, session_above
+from .mocks import holds_real_connection
+from .pools import put_conn
+from .response import is_shut
 
 if TYPE_CHECKING:
     from types import FrameType
