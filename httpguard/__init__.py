@@ -18,12 +18,11 @@ from ._api.functions import (
 )
 from ._api.pages import asgi_app, serve, wsgi_app
 from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError
+from ._model.version import __version__ as __version__
 
 if TYPE_CHECKING:
     from ._model.leak import Frame, Leak, LeakKind, OpenResponse, PoolUse, Snapshot
     from ._model.settings import Settings
-
-__version__ = "0.1.0"
 
 __all__ = [
     "BaselineError",

@@ -36,7 +36,7 @@ def build() -> typer.Typer:
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so.
     """Print the version and end."""
     if wanted:
-        from .. import __version__
+        from .._model.version import __version__
 
         typer.echo(f"httpguard {__version__}")
         raise typer.Exit

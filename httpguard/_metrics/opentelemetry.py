@@ -49,7 +49,7 @@ class Instrumentation:
         self, meter_provider: MeterProvider, logger_provider: LoggerProvider
     ) -> None:
         """Make the instruments, and listen."""
-        from .. import __version__
+        from .._model.version import __version__
 
         self.providers = (meter_provider, logger_provider)
         self._closed = False

@@ -16,6 +16,7 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import ConfigError
+from .._model.fork import Parts
 from .._reporting.failure import say_failed
 
 if TYPE_CHECKING:
@@ -39,11 +40,10 @@ _PATIENCE: Final = 1.0
 _LAST: Final = -1000
 
 
-class _Process:
-    """What is installed now."""
+class Process:
+    """All state of the process."""
 
     def __init__(self) -> None:
-        """Nothing is."""
         self.guard: Guard | None = None
         # A test session's, below what the program under test installs.
         self.host: Guard | None = None
@@ -58,22 +58,26 @@ class _Process:
         self.lock = threading.RLock()
         # Whether there ever was a guard: before, there is no engine to call.
         self.begun = False
+        # Told of every fork.
+        self.parts = Parts(failed)
+        # Host and port of our own pages: requests to them get no lease.
+        self.addresses: set[tuple[str, int | None]] = set()
 
 
-_process: Final = _Process()
+PROCESS: Final = Process()
 
 
 def failed(where: str, error: Exception) -> None:
     """Something failed outside of the guard, if there is one: count it and say so."""
-    if _process.guard is not None:
-        _process.guard.step_aside(where, error)
+    if PROCESS.guard is not None:
+        PROCESS.guard.step_aside(where, error)
     else:
         say_failed(where, error)
 
 
 def current() -> Guard | None:
     """The guard, None if not installed."""
-    return _process.guard
+    return PROCESS.guard
 
 
 def load_settings(arguments: Mapping[str, Any]) -> Settings:
@@ -87,7 +91,7 @@ def load_settings(arguments: Mapping[str, Any]) -> Settings:
     """
     # Under the lock, for which a fork waits: see `_before_fork`. `_leak` is for
     # `check`, which may be called anywhere, and disabled has nothing but that.
-    with _process.lock:
+    with PROCESS.lock:
         from .._model import leak as _leak  # noqa: F401
         from .._model import settings as _config
     return _config.load_settings(arguments, os.environ)
@@ -103,14 +107,14 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     Raises:
         ConfigError: This is a subinterpreter.
     """
-    with _process.lock:
+    with PROCESS.lock:
         from .. import _clients as patches
         from .. import _reporting as reporting
         from .._api import pages as _live
         from .interpreter import is_main
 
-        _process.visitors = 0
-        guard, host = _process.guard, _process.host
+        PROCESS.visitors = 0
+        guard, host = PROCESS.guard, PROCESS.host
         if guard is not None and guard is not host:
             _attach_log(settings)
             guard.configure(settings)
@@ -122,8 +126,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             guard = _new_guard(settings, clock, host)
             reporting.begin_run()
             _attach_log(settings)
-            guard.follower = _process.follower
-            _process.guard = guard
+            guard.follower = PROCESS.follower
+            PROCESS.guard = guard
             atexit.register(_finish)
             _finish_with_worker()
             _once_a_worker_begins()
@@ -142,7 +146,7 @@ def _new_guard(
     from .._guard.guard import Guard
 
     guard = Guard(settings, clock, beside=host)
-    _process.begun = True
+    PROCESS.begun = True
     try:
         patches.apply(guard)
     except BaseException:
@@ -156,14 +160,14 @@ def _new_guard(
 
 def stop() -> None:
     """Take every patch off and forget the guard."""
-    with _process.lock:
-        if not _process.begun:
+    with PROCESS.lock:
+        if not PROCESS.begun:
             return
         from .. import _clients as patches
         from .._api import pages as _live
 
-        host = _process.host
-        guard, _process.guard = _process.guard, host
+        host = PROCESS.host
+        guard, PROCESS.guard = PROCESS.guard, host
         if host is None:
             patches.remove()
         else:
@@ -186,11 +190,11 @@ def follow(follower: Follower | None) -> None:
         follower: Told the table of leaks after each sweep. What it raises is
             logged once and stops nothing.
     """
-    with _process.lock:
-        _process.is_scope = True
-        _process.follower = follower
-        if _process.guard is not None:
-            _process.guard.follower = follower
+    with PROCESS.lock:
+        PROCESS.is_scope = True
+        PROCESS.follower = follower
+        if PROCESS.guard is not None:
+            PROCESS.guard.follower = follower
 
 
 def enter_session(settings: Settings) -> Guard:
@@ -205,35 +209,35 @@ def enter_session(settings: Settings) -> Guard:
     Returns:
         The session's guard, which reports nothing.
     """
-    with _process.lock:
-        if _process.host is None:
+    with PROCESS.lock:
+        if PROCESS.host is None:
             from .. import _clients as patches
             from .._guard.guard import Guard
 
-            _process.begun = True
-            present = _process.guard
-            _process.host = Guard(settings, beside=present, silent=True)
+            PROCESS.begun = True
+            present = PROCESS.guard
+            PROCESS.host = Guard(settings, beside=present, silent=True)
             if present is None:
-                _process.guard = _process.host
-                patches.apply(_process.host)
-        return _process.host
+                PROCESS.guard = PROCESS.host
+                patches.apply(PROCESS.host)
+        return PROCESS.host
 
 
 def is_installed() -> bool:
     """Whether there is a guard besides a test session's."""
-    return _process.guard is not None and _process.guard is not _process.host
+    return PROCESS.guard is not None and PROCESS.guard is not PROCESS.host
 
 
 def in_session() -> bool:
     """Whether a test session guards the process."""
-    return _process.host is not None
+    return PROCESS.host is not None
 
 
 def leave_session() -> None:
     """The session ends; what the program has installed and not taken off stays."""
-    with _process.lock:
-        host, _process.host = _process.host, None
-        if host is not None and _process.guard is host:
+    with PROCESS.lock:
+        host, PROCESS.host = PROCESS.host, None
+        if host is not None and PROCESS.guard is host:
             stop()
 
 
@@ -246,7 +250,7 @@ def observe(observer: Observer) -> None:
     from .. import _reporting as reporting
 
     reporting.observe(observer)
-    guard = _process.guard
+    guard = PROCESS.guard
     if guard is not None:
         guard.keep_times()
 
@@ -257,35 +261,35 @@ def enter_temporary() -> None:
     Raises:
         ConfigError: A setting of the environment is not accepted.
     """
-    if _process.guard is not None and not _process.visitors:
+    if PROCESS.guard is not None and not PROCESS.visitors:
         return
-    with _process.lock:
-        visitors = _process.visitors
-        if _process.guard is None:
+    with PROCESS.lock:
+        visitors = PROCESS.visitors
+        if PROCESS.guard is None:
             settings = load_settings({"check_interval": 0, "serve": None})
             if not settings.enabled:
                 return
             start(settings)
         elif not visitors:
             return
-        _process.visitors = visitors + 1
+        PROCESS.visitors = visitors + 1
 
 
 def leave_temporary() -> None:
     """A scope ends: the last one that had to install uninstalls."""
-    if not _process.visitors:
+    if not PROCESS.visitors:
         return
-    with _process.lock:
-        if not _process.visitors:
+    with PROCESS.lock:
+        if not PROCESS.visitors:
             return
-        _process.visitors -= 1
-        if not _process.visitors:
+        PROCESS.visitors -= 1
+        if not PROCESS.visitors:
             stop()
 
 
 def _attach_log(settings: Settings) -> None:
     """Write JSON lines where the settings say so, from now on."""
-    before, _process.log = _process.log, None
+    before, PROCESS.log = PROCESS.log, None
     if settings.log is not None:
         from .. import _reporting as reporting
         from .._reporting.json_lines import JsonLines
@@ -293,13 +297,13 @@ def _attach_log(settings: Settings) -> None:
         log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
         # First: what another thread reports meanwhile is rather said twice.
         reporting.attach(log)
-        _process.log = log
+        PROCESS.log = log
     _close_log(before)
 
 
 def _detach_log() -> None:
     """Write no more JSON lines."""
-    log, _process.log = _process.log, None
+    log, PROCESS.log = PROCESS.log, None
     _close_log(log)
 
 
@@ -313,12 +317,12 @@ def _close_log(log: JsonLines | None) -> None:
 
 def _finish() -> None:
     """Run at exit; what the interpreter's tear-down collects is not judged."""
-    guard, _process.guard = _process.guard, None
+    guard, PROCESS.guard = PROCESS.guard, None
     if guard is not None:
         try:
             from .. import _clients as patches
 
-            guard.finish(is_scope=_process.is_scope)
+            guard.finish(is_scope=PROCESS.is_scope)
             patches.disconnect()
         except Exception as error:
             guard.step_aside("exit", error)
@@ -340,7 +344,7 @@ def _once_a_worker_begins() -> None:
     """
     util = sys.modules.get("multiprocessing.util")
     if util is not None:
-        util.register_after_fork(_process, _finish_with_worker)
+        util.register_after_fork(PROCESS, _finish_with_worker)
 
 
 def _before_fork() -> None:
@@ -350,10 +354,11 @@ def _before_fork() -> None:
     in the child. What reports import when they need it is therefore loaded first,
     and an `install` that imports the engine in another thread comes to its end.
     """
+    PROCESS.parts.pause()
     try:
-        if _process.guard is None and _process.lock.acquire(timeout=_PATIENCE):
-            _process.lock.release()
-        guard = _process.guard
+        if PROCESS.guard is None and PROCESS.lock.acquire(timeout=_PATIENCE):
+            PROCESS.lock.release()
+        guard = PROCESS.guard
         if guard is None:
             return
         if guard.registry.opened.value or threading.active_count() > 1:
@@ -370,22 +375,24 @@ def _before_fork() -> None:
 
 def _after_fork_in_parent() -> None:
     """Run in the parent, after."""
+    PROCESS.parts.resume()
     try:
-        if _process.guard is not None:
-            _process.guard.watcher.resume()
+        if PROCESS.guard is not None:
+            PROCESS.guard.watcher.resume()
     except Exception as error:
         failed("fork", error)
 
 
 def _after_fork_in_child() -> None:
     """Run in the child, where another thread's lock would stay locked."""
-    _process.lock = threading.RLock()
+    PROCESS.lock = threading.RLock()
+    PROCESS.parts.forget()
     try:
-        if _process.guard is None:
+        if PROCESS.guard is None:
             return
-        if _process.host is not None and _process.host is not _process.guard:
-            _process.host.after_fork_in_child()
-        _process.guard.after_fork_in_child()
+        if PROCESS.host is not None and PROCESS.host is not PROCESS.guard:
+            PROCESS.host.after_fork_in_child()
+        PROCESS.guard.after_fork_in_child()
         _once_a_worker_begins()
     except Exception as error:
         failed("fork", error)

@@ -36,7 +36,7 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
         report: The whole of it.
         root: The directory that files are given relative to.
     """
-    from .. import __version__
+    from .._model.version import __version__
 
     kinds = [*_RULES, *{site.kind for site in report.sites} - set(_RULES)]
     return {

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import __version__
+from .._model.version import __version__
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import __version__
 from .._model.leak import Snapshot
+from .._model.version import __version__
 from .._process import process as _process
 from . import figures
 from .history import History

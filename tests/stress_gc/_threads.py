@@ -55,7 +55,7 @@ HANDLER: Final = Busy()
 # What httpguard and logging take, looked up when it is needed.
 LOCKS: Final[dict[str, Callable[[], Any]]] = {
     "guard": lambda: _guard()._lock,
-    "process": lambda: _process._process.lock,
+    "process": lambda: _process.PROCESS.lock,
     "logging": lambda: logging._lock,  # type: ignore[attr-defined]
     "handler": lambda: HANDLER.lock,
 }

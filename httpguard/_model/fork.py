@@ -1,0 +1,68 @@
+"""What happens to the parts of the process's state when the program forks."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+
+class Forked(Protocol):
+    """A part of the state of the process that a fork concerns."""
+
+    def pause(self) -> None:
+        """In the parent, before: end the threads of this part."""
+
+    def resume(self) -> None:
+        """In the parent, after: start them again."""
+
+    def forget(self) -> None:
+        """In the child: let go of what is the parent's. Locks are made anew."""
+
+
+class Parts:
+    """The parts that are told of every fork, while they live.
+
+    Args:
+        failed: Told what a part raised; it stops none of the others.
+    """
+
+    def __init__(self, failed: Callable[[str, Exception], None]) -> None:
+        self._failed = failed
+        self._known: list[weakref.ref[Forked]] = []
+
+    def add(self, part: Forked) -> None:
+        """Tell it of every fork from now on.
+
+        Args:
+            part: Kept by a weak reference.
+        """
+        # A new list, so that a fork in another thread meets a whole one.
+        alive = [ref for ref in self._known if ref() is not None]
+        self._known = [*alive, weakref.ref(part)]
+
+    def pause(self) -> None:
+        """CPython 3.12 and later warn whoever forks while a second thread runs."""
+        if sys.version_info >= (3, 12):
+            self._tell("pause")
+
+    def resume(self) -> None:
+        """In the parent, after."""
+        if sys.version_info >= (3, 12):
+            self._tell("resume")
+
+    def forget(self) -> None:
+        """In the child."""
+        self._tell("forget")
+
+    def _tell(self, what: str) -> None:
+        for ref in self._known:
+            part = ref()
+            if part is not None:
+                try:
+                    getattr(part, what)()
+                except Exception as error:
+                    self._failed("fork", error)
