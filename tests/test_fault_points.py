@@ -94,7 +94,7 @@ NOT_CALLED: Final = frozenset(
         "_model.leak.OpenResponse.to_dict",
         "_model.leak.PoolUse.to_dict",
         "_model.leak.Snapshot.to_dict",
-        "_process.process._Process.__init__",
+        "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
         "_clients.patching.State.__init__",

@@ -45,7 +45,7 @@ def child():
 HOLD = """
 locks = {{
     "sweep": lambda: _process.current()._lock,
-    "process": lambda: _process._process.lock,
+    "process": lambda: _process.PROCESS.lock,
 }}
 kept = requests.get(sys.argv[1], stream=True)  # Starts the watcher.
 held, forked = threading.Event(), threading.Event()

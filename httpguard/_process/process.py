@@ -40,6 +40,14 @@ _PATIENCE: Final = 1.0
 _LAST: Final = -1000
 
 
+def failed(where: str, error: Exception) -> None:
+    """Something failed outside of the guard, if there is one: count it and say so."""
+    if PROCESS.guard is not None:
+        PROCESS.guard.step_aside(where, error)
+    else:
+        say_failed(where, error)
+
+
 class Process:
     """All state of the process."""
 
@@ -65,14 +73,6 @@ class Process:
 
 
 PROCESS: Final = Process()
-
-
-def failed(where: str, error: Exception) -> None:
-    """Something failed outside of the guard, if there is one: count it and say so."""
-    if PROCESS.guard is not None:
-        PROCESS.guard.step_aside(where, error)
-    else:
-        say_failed(where, error)
 
 
 def current() -> Guard | None:
