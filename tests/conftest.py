@@ -9,8 +9,8 @@ import pytest
 
 import httpguard
 from httpguard import Snapshot
+from httpguard._model import failure as _failure
 from httpguard._process import process as _process
-from httpguard._reporting import failure as _failure
 from tests.server import Server
 
 if TYPE_CHECKING:

@@ -10,8 +10,8 @@ import requests
 
 import httpguard
 from httpguard._clients.urllib3 import mocks as _real
+from httpguard._model import failure as _failure
 from httpguard._process import process as _process
-from httpguard._reporting import failure as _failure
 from httpguard._stacks import capture as _stack
 from httpguard._stacks import ownership as _origin
 from tests.faults._points import FaultError, Point, calls, fault, points
@@ -60,8 +60,8 @@ WALLS: Final = frozenset(
         "_clients.urllib3.responses._opened",
         "_clients.urllib3.responses._opening",
         "_guard.outbox.Outbox.step_aside",
-        "_reporting.failure.say_failed",
-        "_reporting.failure._traceback",
+        "_model.failure.say_failed",
+        "_model.failure._traceback",
         *(
             f"_process.process.{name}"
             for name in (

@@ -21,8 +21,17 @@ if TYPE_CHECKING:
 
 LIGHT = {
     "httpguard",
-    *(f"httpguard.{name}" for name in ("_api", "_errors", "_failure", "_live")),
-    *(f"httpguard.{name}" for name in ("_process", "_scope")),
+    "httpguard._api",
+    "httpguard._api.functions",
+    "httpguard._api.pages",
+    "httpguard._model",
+    "httpguard._model.errors",
+    "httpguard._model.failure",
+    "httpguard._model.fork",
+    "httpguard._model.scope",
+    "httpguard._model.version",
+    "httpguard._process",
+    "httpguard._process.process",
 }
 # Each takes milliseconds.
 HEAVY = {

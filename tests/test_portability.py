@@ -139,7 +139,7 @@ def test_nothing_of_one_system_is_taken_for_granted() -> None:
             elif isinstance(node, ast.Constant) and _is_special(node.value):
                 names = {str(node.value)}
             used += [(path.name, name) for name in names]
-    assert used == [("_process.py", "register_at_fork")]
+    assert used == [("process.py", "register_at_fork")]
 
 
 def _is_os(node: ast.expr) -> bool:

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final
 
 from .. import _reporting as reporting
-from .._reporting.failure import say_failed
+from .._model.failure import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -16,8 +16,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import ConfigError
+from .._model.failure import say_failed
 from .._model.fork import Parts
-from .._reporting.failure import say_failed
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

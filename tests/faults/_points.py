@@ -21,7 +21,7 @@ CORE: Final = (
         "_leases.detector",
         "_guard.dues",
         "_holders.steps",
-        "_reporting.failure",
+        "_model.failure",
         "_stacks.submission",
         "_guard.guard",
         "_text.hints",

@@ -46,7 +46,7 @@ def _traceback(error: Exception) -> str | None:
     """An error's own traceback as text, None where that cannot be made."""
     try:
         # Where there is a guard, there is this; else it is what may be missing.
-        from .._model.redaction import printable
+        from .redaction import printable
 
         lines = traceback.format_exception(
             type(error), error, error.__traceback__, chain=False
