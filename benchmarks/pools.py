@@ -18,14 +18,15 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import _reporting as reporting
+from httpguard._model.event import POOL_STARVED
+from httpguard._process.process import PROCESS
 
 from ._transport import HOST, memory_manager
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from httpguard._reporting import Event
+    from httpguard._model.event import Event
 
 _URL: Final = f"http://{HOST}/item"
 _LOOPS: Final = 100
@@ -73,12 +74,12 @@ def time_to_report() -> float:
     came = threading.Event()
 
     def note(event: Event) -> None:
-        if event.name == reporting.POOL_STARVED:
+        if event.name == POOL_STARVED:
             seen.append(time.perf_counter())
             came.set()
 
     manager = _blocking()
-    reporting.attach(note)
+    PROCESS.destinations.add(note, "benchmark")
     httpguard.install(max_wait=_MAX_WAIT)
     kept = manager.request("GET", _URL, preload_content=False)
     asking = threading.Thread(target=manager.request, args=("GET", _URL), daemon=True)
@@ -88,7 +89,7 @@ def time_to_report() -> float:
     kept.drain_conn()
     asking.join()
     httpguard.uninstall()
-    reporting.detach(note)
+    PROCESS.destinations.remove(note)
     return seen[0] - began
 
 

@@ -8,13 +8,15 @@ from ._api.functions import (
     allow,
     check,
     install,
-    instrument_opentelemetry,
     no_leaks,
-    prometheus_collector,
-    render_prometheus,
     snapshot,
     touch,
     uninstall,
+)
+from ._api.metrics import (
+    instrument_opentelemetry,
+    prometheus_collector,
+    render_prometheus,
 )
 from ._api.pages import asgi_app, serve, wsgi_app
 from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError

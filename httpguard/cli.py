@@ -6,7 +6,7 @@ import io
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
-from ._cli.extras import MissingExtraError, require
+from ._model.extras import MissingExtraError, require
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

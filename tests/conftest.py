@@ -9,7 +9,7 @@ import pytest
 
 import httpguard
 from httpguard import Snapshot
-from httpguard._model import failure as _failure
+from httpguard._model.failure import Failures
 from httpguard._process import process as _process
 from tests.server import Server
 
@@ -57,7 +57,7 @@ def guard() -> Iterator[GuardControl]:
     """A guard that the test installs; taken off afterwards."""
     httpguard.uninstall()
     # What failed in another test is said again.
-    _failure._SAID.clear()
+    _process.PROCESS.failures = Failures()
     yield GuardControl()
     httpguard.uninstall()
 

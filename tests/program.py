@@ -49,8 +49,9 @@ def run(
 def run_without_packages(call: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:
     """Run a call of httpguard where no package is found; what it raises is printed."""
     program = f"""
-    import httpguard, importlib.util
+    import httpguard, importlib.util, sys
     importlib.util.find_spec = lambda name, package=None: None
+    sys.modules.update(dict.fromkeys(["opentelemetry", "prometheus_client"]))
     try:
         {call}
     except httpguard.HTTPGuardError as error:

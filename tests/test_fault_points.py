@@ -60,7 +60,7 @@ WALLS: Final = frozenset(
         "_clients.urllib3.responses._opened",
         "_clients.urllib3.responses._opening",
         "_guard.outbox.Outbox.step_aside",
-        "_model.failure.say_failed",
+        "_model.failure.Failures.say",
         "_model.failure._traceback",
         *(
             f"_process.process.{name}"
@@ -99,15 +99,20 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
         "_clients.patching.State.__init__",
         "_clients.urllib3.mocks._Reality.__init__",
-        "_reporting.attach",
-        "_reporting.detach",
+        "_model.failure.Failures.__init__",
+        "_reporting.destinations.Destinations.__init__",
+        "_reporting.destinations.Members.__init__",
+        "_reporting.destinations.Members.add",
+        "_reporting.destinations.Members.remove",
+        "_reporting.run.Run.__init__",
+        "_reporting.run.Run.name",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",
         "_guard.guard.Guard.bury",
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
         "_model.leak._names",
-        "_guard.outbox.Outbox._tell",
+        "_guard.outbox.Outbox._try",
         "_guard.outbox.Outbox.notify",
         "_process.process.enter_session",
         "_process.process.follow",
@@ -161,7 +166,7 @@ def _clean() -> Iterator[None]:
 
 def forget() -> None:
     httpguard.uninstall()
-    _failure._SAID.clear()
+    _process.PROCESS.failures = _failure.Failures()
     for cached in (_origin._directory, _origin._library_directories, _stack._line):
         cached.cache_clear()
     for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):

@@ -16,15 +16,19 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard import _reporting as reporting
 from httpguard._guard import outbox as _outbox
 from httpguard._guard import reports as _reports
 from httpguard._guard import watcher as _watcher
 from httpguard._leases import registry as _registry
 from httpguard._leases import table as _table
 from httpguard._leases.detector import Detector
+from httpguard._model.event import Event
+from httpguard._model.failure import Failures
 from httpguard._pools import pools as _pools
 from httpguard._process import process as _process
+from httpguard._reporting import Destinations, Members
+from httpguard._reporting import logging as _logging
+from httpguard._reporting import logs as _logs
 from tests.program import run, write
 
 if TYPE_CHECKING:
@@ -53,7 +57,7 @@ POINTS: list[tuple[Any, str]] = [
     (_reports, "find_site"),
     (_table.Group, "leak"),
     (_table.LeakTable, "add"),
-    (reporting, "report"),
+    (_logging, "report"),
 ]
 
 
@@ -147,13 +151,14 @@ def test_a_log_handler_that_makes_leaking_requests(
     assert 1 <= len(calls) <= 3
 
 
-def test_the_outbox_survives_another_thread_taking_the_last(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    outbox = _outbox.Outbox()
-    outbox.post(reporting.Event(name="x", error=False))
-    monkeypatch.setattr(reporting, "report", lambda _: outbox._events.clear())
-    outbox.post(reporting.Event(name="y", error=False))
+def test_the_outbox_survives_another_thread_taking_the_last() -> None:
+    destinations = Destinations()
+    for _, logs in destinations:
+        destinations.remove(logs)
+    outbox = _outbox.Outbox(destinations, Members(), Failures())
+    destinations.add(lambda _: outbox._events.clear(), "another thread")
+    for _ in range(2):
+        outbox.post(Event(name="x", error=False))
     outbox.flush()
     assert outbox.errors == 0
 
@@ -165,7 +170,7 @@ def test_a_half_imported_structlog(
     guard.install()
     real = sys.modules.pop("structlog", None)
     monkeypatch.setitem(sys.modules, "structlog", types.ModuleType("structlog"))
-    assert not reporting.structlog.is_configured()
+    assert not _logs.is_structlog_configured()
     if real is not None:
         monkeypatch.setitem(sys.modules, "structlog", real)
 

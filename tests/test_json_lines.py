@@ -16,7 +16,7 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import _reporting as reporting
+from httpguard import _reporting
 from httpguard._reporting.append import _only_one, append_line
 from httpguard._reporting.truncation import encode, jsonable
 from tests.program import ROOT, line_of, run, write
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
 
-SCHEMA = Path(reporting.__file__).with_name("json_lines.schema.json")
+SCHEMA = Path(_reporting.__file__).with_name("json_lines.schema.json")
 LEAKY = """
 import os, sys
 import httpguard; httpguard.install(check_interval=0)

@@ -16,8 +16,8 @@ import urllib3
 
 import httpguard
 from httpguard import LeakKind
-from httpguard import _reporting as reporting
 from httpguard._process import process as _process
+from httpguard._reporting.context import keep_bound
 from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:
@@ -361,7 +361,7 @@ def test_only_the_identity_of_the_span_is_kept(backend: Backend) -> None:
     big = contextvars.ContextVar[object]("big")
     big.set(object())
     with backend.tracer.start_as_current_span("request") as span:
-        kept = reporting.keep_bound(contextvars.copy_context())
+        kept = keep_bound(contextvars.copy_context())
     assert kept.span == span.get_span_context()
     assert set(kept) == {"trace_id", "span_id", "trace_flags"}
 

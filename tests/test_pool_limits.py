@@ -11,13 +11,13 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import _reporting as reporting
+from httpguard._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from httpguard._pressure import descriptors as _descriptors
 from tests.test_pools import Waiting, blocking, crowd, leak, line
 from tests.test_pools import events as _events
 
 if TYPE_CHECKING:
-    from httpguard._reporting import Event
+    from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -58,7 +58,7 @@ def test_starving_is_said_once_for_as_long_as_it_lasts(
             guard.check()
         end([held], [waiting])
         guard.check()
-        return len(named(events, reporting.POOL_STARVED))
+        return len(named(events, POOL_STARVED))
 
     assert starve(4.9) == 0
     assert starve(200) == 1
@@ -80,7 +80,7 @@ def test_a_wait_of_just_the_limit_is_too_long(
     guard.advance(5)
     guard.check()
     end([held], [waiting])
-    assert len(named(events, reporting.POOL_STARVED)) == 1
+    assert len(named(events, POOL_STARVED)) == 1
 
 
 def test_pools_are_told_apart(
@@ -100,7 +100,7 @@ def test_pools_are_told_apart(
     guard.check()
     first._put_conn(None)
     end(held, waiting)
-    lost, busy = named(events, reporting.POOL_STARVED)
+    lost, busy = named(events, POOL_STARVED)
     assert (lost["maxsize"], lost["waiting"], lost["longest_wait"]) == (1, 1, 5)
     assert [(it["site"]["lineno"], it["count"]) for it in lost["lost"]] == [
         (line("DROPS"), 1)
@@ -124,7 +124,7 @@ def test_a_slot_that_nothing_explains(
     guard.advance(5)
     guard.check()
     end([before, held], [waiting])
-    (details,) = named(events, reporting.POOL_STARVED)
+    (details,) = named(events, POOL_STARVED)
     assert [holder["count"] for holder in details["holders"]] == [1]
     assert (details["lost_slots"], details["unknown"]) == (0, 1)
 
@@ -174,14 +174,14 @@ def test_so_many_discards_are_pressure(
     assert events == []
     guard.advance(0.2)
     guard.check()
-    found = named(events, reporting.POOL_PRESSURE)
+    found = named(events, POOL_PRESSURE)
     assert [details["lately"] for details in found] == [turns] * said
     # The next minutes have none.
     for _ in range(12):
         pool.request("GET", "/lines")
         guard.advance(61)
         guard.check()
-    assert len(named(events, reporting.POOL_PRESSURE)) == said
+    assert len(named(events, POOL_PRESSURE)) == said
 
 
 def test_pressure_is_said_of_the_first_minute_and_of_the_tenth(
@@ -195,7 +195,7 @@ def test_pressure_is_said_of_the_first_minute_and_of_the_tenth(
             crowd(pool, 3)
         guard.advance(61)
         guard.check()
-        said.append(len(named(events, reporting.POOL_PRESSURE)))
+        said.append(len(named(events, POOL_PRESSURE)))
     assert said == [1] * 9 + [2] * 2
 
 
@@ -214,7 +214,7 @@ def test_where_no_descriptor_is_left_to_look_with(
     with monkeypatch.context() as patch:
         patch.setattr(os, "listdir", fail)
         guard.check()
-    (details,) = named(events, reporting.FD_PRESSURE)
+    (details,) = named(events, FD_PRESSURE)
     assert (details["descriptors"], details["limit"]) == (50, 50)
 
 
@@ -232,7 +232,7 @@ def test_four_fifths_of_the_descriptors_are_not_too_many(
     # With the one that the look itself has open.
     monkeypatch.setattr(os, "listdir", lambda _path: ["fd"] * 81)
     guard.check()
-    found = named(events, reporting.FD_PRESSURE)
+    found = named(events, FD_PRESSURE)
     assert [details["descriptors"] for details in found] == [80] * said
 
 
@@ -251,7 +251,7 @@ def test_what_keeps_descriptors_is_named_by_line(
     ]
     monkeypatch.setattr(_descriptors, "limit_of_descriptors", lambda: 1)
     guard.check()
-    (details,) = named(events, reporting.FD_PRESSURE)
+    (details,) = named(events, FD_PRESSURE)
     assert [response["count"] for response in details["responses"]] == [1, 1]
     assert [made["sockets"] for made in details["sessions"]] == [2]
     for response in held:

@@ -20,16 +20,17 @@ from urllib3.util.connection import is_connection_dropped
 import httpguard
 from benchmarks._transport import memory_manager
 from httpguard import PoolUse
-from httpguard import _reporting as reporting
+from httpguard._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from httpguard._pressure import descriptors as _descriptors
 from httpguard._process import process as _process
+from httpguard._process.process import PROCESS
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from httpguard._reporting import Event
+    from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -37,9 +38,9 @@ if TYPE_CHECKING:
 @pytest.fixture
 def events() -> Iterator[list[Event]]:
     seen: list[Event] = []
-    reporting.attach(seen.append)
+    PROCESS.destinations.add(seen.append, "test")
     yield seen
-    reporting.detach(seen.append)
+    PROCESS.destinations.remove(seen.append)
 
 
 def blocking(server: Server, maxsize: int = 2) -> urllib3.HTTPConnectionPool:
@@ -252,13 +253,13 @@ def test_a_starved_pool_is_reported_while_it_hangs(
     waiting = [Waiting(pool), Waiting(pool)]
     guard.advance(4.9)
     guard.check()
-    assert [e for e in events if e.name == reporting.POOL_STARVED] == []
+    assert [e for e in events if e.name == POOL_STARVED] == []
     assert use().waiting == 2
     guard.advance(0.2)
     guard.check()
     guard.advance(1)
     guard.check()
-    (event,) = [e for e in events if e.name == reporting.POOL_STARVED]
+    (event,) = [e for e in events if e.name == POOL_STARVED]
     details = event.details
     assert details["pool"] == f"http://{server.host}:{server.port}"
     assert (details["maxsize"], details["waiting"]) == (3, 2)
@@ -337,7 +338,7 @@ def test_requests_under_way_are_named(
     requests.get(server.url("/finish/pool_under_way"))
     reader.join()
     waiting.join()
-    (event,) = [e for e in events if e.name == reporting.POOL_STARVED]
+    (event,) = [e for e in events if e.name == POOL_STARVED]
     (busy,) = event.details["busy"]
     assert (busy["site"]["lineno"], busy["count"]) == (line("UNDER WAY"), 1)
     assert event.details["holders"] == event.details["lost"] == []
@@ -716,7 +717,7 @@ def test_a_pool_that_is_too_small_is_told_its_size(
     guard.check()
     guard.check()
     (event,) = events
-    assert event.name == reporting.POOL_PRESSURE
+    assert event.name == POOL_PRESSURE
     # 6 at first; then 4 a turn that were discarded before.
     assert event.details["connected"] == 6 + 4 * 4
     assert (event.details["discarded"], event.details["reused"]) == (20, 8)
@@ -793,7 +794,7 @@ def test_few_descriptors_left(
     guard.check()
     guard.check()
     (event,) = events
-    assert event.name == reporting.FD_PRESSURE
+    assert event.name == FD_PRESSURE
     details = event.details
     assert details["limit"] == limit[0]
     assert details["descriptors"] > 0.8 * limit[0]
@@ -816,7 +817,7 @@ def test_few_descriptors_left(
     guard.advance(61)
     guard.check()
     names = [event.name for event in events]
-    assert names.count(reporting.FD_PRESSURE) == 3
+    assert names.count(FD_PRESSURE) == 3
     held.close()
     session.close()
 
@@ -895,14 +896,14 @@ def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> No
 
     guard.install(max_wait=0)
     seen: list[Event] = []
-    reporting.attach(seen.append)
+    PROCESS.destinations.add(seen.append, "test")
     pool = blocking(server, 1)
     held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
     waiting = Waiting(pool)
     guard.check()
     held.drain_conn()
     waiting.join()
-    reporting.detach(seen.append)
+    PROCESS.destinations.remove(seen.append)
     fields = flat_fields(seen[0])
     (waiter,) = fields["waiters"]
     assert waiter["site"] == f"{__file__}:{line('WAITS')} in ask"

@@ -17,10 +17,10 @@ import requests
 import urllib3
 
 import httpguard
-from httpguard import _reporting as reporting
 from httpguard._leases.table import MOST_SERIES
 from httpguard._metrics.measures import take_measures
 from httpguard._process import process as _process
+from httpguard._process.process import PROCESS
 from tests.program import line_of, run, run_without_packages, write
 from tests.server import Server
 
@@ -35,7 +35,6 @@ pytest.importorskip("prometheus_client")
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from httpguard._metrics import prometheus as _prometheus
 from httpguard._web import exposition as _exposition
 
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
@@ -43,12 +42,12 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
-    _prometheus._exported.collector = None
+    PROCESS.collector = None
     _exposition._exposition._latest = None
     yield
-    for observer in reporting.observers():
-        reporting.unobserve(observer)
-    _prometheus._exported.collector = None
+    for _, observer in PROCESS.observers:
+        PROCESS.observers.remove(observer)
+    PROCESS.collector = None
 
 
 def parse(text: str) -> Samples:
@@ -433,9 +432,8 @@ def test_the_live_page_says_what_is_missing(
     guard: GuardControl, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.install()
-    monkeypatch.setattr(
-        "httpguard._cli.extras.find_spec", lambda _name: None, raising=True
-    )
+    monkeypatch.delitem(sys.modules, "httpguard._metrics.prometheus", raising=False)
+    monkeypatch.setitem(sys.modules, "prometheus_client", None)
     with httpguard.serve() as page, pytest.raises(urllib.error.HTTPError) as caught:
         get(f"{page.url.rstrip('/')}/metrics")
     assert caught.value.code == 501
@@ -541,7 +539,7 @@ def test_multiprocess_mode_adds_up_what_processes_say(
 TOGETHER = """
 import os, sys, time
 import httpguard
-from httpguard._metrics import prometheus as _prometheus
+from httpguard._process.process import PROCESS
 from prometheus_client import Counter, multiprocess
 httpguard.prometheus_collector()
 httpguard.install(check_interval=0)
@@ -557,7 +555,7 @@ kept = requests.get(sys.argv[1], stream=True)
 httpguard.check()
 (is_ready, ready), (may_end, end) = os.pipe(), os.pipe()
 # Another thread is writing as the program forks.
-_prometheus._exported.collector._lock.acquire()
+PROCESS.collector._lock.acquire()
 if not (child := os.fork()):
     other = requests.get(sys.argv[1], stream=True)
     requests.get(sys.argv[1], stream=True)  # LEAK
@@ -568,7 +566,7 @@ if not (child := os.fork()):
     os._exit(0)
 # Nor does a sweep wait for it.
 httpguard.check()
-_prometheus._exported.collector._lock.release()
+PROCESS.collector._lock.release()
 os.read(is_ready, 1)
 tell()
 print(time.monotonic() - begin, "=====")

@@ -11,13 +11,14 @@ from typing import TYPE_CHECKING
 import pytest
 import requests
 
-from httpguard import _reporting as reporting
+from httpguard._process.process import PROCESS
 from httpguard._text import events as _text
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -336,21 +337,21 @@ def test_a_sink_gets_events_and_a_broken_one_stops_nothing(
 ) -> None:
     seen: list[str] = []
 
-    def broken(event: reporting.Event) -> None:
+    def broken(event: Event) -> None:
         raise OSError(event.name)
 
-    def listen(event: reporting.Event) -> None:
+    def listen(event: Event) -> None:
         seen.append(event.name)
 
     guard.install()
-    reporting.attach(broken)
-    reporting.attach(listen)
+    PROCESS.destinations.add(broken, "broken")
+    PROCESS.destinations.add(listen, "listen")
     try:
         requests.get(f"{url}/bytes/90000", stream=True)
         counters = guard.check().counters
     finally:
-        reporting.detach(broken)
-        reporting.detach(listen)
+        PROCESS.destinations.remove(broken)
+        PROCESS.destinations.remove(listen)
     assert seen == ["httpguard.leak"]
     assert (counters["dropped"], counters["errors"]) == (1, 1)
 

@@ -18,11 +18,6 @@ if TYPE_CHECKING:
     from contextvars import Token
     from types import TracebackType
 
-    from opentelemetry._logs import LoggerProvider
-    from opentelemetry.metrics import MeterProvider
-    from prometheus_client.registry import Collector
-
-    from .._metrics.opentelemetry import Instrumentation
     from .._model.leak import Snapshot
 
 _UNSET: Final[Any] = object()
@@ -180,78 +175,6 @@ def touch(response: Any) -> bool:
     """
     guard = _process.current()
     return False if guard is None else guard.touch(response)
-
-
-def prometheus_collector() -> Collector:
-    """A collector of httpguard's metrics, for a registry of prometheus_client.
-
-    In multiprocess mode (``PROMETHEUS_MULTIPROC_DIR``) each process keeps its
-    numbers in files from this call on, as prometheus_client's own metrics do, and
-    the collector itself has none: its ``MultiProcessCollector`` adds them up.
-
-    Returns:
-        The collector, the same one each time. It may be asked for before
-        `install`.
-
-    Raises:
-        HTTPGuardError: The extra ``prometheus`` is not installed.
-    """
-    from .._cli.extras import require
-
-    require("prometheus", "prometheus_client")
-    from .._metrics import prometheus as _prometheus
-
-    return _prometheus.collector()
-
-
-def render_prometheus(accept: str = "") -> tuple[bytes, str]:
-    """httpguard's metrics as Prometheus reads them, for an endpoint of your own.
-
-    In multiprocess mode, those of all processes together.
-
-    Args:
-        accept: The request's header ``Accept``: Prometheus asks for the format.
-
-    Returns:
-        The body and its content type.
-
-    Raises:
-        HTTPGuardError: The extra ``prometheus`` is not installed.
-    """  # noqa: D403  # A name.
-    from .._cli.extras import require
-
-    require("prometheus", "prometheus_client")
-    from .._metrics import prometheus as _prometheus
-
-    return _prometheus.render(accept)
-
-
-def instrument_opentelemetry(
-    meter_provider: MeterProvider | None = None,
-    logger_provider: LoggerProvider | None = None,
-) -> Instrumentation:
-    """Send metrics, and leaks as log records, by the API of OpenTelemetry.
-
-    A leak's record belongs to the trace and span in which the response was opened.
-    A second call with the same providers changes nothing. It may come before
-    `install`.
-
-    Args:
-        meter_provider: None: the global one, also if it is set later.
-        logger_provider: None: the global one, also if it is set later.
-
-    Returns:
-        Its `close()` ends it.
-
-    Raises:
-        HTTPGuardError: The extra ``otel`` is not installed.
-    """
-    from .._cli.extras import require
-
-    require("otel", "opentelemetry")
-    from .._metrics import opentelemetry as _opentelemetry
-
-    return _opentelemetry.instrument(meter_provider, logger_provider)
 
 
 class _Context(abc.ABC):

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .extras import require
+from .._model.extras import require
 
 
 def register(app: typer.Typer) -> None:

@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .._model.errors import HTTPGuardError
+from .._model.extras import require
 from .._model.leak import LeakKind  # noqa: TC001  # typer looks at it.
-from .extras import require
 
 if TYPE_CHECKING:
     from collections.abc import Callable

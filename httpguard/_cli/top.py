@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .extras import require
+from .._model.extras import require
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -9,22 +9,23 @@ from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from .. import _reporting as reporting
 from .._clients.urllib3.closing import shut
+from .._clients.urllib3.response import holds_connection
 from .._leases.detector import Detector, Finding
 from .._leases.readers import is_read_on
 from .._leases.registry import Registry
 from .._leases.snapshots import take_counters, take_snapshot
 from .._leases.table import LeakTable
 from .._metrics.measures import PoolNames, take_measures
+from .._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from .._model.leak import Snapshot
 from .._pressure.descriptors import Descriptors
 from .._pressure.pools import PoolWatch
 from .._pressure.shortage import describe_shortage
+from .._reporting.context import keep_bound
 from .._stacks.ownership import Origins
 from .._text.pools import describe_starved
 from .dues import Dues
-from .outbox import Outbox
 from .reports import Reports
 from .strict import crowd_error, leak_error
 from .watcher import Watcher
@@ -43,6 +44,7 @@ if TYPE_CHECKING:
     from .._model.scope import Scope
     from .._model.settings import Settings
     from .._pools.pool import PoolRef, Waiter
+    from .outbox import Outbox
 
     Follower = Callable[[LeakTable], None]
 
@@ -66,9 +68,9 @@ class Guard:
 
     Args:
         settings: What to do.
+        outbox: Where reports go.
         clock: Seconds, monotonic; tests inject their own.
         beside: Another guard, whose registry and clock it shares.
-        silent: Report nothing: who made it asks.
     """
 
     registry: Registry
@@ -77,14 +79,14 @@ class Guard:
     def __init__(
         self,
         settings: Settings,
+        outbox: Outbox,
         clock: Callable[[], float] = time.monotonic,
         *,
         beside: Guard | None = None,
-        silent: bool = False,
     ) -> None:
         """Make the parts; nothing is patched yet."""
         self.registry = Registry(clock) if beside is None else beside.registry
-        self.silent = silent
+        self.outbox = outbox
         self.settings = settings
         self.watcher = Watcher(
             self.watch, settings.check_interval, self._next_look, self._heed
@@ -95,13 +97,13 @@ class Guard:
         if beside is not None:
             self._lock = beside._lock
         self.configure(settings)
-        if reporting.observers():
+        if self.outbox.observers:
             self.keep_times()
 
     def _reset(self, settings: Settings) -> None:
         """The state that a forked child starts anew."""
-        self.outbox = Outbox(silent=self.silent)
-        self.detector = Detector(self.registry, settings, reporting.keep_bound)
+        self.outbox.clear()
+        self.detector = Detector(self.registry, settings, keep_bound)
         self.table = LeakTable(self.registry.origins)
         self.names = PoolNames()
         self.pools = PoolWatch(self.registry, settings)
@@ -328,7 +330,12 @@ class Guard:
                 self.registry, self.detector, self.table, **self._tallies()
             )
             return take_measures(
-                self.registry, self.detector, self.table, self.names, counters
+                self.registry,
+                self.detector,
+                self.table,
+                self.names,
+                counters,
+                holds_connection,
             )
         except Exception as error:
             self.step_aside("measures", error)
@@ -341,7 +348,7 @@ class Guard:
 
     def notify(self) -> None:
         """Tell the monitoring systems that follow."""
-        if reporting.observers():
+        if self.outbox.observers:
             self.outbox.notify(self, self.registry.take_times())
 
     def touch(self, response: Any) -> bool:
@@ -494,12 +501,12 @@ class Guard:
         for group in self.table.groups():
             self.reports.leaked(group)
         for details in self.pools.starving(now):
-            self.reports.detail(reporting.POOL_STARVED, details)
+            self.reports.detail(POOL_STARVED, details)
         for details in self.pools.pressed_hard(now):
-            self.reports.detail(reporting.POOL_PRESSURE, details)
+            self.reports.detail(POOL_PRESSURE, details)
         pressure = self.descriptors.look(now)
         if pressure is not None:
-            self.reports.detail(reporting.FD_PRESSURE, pressure)
+            self.reports.detail(FD_PRESSURE, pressure)
 
     def _found(self, finding: Finding) -> None:
         """Take a finding into the table, its scope and the outbox."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections import deque
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
-
-from .. import _reporting as reporting
-from .._model.failure import say_failed
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
+
+    from .._metrics.observers import Observer, Source
+    from .._model.event import Event
+    from .._model.failure import Failures
+    from .._reporting import Destinations, Members
+
+T = TypeVar("T")
 
 # Set while our own report runs: a log handler that makes requests of its own
 # must not start the next one.
@@ -21,28 +25,40 @@ class Outbox:
     """Events to report, and the place where our own failures end.
 
     Args:
-        silent: Report no event. Our own failures are still said.
+        destinations: Where events go; None: nowhere. Our failures are said still.
+        observers: Told after each sweep.
+        failures: Says what failed.
     """
 
-    def __init__(self, *, silent: bool = False) -> None:
-        """Start empty."""
-        self._silent = silent
+    def __init__(
+        self,
+        destinations: Destinations | None,
+        observers: Members[Observer],
+        failures: Failures,
+    ) -> None:
+        self._destinations = destinations
+        self.observers = observers
+        self._failures = failures
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as a forked child does."""
         self.errors = 0
-        self._events: deque[reporting.Event] = deque()
+        self._events: deque[Event] = deque()
 
     @property
     def busy(self) -> bool:
         """Whether this thread or task is in the middle of a report of ours."""
         return _REPORTING.get()
 
-    def post(self, event: reporting.Event) -> None:
+    def post(self, event: Event) -> None:
         """Keep an event for the next `flush`."""
-        if not self._silent:
+        if self._destinations is not None:
             self._events.append(event)
 
     def flush(self) -> None:
         """Report everything, outside of any lock of ours."""
-        if not self._events or _REPORTING.get():
+        if not self._events or self._destinations is None or _REPORTING.get():
             return
         token = _REPORTING.set(True)
         try:
@@ -51,19 +67,22 @@ class Outbox:
                     event = self._events.popleft()
                 except IndexError:  # Another thread took the last one.
                     break
-                self._report(event)
+                for name, send in self._destinations:
+                    self._try(name, send, event)
         finally:
             _REPORTING.reset(token)
 
-    def notify(self, source: reporting.Source, ended: list[float]) -> None:
+    def notify(self, source: Source, ended: Sequence[float]) -> None:
         """Tell the monitoring systems that follow the guard; see `Observer`.
 
         Args:
             source: The guard.
             ended: How long leases that ended well took, in seconds.
         """
-        for observer in reporting.observers():
-            self._tell(observer, source, ended)
+        for name, observer in self.observers:
+            if ended:
+                self._try(name, observer.leases_ended, ended)
+            self._try(name, observer.swept, source)
 
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone.
@@ -73,32 +92,11 @@ class Outbox:
             error: How.
         """
         self.errors += 1
-        say_failed(where, error)
+        self._failures.say(where, error)
 
-    def _tell(
-        self,
-        observer: reporting.Observer,
-        source: reporting.Source,
-        ended: list[float],
-    ) -> None:
-        """Tell one observer; what it raises stops none of the others."""
+    def _try(self, name: str, tell: Callable[[T], None], what: T) -> None:
+        """What one of them raises stops none of the others."""
         try:
-            if ended:
-                observer.leases_ended(ended)
-            observer.swept(source)
+            tell(what)
         except Exception as error:
-            self.step_aside(type(observer).__name__, error)
-
-    def _report(self, event: reporting.Event) -> None:
-        """Report one event to every destination."""
-        for send in reporting.destinations():
-            self._send(send, event)
-
-    def _send(
-        self, send: Callable[[reporting.Event], None], event: reporting.Event
-    ) -> None:
-        """Report one event; a broken destination costs that one only."""
-        try:
-            send(event)
-        except Exception as error:
-            self.step_aside(getattr(send, "__name__", type(send).__name__), error)
+            self.step_aside(name, error)

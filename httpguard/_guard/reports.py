@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from .. import _reporting as reporting
 from .._leases.lease import Tally
 from .._leases.snapshots import count_open, describe_open, describe_pools
+from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
 from .._model.rhythm import Rhythm
 from .._stacks.capture import find_site
 
@@ -56,7 +56,7 @@ class Reports:
     def leaked(self, group: Group) -> None:
         """Report the leaks of a site, if that is due."""
         if group.rhythm.due(group.count, self.registry.clock()):
-            self._post_group(reporting.LEAK, group)
+            self._post_group(LEAK, group)
 
     def note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
@@ -70,7 +70,7 @@ class Reports:
             if group is None:
                 continue
             if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
-                self._post_group(reporting.RESOLVED, group)
+                self._post_group(RESOLVED, group)
 
     def detail(self, name: str, details: dict[str, Any]) -> None:
         """Report about a pool or the process.
@@ -100,7 +100,7 @@ class Reports:
         count = self.overruns.add() + 1
         if self._overrun_rhythm.due(count, now):
             self._post(
-                reporting.TOO_MANY_OPEN,
+                TOO_MANY_OPEN,
                 crowd=responses,
                 figures={"max_open": limit},
                 context=self.detector.digested(crowd[-1]),
@@ -114,7 +114,7 @@ class Reports:
         overruns = self.overruns.value
         if leaks or overruns or self.pools.starved or self.pools.pressed:
             self._post(
-                reporting.SUMMARY,
+                SUMMARY,
                 leaks=leaks,
                 figures={
                     "opened": self.registry.opened.value,
@@ -140,7 +140,7 @@ class Reports:
             "leaks_total": self.detector.total,
         }
         self.outbox.post(
-            reporting.Event(
+            Event(
                 name=name,
                 error=self.settings.strict,
                 figures={**everywhere, **(figures or {})},

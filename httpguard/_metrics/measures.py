@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
-
-from .._clients.urllib3.response import holds_connection
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping
 
     from .._leases.detector import Detector
     from .._leases.registry import Registry
@@ -30,7 +28,7 @@ class PoolMeasures:
     Args:
         open: Responses that hold a connection.
         size: Connections that the pools keep.
-        slots: Of these, those of blocking pools, which make requests wait.
+        blocking: Whether one of them makes requests wait, or one that is gone did.
         in_use: Connections that requests and open responses hold.
         idle: Open connections that wait for the next request.
         lost: Slots of blocking pools that leaks have taken.
@@ -43,7 +41,7 @@ class PoolMeasures:
 
     open: int = 0
     size: int = 0
-    slots: int = 0
+    blocking: bool = False
     in_use: int = 0
     idle: int = 0
     lost: int = 0
@@ -56,7 +54,7 @@ class PoolMeasures:
         """Take in a pool that is there."""
         pool.settle_waits()
         self.size += pool.maxsize
-        self.slots += pool.maxsize if pool.block else 0
+        self.blocking |= pool.block
         self.in_use += pool.in_use
         self.idle += pool.idle
         self.lost += pool.lost
@@ -77,6 +75,7 @@ class PoolMeasures:
             before: What was told of the same name.
         """
         if before is not None:
+            self.blocking |= before.blocking
             self.waits = max(self.waits, before.waits)
             self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
             self.reclaimed = max(self.reclaimed, before.reclaimed)
@@ -126,12 +125,13 @@ class PoolNames:
         return name
 
 
-def take_measures(
+def take_measures(  # noqa: PLR0917  # One of each part of the guard.
     registry: Registry,
     detector: Detector,
     table: LeakTable,
     names: PoolNames,
     counters: Mapping[str, int],
+    is_open: Callable[[Any], bool],
 ) -> Measures:
     """Put the measures together. No stack is looked at.
 
@@ -141,6 +141,7 @@ def take_measures(
         table: What leaked, by site.
         names: Which pools have series of their own.
         counters: Of the snapshot.
+        is_open: Whether a response holds its connection.
     """
     held = 0
     oldest = now = registry.clock()
@@ -149,7 +150,7 @@ def take_measures(
         if lease.closed is not None:
             continue
         response = lease()
-        if response is None or not holds_connection(response):
+        if response is None or not is_open(response):
             continue
         del response
         opened[lease.pool.key] += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 import time
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -11,14 +10,13 @@ from urllib.parse import urlsplit
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import SeverityNumber
 
-from .. import _reporting as reporting
 from .._model.event import LEAK, RESOLVED
 from .._model.redaction import printable
-from .._process import process as _process
 from .._reporting.context import Bound
 from .._reporting.structlog import flat_fields
 from .._text.events import format_stack, render
 from .measures import OTHER
+from .observers import Observer
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
@@ -29,31 +27,41 @@ if TYPE_CHECKING:
 
     from .._model.event import Event
     from .._model.leak import Frame, Leak
-    from .._reporting.observers import Source
+    from .._reporting import Destinations, Members
     from .measures import Measures
+    from .observers import Find
     from .table import Key
 
 _SCOPE: Final = "httpguard"
 _PORTS: Final = {"http": 80, "https": 443}
 
 
-class Instrumentation:
+class Instrumentation(Observer):
     """Metrics and log records on their way to OpenTelemetry, until closed.
 
     Args:
         meter_provider: Where metrics go.
         logger_provider: Where leaks go.
+        find: The guard, when it is asked.
+        destinations: Those of events, of which this becomes one.
+        observers: Those who are told after each sweep, which it may leave.
     """
 
     def __init__(
-        self, meter_provider: MeterProvider, logger_provider: LoggerProvider
+        self,
+        meter_provider: MeterProvider,
+        logger_provider: LoggerProvider,
+        find: Find,
+        destinations: Destinations,
+        observers: Members[Observer],
     ) -> None:
-        """Make the instruments, and listen."""
         from .._model.version import __version__
 
         self.providers = (meter_provider, logger_provider)
-        self._closed = False
-        self._turns = _Turns()
+        self.closed = False
+        self._destinations = destinations
+        self._observers = observers
+        self._turns = _Turns(find)
         meter = meter_provider.get_meter(_SCOPE, __version__)
         make = {
             Kind.COUNTER: meter.create_observable_counter,
@@ -74,22 +82,18 @@ class Instrumentation:
             explicit_bucket_boundaries_advisory=LEASE_BOUNDS,
         )
         self._logger = logger_provider.get_logger(_SCOPE, __version__)
-        _process.observe(self)
-        reporting.attach(self.report)
+        destinations.add(self.report, "OpenTelemetry")
 
     def close(self) -> None:
         """Send nothing more. The instruments stay, without data."""
-        self._closed = True
-        reporting.unobserve(self)
-        reporting.detach(self.report)
+        self.closed = True
+        self._observers.remove(self)
+        self._destinations.remove(self.report)
 
     def leases_ended(self, seconds: Sequence[float]) -> None:
         """Record lease times: OpenTelemetry has no histogram that is asked."""
         for duration in seconds:
             self._lease.record(duration)
-
-    def swept(self, source: Source) -> None:
-        """Nothing to do: the rest is read when it is asked for."""
 
     def report(self, event: Event) -> None:
         """Send a report as a log record, in the trace that opened the response.
@@ -119,7 +123,7 @@ class Instrumentation:
         self, metric: Metric, _options: CallbackOptions
     ) -> Iterable[Observation]:
         """The callback of one metric."""
-        if self._closed:
+        if self.closed:
             return []
         measures = self._turns.measures(metric.otel)
         if measures is None:
@@ -136,55 +140,25 @@ class _Turns:
     OpenTelemetry asks each metric by itself: a metric that asks a second time
     begins a new turn. Without a lock, which a fork could leave locked: at worst,
     two threads look twice.
+
+    Args:
+        find: The guard, when it is asked.
     """
 
-    def __init__(self) -> None:
-        """No turn yet."""
+    def __init__(self, find: Find) -> None:
+        self._find = find
         self._turn: tuple[Measures | None, set[str]] = (None, set())
 
     def measures(self, name: str) -> Measures | None:
         """What a metric is to tell; None where httpguard is not installed."""
         measures, served = self._turn
         if not served or name in served:
-            guard = _process.current()
+            guard = self._find()
             measures = None if guard is None else guard.measures()
             served = set()
             self._turn = (measures, served)
         served.add(name)
         return measures
-
-
-class _Instrumented:
-    """What `instrument` made."""
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.lock = threading.Lock()
-        self.made: list[Instrumentation] = []
-
-
-_instrumented: Final = _Instrumented()
-
-
-def instrument(
-    meter_provider: MeterProvider | None, logger_provider: LoggerProvider | None
-) -> Instrumentation:
-    """Send metrics and leaks; once for the same pair of providers.
-
-    Args:
-        meter_provider: None: the global one.
-        logger_provider: None: the global one.
-    """
-    meters = meter_provider or metrics.get_meter_provider()
-    loggers = logger_provider or _logs.get_logger_provider()
-    with _instrumented.lock:
-        live = [known for known in _instrumented.made if not known._closed]
-        for known in live:
-            if known.providers == (meters, loggers):
-                return known
-        made = Instrumentation(meters, loggers)
-        _instrumented.made = [*live, made]
-    return made
 
 
 def _key_attributes(key: Key) -> dict[str, Any]:

@@ -4,42 +4,44 @@ from __future__ import annotations
 
 import logging
 import traceback
-from typing import Final
-
-# The parts whose failure was said: once in a process, whoever installs how often.
-_SAID: Final[set[str]] = set()
 
 
-def say_failed(where: str, error: Exception) -> None:
-    """Log that something of ours failed, once for each part. It never raises.
+class Failures:
+    """The failures of ours that were said: once in a process, whoever installs."""
 
-    The traceback goes with the record as text: whoever keeps the record shall not
-    keep frames, and with them a response of the program. An error of the program's
-    that was on its way is left out: it may name URLs.
+    def __init__(self) -> None:
+        self._said: set[str] = set()
 
-    Args:
-        where: The part that failed.
-        error: How.
-    """
-    if where in _SAID:
-        return
-    _SAID.add(where)
-    try:
-        logger = logging.getLogger("httpguard")
-        record = logger.makeRecord(
-            logger.name,
-            logging.ERROR,
-            __file__,
-            0,
-            "httpguard failed in %s and stepped aside; the program goes on",
-            (where,),
-            None,
-        )
-        record.exc_text = _traceback(error)
-        if logger.isEnabledFor(logging.ERROR):
-            logger.handle(record)
-    except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
-        pass
+    def say(self, where: str, error: Exception) -> None:
+        """Log that something of ours failed, once for each part. It never raises.
+
+        The traceback goes with the record as text: whoever keeps the record shall
+        not keep frames, and with them a response of the program. An error of the
+        program's that was on its way is left out: it may name URLs.
+
+        Args:
+            where: The part that failed.
+            error: How.
+        """
+        if where in self._said:
+            return
+        self._said.add(where)
+        try:
+            logger = logging.getLogger("httpguard")
+            record = logger.makeRecord(
+                logger.name,
+                logging.ERROR,
+                __file__,
+                0,
+                "httpguard failed in %s and stepped aside; the program goes on",
+                (where,),
+                None,
+            )
+            record.exc_text = _traceback(error)
+            if logger.isEnabledFor(logging.ERROR):
+                logger.handle(record)
+        except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
+            pass
 
 
 def _traceback(error: Exception) -> str | None:

@@ -35,13 +35,13 @@ class Parts:
         self._known: list[weakref.ref[Forked]] = []
 
     def add(self, part: Forked) -> None:
-        """Tell it of every fork from now on.
+        """Tell it of every fork from now on, once.
 
         Args:
             part: Kept by a weak reference.
         """
         # A new list, so that a fork in another thread meets a whole one.
-        alive = [ref for ref in self._known if ref() is not None]
+        alive = [ref for ref in self._known if ref() not in {None, part}]
         self._known = [*alive, weakref.ref(part)]
 
     def pause(self) -> None:

@@ -16,15 +16,19 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import ConfigError
-from .._model.failure import say_failed
+from .._model.failure import Failures
 from .._model.fork import Parts
+from .._reporting import Destinations, Members, Run
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
     from .._guard.guard import Follower, Guard
+    from .._guard.outbox import Outbox
+    from .._metrics.observers import Observer
+    from .._metrics.opentelemetry import Instrumentation
+    from .._metrics.prometheus import Collector
     from .._model.settings import Settings
-    from .._reporting import Observer
     from .._reporting.json_lines import JsonLines
 
 # It ends with a fatal error where a daemon thread is left, as the watcher is, and
@@ -45,7 +49,7 @@ def failed(where: str, error: Exception) -> None:
     if PROCESS.guard is not None:
         PROCESS.guard.step_aside(where, error)
     else:
-        say_failed(where, error)
+        PROCESS.failures.say(where, error)
 
 
 class Process:
@@ -66,6 +70,14 @@ class Process:
         self.lock = threading.RLock()
         # Whether there ever was a guard: before, there is no engine to call.
         self.begun = False
+        # What is said: to whom, in which run, and what of ours has failed.
+        self.destinations = Destinations()
+        self.observers: Members[Observer] = Members()
+        self.run = Run()
+        self.failures = Failures()
+        # What monitoring systems were given.
+        self.collector: Collector | None = None
+        self.instrumentations: list[Instrumentation] = []
         # Told of every fork.
         self.parts = Parts(failed)
         # Host and port of our own pages: requests to them get no lease.
@@ -109,7 +121,6 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with PROCESS.lock:
         from .. import _clients as patches
-        from .. import _reporting as reporting
         from .._api import pages as _live
         from .interpreter import is_main
 
@@ -124,7 +135,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             if not is_main():
                 raise ConfigError(_SUBINTERPRETER)
             guard = _new_guard(settings, clock, host)
-            reporting.begin_run()
+            PROCESS.run.begin()
             _attach_log(settings)
             guard.follower = PROCESS.follower
             PROCESS.guard = guard
@@ -145,7 +156,7 @@ def _new_guard(
     from .. import _clients as patches
     from .._guard.guard import Guard
 
-    guard = Guard(settings, clock, beside=host)
+    guard = Guard(settings, _outbox(PROCESS.destinations), clock, beside=host)
     PROCESS.begun = True
     try:
         patches.apply(guard)
@@ -156,6 +167,12 @@ def _new_guard(
             patches.connect(host)
         raise
     return guard
+
+
+def _outbox(destinations: Destinations | None) -> Outbox:
+    from .._guard.outbox import Outbox
+
+    return Outbox(destinations, PROCESS.observers, PROCESS.failures)
 
 
 def stop() -> None:
@@ -216,7 +233,7 @@ def enter_session(settings: Settings) -> Guard:
 
             PROCESS.begun = True
             present = PROCESS.guard
-            PROCESS.host = Guard(settings, beside=present, silent=True)
+            PROCESS.host = Guard(settings, _outbox(None), beside=present)
             if present is None:
                 PROCESS.guard = PROCESS.host
                 patches.apply(PROCESS.host)
@@ -241,18 +258,19 @@ def leave_session() -> None:
             stop()
 
 
-def observe(observer: Observer) -> None:
+def observe(observer: Observer, name: str) -> None:
     """Let a monitoring system follow this guard and those to come.
 
     Args:
         observer: Told after each sweep.
+        name: Under which its failure is said.
     """
-    from .. import _reporting as reporting
-
-    reporting.observe(observer)
+    PROCESS.observers.add(observer, name)
+    PROCESS.parts.add(observer)
     guard = PROCESS.guard
     if guard is not None:
         guard.keep_times()
+        guard.notify()
 
 
 def enter_temporary() -> None:
@@ -291,12 +309,12 @@ def _attach_log(settings: Settings) -> None:
     """Write JSON lines where the settings say so, from now on."""
     before, PROCESS.log = PROCESS.log, None
     if settings.log is not None:
-        from .. import _reporting as reporting
         from .._reporting.json_lines import JsonLines
 
-        log = JsonLines(settings.log, settings.log_max_bytes, settings.log_keep)
+        limits = settings.log_max_bytes, settings.log_keep
+        log = JsonLines(settings.log, *limits, PROCESS.run)
         # First: what another thread reports meanwhile is rather said twice.
-        reporting.attach(log)
+        PROCESS.destinations.add(log, log.name)
         PROCESS.log = log
     _close_log(before)
 
@@ -310,9 +328,7 @@ def _detach_log() -> None:
 def _close_log(log: JsonLines | None) -> None:
     """Write no more lines to this one."""
     if log is not None:
-        from .. import _reporting as reporting
-
-        reporting.detach(log)
+        PROCESS.destinations.remove(log)
 
 
 def _finish() -> None:
@@ -362,11 +378,11 @@ def _before_fork() -> None:
         if guard is None:
             return
         if guard.registry.opened.value or threading.active_count() > 1:
-            from .. import _reporting as reporting
+            from .._reporting.logs import preload
             from .._stacks.ownership import preload_origins
 
             preload_origins()
-            reporting.preload()
+            preload()
         if sys.version_info >= (3, 12):
             guard.watcher.pause()
     except Exception as error:

@@ -14,11 +14,11 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
 from .append import append_line
-from .run import run_id
 from .truncation import encode
 
 if TYPE_CHECKING:
     from .._model.event import Event
+    from .run import Run
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes; new ones may come any time."""
@@ -31,15 +31,16 @@ class JsonLines:
         path: The file; a relative one is taken from where the process is now.
         max_bytes: The file is rotated before it becomes larger; 0: never.
         keep: Rotated files to keep.
+        run: Named in each line.
     """
 
-    def __init__(self, path: str, max_bytes: int, keep: int) -> None:
-        """Open nothing yet: a program that leaks nothing makes no file."""
+    def __init__(self, path: str, max_bytes: int, keep: int, run: Run) -> None:
+        # Opens nothing yet: a program that leaks nothing makes no file.
         self.path = os.path.abspath(path)
         self.max_bytes = max_bytes
         self.keep = keep
-        # Named where its failure is said.
-        self.__name__ = f"writing to {self.path}"
+        self.run = run
+        self.name = f"writing to {self.path}"
 
     def __call__(self, event: Event) -> None:
         """Write an event.
@@ -50,15 +51,16 @@ class JsonLines:
         Raises:
             OSError: It could not be written.
         """
-        line = encode(to_record(event))
+        line = encode(to_record(event, self.run.name))
         append_line(self.path, line, self.max_bytes, self.keep)
 
 
-def to_record(event: Event) -> dict[str, Any]:
+def to_record(event: Event, run: str) -> dict[str, Any]:
     """An event as the object that its line holds.
 
     Args:
         event: Any event.
+        run: The name of the present run.
 
     Returns:
         JSON-ready, but for the values of ``context``.
@@ -68,7 +70,7 @@ def to_record(event: Event) -> dict[str, Any]:
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
         "level": "error" if event.error else "warning",
         "event": event.name,
-        "run": run_id(),
+        "run": run,
         "pid": os.getpid(),
         "host": socket.gethostname(),
         "program": program_name(),

@@ -5,26 +5,21 @@ from __future__ import annotations
 import os
 
 
-class _Run:
-    """The name of the present run."""
+class Run:
+    """The present run."""
 
     def __init__(self) -> None:
-        """It gets one when it is asked for."""
-        self.name = ""
-        self.pid = 0
+        self._name = ""
+        self._pid = 0
 
+    @property
+    def name(self) -> str:
+        """Random, another one in every forked child."""
+        if not self._name or self._pid != os.getpid():
+            self._name = os.urandom(8).hex()
+            self._pid = os.getpid()
+        return self._name
 
-_run = _Run()
-
-
-def run_id() -> str:
-    """The name of this run: random, another one in every forked child."""
-    if not _run.name or _run.pid != os.getpid():
-        _run.name = os.urandom(8).hex()
-        _run.pid = os.getpid()
-    return _run.name
-
-
-def begin_run() -> None:
-    """The counts start from zero: a new run, under a new name."""
-    _run.name = ""
+    def begin(self) -> None:
+        """The counts start from zero: a new run, under a new name."""
+        self._name = ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any
 
 from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
@@ -12,13 +11,6 @@ from .._text.pools import with_sites_as_text
 
 if TYPE_CHECKING:
     from .._model.leak import Leak
-
-
-def is_configured() -> bool:
-    """Whether the application has set structlog up."""
-    # Half made while another thread imports it.
-    configured = getattr(sys.modules.get("structlog"), "is_configured", None)
-    return configured is not None and bool(configured())
 
 
 def report(event: Event) -> None:

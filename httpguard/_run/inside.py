@@ -7,15 +7,14 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from .. import _reporting as reporting
+from .._model.event import Event
 from .._model.settings import load_settings
 from .._process import process as _process
 from .._reporting.json_lines import JsonLines
-from .._reporting.run import run_id
 
 if TYPE_CHECKING:
     from .._leases.table import LeakTable
-    from .._reporting import Event
+    from .._reporting import Run
 
 SO_FAR: Final = "httpguard.so_far"
 """The counts between two reports; in the run's own log only."""
@@ -28,12 +27,12 @@ class RunLog(JsonLines):
     """The run's own log, from which the table at the end is made.
 
     Args:
-        path: The file.
+        path: The file. Never rotated: it is small, and gone when the run is over.
+        run: Named in each line.
     """
 
-    def __init__(self, path: str) -> None:
-        """It is never rotated: it is small, and gone when the run is over."""
-        super().__init__(path, max_bytes=0, keep=1)
+    def __init__(self, path: str, run: Run) -> None:
+        super().__init__(path, max_bytes=0, keep=1, run=run)
         self._begun = self._told = time.monotonic()
         self._state = ("", 0)
 
@@ -51,10 +50,10 @@ class RunLog(JsonLines):
         """
         now = time.monotonic()
         due = now - self._told >= (now - self._begun) / _SHARE
-        state = (run_id(), table.total)
+        state = (self.run.name, table.total)
         if due and table.total and state != self._state:
             self._told, self._state = now, state
-            self(reporting.Event(SO_FAR, error=False, leaks=table.leaks()))
+            self(Event(SO_FAR, error=False, leaks=table.leaks()))
 
 
 def begin(run: str) -> None:
@@ -70,9 +69,9 @@ def begin(run: str) -> None:
     """
     follower = None
     if run != "-":
-        log = RunLog(f"{run}.jsonl")
+        log = RunLog(f"{run}.jsonl", _process.PROCESS.run)
         follower = log.follow
-        reporting.attach(log)
+        _process.PROCESS.destinations.add(log, log.name)
     _process.follow(follower)
     if not _process.is_installed():
         settings = load_settings({}, os.environ)

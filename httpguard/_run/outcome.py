@@ -7,7 +7,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .._reporting import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Final
 
-from .._api.functions import render_prometheus
+from .._api.metrics import render_prometheus
 from .._model.errors import HTTPGuardError
 from .http import Answer, say
 

@@ -63,7 +63,8 @@ CORE: Final = (
     *("_clients", "_clients.forwarding", "_clients.executors", "_clients.patching"),
     *("_clients.urllib3.pools", "_clients.urllib3.mocks", "_clients.requests"),
     *("_clients.sessions", "_clients.urllib3.responses"),
-    *("_reporting", "_reporting.logging", "_reporting.structlog", "_text.events"),
+    *("_reporting.destinations", "_reporting.logs", "_reporting.run"),
+    *("_reporting.logging", "_reporting.structlog", "_text.events"),
 )
 
 

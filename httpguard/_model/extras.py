@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.util import find_spec
 
-from .._model.errors import HTTPGuardError
+from .errors import HTTPGuardError
 
 
 class MissingExtraError(HTTPGuardError):

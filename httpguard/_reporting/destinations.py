@@ -1,0 +1,63 @@
+"""Who is told: the logs, and what is attached beside them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Generic, TypeVar
+
+from .logs import report
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._model.event import Event
+
+T = TypeVar("T")
+
+
+class Members(Generic[T]):
+    """Those who are told, in the order in which they came.
+
+    Each has a name of its own, under which its failure is said. Without a lock,
+    which a fork could leave locked: a list does.
+    """
+
+    def __init__(self) -> None:
+        self._members: list[tuple[str, T]] = []
+
+    def __len__(self) -> int:
+        return len(self._members)
+
+    def __iter__(self) -> Iterator[tuple[str, T]]:
+        """The names and the members, of this moment."""
+        return iter(tuple(self._members))
+
+    def add(self, member: T, name: str) -> None:
+        """Tell it from now on, if it is not told yet.
+
+        Args:
+            member: What it raises is logged once and stops nothing.
+            name: A number is added where another member has that name.
+        """
+        names = set()
+        for known, present in self._members:
+            if present == member:
+                return
+            names.add(known)
+        own, number = name, 1
+        while own in names:
+            number += 1
+            own = f"{name} ({number})"
+        self._members.append((own, member))
+
+    def remove(self, member: T) -> None:
+        """Tell it no more."""
+        self._members[:] = [pair for pair in self._members if pair[1] != member]
+
+
+class Destinations(Members[Callable[["Event"], None]]):
+    """Where events go. Each is called under no lock, in whichever thread reports."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.add(report, "logs")
