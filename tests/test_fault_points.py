@@ -123,6 +123,11 @@ NOT_CALLED: Final = frozenset(
         "_leases.registry.Registry.claim_by",
         "_leases.registry.Registry.take_times",
         "_leases.readers.is_read_on",
+        # Once, or on other interpreters.
+        *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
+        "_stacks.variables._choose",
+        "_stacks.variables._unreadable",
+        "_stacks.variables.Unknown.__init__",
         "_guard.watcher.Watcher.hurry",
     }
 )

@@ -6,6 +6,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
+from .._stacks.variables import UNREADABLE, first_argument, variable
 from .compiled import open_lease
 from .forwarding import around
 from .patching import STATE, Method, code_of, is_wrapped, wrap
@@ -189,7 +190,9 @@ def reads_body(session: FrameType) -> bool:
     Args:
         session: The frame of ``Session.send``.
     """
-    return not session.f_locals.get("stream", True)
+    stream = variable(session, "stream")
+    # Where that is not known, the application is not blamed for what requests left.
+    return stream is UNREADABLE or not stream
 
 
 def _is_followed(frame: FrameType) -> bool:
@@ -202,7 +205,7 @@ def _is_followed(frame: FrameType) -> bool:
     """
     from requests.sessions import SessionRedirectMixin
 
-    session = type(frame.f_locals.get("self"))
+    session = type(first_argument(frame))
     return all(
         getattr(session, name, None) is getattr(SessionRedirectMixin, name)
         for name in ("get_redirect_target", "resolve_redirects")

@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from .._stacks.variables import first_argument
 from .patching import STATE, Method, wrap
 
 if TYPE_CHECKING:
@@ -105,11 +106,8 @@ def _maker(session: Any, frame: FrameType | None) -> FrameType | None:
     """The frame that asked for the session, below the constructors of subclasses."""
     while frame is not None:
         code = frame.f_code
-        names = code.co_varnames
         if code.co_name != _FACTORY and (
-            code.co_name != "__init__"
-            or not names
-            or frame.f_locals.get(names[0]) is not session
+            code.co_name != "__init__" or first_argument(frame) is not session
         ):
             break
         frame = frame.f_back
@@ -130,9 +128,8 @@ def _sender(frame: FrameType | None) -> SessionRef | None:
     """The session in whose ``send`` this happens. Paid once for each new pool."""
     registry = STATE.registry
     while frame is not None:
-        if frame.f_code.co_name == "send" and frame.f_code.co_varnames:
-            name = frame.f_code.co_varnames[0]
-            owner = registry.sessions.get(frame.f_locals.get(name))
+        if frame.f_code.co_name == "send":
+            owner = registry.sessions.get(first_argument(frame))
             if owner is not None:
                 return owner
         frame = frame.f_back

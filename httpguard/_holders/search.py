@@ -10,12 +10,12 @@ from __future__ import annotations
 import gc
 import sys
 import time
-from inspect import CO_OPTIMIZED
 from types import FrameType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.readers import program_frames
 from .._stacks.ownership import is_own
+from .._stacks.running import running_frames
+from .._stacks.variables import variables
 from .steps import Root, describe, isinstance_of_type, type_name
 
 if TYPE_CHECKING:
@@ -38,10 +38,6 @@ _CLOCK_EVERY: Final = 512
 _SHARE_OF_THE_APPLICATION: Final = 0.75
 # A class derived from it may have a property of that name.
 _space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
-# The tracer of coverage, which is written in C and writes nothing back.
-_HARMLESS: Final = "CTracer"
-# The frame, a variable, and the argument of the call that counts.
-_SOLE_OWNER: Final = 3
 # What a loop keeps by means that no search sees.
 _RUN_BY_A_LOOP: Final = frozenset({"Task", "Greenlet", "greenlet"})
 
@@ -240,36 +236,16 @@ def _module_spaces() -> Spaces:
 
 def _locals(spaces: Spaces, origins: Origins, *, greenlets: bool) -> Iterator[Root]:
     """The local variables of every frame that runs."""
-    for frame in program_frames(greenlets=greenlets):
+    for frame in running_frames(greenlets=greenlets):
         code = frame.f_code
         if not is_own(code.co_filename):
             lineno = frame.f_lineno or 0
             application = origins[code.co_filename]
-            for name, value in _variables(frame):
+            for name, value in variables(frame):
                 if gc.is_tracked(value) and id(value) not in spaces:
                     yield Root(
                         value, name, code, lineno=lineno, application=application
                     )
-
-
-def _variables(frame: FrameType) -> list[tuple[str, Any]]:
-    """The locals of a running function, and no trace left of the look.
-
-    Up to CPython 3.12 ``f_locals`` leaves a copy with the frame, which would keep
-    the values alive until the function returns. A debugger would write that copy
-    back, so that traced frames are left alone; and one that the program got from
-    ``locals()`` is the program's.
-    """
-    # At module level and in class bodies the locals are a namespace of others.
-    if not frame.f_code.co_flags & CO_OPTIMIZED:
-        return []
-    if frame.f_trace is not None and type_name(type(frame.f_trace)) != _HARMLESS:
-        return []
-    copy = frame.f_locals
-    variables = list(copy.items())
-    if sys.version_info < (3, 13) and sys.getrefcount(copy) <= _SOLE_OWNER:
-        copy.clear()
-    return variables
 
 
 def _globals(spaces: Spaces, origins: Origins) -> Iterator[Root]:

@@ -12,6 +12,7 @@ import types
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable, redact_url
+from .._stacks.variables import variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -183,7 +184,7 @@ def _local(frame: Any, child: object, what: str) -> str:
     if frame is None:
         return what
     function = f"{what} {printable(frame.f_code.co_name)}()"
-    for name, value in list(frame.f_locals.items()):
+    for name, value in variables(frame):
         if value is child:
             return f"{printable(name)} (local of {function})"
     return function

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING
 
-from .._leases.readers import greenlet_frames
 from .._stacks.capture import capture
 from .._stacks.ownership import http_package, is_own
+from .._stacks.running import innermost_frames
+from .._stacks.variables import first_argument
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -34,11 +34,7 @@ def in_flight(pool: HTTPConnectionPool, registry: Registry) -> list[RawStack]:
     Returns:
         The stack of each.
     """
-    tops = list(sys._current_frames().values())
-    if sys._getframe() in tops:
-        # In a local of its own it would be a cycle.
-        tops.remove(sys._getframe())
-    tops += greenlet_frames()
+    tops = innermost_frames(here=False)
     found = []
     while tops:
         frame = _request(tops.pop(), pool, registry)
@@ -56,8 +52,8 @@ def _request(
         code = frame.f_code
         if code.co_name == _WAITING and is_own(code.co_filename):
             return None
-        if code.co_varnames and http_package(code.co_filename) == "urllib3":
-            owner = frame.f_locals.get(code.co_varnames[0])
+        if http_package(code.co_filename) == "urllib3":
+            owner = first_argument(frame)
             if code.co_name == "urlopen" and owner is pool:
                 return frame
             if getattr(owner, "_pool", None) is pool and registry.get(owner) is None:

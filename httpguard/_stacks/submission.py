@@ -5,6 +5,8 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .variables import first_argument
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
@@ -60,7 +62,8 @@ def submission(frame: FrameType | None) -> RawStack:
     """
     while frame is not None and frame.f_code is not MARK:
         frame = frame.f_back
-    stack = _spawning() if frame is None else frame.f_locals["self"].stack
+    work = None if frame is None else first_argument(frame)
+    stack = work.stack if type(work) is Followed else _spawning()
     return (MARK, 0, *stack) if stack else ()
 
 

@@ -55,6 +55,8 @@ CORE: Final = (
     *(
         "_leases.snapshots",
         "_stacks.capture",
+        "_stacks.running",
+        "_stacks.variables",
         "_guard.strict",
         "_leases.table",
         "_pools.totals",

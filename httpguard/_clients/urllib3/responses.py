@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._leases.lease import ANNOUNCED, FINALIZED
 from ..._model.errors import LeakError
+from ..._stacks.variables import first_argument
 from ..compiled import open_lease
 from ..forwarding import around
 from ..patching import STATE, Method, add, code_of, follow, step_aside, wrap
@@ -250,8 +251,7 @@ def _in_finalizer(response: Any, frame: FrameType | None) -> bool:
     if "_finalizing" in response.__dict__:
         return True
     while frame is not None and frame.f_code.co_name == "close":
-        names = frame.f_code.co_varnames
-        owner = frame.f_locals.get(names[0]) if names else None
+        owner = first_argument(frame)
         if isinstance(owner, io.IOBase) and "_finalizing" in vars(owner):
             return True
         frame = frame.f_back

@@ -1,0 +1,64 @@
+"""Which frames run or wait: of every thread, and of every suspended greenlet."""
+
+from __future__ import annotations
+
+import gc
+import sys
+from typing import TYPE_CHECKING
+
+from .ownership import is_own
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+
+def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[FrameType]:
+    """The innermost frame of each thread and suspended greenlet, but our own.
+
+    A frame of ours in one of our own locals would be a cycle, and all that the
+    frames of this sweep hold, the suspects too, would live until it is collected.
+
+    Args:
+        here: Whether this thread counts, below our own frames: a finalizer or a signal
+            may have come in between.
+        greenlets: Whether to look for greenlets, by a walk over all objects.
+    """
+    frames = list(sys._current_frames().values())
+    ours = sys._getframe()
+    if ours in frames:
+        frames.remove(ours)
+    frame = ours.f_back if here else None
+    del ours
+    while frame is not None and is_own(frame.f_code.co_filename):
+        frame = frame.f_back
+    if frame is not None:
+        frames.append(frame)
+    if greenlets:
+        frames += _greenlet_frames()
+    return frames
+
+
+def running_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
+    """Every frame of every thread and every suspended greenlet, but our own.
+
+    Args:
+        greenlets: As of `innermost_frames`.
+    """
+    tops = innermost_frames(greenlets=greenlets)
+    while tops:
+        frame: FrameType | None = tops.pop()
+        while frame is not None:
+            yield frame
+            frame = frame.f_back
+
+
+def _greenlet_frames() -> Iterator[FrameType]:
+    """Where each suspended greenlet waits."""
+    greenlet = sys.modules.get("greenlet")
+    if greenlet is None:
+        return
+    for item in gc.get_objects():
+        # By type(), not isinstance: that would run a proxy's __class__.
+        if issubclass(type(item), greenlet.greenlet) and item.gr_frame is not None:
+            yield item.gr_frame
