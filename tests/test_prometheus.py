@@ -35,15 +35,12 @@ pytest.importorskip("prometheus_client")
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from httpguard._web import exposition as _exposition
-
 Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 
 
 @pytest.fixture(autouse=True)
 def fresh() -> Iterator[None]:
     PROCESS.collector = None
-    _exposition._exposition._latest = None
     yield
     for _, observer in PROCESS.observers:
         PROCESS.observers.remove(observer)

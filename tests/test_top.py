@@ -18,6 +18,7 @@ from httpguard._cli import top as _top
 from httpguard._cli import top_screen as _top_screen
 from httpguard._cli import top_source as _top_source
 from httpguard._cli.top_source import Source, UnreachableError
+from httpguard._process.process import current
 from httpguard._web.view import View
 from httpguard.cli import main
 from tests import program
@@ -263,9 +264,9 @@ def test_figures_without_psutil(
 ) -> None:
     import json
 
-    with_it = json.loads(View().document().plain)["process"]
+    with_it = json.loads(View(current).document().plain)["process"]
     monkeypatch.setitem(sys.modules, "psutil", None)
-    without = json.loads(View().document().plain)["process"]
+    without = json.loads(View(current).document().plain)["process"]
     assert set(with_it) == set(without)
     assert abs(with_it["fds"] - without["fds"]) <= 3
     # Libraries have threads of their own, which Python does not know.

@@ -5,12 +5,16 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING
 
+from .._process.process import PROCESS, current, failed
+
 if TYPE_CHECKING:
     from .._model.settings import Settings
-    from .._web import ASGIApplication, Page, WSGIApplication
+    from .._web import ASGIApplication, Page, Process, WSGIApplication
 
 
-def serve(host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> Page:
+def serve(
+    host: str | int = "127.0.0.1", port: int = 0, token: str | None = None
+) -> Page:
     """Serve the live page of this process from a daemon thread.
 
     It shows what is open and what leaked, by site, and refreshes by itself. It is
@@ -18,8 +22,8 @@ def serve(host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> P
     Requests that this program makes to it get no lease.
 
     Args:
-        host: The address to listen on. Any other than a loopback one needs a
-            token.
+        host: The address to listen on; a port alone, which is one of 127.0.0.1; or
+            ``HOST:PORT``. Any address but a loopback one needs a token.
         port: The port; 0: a free one.
         token: Whoever wants to see the page has to know it: 16 printable ASCII
             characters or more. Sent as ``Authorization: Bearer TOKEN``, or once as
@@ -35,14 +39,15 @@ def serve(host: str = "127.0.0.1", port: int = 0, token: str | None = None) -> P
     """
     from .._web import serve as start
 
-    return start(host, port, token)
+    return start(this_process(), host, port, token)
 
 
 def wsgi_app(token: str | None = None) -> WSGIApplication:
     """The live page as a WSGI application, to mount in Flask, Django and others.
 
     Who may see it is for the program around it to say, by its own login or by a
-    token. Works under any prefix.
+    token. Works under any prefix. Of a server with several worker processes it shows
+    the one that answers; a login by the token holds in all of them.
 
     Args:
         token: As in `serve`; None: whoever reaches it sees it.
@@ -50,13 +55,15 @@ def wsgi_app(token: str | None = None) -> WSGIApplication:
     Raises:
         ConfigError: The token is not accepted.
     """
-    from .._web import WSGIApplication
+    from .._web import mounted
 
-    return WSGIApplication(token)
+    return mounted(this_process(), token)
 
 
 def asgi_app(token: str | None = None) -> ASGIApplication:
     """The live page as an ASGI application, to mount in Starlette, FastAPI, Django.
+
+    As `wsgi_app`. It is made in a thread: the event loop goes on meanwhile.
 
     Args:
         token: As in `wsgi_app`.
@@ -64,47 +71,51 @@ def asgi_app(token: str | None = None) -> ASGIApplication:
     Raises:
         ConfigError: The token is not accepted.
     """
-    from .._web import ASGIApplication
+    from .._web import ASGIApplication, mounted
 
-    return ASGIApplication(token)
+    return ASGIApplication(mounted(this_process(), token))
 
 
-class _Installed:
+def this_process() -> Process:
+    """What a page is handed."""
+    from .._leases.own import ADDRESSES
+    from .._web import Process
+    from .metrics import render_prometheus
+
+    # One set, for the registry which reads that one.
+    PROCESS.addresses = ADDRESSES
+    return Process(current, render_prometheus, failed, PROCESS.parts, PROCESS.addresses)
+
+
+class _Setting:
     """The page that the setting ``serve`` asks for."""
 
     def __init__(self) -> None:
-        """None yet."""
-        self.page: Page | None = None
-        self.wanted: tuple[object, object] = (None, None)
+        self._page: Page | None = None
+        self._wanted: tuple[object, object] = (None, None)
 
+    def follow(self, settings: Settings | None) -> None:
+        """Serve what the settings ask for, and close what they no longer do.
 
-_installed = _Installed()
+        It never raises: a page that cannot be served is said in the log.
 
-
-def follow(settings: Settings | None) -> None:
-    """Serve what the settings ask for, and close what they no longer do.
-
-    It never raises: a page that cannot be served is said in the log.
-
-    Args:
-        settings: Those of `install`; None: uninstalled.
-    """
-    wanted = (
-        (None, None) if settings is None else (settings.serve, settings.serve_token)
-    )
-    if wanted == _installed.wanted and (
-        _installed.page is None or not _installed.page.closed
-    ):
-        return
-    page, _installed.page = _installed.page, None
-    _installed.wanted = wanted
-    if page is not None:
-        page.close()
-    if settings is not None and settings.serve is not None:
-        try:
-            _installed.page = _open(*settings.serve, settings.serve_token)
-        except Exception as error:
-            _LOGGER.warning("httpguard cannot serve its page: %s", error)
+        Args:
+            settings: Those of `install`; None: uninstalled.
+        """
+        wanted = (
+            (None, None) if settings is None else (settings.serve, settings.serve_token)
+        )
+        if wanted == self._wanted and (self._page is None or not self._page.closed):
+            return
+        page, self._page = self._page, None
+        self._wanted = wanted
+        if page is not None:
+            page.close()
+        if settings is not None and settings.serve is not None:
+            try:
+                self._page = _open(*settings.serve, settings.serve_token)
+            except Exception as error:
+                _LOGGER.warning("httpguard cannot serve its page: %s", error)
 
 
 def _open(host: str, port: int, token: str | None) -> Page:
@@ -128,3 +139,4 @@ def _open(host: str, port: int, token: str | None) -> Page:
 
 
 _LOGGER = logging.getLogger("httpguard")
+PROCESS.page = _Setting()

@@ -56,7 +56,8 @@ _EXIT_PATIENCE: Final = 1.0
 # finalizer that the collector runs in the middle of it may ask for a lock (a log
 # handler's, most often) which the thread that waits here holds.
 _PATIENCE: Final = 10.0
-# What a snapshot waits: one without the very latest is better than a late one.
+# What a snapshot or a scrape waits: one without the very latest is better than a
+# late one.
 _GLANCE: Final = 1.0
 # Lease times between two sweeps, where monitoring asks for them; a process that
 # ends more in that time tells of the latest ones.
@@ -303,14 +304,15 @@ class Guard:
         except Exception as error:
             self.step_aside("watch", error)
 
-    def snapshot(self, most: int | None = None) -> Snapshot:
+    def snapshot(self, most: int | None = None, patience: float = _GLANCE) -> Snapshot:
         """What is known now. Judges the collected, reports nothing.
 
         Args:
             most: Describe no more leaks and no more open responses; None: all.
+            patience: Seconds to wait for a sweep under way.
         """
         try:
-            self._sweep(self.detector.bury, patience=_GLANCE)
+            self._sweep(self.detector.bury, patience=patience)
             return take_snapshot(
                 self.registry,
                 self.detector,
@@ -325,7 +327,7 @@ class Guard:
     def measures(self) -> Measures | None:
         """What monitoring is told now; None if that fails. Reports nothing."""
         try:
-            self._sweep(self.detector.bury)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             counters = take_counters(
                 self.registry, self.detector, self.table, **self._tallies()
             )

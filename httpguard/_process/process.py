@@ -13,7 +13,7 @@ import os
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._model.errors import ConfigError
 from .._model.failure import Failures
@@ -52,6 +52,17 @@ def failed(where: str, error: Exception) -> None:
         PROCESS.failures.say(where, error)
 
 
+class Pages(Protocol):
+    """What serves the page that the settings ask for."""
+
+    def follow(self, settings: Settings | None) -> None:
+        """Serve it, or close it. It never raises.
+
+        Args:
+            settings: None: uninstalled.
+        """
+
+
 class Process:
     """All state of the process."""
 
@@ -80,6 +91,8 @@ class Process:
         self.instrumentations: list[Instrumentation] = []
         # Told of every fork.
         self.parts = Parts(failed)
+        # Serves the page that the settings ask for; set as httpguard is imported.
+        self.page: Pages | None = None
         # Host and port of our own pages: requests to them get no lease.
         self.addresses: set[tuple[str, int | None]] = set()
 
@@ -121,7 +134,6 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
     """
     with PROCESS.lock:
         from .. import _clients as patches
-        from .._api import pages as _live
         from .interpreter import is_main
 
         PROCESS.visitors = 0
@@ -144,7 +156,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             _once_a_worker_begins()
         if settings.follow_executors:
             patches.follow_executors()
-        _live.follow(settings)
+        if PROCESS.page is not None:
+            PROCESS.page.follow(settings)
         # A process is counted though it never opens a response.
         guard.notify()
 
@@ -181,7 +194,6 @@ def stop() -> None:
         if not PROCESS.begun:
             return
         from .. import _clients as patches
-        from .._api import pages as _live
 
         host = PROCESS.host
         guard, PROCESS.guard = PROCESS.guard, host
@@ -191,7 +203,8 @@ def stop() -> None:
             host.configure(host.settings)
             patches.connect(host)
         atexit.unregister(_finish)
-        _live.follow(None)
+        if PROCESS.page is not None:
+            PROCESS.page.follow(None)
     if guard is not None and guard is not host:
         guard.watch()
         guard.watcher.stop()

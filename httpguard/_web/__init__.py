@@ -1,14 +1,23 @@
 """The live page: what is open and what leaked, seen in a browser.
 
-Data flows one way: the guard's state -> `_view` (JSON, made at most once a second)
--> `_application` (paths to answers) -> one of three doors: `_server` (a socket and
-a daemon thread of our own), `_wsgi` and `_asgi` (the program's own server).
+One door: `WSGIApplication`. `server` (a socket and a daemon thread of our own), the
+program's own WSGI server, and `ASGIApplication` call it. It makes JSON of what a
+`Source`, the guard, tells; who opens a page hands all of that over as a `Process`.
 """
 
 from __future__ import annotations
 
+from .application import WSGIApplication, mounted
 from .asgi import ASGIApplication
 from .page import Page, serve
-from .wsgi import WSGIApplication
+from .source import Process, Source
 
-__all__ = ["ASGIApplication", "Page", "WSGIApplication", "serve"]
+__all__ = [
+    "ASGIApplication",
+    "Page",
+    "Process",
+    "Source",
+    "WSGIApplication",
+    "mounted",
+    "serve",
+]

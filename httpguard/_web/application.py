@@ -1,72 +1,139 @@
-"""Requests in, answers out: the same for every door."""
+"""The page as a WSGI application: requests in, answers out, whoever serves it."""
 
 from __future__ import annotations
 
-import logging
-from typing import TYPE_CHECKING, Final
+import time
+from typing import TYPE_CHECKING, Any, Final
 
-from .._process import process as _process
-from .http import Answer, Request, say
-from .routes import PUBLIC, find_route
+from .._model.errors import HTTPGuardError
+from . import assets
+from .access import Access, Token, prefix_of
+from .answer import JSON, Answer, say
+from .history import Sampler
 from .view import View
 
 if TYPE_CHECKING:
-    from .access import Access
+    from collections.abc import Callable, Iterable
 
-_READING: Final = ("GET", "HEAD")
+    from .answer import Environ
+    from .source import Process
+
+_PUBLIC: Final = frozenset({"/healthz"})
+# Seconds for which a scrape is good: many who ask at once cost one look.
+_FRESH: Final = 1.0
 
 
-class Application:
-    """The page, wherever it is served.
+class WSGIApplication:
+    """The live page of this process, to be mounted under any prefix.
+
+    Of a server with several workers it shows the one that answers.
 
     Args:
+        process: What to show.
         access: Who may see it.
+        samples: Whether to fill the history from a thread of its own, from the first
+            request on: a server that forks its workers has none to lose.
     """
 
-    def __init__(self, access: Access) -> None:
-        """Start with nothing seen."""
-        self.view = View()
+    def __init__(
+        self, process: Process, access: Access, *, samples: bool = True
+    ) -> None:
+        self.view = View(process.find)
+        self._process = process
         self._access = access
+        self._sampler = Sampler(self.view.history, process.failed) if samples else None
+        self._scrape: tuple[str, float, Answer] | None = None
+        self._routes: dict[str, Callable[[Environ], Answer]] = {
+            "/api/snapshot": self._snapshot,
+            "/healthz": lambda _: say(200, "ok"),
+            "/metrics": self._metrics,
+            **dict.fromkeys(assets.FILES, _asset),
+        }
+        process.parts.add(self)
 
-    def answer(self, request: Request) -> Answer:
-        """Answer a request; whatever fails inside is a 500 and a line in the log.
-
-        Args:
-            request: Any. The answer to HEAD has a body too: it is for the door
-                to leave it out.
-        """
+    def __call__(
+        self, environ: Environ, start_response: Callable[..., Any]
+    ) -> Iterable[bytes]:
+        """Answer a request; what fails inside is a 500 and a line in the log."""
         try:
-            return self._answer(request)
+            if self._sampler is not None:
+                self._sampler.start()
+            answer = self._answer(environ)
         except Exception as error:
-            step_aside("web", error)
-            return say(500, "httpguard failed here; the program's log says how.")
+            self._process.failed("web", error)
+            answer = say(500, "httpguard failed here; the program's log says how.")
+        start_response(answer.line, list(answer.all_headers()))
+        return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
 
-    def _answer(self, request: Request) -> Answer:
-        """Let it in, or not, and find what it asks for."""
-        refusal = self._access.refuse(request, public=request.path in PUBLIC)
+    def pause(self) -> None:
+        """Before a fork."""
+        if self._sampler is not None:
+            self._sampler.pause()
+
+    def resume(self) -> None:
+        """After a fork, in the parent."""
+        if self._sampler is not None:
+            self._sampler.resume()
+
+    def forget(self) -> None:
+        """In a forked child: all that is known is the parent's."""
+        self._scrape = None
+        self.view.forget()
+        if self._sampler is not None:
+            self._sampler.forget()
+
+    def _answer(self, environ: Environ) -> Answer:
+        path = environ.get("PATH_INFO", "")
+        refusal = self._access.refuse(environ, public=path in _PUBLIC)
         if refusal is not None:
             return refusal
-        if request.method not in _READING:
-            return say(405, "This page is only read.", (("Allow", "GET, HEAD"),))
-        if not request.path:
+        if environ["REQUEST_METHOD"] not in {"GET", "HEAD"}:
+            return say(405, "This page is only read.", ("Allow", "GET, HEAD"))
+        if not path:
             # Mounted at /guard and asked for so: its files are beside /guard/.
-            home = f"{request.prefix}/" + (f"?{request.query}" if request.query else "")
-            return say(308, "See below.", (("Location", home),))
-        route = find_route(request.path)
-        if route is None:
-            return say(404, "There is nothing here.")
-        return route(request, self.view)
+            query = environ.get("QUERY_STRING", "")
+            home = f"{prefix_of(environ)}/{query and '?'}{query}"
+            return say(308, "See below.", ("Location", home))
+        route = self._routes.get(path)
+        return say(404, "There is nothing here.") if route is None else route(environ)
+
+    def _snapshot(self, environ: Environ) -> Answer:
+        document = self.view.document()
+        tag = ("ETag", document.tag)
+        if environ.get("HTTP_IF_NONE_MATCH") == document.tag:
+            return Answer(304, headers=(tag,))
+        if document.packed and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
+            packed = (tag, ("Content-Encoding", "gzip"))
+            return Answer(200, JSON, document.packed, packed)
+        return Answer(200, JSON, document.plain, (tag,))
+
+    def _metrics(self, environ: Environ) -> Answer:
+        accept = environ.get("HTTP_ACCEPT", "")
+        latest, now = self._scrape, time.monotonic()
+        if latest is not None and latest[0] == accept and now - latest[1] < _FRESH:
+            return latest[2]
+        try:
+            body, kind = self._process.metrics(accept)
+        except HTTPGuardError as error:  # prometheus_client is not installed.
+            return say(501, str(error))
+        answer = Answer(200, kind, body)
+        self._scrape = (accept, now, answer)
+        return answer
 
 
-def step_aside(where: str, error: Exception) -> None:
-    """Something of ours failed: say so once.
+def mounted(process: Process, token: str | None) -> WSGIApplication:
+    """The page for a server of the program's own.
 
-    Args:
-        where: The part that failed.
-        error: How.
+    Raises:
+        ConfigError: The token is not accepted.
     """
-    guard = _process.current()
-    if guard is not None:
-        guard.step_aside(where, error)
-    else:
-        logging.getLogger("httpguard").error("httpguard failed in %s: %s", where, error)
+    secret = None if token is None else Token(token, "httpguard")
+    return WSGIApplication(process, Access(secret))
+
+
+def _asset(environ: Environ) -> Answer:
+    asset = assets.load(environ["PATH_INFO"])
+    headers = (("ETag", asset.tag),)
+    if environ.get("HTTP_IF_NONE_MATCH") == asset.tag:
+        return Answer(304, headers=headers)
+    return Answer(200, asset.kind, asset.body, headers)

@@ -5,20 +5,23 @@ from __future__ import annotations
 import contextlib
 import os
 import platform
-import sys
 import threading
 import time
-from functools import cache
 from typing import Any, Final
+
+from .._pressure.descriptors import count_descriptors, limit_of_descriptors
+from .._reporting.json_lines import program_name
 
 _STARTED: Final = time.time()
 
+Figures = dict[str, float | int | None]
+"""Threads, file descriptors, memory and CPU time; None: not to be had."""
 
-@cache
+
 def program() -> dict[str, Any]:
-    """What does not change while the process runs; see `forget_program`."""
+    """What does not change while the process runs."""
     return {
-        "name": name(),
+        "name": program_name(),
         "pid": os.getpid(),
         "host": platform.node(),
         "python": platform.python_version(),
@@ -26,78 +29,42 @@ def program() -> dict[str, Any]:
     }
 
 
-def name() -> str:
-    """The program as a person calls it: its file, or the module after ``-m``."""
-    main = sys.modules.get("__main__")
-    spec = getattr(main, "__spec__", None)
-    if spec is not None and spec.name:
-        return str(spec.name).removesuffix(".__main__")
-    return os.path.basename(sys.argv[0] if sys.argv else "") or "python"
-
-
-def figures() -> dict[str, float | int | None]:
-    """Threads, file descriptors, memory and CPU time now; None: not to be had."""
+def figures() -> Figures:
+    """The figures now."""
     try:
         import psutil
     except ImportError:
-        return _by_stdlib()
-    return _by_psutil(psutil)
-
-
-def _by_psutil(psutil: Any) -> dict[str, float | int | None]:
-    """Exact, on every platform."""
+        return by_stdlib()
     process = psutil.Process()
     with process.oneshot():
         times = process.cpu_times()
-        started = process.create_time()
-        memory = process.memory_info().rss
         count = getattr(process, "num_fds", None) or process.num_handles
-        descriptors = count()
-        threads = process.num_threads()
-    return {
-        "uptime": max(time.time() - started, 0.0),
-        "threads": threads,
-        "fds": descriptors,
-        "fd_limit": _limit(),
-        "rss": memory,
-        "cpu_seconds": times.user + times.system,
-    }
+        return {
+            "uptime": max(time.time() - process.create_time(), 0.0),
+            "threads": process.num_threads(),
+            "fds": count(),
+            "fd_limit": limit_of_descriptors(),
+            "rss": process.memory_info().rss,
+            "cpu_seconds": times.user + times.system,
+        }
 
 
-def _by_stdlib() -> dict[str, float | int | None]:
-    """As far as Python and /proc go."""
+def by_stdlib() -> Figures:
+    """The figures as far as Python and /proc go."""
+    limit = limit_of_descriptors()
     return {
         # Since this module was imported: when the page was first served.
         "uptime": max(time.time() - _STARTED, 0.0),
         "threads": threading.active_count(),
-        "fds": _descriptors(),
-        "fd_limit": _limit(),
+        "fds": count_descriptors(limit or 0),
+        "fd_limit": limit,
         "rss": _memory(),
         "cpu_seconds": time.process_time(),
     }
 
 
-def _descriptors() -> int | None:
-    """Open file descriptors, where a file system shows them."""
-    for folder in ("/proc/self/fd", "/dev/fd"):
-        with contextlib.suppress(OSError):
-            # One of them is the folder being listed.
-            return len(os.listdir(folder)) - 1
-    return None
-
-
-def _limit() -> int | None:
-    """How many descriptors the process may have."""
-    try:
-        import resource
-    except ImportError:
-        return None
-    soft, _ = resource.getrlimit(resource.RLIMIT_NOFILE)
-    return None if soft == resource.RLIM_INFINITY else soft
-
-
 def _memory() -> int | None:
-    """Resident bytes now, where /proc tells."""
+    """Resident bytes, where /proc tells."""
     with (
         contextlib.suppress(OSError, ValueError, IndexError),
         open("/proc/self/statm", "rb") as file,

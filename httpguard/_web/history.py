@@ -1,21 +1,26 @@
-"""The last hour in numbers, in a fixed amount of memory."""
+"""The last hour in numbers, in a fixed amount of memory, and who notes them."""
 
 from __future__ import annotations
 
+import threading
 import time
+import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._leases.snapshots import count_open
-from .._process import process as _process
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from .source import Source
 
 SECONDS: Final = 5.0
 """The time between two samples."""
 KEPT: Final = 720
 """Samples kept: an hour."""
+THREAD_NAME: Final = "httpguard-history"
+_PATIENCE: Final = 0.5
 
 
 class Sample(NamedTuple):
@@ -30,11 +35,16 @@ class History:
     """What was open and what had leaked, every five seconds of the last hour.
 
     Args:
+        find: The guard, if there is one.
         clock: Seconds, monotonic.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start empty."""
+    def __init__(
+        self,
+        find: Callable[[], Source | None],
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        self._find = find
         self._clock = clock
         self._samples: deque[Sample] = deque(maxlen=KEPT)
         self._next = clock()
@@ -47,10 +57,10 @@ class History:
         """
         now = self._clock()
         if now >= self._next:
-            self._samples.append(self._look(now))
             # After a pause of the whole machine there is nothing to make up for.
             self._next = max(self._next + SECONDS, now)
-        return max(self._next - now, 0.0)
+            self._samples.append(self._look(now))
+        return max(self._next - self._clock(), 0.0)
 
     def to_dict(self) -> dict[str, Any]:
         """The samples as columns, the oldest first, and the state now last."""
@@ -67,10 +77,82 @@ class History:
         self._samples.clear()
         self._next = self._clock()
 
-    @staticmethod
-    def _look(now: float) -> Sample:
-        """The state."""
-        guard = _process.current()
+    def _look(self, now: float) -> Sample:
+        guard = self._find()
         if guard is None:
             return Sample(now, 0, 0)
-        return Sample(now, count_open(guard.registry), guard.detector.total)
+        return Sample(now, count_open(guard.registry), guard.table.total)
+
+
+class Sampler:
+    """Fills a history from a daemon thread, once started, while the history lives.
+
+    Args:
+        history: Kept by a weak reference.
+        failed: Told what fails in the thread, which goes on.
+    """
+
+    def __init__(
+        self, history: History, failed: Callable[[str, Exception], None]
+    ) -> None:
+        self._history = weakref.ref(history)
+        self._failed = failed
+        self._lock = threading.Lock()
+        self._stop = threading.Event()
+        self._thread: threading.Thread | None = None
+
+    @property
+    def running(self) -> bool:
+        """Whether the thread is there."""
+        return self._thread is not None and self._thread.is_alive()
+
+    def start(self) -> None:
+        """Start unless it runs."""
+        if self.running:
+            return
+        with self._lock:
+            if self.running:
+                return
+            self._stop = threading.Event()
+            self._thread = threading.Thread(
+                target=_run,
+                args=(self._history, self._stop, self._failed),
+                name=THREAD_NAME,
+                daemon=True,
+            )
+            self._thread.start()
+
+    def pause(self) -> None:
+        """End the thread, and wait for it."""
+        with self._lock:
+            self._stop.set()
+            if self._thread is not None:
+                self._thread.join(_PATIENCE)
+
+    def resume(self) -> None:
+        """Go on, if it was ever started."""
+        if self._thread is not None:
+            self.start()
+
+    def forget(self) -> None:
+        """Start anew in a forked child, where the thread does not exist."""
+        self._lock = threading.Lock()
+        self._thread = None
+
+
+def _run(
+    history: weakref.ReferenceType[History],
+    stop: threading.Event,
+    failed: Callable[[str, Exception], None],
+) -> None:
+    wait = 0.0
+    while not stop.wait(wait):
+        present = history()
+        if present is None:
+            return
+        try:
+            wait = present.sample()
+        except Exception as error:
+            failed("history", error)
+            wait = SECONDS
+        del present

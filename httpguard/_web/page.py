@@ -7,32 +7,29 @@ import socket
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
-from .._leases import own as _own
 from .._model.errors import ConfigError
-from .._model.settings import check_address
-from .access import Access, Token, names_of
-from .application import Application
+from .._model.settings import check, check_address
+from .access import Access, Token, is_address, names_of
+from .application import WSGIApplication
 from .server import Server, listen
 
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from .source import Process
+
 
 class Page:
-    """The live page of this process, while it is served. Made by `serve`.
+    """The live page of this process, while it is served. Made by `httpguard.serve`.
 
     Usable as a context manager, which closes it.
     """
 
-    def __init__(self, server: Server, host: str, port: int, token: str | None) -> None:
-        """It is served already."""
+    def __init__(self, server: Server, url: str, token: str | None) -> None:
         self._server = server
         self._token = token
-        shown = f"[{host}]" if ":" in host else host
-        self.url = f"http://{shown}:{port}/"
+        self.url = url
         """Where it is."""
-        self._own = _addresses(host, port)
-        _own.ADDRESSES.update(self._own)
 
     @property
     def login_url(self) -> str:
@@ -43,14 +40,12 @@ class Page:
 
     @property
     def closed(self) -> bool:
-        """Whether it is no longer served."""
+        """Whether it is no longer served: it was closed, or this is a forked child."""
         return self._server.closed
 
     def close(self) -> None:
         """Stop serving it. A second call does nothing."""
-        if not self.closed:
-            self._server.close()
-            _own.ADDRESSES.difference_update(self._own)
+        self._server.close()
 
     def __enter__(self) -> Page:  # noqa: PYI034 (typing.Self came with 3.11)
         """It is served already."""
@@ -70,22 +65,48 @@ class Page:
         return f"<httpguard page at {self.url}{' (closed)' if self.closed else ''}>"
 
 
-def serve(host: str, port: int, token: str | None) -> Page:
+def serve(
+    process: Process, host: str | int, port: int = 0, token: str | None = None
+) -> Page:
     """See `httpguard.serve`."""
+    host, port = _place(host, port)
     check_address(host, port, token)
-    host, port = host.strip().strip("[]"), int(port)
     try:
         listener = listen(host, port)
     except (OSError, UnicodeError) as error:
         msg = f"serve={host!r}, port {port}: cannot listen there: {error}"
         raise ConfigError(msg) from error
-    bound = listener.getsockname()
-    secret = None if token is None else Token(token, f"httpguard_{bound[1]}")
-    access = Access(secret, names_of({host, str(bound[0])}))
-    server = Server(listener, Application(access))
-    page = Page(server, _reachable(host), bound[1], token)
+    address, port = listener.getsockname()[:2]
+    secret = None if token is None else Token(token, f"httpguard_{port}")
+    access = Access(secret, names_of({host, str(address)}))
+    application = WSGIApplication(process, access, samples=False)
+    # As the program's own clients may name it.
+    names = {host, "localhost", "127.0.0.1", "::1", "[::1]", f"[{host}]"}
+    own: set[tuple[str, int | None]] = {(name.lower(), port) for name in names}
+    server = Server(listener, application, process, own=own)
     server.start()
-    return page
+    return Page(server, f"http://{_reachable(host)}:{port}/", token)
+
+
+def _place(host: str | int, port: int) -> tuple[str, int]:
+    """Host and port. A port alone and HOST:PORT are taken as the setting has them.
+
+    Raises:
+        ConfigError: They are no such thing.
+    """
+    alone = isinstance(host, int) or (
+        isinstance(host, str)
+        and not is_address(host.strip("[] "))
+        and (":" in host or host.strip().isdecimal())
+    )
+    if not isinstance(host, (int, str)) or (alone and port != 0):
+        msg = (
+            f"serve({host!r}, {port!r}) is not accepted: a host and a port, "
+            "or a port from 0 to 65535, or HOST:PORT"
+        )
+        raise ConfigError(msg)
+    place: tuple[str, int] = check("serve", host if alone else (host, port), "serve")
+    return place
 
 
 def _reachable(host: str) -> str:
@@ -94,10 +115,6 @@ def _reachable(host: str) -> str:
         unspecified = ipaddress.ip_address(host).is_unspecified
     except ValueError:
         return host
-    return socket.gethostname() if unspecified else host
-
-
-def _addresses(host: str, port: int) -> frozenset[tuple[str, int]]:
-    """Host and port as the program's own clients may name them."""
-    names = {host, "localhost", "127.0.0.1", "::1", "[::1]", f"[{host}]"}
-    return frozenset((name.lower(), port) for name in names)
+    if unspecified:
+        return socket.gethostname()
+    return f"[{host}]" if ":" in host else host

@@ -12,9 +12,9 @@ from .._model.redaction import printable
 from .._stacks.capture import find_site, source_line
 
 if TYPE_CHECKING:
-    from .._guard.guard import Guard
     from .._leases.lease import Lease
     from .._stacks.ownership import Origins
+    from .source import Source
 
 # Looked at for the table by site; of more, the oldest.
 _MOST_LEASES: Final = 20_000
@@ -44,13 +44,11 @@ class _Group:
     __slots__ = ("active", "allowed", "bytes_read", "count", "judged", "oldest")
 
     def __init__(self, lease: Lease) -> None:
-        """The first, which is the oldest."""
         self.oldest = lease
         self.count = self.judged = self.allowed = self.bytes_read = 0
         self.active = lease.active
 
     def add(self, lease: Lease) -> None:
-        """Count one."""
         self.count += 1
         self.judged += lease.kind is not None
         self.allowed += lease.scope is not None and lease.scope.allowed is not None
@@ -60,7 +58,7 @@ class _Group:
         self.active = min(self.active, lease.active)
 
 
-def by_site(guard: Guard | None, most: int) -> Sites:
+def by_site(guard: Source | None, most: int) -> Sites:
     """Group what is open by site. About 1.5 us for each open response.
 
     Args:
@@ -99,7 +97,7 @@ def _key(lease: Lease, origins: Origins) -> tuple[int, int]:
     return hash(site), site.lineno
 
 
-def _row(guard: Guard, group: _Group) -> dict[str, Any]:
+def _row(guard: Source, group: _Group) -> dict[str, Any]:
     """A group as JSON: its figures, and the oldest of its responses."""
     registry = guard.registry
     now = registry.clock()

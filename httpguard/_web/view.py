@@ -11,16 +11,16 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Snapshot
 from .._model.version import __version__
-from .._process import process as _process
-from . import figures
+from .answer import to_json
+from .figures import figures, program
 from .history import History
-from .http import to_json
+from .pools import by_kind
 from .sites import by_site, with_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._guard.guard import Guard
+    from .source import Source
 
 # Seconds for which one answer is good, at least and at most ...
 _FRESH: Final = 1.0
@@ -29,21 +29,18 @@ _STALE: Final = 10.0
 # one where a leak waits to be seen.
 _SHARE: Final = 1 / 200
 _SHARE_FOR_NEWS: Final = 1 / 50
-# Rows of each table, fewer where the answer would be larger than this.
+# Rows of each table, fewer where the answer would be larger than `most`.
 _ROWS: Final = (100, 50, 20, 5, 1)
 _MOST_BYTES: Final = 1_000_000
 _SMALL: Final = 1400
+# Seconds to wait for a sweep under way: better without the very latest than late.
+_GLANCE: Final = 0.1
+_SHOWN: Final = ("strict", "max_idle", "max_open", "check_interval", "sample")
 
 
 @dataclass(frozen=True, slots=True)
 class Document:
-    """The JSON of one moment.
-
-    Args:
-        plain: As it is.
-        packed: By gzip; None: too small to be worth it.
-        tag: Its ETag.
-    """
+    """The JSON of one moment: as it is, by gzip unless it is small, and its ETag."""
 
     plain: bytes
     packed: bytes | None
@@ -54,18 +51,28 @@ class View:
     """Makes the JSON, and keeps it for a second or more.
 
     Args:
+        find: The guard, if there is one.
         clock: Seconds, monotonic.
+        used: Seconds of processor time that this thread has used.
+        most: Bytes of an answer.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Nothing made yet."""
-        self.history = History(clock)
+    def __init__(
+        self,
+        find: Callable[[], Source | None],
+        clock: Callable[[], float] = time.monotonic,
+        used: Callable[[], float] = time.thread_time,
+        most: int = _MOST_BYTES,
+    ) -> None:
+        self.history = History(find, clock)
+        self._find = find
         self._clock = clock
+        self._used = used
+        self._most = most
         self._lock = threading.Lock()
         self._document: Document | None = None
-        self._made = 0.0
-        self._cost = 0.0
-        self._guard: Guard | None = None
+        self._made = self._cost = 0.0
+        self._guard: Source | None = None
         self._total = 0
         # Tells the documents of one process from those of another.
         self._series = f"{time.time_ns():x}"
@@ -74,61 +81,52 @@ class View:
     def document(self) -> Document:
         """The present one, or the last one while that is good."""
         with self._lock:
-            guard = _process.current()
+            guard = self._find()
             document = self._document
             if document is None or not self._is_good(guard):
                 document = self._document = self._make(guard)
             return document
 
-    def after_fork_in_child(self) -> None:
-        """What is known is the parent's."""
+    def forget(self) -> None:
+        """In a forked child: what is known is the parent's."""
         self._lock = threading.Lock()
         self._document = None
+        self._series = f"{time.time_ns():x}"
         self.history.clear()
-        figures.program.cache_clear()
 
-    def _is_good(self, guard: Guard | None) -> bool:
-        """Whether the last document will do."""
+    def _is_good(self, guard: Source | None) -> bool:
         if guard is not self._guard:
             return False
         news = guard is not None and (
-            bool(guard.registry.dead) or guard.detector.total != self._total
+            bool(guard.registry.dead) or guard.table.total != self._total
         )
         seconds = self._cost / (_SHARE_FOR_NEWS if news else _SHARE)
         return self._clock() - self._made < min(max(_FRESH, seconds), _STALE)
 
-    def _make(self, guard: Guard | None) -> Document:
-        """Make one, and note what it took."""
-        begin = time.thread_time()
+    def _make(self, guard: Source | None) -> Document:
+        begin = self._used()
         plain = b"{}"
         for rows in _ROWS:
             plain = to_json(self._content(guard, rows))
-            if len(plain) <= _MOST_BYTES:
+            if len(plain) <= self._most:
                 break
         packed = None if len(plain) < _SMALL else _gzip(plain)
-        self._cost = time.thread_time() - begin
+        self._cost = self._used() - begin
         self._made = self._clock()
         self._guard = guard
-        self._total = 0 if guard is None else guard.detector.total
+        self._total = 0 if guard is None else guard.table.total
         self._number += 1
         return Document(plain, packed, f'"{self._series}-{self._number}"')
 
-    def _content(self, guard: Guard | None, rows: int) -> dict[str, Any]:
-        """Everything.
-
-        Args:
-            guard: None: not installed.
-            rows: The most rows of each table.
-        """
-        snapshot = Snapshot() if guard is None else guard.snapshot(rows)
+    def _content(self, guard: Source | None, rows: int) -> dict[str, Any]:
+        """Everything; no table has more rows than that."""
+        snapshot = Snapshot() if guard is None else guard.snapshot(rows, _GLANCE)
         sites = by_site(guard, rows)
         known = 0 if guard is None else len(guard.table.groups())
         content = snapshot.to_dict()
         for row in [*content["leaks"], *content["open"]]:
             with_sources(row)
-        pools = sorted(
-            content["pools"], key=lambda pool: (-pool["lost"], -pool["open"])
-        )
+        pools = by_kind(content["pools"])
         return {
             **content,
             "pools": pools[:rows],
@@ -136,11 +134,14 @@ class View:
             "httpguard": __version__,
             "installed": guard is not None,
             "time": datetime.now(timezone.utc).isoformat(),
-            "settings": _settings(guard),
-            "program": figures.program(),
-            "process": figures.figures(),
+            "settings": {name: getattr(guard.settings, name) for name in _SHOWN}
+            if guard is not None
+            else {},
+            "program": program(),
+            "process": figures(),
             "open_now": sites.open_now,
             "open_sites": sites.rows,
+            "sessions": _sessions(guard),
             "history": self.history.to_dict(),
             "left_out": {
                 "leaks": max(known - len(snapshot.leaks), 0),
@@ -151,21 +152,14 @@ class View:
         }
 
 
-def _settings(guard: Guard | None) -> dict[str, Any]:
-    """The settings that help to read the page."""
+def _sessions(guard: Source | None) -> int:
+    """How many sessions and pool managers are alive and have pools."""
     if guard is None:
-        return {}
-    chosen = guard.settings
-    return {
-        "strict": chosen.strict,
-        "max_idle": chosen.max_idle,
-        "max_open": chosen.max_open,
-        "check_interval": chosen.check_interval,
-        "sample": chosen.sample,
-    }
+        return 0
+    known = list(guard.registry.sessions.known.values())
+    return sum(bool(ref.pools) and ref() is not None for ref in known)
 
 
 def _gzip(data: bytes) -> bytes:
-    """Packed, quickly."""
     packer = zlib.compressobj(1, zlib.DEFLATED, 31)
     return packer.compress(data) + packer.flush()

@@ -1,4 +1,4 @@
-"""A request and an answer, as plain values, and what every answer says."""
+"""An answer as a plain value, and what every answer says."""
 
 from __future__ import annotations
 
@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.version import __version__
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Iterable
 
-SERVER: Final = f"httpguard/{__version__}"
+Environ = dict[str, Any]
+"""A request, as WSGI has it."""
+
 TEXT: Final = "text/plain; charset=utf-8"
 JSON: Final = "application/json"
 
@@ -24,7 +26,7 @@ _POLICY: Final = (
     "frame-ancestors 'none'; require-trusted-types-for 'script'; "
     "trusted-types 'none'"
 )
-SECURITY: Final = (
+_ALWAYS: Final = (
     ("Content-Security-Policy", _POLICY),
     ("X-Content-Type-Options", "nosniff"),
     ("X-Frame-Options", "DENY"),
@@ -35,41 +37,13 @@ SECURITY: Final = (
     # Kept by nobody but the browser that asked, and asked for again each time.
     ("Cache-Control", "private, no-cache"),
     ("Vary", "Accept-Encoding, Authorization, Cookie"),
-    ("Server", SERVER),
+    ("Server", f"httpguard/{__version__}"),
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
-    """What was asked.
-
-    Args:
-        method: Upper case.
-        path: Below the prefix that the page is mounted at, percent-decoded.
-        query: What follows the question mark, as it came.
-        headers: By name in lower case.
-        prefix: Where the page is mounted, without a slash at its end.
-        secure: Whether it came by https.
-    """
-
-    method: str
-    path: str
-    query: str
-    headers: Mapping[str, str]
-    prefix: str = ""
-    secure: bool = False
-
-
-@dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered.
-
-    Args:
-        status: The code.
-        kind: The content type.
-        body: All of it.
-        headers: Beside those of every answer.
-    """
+    """What is answered; `headers` are those beside what every answer says."""
 
     status: int
     kind: str = TEXT
@@ -77,27 +51,21 @@ class Answer:
     headers: tuple[tuple[str, str], ...] = ()
 
     @property
-    def reason(self) -> str:
-        """The status in words."""
-        return HTTPStatus(self.status).phrase
+    def line(self) -> str:
+        """The status with its words."""
+        return f"{self.status} {HTTPStatus(self.status).phrase}"
 
     def all_headers(self) -> Iterable[tuple[str, str]]:
         """Every header, the length of the body included."""
-        yield from SECURITY
+        yield from _ALWAYS
         yield from self.headers
         if self.status != HTTPStatus.NOT_MODIFIED:
             yield "Content-Type", self.kind
             yield "Content-Length", str(len(self.body))
 
 
-def say(status: int, text: str, headers: tuple[tuple[str, str], ...] = ()) -> Answer:
-    """An answer of one line of text.
-
-    Args:
-        status: The code.
-        text: Of ours, never of the request's.
-        headers: Beside those of every answer.
-    """
+def say(status: int, text: str, *headers: tuple[str, str]) -> Answer:
+    """An answer of one line of text, of ours, never of the request's."""
     return Answer(status, TEXT, f"{text}\n".encode(), headers)
 
 

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -19,8 +20,9 @@ from werkzeug.middleware.dispatcher import DispatcherMiddleware
 from werkzeug.test import Client
 
 import httpguard
-from httpguard._web import sampler as _sampler
-from tests.test_web import TOKEN
+from httpguard._process.process import PROCESS
+from httpguard._web.history import SECONDS, THREAD_NAME, History, Sampler
+from tests.web.asking import TOKEN
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -37,7 +39,7 @@ def in_flask(token: str | None, prefix: str) -> Callable[..., Answer]:
     application.wsgi_app = DispatcherMiddleware(  # type: ignore[method-assign]
         application.wsgi_app, {prefix: httpguard.wsgi_app(token)}
     )
-    client = Client(application.wsgi_app)
+    client = Client(application.wsgi_app, use_cookies=False)
 
     def ask(path: str, method: str = "GET", **headers: str) -> Answer:
         response = client.open(path, method=method, headers=dict(headers))
@@ -51,7 +53,7 @@ async def call_asgi(
     application: Any,
     path: str,
     method: str,
-    headers: dict[str, str],
+    headers: dict[str, str] | list[tuple[str, str]],
     scheme: str = "http",
 ) -> Answer:
     """One request, as an ASGI server makes it."""
@@ -67,7 +69,10 @@ async def call_asgi(
         "root_path": "",
         "query_string": parts.query.encode(),
         "headers": [
-            (name.lower().encode(), value.encode()) for name, value in headers.items()
+            (name.lower().encode(), value.encode())
+            for name, value in (
+                headers.items() if isinstance(headers, dict) else headers
+            )
         ],
         "server": ("127.0.0.1", 80),
     }
@@ -164,26 +169,72 @@ def test_bad_tokens() -> None:
             make("short")
 
 
+@pytest.fixture
+def unobserved() -> Iterator[None]:
+    """What a scrape has set up is taken down."""
+    yield
+    for _, observer in PROCESS.observers:
+        PROCESS.observers.remove(observer)
+    PROCESS.collector = None
+
+
+def historians() -> list[threading.Thread]:
+    """The threads that fill histories."""
+    return [each for each in threading.enumerate() if each.name == THREAD_NAME]
+
+
 def test_history_begins_with_the_first_request_and_ends_with_the_application() -> None:
+    before = historians()
     application = httpguard.wsgi_app()
-    sampler = application._sampler
-    assert not sampler.running
+    assert historians() == before
     Client(application).get("/healthz")
-    thread = sampler._thread
-    assert thread is not None
-    assert thread.name == _sampler.THREAD_NAME
+    (thread,) = [each for each in historians() if each not in before]
     assert thread.daemon
     Client(application).get("/healthz")
-    assert sampler._thread is thread
+    assert len(historians()) == len(before) + 1
+    history = History(lambda: None)
+    sampler = Sampler(history, lambda _where, _error: None)
+    sampler.start()
+    assert sampler.running
     sampler.pause()
-    thread.join(30)
-    assert not thread.is_alive()
-    orphan = threading.Thread(
-        target=_sampler._run, args=(lambda: None, threading.Event()), daemon=True
+    assert not sampler.running
+    sampler.resume()
+    assert sampler.running
+    sampler.pause()
+
+
+def test_history_goes_on_where_a_look_fails() -> None:
+    looks: list[float] = []
+    failures: list[tuple[str, str]] = []
+    again = threading.Event()
+
+    def find() -> None:
+        looks.append(0.0)
+        if len(looks) == 1:
+            raise RuntimeError("inside")
+        again.set()
+
+    # Each time that it is asked, it is time for the next sample.
+    now = iter(range(0, 10**9, int(SECONDS)))
+    history = History(find, lambda: next(now))
+    sampler = Sampler(
+        history, lambda where, error: failures.append((where, str(error)))
     )
-    orphan.start()
-    orphan.join(30)
-    assert not orphan.is_alive()
+    sampler.start()
+    assert again.wait(60)
+    assert sampler.running
+    sampler.pause()
+    assert failures == [("history", "inside")]
+
+
+def test_the_time_of_a_look_counts_once() -> None:
+    now = [0.0]
+
+    def find() -> None:
+        now[0] += 1.5
+
+    history = History(find, lambda: now[0])
+    assert history.sample() == SECONDS - 1.5
 
 
 def test_lifespan_and_websocket() -> None:
@@ -218,11 +269,104 @@ def test_a_forked_worker_starts_its_own_history() -> None:
         return int(shown["program"]["pid"])
 
     assert pid() == os.getpid()
+    before = len(historians())
     child = os.fork()
     if not child:
-        fresh = not application._sampler.running and pid() == os.getpid()
-        names = [thread.name for thread in threading.enumerate()]
-        os._exit(0 if fresh and _sampler.THREAD_NAME in names else 1)
+        fresh = not historians() and pid() == os.getpid()
+        os._exit(0 if fresh and len(historians()) == 1 else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert application._sampler.running
-    application._sampler.pause()
+    assert len(historians()) == before
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
+def test_a_forked_worker_has_its_own_metrics(
+    guard: GuardControl, server: Server, unobserved: None
+) -> None:
+    pytest.importorskip("prometheus_client")
+    guard.install()
+    client = Client(httpguard.wsgi_app())
+
+    def opened() -> float:
+        text = client.get("/metrics").get_data(as_text=True)
+        (line,) = [
+            line
+            for line in text.splitlines()
+            if line.startswith("httpguard_responses_opened_total ")
+        ]
+        return float(line.split()[1])
+
+    for _ in range(5):
+        assert requests.get(server.url("/bytes/90000"), stream=True).content
+    assert opened() == 5
+    child = os.fork()
+    if not child:
+        os._exit(0 if opened() == 0 else 1)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    assert opened() == 5
+
+
+def test_a_login_holds_in_every_worker(mount: Callable[..., Any]) -> None:
+    _, headers, _ = mount(TOKEN, "/guard")(f"/guard/?token={TOKEN}")
+    pair = headers["set-cookie"].partition(";")[0]
+    # Another process of the program has the same token.
+    worker = mount(TOKEN, "/guard")
+    assert worker("/guard/api/snapshot", Cookie=pair)[0] == 200
+    assert worker("/guard/api/snapshot", Cookie=pair[:-1])[0] == 401
+    other = mount(f"{TOKEN}-of-another-program", "/guard")
+    assert other("/guard/api/snapshot", Cookie=pair)[0] == 401
+
+
+def test_cookies_in_headers_of_their_own() -> None:
+    """As HTTP/2 may have them."""
+    application = httpguard.asgi_app(TOKEN)
+    link = asyncio.run(call_asgi(application, f"/?token={TOKEN}", "GET", {}))
+    pair = link[1]["set-cookie"].partition(";")[0]
+    several = [("Cookie", "theme=dark"), ("Cookie", pair), ("Cookie", "a=b")]
+    answer = asyncio.run(call_asgi(application, "/api/snapshot", "GET", several))
+    assert answer[0] == 200
+
+
+@pytest.mark.parametrize("path", ["/api/snapshot", "/metrics"])
+def test_the_loop_goes_on_while_another_thread_sweeps(
+    guard: GuardControl, unobserved: None, path: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.install()
+    application = httpguard.asgi_app()
+    inside, release = threading.Event(), threading.Event()
+    present = PROCESS.guard
+    assert present is not None
+
+    def slow(*_: object) -> None:
+        inside.set()
+        release.wait(60)
+
+    monkeypatch.setattr(present.descriptors, "look", slow)
+    sweeping = threading.Thread(target=httpguard.check)
+    sweeping.start()
+    assert inside.wait(60)
+
+    async def stalls() -> float:
+        """The longest time for which the loop stood still, in seconds."""
+        answer = asyncio.ensure_future(call_asgi(application, path, "GET", {}))
+        worst, last = 0.0, time.monotonic()
+        while not answer.done():
+            await asyncio.sleep(0.001)
+            worst, last = max(worst, time.monotonic() - last), time.monotonic()
+        assert (await answer)[0] == 200
+        return worst
+
+    try:
+        begin = time.monotonic()
+        assert asyncio.run(stalls()) < 0.5
+        # Nor does the visitor wait for the sweep: it has not ended.
+        assert time.monotonic() - begin < 5
+        assert sweeping.is_alive()
+    finally:
+        release.set()
+        sweeping.join()
+
+
+def test_under_trio() -> None:
+    trio = pytest.importorskip("trio")
+    answer = trio.run(call_asgi, httpguard.asgi_app(), "/healthz", "GET", {})
+    assert (answer[0], answer[2]) == (200, b"ok\n")

@@ -1,0 +1,54 @@
+"""What the page asks of the process that it shows."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._leases.registry import Registry
+    from .._leases.table import LeakTable
+    from .._model.fork import Parts
+    from .._model.leak import Snapshot
+    from .._model.settings import Settings
+
+
+class Source(Protocol):
+    """The guard."""
+
+    @property
+    def settings(self) -> Settings:
+        """Those that help to read the page are shown."""
+
+    @property
+    def registry(self) -> Registry:
+        """What is open."""
+
+    @property
+    def table(self) -> LeakTable:
+        """What leaked."""
+
+    def snapshot(self, most: int | None = None, patience: float = 0) -> Snapshot:
+        """The state; no more than `most` rows, and no longer wait than `patience`."""
+
+
+@dataclass(frozen=True, slots=True)
+class Process:
+    """The process that a page shows.
+
+    Args:
+        find: The guard; None while none is installed.
+        metrics: The metrics, in the format that an ``Accept`` header asks for, and
+            their content type. Raises `HTTPGuardError` if they are not to be had.
+        failed: Told what failed inside, and where.
+        parts: Told of every fork.
+        addresses: Host and port of our own pages: requests to them get no lease.
+    """
+
+    find: Callable[[], Source | None]
+    metrics: Callable[[str], tuple[bytes, str]]
+    failed: Callable[[str, Exception], None]
+    parts: Parts
+    addresses: set[tuple[str, int | None]]
