@@ -2,42 +2,57 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
+from ._api import public
 from ._api.functions import (
-    allow,
     check,
-    install,
-    no_leaks,
     snapshot,
     touch,
     uninstall,
 )
+from ._api.install import install
 from ._api.metrics import (
     instrument_opentelemetry,
     prometheus_collector,
     render_prometheus,
 )
 from ._api.pages import asgi_app, serve, wsgi_app
+from ._api.scopes import allow, no_leaks
 from ._model.errors import BaselineError, ConfigError, HTTPGuardError, LeakError
 from ._model.version import __version__ as __version__
 
 if TYPE_CHECKING:
-    from ._model.leak import Frame, Leak, LeakKind, OpenResponse, PoolUse, Snapshot
-    from ._model.settings import Settings
+    from ._api.public import (
+        ASGIApplication,
+        Counters,
+        Frame,
+        Leak,
+        LeakKind,
+        OpenResponse,
+        Page,
+        PoolUse,
+        Settings,
+        Snapshot,
+        WSGIApplication,
+    )
 
 __all__ = [
+    "ASGIApplication",
     "BaselineError",
     "ConfigError",
+    "Counters",
     "Frame",
     "HTTPGuardError",
     "Leak",
     "LeakError",
     "LeakKind",
     "OpenResponse",
+    "Page",
     "PoolUse",
     "Settings",
     "Snapshot",
+    "WSGIApplication",
     "allow",
     "asgi_app",
     "check",
@@ -53,29 +68,14 @@ __all__ = [
     "wsgi_app",
 ]
 
-# Dataclasses take most of the time of an import. A program that imports us may
-# never install the guard; `install` imports these.
-_LATER: Final = {
-    "Settings": "_model.settings",
-    "Frame": "_model.leak",
-    "Leak": "_model.leak",
-    "LeakKind": "_model.leak",
-    "OpenResponse": "_model.leak",
-    "PoolUse": "_model.leak",
-    "Snapshot": "_model.leak",
-}
-
 # Type checkers shall say of a name that is not there that it is not there.
 if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
-        """A public name whose module is imported when it is asked for."""
-        if name not in _LATER:
+        """A public type whose module is imported when it is asked for."""
+        if name not in public.FILES:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-        from importlib import import_module
-
-        value = getattr(import_module(f"{__name__}.{_LATER[name]}"), name)
-        globals()[name] = value
+        value = globals()[name] = getattr(public, name)
         return value
 
     def __dir__() -> list[str]:

@@ -91,9 +91,7 @@ POINTS: Final = [
 # the authors of reports, or with a value that the program was given.
 NOT_CALLED: Final = frozenset(
     {
-        "_model.leak.OpenResponse.to_dict",
-        "_model.leak.PoolUse.to_dict",
-        "_model.leak.Snapshot.to_dict",
+        "_model.leak.Leak.__str__",
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
@@ -111,7 +109,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.guard.Guard.bury",
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
-        "_model.leak._names",
+        "_model.plain._names",
         "_guard.outbox.Outbox._try",
         "_guard.outbox.Outbox.notify",
         "_process.process.enter_session",

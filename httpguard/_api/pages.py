@@ -6,15 +6,16 @@ import logging
 from typing import TYPE_CHECKING
 
 from .._process.process import PROCESS, current, failed
+from . import public  # noqa: TC001  # For typing.get_type_hints.
 
 if TYPE_CHECKING:
     from .._model.settings import Settings
-    from .._web import ASGIApplication, Page, Process, WSGIApplication
+    from .._web import Page, Process
 
 
 def serve(
     host: str | int = "127.0.0.1", port: int = 0, token: str | None = None
-) -> Page:
+) -> public.Page:
     """Serve the live page of this process from a daemon thread.
 
     It shows what is open and what leaked, by site, and refreshes by itself. It is
@@ -42,7 +43,7 @@ def serve(
     return start(this_process(), host, port, token)
 
 
-def wsgi_app(token: str | None = None) -> WSGIApplication:
+def wsgi_app(token: str | None = None) -> public.WSGIApplication:
     """The live page as a WSGI application, to mount in Flask, Django and others.
 
     Who may see it is for the program around it to say, by its own login or by a
@@ -60,7 +61,7 @@ def wsgi_app(token: str | None = None) -> WSGIApplication:
     return mounted(this_process(), token)
 
 
-def asgi_app(token: str | None = None) -> ASGIApplication:
+def asgi_app(token: str | None = None) -> public.ASGIApplication:
     """The live page as an ASGI application, to mount in Starlette, FastAPI, Django.
 
     As `wsgi_app`. It is made in a thread: the event loop goes on meanwhile.

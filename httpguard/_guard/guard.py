@@ -18,7 +18,7 @@ from .._leases.snapshots import take_counters, take_snapshot
 from .._leases.table import LeakTable
 from .._metrics.measures import PoolNames, take_measures
 from .._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
-from .._model.leak import Snapshot
+from .._model.snapshot import Counters, Snapshot
 from .._pressure.descriptors import Descriptors
 from .._pressure.pools import PoolWatch
 from .._pressure.shortage import describe_shortage
@@ -322,7 +322,7 @@ class Guard:
             )
         except Exception as error:
             self.step_aside("snapshot", error)
-            return Snapshot(counters={"errors": self.outbox.errors})
+            return Snapshot(counters=Counters(errors=self.outbox.errors))
 
     def measures(self) -> Measures | None:
         """What monitoring is told now; None if that fails. Reports nothing."""

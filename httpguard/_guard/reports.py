@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable
-    from .._model.leak import OpenResponse
     from .._model.settings import Settings
+    from .._model.snapshot import OpenResponse
     from .._pressure.pools import PoolWatch
     from .outbox import Outbox
 

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._leases.lease import Lease
-    from .._model.leak import OpenResponse
+    from .._model.snapshot import OpenResponse
     from .._stacks.ownership import Origins
 
 

@@ -12,7 +12,7 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._clients import compiled as _compiled
-from .._model.scope import CURRENT_SCOPE
+from .._model.scope import CURRENT_SCOPE, current_scope
 from .._pools.pools import Pools
 from .._stacks.brief import Proven
 from .._stacks.capture import BRIEF, CUT, capture, capture_brief, place_of
@@ -194,7 +194,10 @@ class Registry:
             return
         lease = Lease(response, self._bury)
         lease.key = key
-        lease.scope = scope = CURRENT_SCOPE.get()
+        scope = CURRENT_SCOPE.get()
+        if scope is not None:
+            scope = current_scope()
+        lease.scope = scope
         if scope is None and self.plain:
             lease.stack = capture_brief(frame, self.proven) or self._capture(frame)
         else:
@@ -276,7 +279,7 @@ class Registry:
         """
         ref = self.sessions.add(session)
         ref.client = client
-        ref.scope = CURRENT_SCOPE.get()
+        ref.scope = current_scope()
         ref.stack = stack = self._capture(frame)
         ref.place = place_of(stack, self.origins)
         ref.direct = self.origins[frame.f_code.co_filename]

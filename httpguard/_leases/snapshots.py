@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
-from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._clients.urllib3.response import holds_connection
-from .._model.leak import LeakKind, OpenResponse, PoolUse, Snapshot
+from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
+from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
 from .._pools.totals import Totals, rate
 from .._stacks.capture import find_client, find_site, symbolize
 
@@ -48,7 +48,7 @@ def take_snapshot(
         open=tuple(
             describe_open(lease, registry.origins, now) for lease in leases[:most]
         ),
-        counters=MappingProxyType(take_counters(registry, detector, table, **figures)),
+        counters=Counters(**take_counters(registry, detector, table, **figures)),
         pools=_pools(registry, leases),
     )
 

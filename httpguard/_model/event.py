@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from .leak import Leak, OpenResponse
+    from .leak import Leak
+    from .snapshot import OpenResponse
 
 LEAK: Final = "httpguard.leak"
 RESOLVED: Final = "httpguard.resolved"

@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from .._leases.detector import Finding
+from typing import Any, Final
 
 
 class Scope:
@@ -20,12 +17,14 @@ class Scope:
     __slots__ = ("findings", "over", "parent", "reason")
 
     def __init__(self, parent: Scope | None, reason: str | None) -> None:
-        """Start with nothing found."""
         self.parent = parent
         self.reason = reason
-        # It has ended; tasks that it started may still open responses in it.
+        # It has ended, and some context still carries it: the tasks that a
+        # `no_leaks` scope started, or the one where an `allow` scope was entered that
+        # was left in another.
         self.over = False
-        self.findings: list[Finding] = []
+        # What was found of it so far, as the layer that finds it has it.
+        self.findings: list[Any] = []
 
     @property
     def allowed(self) -> str | None:
@@ -49,3 +48,11 @@ class Scope:
 CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
     "httpguard_scope", default=None
 )
+
+
+def current_scope() -> Scope | None:
+    """The scope that a response opened now belongs to, or None."""
+    scope = CURRENT_SCOPE.get()
+    while scope is not None and scope.over:
+        scope = scope.parent
+    return scope

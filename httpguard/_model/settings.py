@@ -1,21 +1,46 @@
-"""The settings: keyword arguments, environment variables, and their checks."""
+"""The settings, each declared once.
+
+From a field of `Settings` come its keyword argument of `install` and that one's
+docstring, its variable ``HTTPGUARD_<NAME>``, its option of ``httpguard run`` and its
+row of README's table: ``python -m tests.api.settings_texts`` writes what is text,
+and a test says where that was forgotten.
+"""
 
 from __future__ import annotations
 
-import math
-import os
-import re
 from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from . import checks
 from .errors import ConfigError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Mapping
 
 _PREFIX: Final = "HTTPGUARD_"
-_TRUE: Final = frozenset({"1", "true", "yes", "on"})
-_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_KEY: Final = "setting"
+
+
+class Setting(NamedTuple):
+    """What there is to say of a setting beside its name and default.
+
+    Args:
+        check: How its value is read.
+        text: What it does.
+        shown: The default as people read it, where Python's way is not theirs.
+        secret: Whether its value is left out of errors and of `repr`.
+    """
+
+    check: checks.Check
+    text: str
+    shown: str = ""
+    secret: bool = False
+
+
+def _setting(default: object, check: checks.Check, text: str, **more: Any) -> Any:
+    """A field of `Settings`."""
+    setting = Setting(check, text, **more)
+    return field(default=default, repr=not setting.secret, metadata={_KEY: setting})
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,78 +48,148 @@ class Settings:
     """What the guard does, all of it.
 
     Every field is a keyword argument of `install` and an environment variable
-    ``HTTPGUARD_<NAME>``; keyword arguments win.
-
-    Args:
-        strict: Raise `LeakError` past the thresholds instead of only logging.
-        max_leaks: Strict mode raises when more than this many leaks were found.
-        max_open: More responses than this open at once is reported; in strict
-            mode the request that goes over it is closed and raises. None: no
-            limit.
-        max_idle: Seconds an open response may make no progress before it is
-            `held`.
-        check_interval: Seconds between sweeps of the watcher thread. 0: no
-            thread, sweeps happen in `check` and in guarded calls only.
-        stack_depth: Application frames kept for each lease, where its site has leaked
-            or is not known yet.
-        sample: Share of responses, 0 to 1, whose stack is kept and whose leaks
-            are reported. The counters stay exact.
-        app: Module prefixes that count as the application's own code although
-            they are installed in site-packages.
-        ignore: URL patterns (they contain a ``/``) or module patterns, with
-            ``*`` and ``?`` as wildcards, that are never judged.
-        max_wait: Seconds a request may wait for a connection of a blocking pool
-            before that is reported. None: not reported.
-        max_sessions: More sessions than this that one line has made and that are
-            in use and not closed are leaks. None: sessions are not judged.
-        reclaim: Give slots of blocking pools that leaks have taken back.
-        on_held: ``report`` a `held` response only, or ``close`` it after that.
-        log: A file to which every event is appended as a line of JSON, whatever
-            the logs do; any number of processes may share it. None: no file.
-        log_max_bytes: The file is rotated before it becomes larger; 0: never.
-        log_keep: Rotated files to keep: ``FILE.1`` is the latest.
-        explain: Seconds, for each site, that a sweep may search for what still
-            refers to a response that is `held` or `open`. 0: it does not.
-        follow_executors: Patch thread pools too, so that the stack of what their
-            workers open goes on to the line that submitted the work.
-        enabled: False turns `install` into nothing.
-        serve: Host and port of the live page (a port alone is one of 127.0.0.1;
-            0: a free one). None: no page.
-        serve_token: What whoever wants to see the page has to know.
+    ``HTTPGUARD_<NAME>``; keyword arguments win. `install` says what each does.
 
     Raises:
         ConfigError: A value is not accepted.
     """
 
-    strict: bool = False
-    max_leaks: int = 0
-    max_open: int | None = None
-    max_idle: float = 60.0
-    check_interval: float = 5.0
-    stack_depth: int = 32
-    sample: float = 1.0
-    app: tuple[str, ...] = ()
-    ignore: tuple[str, ...] = ()
-    max_wait: float | None = 5.0
-    max_sessions: int | None = 20
-    reclaim: bool = False
-    on_held: str = "report"
-    log: str | None = None
-    log_max_bytes: int = 64 * 1024 * 1024
-    log_keep: int = 3
-    explain: float = 0.02
-    follow_executors: bool = False
-    enabled: bool = True
-    serve: tuple[str, int] | None = None
-    serve_token: str | None = field(default=None, repr=False)
+    strict: bool = _setting(
+        False,
+        checks.SWITCH,
+        "Raise `LeakError` past the thresholds instead of only logging.",
+    )
+    max_leaks: int = _setting(
+        0,
+        checks.whole(0, 10**9),
+        "Strict mode raises when more than this many leaks were found.",
+    )
+    max_open: int | None = _setting(
+        None,
+        checks.whole(1, 10**9, none="no limit"),
+        "More responses than this open at once is reported; in strict mode the request"
+        " that goes over it is closed and raises. None: no limit.",
+    )
+    max_idle: float = _setting(
+        60.0,
+        checks.seconds(),
+        "Seconds an open response may make no progress before it is `held`.",
+    )
+    check_interval: float = _setting(
+        5.0,
+        checks.seconds(waits=True, note="0: no watcher thread"),
+        "Seconds between sweeps of the watcher thread. 0: no thread, sweeps happen in"
+        " `check()` and in guarded calls only.",
+    )
+    stack_depth: int = _setting(
+        32,
+        checks.whole(1, 10_000),
+        "Application frames kept for each open response. Where 16 responses of a site"
+        " have ended well and none has leaked, the eight innermost frames, to save"
+        " time; but all of them inside of `no_leaks`.",
+    )
+    sample: float = _setting(
+        1.0,
+        checks.SHARE,
+        "Share of responses, 0 to 1, whose stack is kept and whose leaks are reported."
+        " The counters stay exact.",
+    )
+    app: tuple[str, ...] = _setting(
+        (),
+        checks.PATTERNS,
+        "Module prefixes that count as the application's own code although they are"
+        " installed in site-packages. Separated by commas in the variable.",
+    )
+    ignore: tuple[str, ...] = _setting(
+        (),
+        checks.PATTERNS,
+        "Patterns of URLs (they contain a `/`: `http://127.0.0.1:*/health`, `*/events`)"
+        " and of modules (`vendored.client`) that are never judged.",
+    )
+    max_wait: float | None = _setting(
+        5.0,
+        checks.seconds(none="no report"),
+        "Seconds a request may wait for a connection of a blocking pool before that is"
+        " reported, with who holds the connections. None: not reported.",
+    )
+    max_sessions: int | None = _setting(
+        20,
+        checks.whole(1, 10**9, none="sessions not to be judged"),
+        "More sessions than this that one line has made and that are in use and not"
+        " closed are leaks of the kind `session`. None: sessions are not judged.",
+    )
+    reclaim: bool = _setting(
+        False,
+        checks.SWITCH,
+        "Give slots of blocking pools that leaks have taken back, so that the program"
+        " lives on.",
+    )
+    on_held: str = _setting(
+        "report",
+        checks.choice("report", "close"),
+        "`report` a `held` response only, or `close` it after that; a later read of it"
+        " raises the client's own error.",
+    )
+    log: str | None = _setting(
+        None,
+        checks.PATH,
+        "A file to which every event is appended as a line of JSON, whatever the logs"
+        " do; any number of processes may share it. None: no file.",
+    )
+    log_max_bytes: int = _setting(
+        64 * 1024 * 1024,
+        checks.whole(0, 10**15, note="bytes; 0: the file is never rotated"),
+        "That file is rotated before it becomes larger. 0: never.",
+        shown="64 MiB",
+    )
+    log_keep: int = _setting(
+        3,
+        checks.whole(1, 1000),
+        "Rotated files that stay: `FILE.1` is the latest.",
+    )
+    explain: float = _setting(
+        0.02,
+        checks.seconds(note="0: no search"),
+        "Seconds of processor time, for each site, that a sweep may search for what"
+        " still refers to a `held` or `open` response. 0: it does not.",
+    )
+    follow_executors: bool = _setting(
+        False,
+        checks.SWITCH,
+        "Patch thread pools too, so that the stack of what their workers open goes on"
+        " to the line that submitted the work. gevent's greenlets need no patch.",
+    )
+    enabled: bool = _setting(
+        True,
+        checks.SWITCH,
+        "False turns `install` into nothing (and, if httpguard is installed, uninstalls"
+        " it). With `HTTPGUARD_ENABLED=0`, `no_leaks` checks nothing either.",
+    )
+    serve: tuple[str, int] | None = _setting(
+        None,
+        checks.ADDRESS,
+        "Serve the live page at this port of 127.0.0.1 (0: a free one), or at this"
+        " `HOST:PORT`. None: do not. `uninstall` closes it.",
+    )
+    serve_token: str | None = _setting(
+        None,
+        checks.TOKEN,
+        "What whoever wants to see the page has to know, as `token` of `serve`. Needed"
+        " for any but a loopback address.",
+        secret=True,
+    )
 
     def __post_init__(self) -> None:
         """Check every field, and bring text and lists to the field's type."""
-        for each in fields(self):
-            value = _checked(each.name, getattr(self, each.name), each.name)
-            object.__setattr__(self, each.name, value)
+        for name in TABLE:
+            object.__setattr__(self, name, check(name, getattr(self, name), name))
         if self.serve is not None:
             check_address(*self.serve, self.serve_token)
+
+
+TABLE: Final[dict[str, Setting]] = {
+    each.name: each.metadata[_KEY] for each in fields(Settings)
+}
 
 
 def load_settings(
@@ -113,13 +208,18 @@ def load_settings(
         ConfigError: A value is not accepted.
     """
     values = dict(arguments)
-    for name in _CHECKS:
-        text = environment.get(_PREFIX + name.upper(), "")
+    for name in TABLE:
+        text = environment.get(variable(name), "")
         if name not in values and text.strip():
             values[name] = _Variable(text)
-    if not _checked("enabled", values.get("enabled", True), "enabled"):
+    if not check("enabled", values.get("enabled", True), "enabled"):
         return Settings(enabled=False)
     return Settings(**values)
+
+
+def variable(name: str) -> str:
+    """The environment variable of a setting."""
+    return _PREFIX + name.upper()
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
@@ -127,14 +227,17 @@ def unknown_variables(environment: Mapping[str, str]) -> list[str]:
 
     Args:
         environment: Usually ``os.environ``.
-
-    Returns:
-        Their names, sorted.
     """
-    known = {_PREFIX + name.upper() for name in _CHECKS}
+    known = {variable(name) for name in TABLE}
     return sorted(
         name for name in environment if name.startswith(_PREFIX) and name not in known
     )
+
+
+class _Variable(str):
+    """Text that came from an environment variable: errors then name that."""
+
+    __slots__ = ()
 
 
 def check(name: str, value: Any, shown: str) -> Any:
@@ -146,101 +249,19 @@ def check(name: str, value: Any, shown: str) -> Any:
         shown: What an error calls it: an option, say.
 
     Raises:
-        ConfigError: It is not accepted.
+        ConfigError: It is not accepted; says what is.
     """
-    return _checked(name, value, shown)
-
-
-class _Variable(str):
-    """Text that came from an environment variable: errors then name that."""
-
-    __slots__ = ()
-
-
-def _checked(name: str, value: Any, shown: str) -> Any:
-    """The value in the field's type, or the error that says what is accepted."""
-    check, accepted = _CHECKS[name]
+    setting = TABLE[name]
     try:
-        return check(value)
-    except (TypeError, ValueError):
-        where = _PREFIX + name.upper() if isinstance(value, _Variable) else shown
+        return setting.check.read(value)
+    except (TypeError, ValueError, OverflowError):
         text = str(value) if isinstance(value, _Variable) else value
-        if name in _SECRET:
-            text = "..."
-        msg = f"{where}={text!r} is not accepted: {accepted}"
+        where = variable(name) if isinstance(value, _Variable) else shown
+        msg = (
+            f"{where}={'...' if setting.secret else text!r} is not accepted:"
+            f" {setting.check.accepted}"
+        )
         raise ConfigError(msg) from None
-
-
-def _boolean(value: Any) -> bool:
-    """A bool, 0 or 1, or one of the usual words."""
-    word = str(value).strip().lower()
-    if word in _TRUE:
-        return True
-    if word in _FALSE:
-        return False
-    raise ValueError
-
-
-def _whole(minimum: int) -> Callable[[Any], int]:
-    """A whole number from `minimum` up."""
-
-    def check(value: Any) -> int:
-        if isinstance(value, (bool, float)):
-            raise TypeError
-        number = int(value)
-        if number < minimum:
-            raise ValueError
-        return number
-
-    return check
-
-
-def _limit(value: Any) -> int | None:
-    """A whole number from 1 up, or no limit."""
-    if value is None or str(value).strip().lower() == "none":
-        return None
-    return _whole(1)(value)
-
-
-def _wait(value: Any) -> float | None:
-    """A number of seconds, or no limit."""
-    if value is None or str(value).strip().lower() == "none":
-        return None
-    return _number(0.0)(value)
-
-
-def _choice(*words: str) -> Callable[[Any], str]:
-    """One of some words."""
-
-    def check(value: Any) -> str:
-        word = str(value).strip().lower()
-        if word not in words:
-            raise ValueError
-        return word
-
-    return check
-
-
-def _number(minimum: float, maximum: float = math.inf) -> Callable[[Any], float]:
-    """A finite number within bounds."""
-
-    def check(value: Any) -> float:
-        if isinstance(value, bool):
-            raise TypeError
-        number = float(value)
-        if not math.isfinite(number) or not minimum <= number <= maximum:
-            raise ValueError
-        return number
-
-    return check
-
-
-def _words(value: str | Iterable[str]) -> tuple[str, ...]:
-    """Patterns: a comma-separated text or any iterable of text."""
-    items = value.split(",") if isinstance(value, str) else list(value)
-    if not all(isinstance(item, str) for item in items):
-        raise TypeError
-    return tuple(item.strip() for item in items if item.strip())
 
 
 def check_address(host: str, port: int, token: str | None) -> None:
@@ -254,104 +275,11 @@ def check_address(host: str, port: int, token: str | None) -> None:
     Raises:
         ConfigError: It may not, or an argument is not accepted.
     """
-    _checked("serve", (host, port), "serve")
-    _checked("serve_token", token, "token")
-    if token is None and not is_loopback(host):
+    check("serve", (host, port), "serve")
+    check("serve_token", token, "token")
+    if token is None and not checks.is_loopback(host):
         msg = (
             f"serve={host!r}: an address other machines reach needs a token: "
             "serve_token (HTTPGUARD_SERVE_TOKEN), or the argument token of serve()"
         )
         raise ConfigError(msg)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address. No name but one is trusted.
-
-    Args:
-        host: A name or an address.
-    """
-    import ipaddress
-
-    if host.lower().rstrip(".") == "localhost":
-        return True
-    try:
-        return ipaddress.ip_address(host.strip("[]")).is_loopback
-    except ValueError:
-        return False
-
-
-def _address(value: Any) -> tuple[str, int] | None:
-    """A port, ``HOST:PORT``, or the two of them."""
-    if value is None or str(value).strip().lower() in {"", "none"}:
-        return None
-    host, port = "127.0.0.1", value
-    if isinstance(value, tuple):
-        host, port = value
-    elif isinstance(value, str) and ":" in value:
-        host, _, port = value.rpartition(":")
-    host = str(host).strip().strip("[]")
-    number = _whole(0)(port)
-    if number > _LAST_PORT or not host or not re.fullmatch(r"[\w.:%-]+", host):
-        raise ValueError
-    return host, number
-
-
-def _token(value: Any) -> str | None:
-    """A secret fit for a header and a link."""
-    if value is None:
-        return None
-    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{16,512}", value.strip()):
-        raise ValueError
-    return value.strip()
-
-
-_LAST_PORT: Final = 65535
-_SECRET: Final = frozenset({"serve_token"})
-
-
-def _path(value: Any) -> str | None:
-    """The path of a file, or none."""
-    if value is None:
-        return None
-    path = os.fspath(value)
-    if not isinstance(path, str) or "\0" in path:
-        raise TypeError
-    return path or None
-
-
-_SWITCH: Final = "a bool, or one of 1/true/yes/on and 0/false/no/off"
-_PATTERNS: Final = "a sequence of texts, or one text separated by commas"
-
-# One row a setting: how its value is read, and what an error says is accepted.
-_CHECKS: Final[dict[str, tuple[Callable[[Any], Any], str]]] = {
-    "strict": (_boolean, _SWITCH),
-    "max_leaks": (_whole(0), "a whole number, 0 or more"),
-    "max_open": (_limit, "a whole number, 1 or more, or none for no limit"),
-    "max_idle": (_number(0.0), "a number of seconds, 0 or more"),
-    "check_interval": (
-        _number(0.0),
-        "a number of seconds, 0 or more (0: no watcher thread)",
-    ),
-    "stack_depth": (_whole(1), "a whole number, 1 or more"),
-    "sample": (_number(0.0, 1.0), "a number from 0 to 1"),
-    "app": (_words, _PATTERNS),
-    "ignore": (_words, _PATTERNS),
-    "max_wait": (_wait, "a number of seconds, 0 or more, or none for no report"),
-    "max_sessions": (
-        _limit,
-        "a whole number, 1 or more, or none for sessions not to be judged",
-    ),
-    "reclaim": (_boolean, _SWITCH),
-    "on_held": (_choice("report", "close"), "report or close"),
-    "log": (_path, "the path of a file, as text or os.PathLike"),
-    "log_max_bytes": (
-        _whole(0),
-        "a whole number of bytes, 0 or more (0: the file is never rotated)",
-    ),
-    "log_keep": (_whole(1), "a whole number, 1 or more"),
-    "explain": (_number(0.0), "a number of seconds, 0 or more (0: no search)"),
-    "follow_executors": (_boolean, _SWITCH),
-    "enabled": (_boolean, _SWITCH),
-    "serve": (_address, "a port from 0 to 65535, or HOST:PORT"),
-    "serve_token": (_token, "16 to 512 printable ASCII characters without spaces"),
-}

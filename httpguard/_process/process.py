@@ -114,11 +114,11 @@ def load_settings(arguments: Mapping[str, Any]) -> Settings:
     Raises:
         ConfigError: A value is not accepted.
     """
-    # Under the lock, for which a fork waits: see `_before_fork`. `_leak` is for
+    # Under the lock, for which a fork waits: see `_before_fork`. `_snapshot` is for
     # `check`, which may be called anywhere, and disabled has nothing but that.
     with PROCESS.lock:
-        from .._model import leak as _leak  # noqa: F401
         from .._model import settings as _config
+        from .._model import snapshot as _snapshot  # noqa: F401
     return _config.load_settings(arguments, os.environ)
 
 
@@ -190,9 +190,14 @@ def _outbox(destinations: Destinations | None) -> Outbox:
 
 def stop() -> None:
     """Take every patch off and forget the guard."""
+    _wind_up(*_take_off())
+
+
+def _take_off() -> tuple[Guard | None, JsonLines | None]:
+    """Take every patch off; the guard that was on, and its log."""
     with PROCESS.lock:
         if not PROCESS.begun:
-            return
+            return None, None
         from .. import _clients as patches
 
         host = PROCESS.host
@@ -205,10 +210,16 @@ def stop() -> None:
         atexit.unregister(_finish)
         if PROCESS.page is not None:
             PROCESS.page.follow(None)
-    if guard is not None and guard is not host:
+        log, PROCESS.log = PROCESS.log, None
+    return None if guard is host else guard, log
+
+
+def _wind_up(guard: Guard | None, log: JsonLines | None) -> None:
+    """Report what is known by now. Without our lock: a log handler may take its own."""
+    if guard is not None:
         guard.watch()
         guard.watcher.stop()
-    _detach_log()
+    _close_log(log)
 
 
 def follow(follower: Follower | None) -> None:
@@ -267,8 +278,10 @@ def leave_session() -> None:
     """The session ends; what the program has installed and not taken off stays."""
     with PROCESS.lock:
         host, PROCESS.host = PROCESS.host, None
-        if host is not None and PROCESS.guard is host:
-            stop()
+        if host is None or PROCESS.guard is not host:
+            return
+        left = _take_off()
+    _wind_up(*left)
 
 
 def observe(observer: Observer, name: str) -> None:
@@ -286,24 +299,28 @@ def observe(observer: Observer, name: str) -> None:
         guard.notify()
 
 
-def enter_temporary() -> None:
+def enter_temporary() -> bool:
     """A scope begins: install for its time, if nobody has.
+
+    Returns:
+        Whether somebody watches: the environment may say that nobody shall.
 
     Raises:
         ConfigError: A setting of the environment is not accepted.
     """
     if PROCESS.guard is not None and not PROCESS.visitors:
-        return
+        return True
     with PROCESS.lock:
         visitors = PROCESS.visitors
         if PROCESS.guard is None:
             settings = load_settings({"check_interval": 0, "serve": None})
             if not settings.enabled:
-                return
+                return False
             start(settings)
         elif not visitors:
-            return
+            return True
         PROCESS.visitors = visitors + 1
+    return True
 
 
 def leave_temporary() -> None:
@@ -314,8 +331,10 @@ def leave_temporary() -> None:
         if not PROCESS.visitors:
             return
         PROCESS.visitors -= 1
-        if not PROCESS.visitors:
-            stop()
+        if PROCESS.visitors:
+            return
+        left = _take_off()
+    _wind_up(*left)
 
 
 def _attach_log(settings: Settings) -> None:
@@ -330,12 +349,6 @@ def _attach_log(settings: Settings) -> None:
         PROCESS.destinations.add(log, log.name)
         PROCESS.log = log
     _close_log(before)
-
-
-def _detach_log() -> None:
-    """Write no more JSON lines."""
-    log, PROCESS.log = PROCESS.log, None
-    _close_log(log)
 
 
 def _close_log(log: JsonLines | None) -> None:

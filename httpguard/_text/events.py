@@ -21,7 +21,8 @@ from .._stacks.capture import source_line
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._model.leak import Frame, Leak, OpenResponse
+    from .._model.leak import Frame, Leak
+    from .._model.snapshot import OpenResponse
 
 _MOST_SOURCE: Final = 200
 _MOST_POOLS: Final = 5

@@ -9,7 +9,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING, Final
 from urllib.parse import parse_qsl, quote
 
-from .._model.settings import check, is_loopback
+from .._model.checks import is_loopback
+from .._model.settings import check
 from .answer import Answer, say
 
 if TYPE_CHECKING:

@@ -11,8 +11,8 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._leases.table import LeakTable
     from .._model.fork import Parts
-    from .._model.leak import Snapshot
     from .._model.settings import Settings
+    from .._model.snapshot import Snapshot
 
 
 class Source(Protocol):

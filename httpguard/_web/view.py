@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.leak import Snapshot
+from .._model.snapshot import Snapshot
 from .._model.version import __version__
 from .answer import to_json
 from .figures import figures, program

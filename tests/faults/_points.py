@@ -29,6 +29,7 @@ CORE: Final = (
     *(
         "_holders.search",
         "_model.leak",
+        "_model.plain",
         "_leases.lease",
         "_stacks.ownership",
         "_guard.outbox",

@@ -25,7 +25,7 @@ from requests.exceptions import HTTPError, InvalidURL
 from urllib3.exceptions import EmptyPoolError, PoolError
 
 import httpguard
-from httpguard import LeakError
+from httpguard import HTTPGuardError, LeakError
 from tests.conftest import GuardControl
 
 if TYPE_CHECKING:
@@ -68,9 +68,9 @@ def everyday(guard: Control, server: Server) -> Outcome:
     with httpguard.allow("long poll"):
         kept = requests.get(url, stream=True)
     got.append(type(httpguard.touch(kept)))
-    with httpguard.no_leaks(), requests.get(url, stream=True) as response:
+    with _promise(), requests.get(url, stream=True) as response:
         got.append(len(response.content))
-    with contextlib.suppress(LeakError), httpguard.no_leaks():
+    with contextlib.suppress(LeakError), _promise():
         cycle = [requests.get(url, stream=True)]
         cycle.append(cycle)  # type: ignore[arg-type]  # a cycle
         del cycle
@@ -129,7 +129,7 @@ def structured(guard: Control, server: Server) -> Outcome:
         got.append(requests.get(url, stream=True).status_code)
         guard.exit()
         httpguard.uninstall()
-        with httpguard.no_leaks():
+        with _promise():
             got.append(len(requests.get(url).content))
     finally:
         structlog.reset_defaults()
@@ -147,10 +147,19 @@ class Adapter(requests.adapters.HTTPAdapter):
         return self.build_response(request, raw)
 
 
-@httpguard.no_leaks()
+@contextlib.contextmanager
+def _promise() -> Iterator[None]:
+    """`no_leaks`, which says so where it cannot check; the work is done anyway."""
+    with contextlib.ExitStack() as stack:
+        with contextlib.suppress(HTTPGuardError):
+            stack.enter_context(httpguard.no_leaks())
+        yield
+
+
 async def _in_a_task(url: str) -> int:
-    async with httpguard.allow("a task"):
-        return _in_a_call(url)
+    with _promise():
+        async with httpguard.allow("a task"):
+            return _in_a_call(url)
 
 
 @httpguard.allow("a call")

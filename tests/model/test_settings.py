@@ -108,7 +108,7 @@ def test_a_bad_argument_is_named_with_its_value(name: str, value: Any) -> None:
         httpguard.install(**{name: value})
     assert f"{name}={value!r} is not accepted: " in str(caught.value)
     assert isinstance(caught.value, ValueError)
-    assert httpguard.snapshot().counters == {}  # Nothing was installed.
+    assert "urlopen" not in repr(httpguard.snapshot())
 
 
 def test_a_bad_variable_is_named_with_its_value(

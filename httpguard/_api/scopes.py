@@ -1,0 +1,236 @@
+"""Scopes: `no_leaks` and `allow`."""
+
+from __future__ import annotations
+
+import abc
+import functools
+from collections.abc import Callable
+from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
+from typing import TYPE_CHECKING, Any, TypeVar, cast
+
+from .._model.errors import HTTPGuardError
+from .._model.scope import CURRENT_SCOPE, Scope, current_scope
+from .._process import process as _process
+
+if TYPE_CHECKING:
+    from contextvars import Token
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+class _Entries:
+    """The scopes that one object has entered and not left, in whatever contexts."""
+
+    def __init__(self) -> None:
+        self._tokens: dict[Scope, Token[Scope | None]] = {}
+        # How often there was nothing to enter: as often there is nothing to leave.
+        self.missed = 0
+
+    def enter(self, reason: str | None) -> None:
+        """Responses opened in this context from here on belong to a new scope."""
+        scope = Scope(current_scope(), reason)
+        self._tokens[scope] = CURRENT_SCOPE.set(scope)
+
+    def leave(self) -> tuple[Scope | None, bool]:
+        """Leave the innermost one that this context is in.
+
+        Returns:
+            It, and whether some context still carries it. None: there is none.
+        """
+        current = scope = CURRENT_SCOPE.get()
+        while scope is not None and scope not in self._tokens:
+            scope = scope.parent
+        if scope is None and self.missed:
+            self.missed -= 1
+            return None, False
+        try:
+            # Entered in one context and left in another, as async fixtures do: any.
+            scope, token = (
+                self._tokens.popitem()
+                if scope is None
+                else (scope, self._tokens.pop(scope))
+            )
+        except KeyError:
+            return None, False
+        carried = current is not scope
+        try:
+            CURRENT_SCOPE.reset(token)
+        except ValueError:  # The context that entered it cannot be reached.
+            carried = True
+        # Not what the token says: scopes may be left in another order than entered.
+        if current is scope:
+            current = scope.parent
+            while current is not None and current.over:
+                current = current.parent
+        CURRENT_SCOPE.set(current)
+        return scope, carried
+
+
+class _Context(abc.ABC):
+    """A scope as a context manager, sync and async, and as a decorator.
+
+    Any number of threads and tasks may be in it at once, and more than once.
+    """
+
+    _reason: str | None = None
+
+    def __init__(self) -> None:
+        self._entries = _Entries()
+
+    def __enter__(self) -> None:
+        """Responses opened from here on belong to this scope."""
+        self._entries.enter(self._reason)
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """The scope ends."""
+        scope, carried = self._entries.leave()
+        try:
+            self._close(scope, raising=error is None)
+        finally:
+            if scope is not None and carried:
+                scope.over = True
+
+    async def __aenter__(self) -> None:
+        """As `__enter__`."""
+        self.__enter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """As `__exit__`."""
+        self.__exit__(kind, error, traceback)
+
+    def __call__(self, function: _F) -> _F:
+        """Run each call of a function, sync or async, in a scope of its own.
+
+        Raises:
+            TypeError: It is a generator function, whose body runs when nobody
+                is in the scope.
+        """
+        import inspect  # 6 ms.
+
+        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(
+            function
+        ):
+            msg = f"{function!r} is a generator: use `with` inside it instead"
+            raise TypeError(msg)
+        if inspect.iscoroutinefunction(function):
+
+            @functools.wraps(function)
+            async def run_async(*args: Any, **kwargs: Any) -> Any:
+                async with self._again():
+                    return await function(*args, **kwargs)
+
+            return cast("_F", run_async)
+
+        @functools.wraps(function)
+        def run(*args: Any, **kwargs: Any) -> Any:
+            with self._again():
+                return function(*args, **kwargs)
+
+        return cast("_F", run)
+
+    @abc.abstractmethod
+    def _again(self) -> _Context:
+        """A fresh one for one call of a decorated function."""
+
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:  # noqa: B027
+        """What the end of the scope means: nothing, unless overridden."""
+
+
+class no_leaks(_Context):  # noqa: N801  # Used like a function.
+    """A scope that leaves nothing open: ``with httpguard.no_leaks(): ...``.
+
+    Also ``async with``, and a decorator for sync and async functions. One object may
+    be entered by many threads and tasks at once. Work that the scope hands to other
+    threads or tasks belongs to it where context variables carry it there
+    (`asyncio.to_thread`, tasks, ``contextvars.copy_context().run``). Where httpguard
+    is not installed, it is installed for the time of the scope, with the settings of
+    the environment; where these say ``HTTPGUARD_ENABLED=0``, nothing is checked.
+
+    Raises:
+        LeakError: At the end, responses opened inside leaked or are still open,
+            whether strict mode is on or not; unless an exception of the body is
+            on its way, which then passes and the leaks are only logged.
+        ConfigError: It had to install, and a setting is not accepted, or this is a
+            subinterpreter.
+        HTTPGuardError: It cannot watch, at its beginning or, because httpguard was
+            uninstalled inside, at its end: a check that did not run is no pass.
+    """
+
+    def __enter__(self) -> None:
+        """Install if need be."""
+        try:
+            if not _process.enter_temporary():
+                self._entries.missed += 1
+                return
+            try:
+                super().__enter__()
+            except BaseException:
+                _process.leave_temporary()
+                raise
+        except HTTPGuardError:
+            raise
+        except Exception as error:
+            _process.failed("no_leaks", error)
+            raise HTTPGuardError(
+                f"no_leaks() cannot watch, and would prove nothing: {error!r}"
+            ) from error
+
+    def _again(self) -> no_leaks:
+        return no_leaks()
+
+    def _close(self, scope: Scope | None, *, raising: bool) -> None:
+        """Judge what is left and raise it."""
+        if scope is None:
+            return
+        guard = _process.current()
+        try:
+            if guard is not None:
+                guard.close_scope(scope, raising=raising)
+            elif raising:
+                raise HTTPGuardError(
+                    "no_leaks() could not check: httpguard was uninstalled inside of it"
+                )
+        finally:
+            try:
+                _process.leave_temporary()
+            except Exception as error:
+                _process.failed("no_leaks", error)
+
+
+class allow(_Context):  # noqa: N801  # Used like a function.
+    """A scope whose responses are not judged: ``with httpguard.allow("why"):``.
+
+    Also ``async with``, and a decorator for sync and async functions. One object may
+    be entered by many threads and tasks at once. Responses opened inside stay
+    unjudged for good, and so do those of the tasks that were started inside; they
+    are shown in `snapshot`.
+
+    Args:
+        reason: Why they may stay open, for whoever reads the code or the
+            snapshot.
+    """
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self._reason = str(reason)
+
+    def __enter__(self) -> None:
+        """Responses opened from here on are not judged."""
+        try:
+            super().__enter__()
+        except Exception as error:
+            self._entries.missed += 1
+            _process.failed("scope", error)
+
+    def _again(self) -> allow:
+        return allow(self._reason or "")

@@ -1,0 +1,206 @@
+"""How the values of settings are read, and what an error says is accepted."""
+
+from __future__ import annotations
+
+import math
+import operator
+import os
+import re
+import threading
+from collections.abc import Callable  # noqa: TC003  # For typing.get_type_hints.
+from typing import Any, Final, NamedTuple
+
+_TRUE: Final = frozenset({"1", "true", "yes", "on"})
+_FALSE: Final = frozenset({"0", "false", "no", "off"})
+_LAST_PORT: Final = 65535
+# A wait for longer than `TIMEOUT_MAX` raises OverflowError: 49 days on Windows.
+_LONGEST_WAIT: Final = min(1e9, threading.TIMEOUT_MAX)
+_ENDLESS: Final = 1e9
+
+
+class Check(NamedTuple):
+    """How one kind of value is read.
+
+    Args:
+        takes: What `install` is annotated with.
+        accepted: What an error says is accepted.
+        read: Brings a value to its type. Raises TypeError, ValueError or
+            OverflowError.
+        unit: What a default is followed by where people read it.
+    """
+
+    takes: str
+    accepted: str
+    read: Callable[[Any], Any]
+    unit: str = ""
+
+
+def whole(least: int, most: int, *, none: str = "", note: str = "") -> Check:
+    """A whole number.
+
+    Args:
+        least: The lower bound.
+        most: The upper bound.
+        none: What no number means, where that is accepted.
+        note: What else an error says.
+    """
+
+    def read(value: Any) -> int | None:
+        if none and _is_none(value):
+            return None
+        if isinstance(value, bool):
+            raise TypeError
+        number = int(value) if isinstance(value, str) else operator.index(value)
+        if not least <= number <= most:
+            raise ValueError
+        return number
+
+    bounds = f"a whole number from {least} to {most:,}"
+    return Check("int | None" if none else "int", _accepted(bounds, none, note), read)
+
+
+def seconds(*, waits: bool = False, none: str = "", note: str = "") -> Check:
+    """A number of seconds.
+
+    Args:
+        waits: Whether a thread sleeps for so long.
+        none: As of `whole`.
+        note: As of `whole`.
+    """
+    most = _LONGEST_WAIT if waits else _ENDLESS
+    bounds = f"a number of seconds from 0 to {int(most):,}"
+    takes = "float | None" if none else "float"
+    return Check(takes, _accepted(bounds, none, note), _number(most, none), " s")
+
+
+def _number(most: float, none: str) -> Callable[[Any], float | None]:
+    """Read a number from 0 up."""
+
+    def read(value: Any) -> float | None:
+        if none and _is_none(value):
+            return None
+        if isinstance(value, bool):
+            raise TypeError
+        number = float(value)
+        if math.isnan(number) or not 0 <= number <= most:
+            raise ValueError
+        return number
+
+    return read
+
+
+def _accepted(bounds: str, none: str, note: str) -> str:
+    """The bounds, and what goes beside them."""
+    beside = f", or none for {none}" if none else ""
+    return f"{bounds}{beside} ({note})" if note else f"{bounds}{beside}"
+
+
+def _is_none(value: Any) -> bool:
+    """Whether it is None, by name too: variables are text."""
+    return value is None or (isinstance(value, str) and value.strip().lower() == "none")
+
+
+def choice(*words: str) -> Check:
+    """One of some words."""
+
+    def read(value: Any) -> str:
+        word = str(value).strip().lower()
+        if word not in words:
+            raise ValueError
+        return word
+
+    return Check("str", " or ".join(words), read)
+
+
+def _switch(value: Any) -> bool:
+    """A bool, 0 or 1, or one of the usual words."""
+    word = str(value).strip().lower()
+    if word in _TRUE:
+        return True
+    if word in _FALSE:
+        return False
+    raise ValueError
+
+
+def _patterns(value: Any) -> tuple[str, ...]:
+    """A comma-separated text or any iterable of text."""
+    items = value.split(",") if isinstance(value, str) else list(value)
+    if not all(isinstance(item, str) for item in items):
+        raise TypeError
+    return tuple(item.strip() for item in items if item.strip())
+
+
+def _path(value: Any) -> str | None:
+    """The path of a file, or none."""
+    if value is None:
+        return None
+    path = os.fspath(value)
+    if not isinstance(path, str) or "\0" in path:
+        raise TypeError
+    return path or None
+
+
+def _address(value: Any) -> tuple[str, int] | None:
+    """A port, ``HOST:PORT``, or the two of them."""
+    if _is_none(value) or value == "":
+        return None
+    host, port = "127.0.0.1", value
+    if isinstance(value, tuple):
+        host, port = value
+    elif isinstance(value, str) and ":" in value:
+        host, _, port = value.rpartition(":")
+    if not isinstance(host, str):
+        raise TypeError
+    host = host.strip().strip("[]")
+    if not re.fullmatch(r"[\w.:%-]+", host):
+        raise ValueError
+    number: int = _PORT.read(port)
+    return host, number
+
+
+def _token(value: Any) -> str | None:
+    """A secret fit for a header and a link."""
+    if value is None:
+        return None
+    if not isinstance(value, str) or not re.fullmatch(r"[!-~]{16,512}", value.strip()):
+        raise ValueError
+    return value.strip()
+
+
+def is_loopback(host: str) -> bool:
+    """Whether only this machine reaches an address. No name but one is trusted.
+
+    Args:
+        host: A name or an address.
+    """
+    import ipaddress  # 2 ms, and seldom needed.
+
+    if host.lower().rstrip(".") == "localhost":
+        return True
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False
+
+
+_PORT: Final = whole(0, _LAST_PORT)
+SWITCH: Final = Check(
+    "bool", "a bool, or one of 1/true/yes/on and 0/false/no/off", _switch
+)
+SHARE: Final = Check("float", "a number from 0 to 1", _number(1.0, none=""))
+PATTERNS: Final = Check(
+    "Iterable[str]", "a sequence of texts, or one text separated by commas", _patterns
+)
+PATH: Final = Check(
+    "str | os.PathLike[str] | None",
+    "the path of a file, as text or os.PathLike",
+    _path,
+)
+ADDRESS: Final = Check(
+    "int | str | tuple[str, int] | None",
+    f"a port from 0 to {_LAST_PORT}, HOST:PORT, or a tuple of host and port",
+    _address,
+)
+TOKEN: Final = Check(
+    "str | None", "16 to 512 printable ASCII characters without spaces", _token
+)

@@ -1,0 +1,40 @@
+"""Frozen values as what JSON knows."""
+
+from __future__ import annotations
+
+import enum
+from dataclasses import fields, is_dataclass
+from datetime import datetime
+from functools import cache
+from typing import Any, Final
+
+_READY: Final = frozenset({str, int, float, bool, type(None)})
+
+
+def to_plain(value: Any) -> dict[str, Any]:
+    """A dataclass as a dict whose values JSON knows.
+
+    ``dataclasses.asdict`` copies every value deeply: five times as slow.
+    """
+    return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    """The names of a dataclass's fields."""
+    return tuple(each.name for each in fields(kind))
+
+
+def _plain(item: Any) -> Any:
+    """Enums as their word, datetimes as ISO 8601, tuples as lists."""
+    if type(item) in _READY:
+        return item
+    if is_dataclass(item):
+        return to_plain(item)
+    if isinstance(item, enum.Enum):
+        return item.value
+    if isinstance(item, datetime):
+        return item.isoformat()
+    if isinstance(item, (list, tuple)):
+        return [_plain(part) for part in item]
+    return item
