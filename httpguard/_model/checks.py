@@ -198,7 +198,7 @@ PATH: Final = Check(
 )
 ADDRESS: Final = Check(
     "int | str | tuple[str, int] | None",
-    f"a port from 0 to {_LAST_PORT}, HOST:PORT, or a tuple of host and port",
+    f"a port from 0 to {_LAST_PORT}, or HOST:PORT, or the two in a tuple",
     _address,
 )
 TOKEN: Final = Check(
