@@ -125,7 +125,7 @@ def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
     pools = [pool for pool in state["pools"] if pool["open"] or pool["lost"]]
     for pool in pools[: most or None]:
         table.add_row(
-            Text(f"{pool['open']} of {pool['maxsize']}"),
+            Text(f"{pool['taken']} of {pool['size']}"),
             Text(str(pool["lost"]), "red" if pool["lost"] else ""),
             _line(str(pool["name"])),
             Text("requests wait" if pool["block"] else "opens more"),

@@ -36,8 +36,9 @@ def by_kind(pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
             row[name] = max(row[name], pool[name])
         row["count"] += 1
         row["size"] += pool["maxsize"]
-        # A response that is open is in use, and may be counted as lost already.
-        row["taken"] += max(pool["in_use"] + pool["lost"], pool["open"])
+        # A response that is open may be counted as lost already.
+        taken = max(pool["in_use"] + pool["lost"], pool["open"])
+        row["taken"] += min(taken, pool["maxsize"]) if pool["block"] else taken
     for row in rows.values():
         requests = row["connected"] + row["reused"]
         row["reuse_rate"] = round(row["reused"] / requests, 4) if requests else 0.0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -19,7 +18,6 @@ if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
 
-AXE = Path(__file__).with_name("axe.min.js")
 TIMES = "\N{MULTIPLICATION SIGN}"
 KEPT: dict[str, requests.Response] = {}
 LEAKS = "#leaks-list > li > details"
@@ -137,12 +135,48 @@ def test_open_responses_and_pools(
     ]
     browser.click("#open-table tbody summary")
     assert "pool.request(" in browser.texts("#open-table .story")[0]
-    assert "4 of 1" in browser.texts("#pools-table tbody")[0]
+    # The browser's driver is asked by urllib3 too, whose pool comes last.
+    first, second, *_ = browser.texts("#pools-table tbody tr")
+    assert "1 of 2" in first
+    assert "4 of 1" in second
     tiles = dict(text.split("\n")[:2] for text in browser.texts(".tile"))
     assert (tiles["Open now"], tiles["Leaks"], tiles["Slots lost"]) == ("4", "3", "1")
     label = browser.run("document.querySelector('#chart-leaks svg').ariaLabel")
     assert label.startswith("Leaks found over the last 5 minutes: 3 now")
     assert browser.complaints() == []
+
+
+def test_sessions_and_a_full_pool(
+    guard: GuardControl, server: Server, page: Page, browser: Browser
+) -> None:
+    guard.install(max_sessions=2)
+    sessions = [requests.Session() for _ in range(3)]
+    for session in sessions:
+        session.get(server.url("/bytes/9"))
+    full = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
+    responses = [
+        full.request("GET", "/bytes/90000", preload_content=False) for _ in range(2)
+    ]
+    guard.check()
+    browser.go(page.url)
+    browser.wait(f"document.querySelector('{LEAKS}')")
+    assert browser.texts("#kinds .session") == ["session 1"]
+    (leak,) = browser.texts(LEAKS)
+    assert leak.startswith("session\n")
+    assert "Sockets" in leak
+    assert "Body" not in leak
+    tiles = dict(text.split("\n")[:2] for text in browser.texts(".tile"))
+    assert int(tiles["Sessions"]) >= 3
+    assert "2 of 2" in browser.texts("#pools-table tbody tr")[0]
+    assert browser.run(
+        "document.querySelector('#pools-table tbody .fill').dataset.full === 'true'"
+    )
+    assert any(f"{TIMES} 3" in text for text in browser.texts("#pools-table tbody tr"))
+    assert browser.complaints() == []
+    for response in responses:
+        response.close()
+    for session in sessions:
+        session.close()
 
 
 def test_filters_and_kinds(busy: GuardControl, page: Page, browser: Browser) -> None:
@@ -227,7 +261,13 @@ def test_dark_and_light(busy: GuardControl, page: Page, browser: Browser) -> Non
 
 @pytest.mark.parametrize(("dark", "width"), [(False, 0), (True, 360)])
 def test_accessible(
-    busy: GuardControl, page: Page, browser: Browser, *, dark: bool, width: int
+    busy: GuardControl,
+    page: Page,
+    browser: Browser,
+    axe: str,
+    *,
+    dark: bool,
+    width: int,
 ) -> None:
     browser.dark(dark)
     if width:
@@ -237,7 +277,7 @@ def test_accessible(
     browser.click("#open-table tbody summary")
     if width:
         assert browser.run("document.documentElement.scrollWidth") == width
-    browser.driver.execute_script(AXE.read_text(encoding="utf-8"))
+    browser.driver.execute_script(axe)
     found: list[dict[str, Any]] = browser.driver.execute_async_script(
         "const done = arguments[arguments.length - 1];"
         "axe.run().then((result) => done(result.violations),"

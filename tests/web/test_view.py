@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import sys
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -27,6 +28,15 @@ if TYPE_CHECKING:
     from httpguard._web import Page
     from tests.conftest import GuardControl
     from tests.server import Server
+
+
+def ask_again(page: Page) -> dict[str, Any]:
+    """The state once it is made anew."""
+    before = after = state(page)["time"]
+    while after == before:
+        shown = state(page)
+        after = shown["time"]
+    return shown
 
 
 class TestContent:
@@ -105,21 +115,58 @@ class TestContent:
         assert not shown["installed"]
         assert shown["counters"] == {}
 
-    def test_lost_slots_come_first(
+    def test_pools_that_are_alike_are_one_row_the_starved_first(
         self, guard: GuardControl, server: Server, page: Page
     ) -> None:
-        guard.install()
-        blocking = urllib3.HTTPConnectionPool(
-            server.host, server.port, maxsize=2, block=True
-        )
-        other = urllib3.HTTPConnectionPool(server.host, server.port)
-        kept = other.request("GET", "/bytes/90000", preload_content=False)
-        with blocking.request("GET", "/bytes/90000", preload_content=False):
+        guard.install(max_wait=None)
+
+        def made(**options: Any) -> urllib3.HTTPConnectionPool:
+            return urllib3.HTTPConnectionPool(server.host, server.port, **options)
+
+        def opened(pool: urllib3.HTTPConnectionPool) -> urllib3.BaseHTTPResponse:
+            return pool.request("GET", "/bytes/90000", preload_content=False)
+
+        alike = [made(), made(), made()]
+        kept = [opened(pool) for pool in (*alike, alike[0], alike[0])]
+        losing = made(maxsize=3, block=True)
+        with opened(losing):
             pass
-        first, second = state(page)["pools"]
-        assert (first["lost"], first["maxsize"], first["block"]) == (1, 2, True)
-        assert (second["open"], second["lost"]) == (1, 0)
-        kept.close()
+        full = made(maxsize=2, block=True)
+        opened(full)  # lost
+        guard.check()
+        last = opened(full)
+        waiting = threading.Thread(target=full.request, args=("GET", "/bytes/9"))
+        waiting.start()
+        while not any(pool.waiting for pool in httpguard.snapshot().pools):
+            assert waiting.is_alive()
+        starved, lost, others = state(page)["pools"]
+        last.drain_conn()
+        waiting.join(30)
+        assert (starved["maxsize"], starved["block"], starved["waiting"]) == (
+            2,
+            True,
+            1,
+        )
+        assert (starved["count"], starved["taken"], starved["size"]) == (1, 2, 2)
+        assert (starved["lost"], starved["open"]) == (1, 1)
+        assert (lost["maxsize"], lost["taken"], lost["size"]) == (3, 1, 3)
+        assert (lost["lost"], lost["waiting"]) == (1, 0)
+        assert (others["count"], others["open"], others["lost"]) == (3, 5, 0)
+        assert (others["taken"], others["size"]) == (5, 3 * others["maxsize"])
+        for response in kept:
+            response.close()
+
+    def test_sessions(self, guard: GuardControl, server: Server, page: Page) -> None:
+        guard.install(max_sessions=2)
+        assert state(page)["sessions"] == 0
+        sessions = []
+        for _ in range(3):
+            sessions.append(requests.Session())
+            sessions[-1].get(server.url("/bytes/9"))
+        assert ask_again(page)["sessions"] == 3
+        for session in sessions:
+            session.close()
+        assert ask_again(page)["sessions"] == 0
 
     def test_files_of_the_page(self, page: Page) -> None:
         response, body = ask(page, "/")

@@ -8,6 +8,7 @@ export const KINDS = {
   held: "still referenced, open and idle",
   unreleased: "closed unread in a blocking pool, never released",
   open: "still open when its scope ended",
+  session: "one of a crowd of sessions that nobody closed",
 };
 
 const ORDERS = {
@@ -90,7 +91,7 @@ class LeakRow {
   update(leak) {
     this.leak = leak;
     write(this.count, `${whole(leak.count)}×`);
-    write(this.request, `${leak.method} ${leak.url}`);
+    write(this.request, `${leak.method} ${leak.url}`.trim());
     write(this.when, ago(leak.last_seen, LeakRow.now));
     if (this.details.open) this.fill();
   }
@@ -107,7 +108,7 @@ class LeakRow {
         make("p", { class: "fix" }, make("strong", {}, "Fix: "), leak.hint),
         this.facts,
         heldBy(leak.held_by),
-        make("h3", {}, "Opened here, the innermost call last"),
+        make("h3", {}, `${leak.kind === "session" ? "Made" : "Opened"} here, the innermost call last`),
         stackOf(leak),
       ];
       this.body.replaceChildren(...parts.filter(Boolean));
@@ -115,13 +116,15 @@ class LeakRow {
     const text = JSON.stringify([leak.count, leak.resolved, leak.last_seen]);
     if (text === this.text && this.facts.firstChild) return;
     this.text = text;
+    const session = leak.kind === "session";
     this.facts.replaceChildren(
       facts([
         ["Latest", clock(leak.last_seen)],
         ["First", clock(leak.first_seen)],
         ["Age, idle", `${duration(leak.age)}, ${duration(leak.idle)}`],
-        ["Body", progress(leak)],
-        ["Status", String(leak.status)],
+        ["Body", session ? null : progress(leak)],
+        ["Status", session ? null : String(leak.status)],
+        ["Sockets", session ? whole(leak.sockets) : null],
         ["Thread", leak.thread],
         ["Client", leak.client],
         ["Pool", leak.pool],

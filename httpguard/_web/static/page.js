@@ -106,6 +106,7 @@ function showTiles() {
   tile("Open now", whole(state.open_now), `${whole(counters.opened || 0)} opened so far`);
   tile("Leaks", whole(counters.leaks || 0), counters.resolved ? `${whole(counters.resolved)} ended well after all` : "since the start", Boolean(counters.leaks));
   tile("Slots lost", whole(lost), "of blocking pools", Boolean(lost));
+  tile("Sessions", whole(state.sessions), "alive, with pools");
   tile("Descriptors", process.fds === null ? "–" : whole(process.fds), process.fd_limit === null ? "open" : `of ${whole(process.fd_limit)}`,
     process.fds !== null && process.fd_limit !== null && process.fds > 0.8 * process.fd_limit);
   tile("Memory", bytes(process.rss), "resident");
@@ -162,13 +163,7 @@ function showRows() {
   const about = (row) => [row.site.filename, `${row.site.lineno}`, row.site.function, row.method, row.url, row.pool, row.thread, row.client, row.kind || ""];
   const shownLeaks = state.leaks.filter((leak) => !hiddenKinds.has(leak.kind) && fits(...about(leak)));
   const shownOpen = state.open_sites.filter((row) => fits(...about(row)));
-  const seen = new Map();
-  const named = state.pools.map((pool) => {
-    // Several pools may have one name.
-    const number = (seen.get(pool.name) || 0) + 1;
-    seen.set(pool.name, number);
-    return { ...pool, key: `${pool.name} ${number}` };
-  });
+  const named = state.pools.map((pool) => ({ ...pool, key: `${pool.name} ${pool.maxsize} ${pool.block}` }));
   const shownPools = named.filter((pool) => fits(pool.name));
 
   leaks.show(shownLeaks, byId("leaks-sort").value, state.time);
@@ -176,7 +171,7 @@ function showRows() {
   pools.show(shownPools);
   count("leaks", shownLeaks.length, state.leaks.length, "site", "sites");
   count("open", shownOpen.length, state.open_sites.length, "site", "sites");
-  count("pools", shownPools.length, state.pools.length, "pool", "pools");
+  count("pools", shownPools.length, state.pools.length, "kind of pool", "kinds of pools");
   byId("open-table").hidden = !shownOpen.length;
   byId("pools-table").hidden = !shownPools.length;
   empty("leaks", shownLeaks, state.leaks, state.installed ? "No leak so far." : "Nothing is watched.");
@@ -184,7 +179,7 @@ function showRows() {
   empty("pools", shownPools, state.pools, "No pool has handed out a response that was still open.");
   leftOut("leaks", state.left_out.leaks, "more sites of leaks are not shown");
   leftOut("open", state.left_out.open_sites, "more sites are not shown");
-  leftOut("pools", state.left_out.pools, "more pools are not shown");
+  leftOut("pools", state.left_out.pools, "more kinds of pools are not shown");
   announce();
 }
 

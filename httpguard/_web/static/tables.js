@@ -47,9 +47,9 @@ export class Table {
 
   show(items) {
     this.items = items;
-    const by = this.columns[this.sort.column].by;
     const turn = this.sort.down ? -1 : 1;
-    const sorted = [...items].sort((a, b) => turn * compare(by(a), by(b)));
+    const by = this.columns[this.sort.column]?.by;
+    const sorted = by ? [...items].sort((a, b) => turn * compare(by(a), by(b))) : items;
     this.rows.show(sorted, this.keyOf);
   }
 }
@@ -128,23 +128,24 @@ function requestCell(cell, row) {
   write(cell, `${row.method} ${row.url}`);
 }
 
-/** The table of pools. */
+/** The table of pools that are alike; unsorted it is as it comes, the starved first. */
 export function poolTable(table) {
   return new Table(
     table,
     [
-      { title: "Pool", row: true, by: (pool) => pool.name, cell: nameCell },
-      { title: "In use", number: true, by: (pool) => pool.open / Math.max(pool.maxsize, 1), cell: useCell },
+      { title: "Pool", row: true, by: (pool) => pool.name, cell: poolCell },
+      { title: "In use", number: true, by: share, cell: useCell },
+      { title: "Waiting", number: true, by: (pool) => pool.waiting, text: (pool) => whole(pool.waiting) },
       { title: "Slots lost", number: true, by: (pool) => pool.lost, cell: lostCell },
       { title: "When full", by: (pool) => Number(pool.block), text: (pool) => (pool.block ? "requests wait" : "opens more") },
     ],
-    { keyOf: (pool) => pool.key, sort: 1, caption: "Connection pools and their use" },
+    { keyOf: (pool) => pool.key, sort: null, caption: "Connection pools and their use" },
   );
 }
 
-function nameCell(cell, pool) {
+function poolCell(cell, pool) {
   if (!cell.firstChild) cell.append(make("code"));
-  write(cell.firstChild, pool.name);
+  write(cell.firstChild, pool.count > 1 ? `${pool.name} × ${whole(pool.count)}` : pool.name);
 }
 
 function useCell(cell, pool) {
@@ -153,10 +154,13 @@ function useCell(cell, pool) {
     cell.append(make("span"), make("span", { class: "bar", "aria-hidden": "true" }, fill));
     cell.bar = fill;
   }
-  write(cell.firstChild, `${whole(pool.open)} of ${whole(pool.maxsize)}`);
-  const share = Math.min((pool.open + pool.lost) / Math.max(pool.maxsize, 1), 1);
-  cell.bar.style.width = `${Math.round(share * 100)}%`;
-  cell.bar.dataset.full = String(share >= 1);
+  write(cell.firstChild, `${whole(pool.taken)} of ${whole(pool.size)}`);
+  cell.bar.style.width = `${Math.round(Math.min(share(pool), 1) * 100)}%`;
+  cell.bar.dataset.full = String(share(pool) >= 1);
+}
+
+function share(pool) {
+  return pool.taken / Math.max(pool.size, 1);
 }
 
 function lostCell(cell, pool) {
