@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import shutil
+import subprocess
+import tarfile
 import tempfile
 from typing import TYPE_CHECKING, Any
 
@@ -32,6 +34,34 @@ FLAGS = (
     "--lang=en",
     "--window-size=1280,1000",
 )
+
+
+# axe-core finds what keeps people out; it is under the Mozilla Public License 2.0.
+AXE = "axe-core@4.14.1"
+
+
+@pytest.fixture(scope="session")
+def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
+    """The script of axe-core, from npm's registry."""
+    npm = shutil.which("npm")
+    if npm is None:
+        pytest.skip(f"npm is not installed, which would fetch {AXE}")
+    folder = tmp_path_factory.mktemp("axe")
+    done = subprocess.run(
+        [npm, "pack", AXE, "--silent"],
+        cwd=folder,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    packed = sorted(folder.glob("*.tgz"))
+    if not packed:
+        pytest.skip(f"npm cannot fetch {AXE}: {done.stderr.strip()[-200:]}")
+    with tarfile.open(packed[0]) as package:
+        script = package.extractfile("package/axe.min.js")
+        assert script is not None
+        return script.read().decode()
 
 
 def missing() -> str:
