@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from rich.table import Table
 
-from tests.observed import ask, prometheus, scraping, service, total
+from tests.metrics.observed import ask, prometheus, scraping, service, total
 from tests.server import Server
 
 from ._output import console

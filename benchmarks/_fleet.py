@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 import httpguard
-from tests.observed import prometheus, scraping, total
+from tests.metrics.observed import prometheus, scraping, total
 
 from ._calls import memory_client
 from ._open import logged

@@ -104,6 +104,8 @@ NOT_CALLED: Final = frozenset(
         "_reporting.destinations.Members.remove",
         "_reporting.run.Run.__init__",
         "_reporting.run.Run.name",
+        "_text.events._details",
+        "_text.events._other",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",
         "_guard.guard.Guard.bury",

@@ -834,7 +834,8 @@ def test_enough_descriptors_left(
 
 
 OUT_OF_FILES = """
-import resource, sys
+import logging, resource, sys
+logging.basicConfig(level="INFO", format="%(message)s")
 resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
 import httpguard; httpguard.install(check_interval=0)
 import requests
@@ -892,7 +893,7 @@ def test_everything_comes_off(guard: GuardControl) -> None:
 
 
 def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> None:
-    from httpguard._reporting.structlog import flat_fields
+    from httpguard._text.events import render
 
     guard.install(max_wait=0)
     seen: list[Event] = []
@@ -904,7 +905,9 @@ def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> No
     held.drain_conn()
     waiting.join()
     PROCESS.destinations.remove(seen.append)
-    fields = flat_fields(seen[0])
+    rendered = render(seen[0])
+    assert rendered is not None
+    fields = rendered.fields
     (waiter,) = fields["waiters"]
     assert waiter["site"] == f"{__file__}:{line('WAITS')} in ask"
     assert (fields["waiting"], fields["open_now"]) == (1, 1)

@@ -20,7 +20,7 @@ from httpguard._stacks.ownership import (
     module_matches,
     module_of,
 )
-from httpguard._text.events import format_stack
+from httpguard._text.leaks import format_stack
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:

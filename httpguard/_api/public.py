@@ -57,7 +57,7 @@ if not TYPE_CHECKING:
 
 def _describe(leak: Leak) -> str:
     """A leak's report, in a process too that has only unpickled it."""
-    from .._text.events import describe
+    from .._text.leaks import describe
 
     return describe(leak)
 

@@ -25,7 +25,7 @@ def leak_error(findings: Iterable[Finding], limit: str, origins: Origins) -> Lea
         limit: What was promised, for the message.
         origins: Whose code a file is.
     """
-    from .._text.events import describe
+    from .._text.leaks import describe
 
     findings = list(findings)
     for finding in findings:

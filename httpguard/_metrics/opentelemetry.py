@@ -7,20 +7,22 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
+# There is no public name for the logs yet: their API is called "in development".
 from opentelemetry import _logs, metrics, trace
 from opentelemetry._logs import SeverityNumber
 
 from .._model.event import LEAK, RESOLVED
 from .._model.redaction import printable
+from .._pools.pool import DEFAULT_PORTS
 from .._reporting.context import Bound
-from .._reporting.structlog import flat_fields
-from .._text.events import format_stack, render
+from .._text.events import render
+from .._text.words import whole_place
 from .measures import OTHER
 from .observers import Observer
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from opentelemetry._logs import LoggerProvider
     from opentelemetry.metrics import CallbackOptions, MeterProvider, Observation
@@ -33,7 +35,11 @@ if TYPE_CHECKING:
     from .table import Key
 
 _SCOPE: Final = "httpguard"
-_PORTS: Final = {"http": 80, "https": 443}
+_SEVERITIES: Final = {
+    "info": SeverityNumber.INFO,
+    "warning": SeverityNumber.WARN,
+    "error": SeverityNumber.ERROR,
+}
 
 
 class Instrumentation(Observer):
@@ -96,12 +102,11 @@ class Instrumentation(Observer):
             self._lease.record(duration)
 
     def report(self, event: Event) -> None:
-        """Send a report as a log record, in the trace that opened the response.
-
-        Args:
-            event: Any event.
-        """
-        severity = SeverityNumber.ERROR if event.error else SeverityNumber.WARN
+        """Send a report as a log record, in the trace that opened the response."""
+        rendered = render(event)
+        if rendered is None:
+            return
+        severity = _SEVERITIES[event.level]
         span = event.context.span if isinstance(event.context, Bound) else None
         # Not the span of whoever happens to report it.
         opener = trace.INVALID_SPAN if span is None else trace.NonRecordingSpan(span)
@@ -113,8 +118,8 @@ class Instrumentation(Observer):
                 context=trace.set_span_in_context(opener),
                 severity_number=severity,
                 severity_text=severity.name,
-                body=render(event),
-                attributes=_event_attributes(event),
+                body=rendered.text,
+                attributes=_event_attributes(event, rendered.fields),
                 event_name=event.name,
             )
         )
@@ -189,7 +194,7 @@ def _pool_attributes(name: str) -> dict[str, Any]:
         return {"server.address": OTHER}
     parts = urlsplit(name)
     try:
-        port = parts.port or _PORTS.get(parts.scheme)
+        port = parts.port or DEFAULT_PORTS.get(parts.scheme)
     except ValueError:  # The program made it up.
         port = None
     attributes: dict[str, Any] = {
@@ -201,17 +206,21 @@ def _pool_attributes(name: str) -> dict[str, Any]:
     return attributes
 
 
-def _event_attributes(event: Event) -> dict[str, Any]:
-    """An event's attributes."""
+def _event_attributes(event: Event, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """An event's attributes, by OpenTelemetry's semantic conventions where it has one.
+
+    Args:
+        event: Any but the counts.
+        fields: Of the event, rendered.
+    """
     figures = {f"httpguard.{name}": value for name, value in event.figures.items()}
     if event.name in (LEAK, RESOLVED):
-        return {**_leak_attributes(event.leaks[0]), **figures}
-    leaks = [printable(str(leak.site)) for leak in event.leaks]
-    sites = flat_fields(event).get("sites") or leaks
+        return {**_leak_attributes(event.leaks[0], fields), **figures}
+    sites = fields.get("sites") or [whole_place(leak.site) for leak in event.leaks]
     details = {
-        f"httpguard.{name}": value
-        for name, value in event.details.items()
-        if isinstance(value, (str, int, float))
+        f"httpguard.{name}": fields[name]
+        for name in event.details
+        if isinstance(fields[name], (str, int, float))
     }
     pool = event.details.get("pool")
     return {
@@ -222,19 +231,13 @@ def _event_attributes(event: Event) -> dict[str, Any]:
     }
 
 
-def _leak_attributes(leak: Leak) -> dict[str, Any]:
-    """A leak's attributes."""
+def _leak_attributes(leak: Leak, fields: Mapping[str, Any]) -> dict[str, Any]:
+    own = ("count", "resolved", "client", "age", "idle", "bytes_read", "hint")
     attributes = {
         "httpguard.leak.kind": leak.kind.value,
-        "httpguard.leak.count": leak.count,
-        "httpguard.leak.resolved": leak.resolved,
-        "httpguard.leak.client": leak.client,
-        "httpguard.leak.age": leak.age,
-        "httpguard.leak.idle": leak.idle,
-        "httpguard.leak.bytes_read": leak.bytes_read,
-        "httpguard.leak.hint": leak.hint,
+        **{f"httpguard.leak.{name}": fields[name] for name in own},
         **_site_attributes(leak.site),
-        "code.stacktrace": format_stack(leak.stack),
+        "code.stacktrace": fields["stack"],
         **_pool_attributes(leak.pool),
         "thread.name": leak.thread,
     }

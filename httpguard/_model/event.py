@@ -16,8 +16,14 @@ RESOLVED: Final = "httpguard.resolved"
 TOO_MANY_OPEN: Final = "httpguard.too_many_open"
 POOL_STARVED: Final = "httpguard.pool_starved"
 POOL_PRESSURE: Final = "httpguard.pool_pressure"
+SESSION_CHURN: Final = "httpguard.session_churn"
 FD_PRESSURE: Final = "httpguard.fd_pressure"
 SUMMARY: Final = "httpguard.summary"
+COUNTS: Final = "httpguard.counts"
+"""The totals by kind and site between two reports; for files of JSON lines only."""
+
+ADVICE: Final = frozenset({POOL_PRESSURE, SESSION_CHURN, FD_PRESSURE})
+"""Said, but no leak, and no error in strict mode."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,7 +32,7 @@ class Event:
 
     Args:
         name: One of the names above.
-        error: Whether it is an error (strict mode) or a warning.
+        error: Whether a leak is an error, as it is in strict mode.
         leaks: What it is about: one leak, or all of them in a summary.
         crowd: The open responses, where there are too many.
         figures: Whole numbers beside them, such as ``open_now``.
@@ -42,3 +48,10 @@ class Event:
     figures: Mapping[str, int] = field(default_factory=dict)
     context: Mapping[str, Any] = field(default_factory=dict)
     details: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def level(self) -> str:
+        """``info`` for advice and counts, else ``error`` or ``warning``."""
+        if self.name in ADVICE or self.name == COUNTS:
+            return "info"
+        return "error" if self.error else "warning"

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 else:
     _PoolRef = _ConnectionRef = weakref.ref
 
-_DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 # Programs can leak at lines without end.
 _MOST_LOSSES: Final = 100
 
@@ -134,7 +134,7 @@ class PoolRef(_PoolRef):
         """Scheme, host and port, the port left out where it is the scheme's."""
         host = f"[{self.host}]" if ":" in self.host.strip("[]") else self.host
         port = self.port
-        if port is None or port == _DEFAULT_PORTS.get(self.scheme):
+        if port is None or port == DEFAULT_PORTS.get(self.scheme):
             return f"{self.scheme}://{host}"
         return f"{self.scheme}://{host}:{port}"
 

@@ -184,7 +184,9 @@ def _new_guard(
 
 def _outbox(destinations: Destinations | None) -> Outbox:
     from .._guard.outbox import Outbox
+    from .._reporting.logs import preload
 
+    preload()
     return Outbox(destinations, PROCESS.observers, PROCESS.failures)
 
 

@@ -12,7 +12,8 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .._model.event import COUNTS, LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .._text.words import rounded
 from .append import append_line
 from .truncation import encode
 
@@ -45,9 +46,6 @@ class JsonLines:
     def __call__(self, event: Event) -> None:
         """Write an event.
 
-        Args:
-            event: Any event.
-
         Raises:
             OSError: It could not be written.
         """
@@ -68,7 +66,7 @@ def to_record(event: Event, run: str) -> dict[str, Any]:
     record: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),
-        "level": "error" if event.error else "warning",
+        "level": event.level,
         "event": event.name,
         "run": run,
         "pid": os.getpid(),
@@ -77,16 +75,16 @@ def to_record(event: Event, run: str) -> dict[str, Any]:
     }
     if event.name in {LEAK, RESOLVED}:
         record |= event.leaks[0].to_dict()
+    elif event.name == COUNTS:
+        keep = ("kind", "site", "count", "resolved")
+        leaks = [leak.to_dict() for leak in event.leaks]
+        record["leaks"] = [{name: leak[name] for name in keep} for leak in leaks]
     elif event.leaks or event.name == SUMMARY:
         record["leaks"] = [leak.to_dict() for leak in event.leaks]
     if event.crowd or event.name == TOO_MANY_OPEN:
         record["responses"] = [response.to_dict() for response in event.crowd]
-    return {
-        **record,
-        **event.details,
-        **event.figures,
-        "context": dict(event.context),
-    }
+    record |= {**event.details, **event.figures}
+    return {**rounded(record), "context": dict(event.context)}
 
 
 def program_name() -> str:

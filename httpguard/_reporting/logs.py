@@ -1,19 +1,27 @@
-"""To the application's logs, whichever it uses."""
+"""To the application's logs: structlog where it has set that up, else logging."""
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from .._model.event import Event
+
+# What structlog, its processors or the standard library have a use of their own for.
+_RESERVED: Final = frozenset(
+    {
+        *("event", "level", "timestamp", "logger", "logger_name", "name"),
+        *("exc_info", "exception", "stack_info", "positional_args"),
+        *("_record", "_from_structlog", "_logger", "_name"),
+    }
+)
 
 
 def report(event: Event) -> None:
     """Log an event.
-
-    Through structlog's chain if the application has configured it, else to the
-    standard library's logger ``httpguard``.
 
     Args:
         event: Any event.
@@ -23,17 +31,21 @@ def report(event: Event) -> None:
             event that its structlog chain refuses has gone to the standard
             library's logger before.
     """
+    from .._text.events import render
     from . import logging
 
+    rendered = render(event)
+    if rendered is None:
+        return
     if not is_structlog_configured():
-        logging.report(event)
+        logging.report(event, rendered)
         return
     try:
         from . import structlog
 
-        structlog.report(event)
+        structlog.report(event, rendered)
     except Exception:
-        logging.report(event)
+        logging.report(event, rendered)
         raise
 
 
@@ -44,8 +56,30 @@ def is_structlog_configured() -> bool:
     return configured is not None and bool(configured())
 
 
+def with_context(
+    fields: Mapping[str, Any],
+    context: Mapping[str, Any],
+    reserved: Collection[str] = (),
+) -> dict[str, Any]:
+    """The fields of a report, and what the program had bound to its log context.
+
+    Args:
+        fields: Of the report. A name of the context that is one of theirs, or
+            reserved, gets the prefix ``context_``.
+        context: Of the moment of opening.
+        reserved: More such names.
+    """
+    bound = {}
+    for name, value in context.items():
+        taken = name in fields or name in _RESERVED or name in reserved
+        bound[f"context_{name}" if taken else name] = value
+    return {**bound, **fields}
+
+
 def preload() -> None:
     """Import now what is otherwise imported at the first report."""
-    import structlog  # noqa: F401
-
+    from .._text import events  # noqa: F401
     from . import logging  # noqa: F401
+
+    if is_structlog_configured():
+        from . import structlog  # noqa: F401

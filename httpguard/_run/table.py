@@ -14,7 +14,7 @@ from rich.text import Text
 from .._model.leak import Frame, LeakKind
 from .._model.redaction import printable
 from .._stacks.capture import source_line
-from .._text.events import place
+from .._text.words import place
 from .outcome import many
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._baseline.place import Place, place_of
 from .._stacks.capture import source_line
-from .._text.events import request
+from .._text.words import request
 
 if TYPE_CHECKING:
     from .._model.leak import Leak

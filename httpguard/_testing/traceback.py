@@ -16,7 +16,7 @@ from _pytest._code.code import (
 from .._model.leak import LeakKind
 from .._model.redaction import printable
 from .._stacks.capture import source_line
-from .._text.events import bytes_read, request
+from .._text.words import bytes_read, request
 from .places import callers, source_around
 
 if TYPE_CHECKING:

@@ -1,150 +1,60 @@
-"""Events as text that a person reads without a second tool."""
+"""Events as text that a person reads, and as the fields of a log."""
 
 from __future__ import annotations
 
-import os
 from collections import Counter
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._model.event import (
+    COUNTS,
     FD_PRESSURE,
     LEAK,
     POOL_PRESSURE,
     POOL_STARVED,
     RESOLVED,
+    SUMMARY,
     TOO_MANY_OPEN,
-    Event,
 )
-from .._model.redaction import printable
-from .._stacks.capture import source_line
+from .leaks import describe_above_stack, describe_resolved, format_stack
+from .pools import (
+    describe_descriptors,
+    describe_pools,
+    describe_pressure,
+    describe_starved,
+    with_sites_as_text,
+)
+from .words import place, request, rounded, seconds, whole_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable, Mapping
 
-    from .._model.leak import Frame, Leak
+    from .._model.event import Event
+    from .._model.leak import Leak
     from .._model.snapshot import OpenResponse
 
-_MOST_SOURCE: Final = 200
 _MOST_POOLS: Final = 5
-# Below so many seconds: the unit's seconds, its format and its name.
-_UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
 
 
-def render(event: Event) -> str:
-    """The whole event: a headline, and what belongs below it.
+class Rendered(NamedTuple):
+    """An event, rendered once for whoever logs it.
 
     Args:
-        event: Any event.
-
-    Returns:
-        Text without a final line break.
+        text: Without a final line break.
+        fields: Flat and JSON-ready: a leak's with `site` as
+            ``file:line in function`` and `stack` as text, which is how structlog's
+            own renderers expect it.
     """
-    if event.name == LEAK:
-        return describe(event.leaks[0])
-    if event.name == RESOLVED:
-        leak = event.leaks[0]
-        return (
-            f"resolved {leak.kind} {place(leak.site)} · {request(leak)}"
-            f" · ended well after all, {leak.resolved} of {leak.count} so far"
-        )
-    if event.name == TOO_MANY_OPEN:
-        return describe_crowd(event.crowd, event.figures["max_open"])
-    if event.name in (POOL_STARVED, POOL_PRESSURE, FD_PRESSURE):
-        from . import pools
 
-        describe_details = {
-            POOL_STARVED: pools.describe_starved,
-            POOL_PRESSURE: pools.describe_pressure,
-            FD_PRESSURE: pools.describe_descriptors,
-        }[event.name]
-        return describe_details(event.details)
-    return _summary(event)
+    text: str
+    fields: dict[str, Any]
 
 
-def describe(leak: Leak) -> str:
-    """A leak's headline, what holds it, and its stack.
-
-    Args:
-        leak: Any leak.
-    """
-    held_by = f"\n  held by: {leak.held_by}" if leak.held_by else ""
-    return f"{headline(leak)}{held_by}\n{format_stack(leak.stack)}"
-
-
-def headline(leak: Leak) -> str:
-    """A leak on one line, kind and site first.
-
-    Args:
-        leak: Any leak.
-    """
-    if leak.kind == "session":
-        return _session_headline(leak)
-    parts = [
-        f"leak {leak.kind} {place(leak.site)}",
-        request(leak),
-        str(leak.status),
-        f"opened by thread {leak.thread} {seconds(leak.age)} ago",
-        bytes_read(leak),
-    ]
-    if leak.count > 1:
-        parts.append(f"{leak.count:,} times at this site")
-    parts.append(f"fix: {leak.hint}")
-    return " · ".join(parts)
-
-
-def _session_headline(leak: Leak) -> str:
-    """A leaked session on one line."""
-    kept = f"{leak.sockets:,} open connection{'' if leak.sockets == 1 else 's'}"
-    parts = [
-        f"leak {leak.kind} {place(leak.site)}",
-        f"{leak.alive:,} sessions made here are in use and keep {kept}"
-        if leak.alive
-        else f"collected with {kept} and never closed",
-        f"to {leak.pool}",
-        f"made by thread {leak.thread} {seconds(leak.age)} ago",
-    ]
-    if leak.count > 1:
-        parts.append(f"{leak.count:,} times at this site")
-    parts.append(f"fix: {leak.hint}")
-    return " · ".join(parts)
-
-
-def place(frame: Frame) -> str:
-    """``file:line in function``, the file relative where it is below the cwd.
-
-    Args:
-        frame: Any frame.
-    """
-    filename = printable(_relative(frame.filename))
-    return f"{filename}:{frame.lineno} in {printable(frame.function)}"
-
-
-def request(response: Leak | OpenResponse) -> str:
-    """Method and redacted URL; of a session, where it went first.
-
-    Args:
-        response: Leaked or open.
-    """
-    return f"{response.method} {response.url}".strip() or response.pool
-
-
-def format_stack(stack: tuple[Frame, ...]) -> str:
-    """The frames with their source lines, the application's own marked ``>``.
-
-    Args:
-        stack: The outermost frame first.
-    """
-    lines = []
-    for frame in stack:
-        mark = ">" if frame.application else " "
-        if frame.cut:
-            lines.append("    … (not kept: this line's responses had all ended well)")
-        submitted = "submitted at " if frame.submitted else ""
-        lines.append(f"  {mark} {submitted}{place(frame)}")
-        source = printable(source_line(frame), _MOST_SOURCE)
-        if source:
-            lines.append(f"        {source}")
-    return "\n".join(lines)
+def render(event: Event) -> Rendered | None:
+    """An event as a person reads it; None for one that only a file is for."""
+    if event.name == COUNTS:
+        return None
+    text, fields = _RENDERERS.get(event.name, _other)(event)
+    return Rendered(text, rounded({**fields, **event.figures}))
 
 
 def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
@@ -167,7 +77,44 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
     return "\n".join(lines)
 
 
-def _summary(event: Event) -> str:
+def _leak(event: Event) -> Rendered:
+    (leak,) = event.leaks
+    stack = format_stack(leak.stack)
+    return Rendered(f"{describe_above_stack(leak)}\n{stack}", _flat(leak, stack))
+
+
+def _resolved(event: Event) -> Rendered:
+    (leak,) = event.leaks
+    return Rendered(describe_resolved(leak), _flat(leak, format_stack(leak.stack)))
+
+
+def _flat(leak: Leak, stack: str) -> dict[str, Any]:
+    return {**leak.to_dict(), "site": whole_place(leak.site), "stack": stack}
+
+
+def _crowd(event: Event) -> Rendered:
+    text = describe_crowd(event.crowd, event.figures["max_open"])
+    sites = dict.fromkeys(whole_place(response.site) for response in event.crowd)
+    return Rendered(text, {"sites": list(sites), "detail": text})
+
+
+def _details(describe: Callable[[Mapping[str, Any]], str]) -> _Renderer:
+    """For events that are about a pool or the process."""
+    return lambda event: Rendered(
+        describe(event.details), with_sites_as_text(event.details)
+    )
+
+
+def _other(event: Event) -> Rendered:
+    """An event that has no words of its own."""
+    name = event.name.removeprefix("httpguard.").replace("_", " ")
+    facts = with_sites_as_text(event.details)
+    return Rendered(
+        " · ".join([name, *(f"{key}: {value}" for key, value in facts.items())]), facts
+    )
+
+
+def _summary(event: Event) -> Rendered:
     """What was found over the whole run, one line a site."""
     total = event.figures["leaks_total"]
     opened, open_now = event.figures["opened"], event.figures["open_now"]
@@ -185,37 +132,29 @@ def _summary(event: Event) -> str:
             f"  > {leak.count:,} {leak.kind} at {place(leak.site)}{resolved}"
             f" · {request(leak)} · fix: {leak.hint}"
         )
-    from .pools import describe_pools
-
     lines += describe_pools(event.details.get("pools", ())[:_MOST_POOLS])
-    return "\n".join(lines)
+    leaks = [
+        {
+            "kind": leak.kind.value,
+            "site": whole_place(leak.site),
+            "count": leak.count,
+            "resolved": leak.resolved,
+            "hint": leak.hint,
+        }
+        for leak in event.leaks
+    ]
+    return Rendered("\n".join(lines), {"leaks": leaks, **event.details})
 
 
-def bytes_read(leak: Leak) -> str:
-    """How much of the body was read."""
-    if leak.length is None:
-        return f"{leak.bytes_read} bytes read"
-    return f"{leak.bytes_read} of {leak.length} bytes read"
+if TYPE_CHECKING:
+    _Renderer = Callable[[Event], Rendered]
 
-
-def seconds(age: float) -> str:
-    """An age that reads well: 0.3 s, 42 s, 12 min, 3 h.
-
-    Args:
-        age: In seconds.
-    """
-    for limit, size, form, unit in _UNITS:
-        if age < limit:
-            return f"{age / size:{form}} {unit}"
-    return f"{age / 3600:.0f} h"
-
-
-def _relative(filename: str) -> str:
-    """Relative to the working directory where that is shorter to read."""
-    try:
-        base = os.path.join(os.getcwd(), "")
-    except OSError:  # It was removed under us.
-        return filename
-    if len(base) > 1 and filename.startswith(base):
-        return filename[len(base) :]
-    return filename
+_RENDERERS: Final[Mapping[str, _Renderer]] = {
+    LEAK: _leak,
+    RESOLVED: _resolved,
+    TOO_MANY_OPEN: _crowd,
+    POOL_STARVED: _details(describe_starved),
+    POOL_PRESSURE: _details(describe_pressure),
+    FD_PRESSURE: _details(describe_descriptors),
+    SUMMARY: _summary,
+}

@@ -51,10 +51,5 @@ _HINTS: Final = {
 
 
 def hint_for(kind: LeakKind, client: str) -> str:
-    """The fix for a kind of leak with one client.
-
-    Args:
-        kind: How it leaked.
-        client: ``requests`` or ``urllib3``.
-    """
+    """The fix for a kind of leak with one client."""
     return _HINTS[kind, client]

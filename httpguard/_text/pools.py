@@ -5,18 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from .._model.leak import Frame
-from .events import place, seconds
+from .words import place, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
 
 def describe_starved(details: Mapping[str, Any]) -> str:
-    """A pool that has nothing to give, by site.
-
-    Args:
-        details: Of the event.
-    """
+    """A pool that has nothing to give, by site."""
     maxsize = details["maxsize"]
     lines = [f"pool starved {details['pool']} · maxsize is {maxsize}, block=True"]
     if details["waiting"]:
@@ -50,11 +46,7 @@ def describe_starved(details: Mapping[str, Any]) -> str:
 
 
 def describe_pressure(details: Mapping[str, Any]) -> str:
-    """A pool that is too small, on one line.
-
-    Args:
-        details: Of the event.
-    """
+    """A pool that is too small, on one line."""
     return (
         f"pool pressure {details['pool']} · {details['lately']:,} connections"
         f" discarded in {seconds(details['seconds'])} because the pool was full"
@@ -64,11 +56,7 @@ def describe_pressure(details: Mapping[str, Any]) -> str:
 
 
 def describe_descriptors(details: Mapping[str, Any]) -> str:
-    """A process that is near its limit of open files.
-
-    Args:
-        details: Of the event.
-    """
+    """A process that is near its limit of open files."""
     share = details["descriptors"] / details["limit"]
     headline = (
         f"fd pressure: {details['descriptors']:,} of {details['limit']:,} file"
@@ -89,20 +77,12 @@ def describe_descriptors(details: Mapping[str, Any]) -> str:
 
 
 def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for each pool, for the summary.
-
-    Args:
-        pools: The figures of the pools of each name.
-    """
+    """A line for the pools of each name, for the summary."""
     return [_pool_line(pool) for pool in pools]
 
 
 def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
-    """The details with each site as ``file:line in function``.
-
-    Args:
-        details: Of any event.
-    """
+    """The details with each site as ``file:line in function``."""
     return {
         key: [_with_site_as_text(item) for item in value]
         if isinstance(value, list)
@@ -112,14 +92,12 @@ def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _with_site_as_text(item: Any) -> Any:
-    """An item of a list, if it has a site."""
     if not isinstance(item, dict) or "site" not in item:
         return item
-    return {**item, "site": str(Frame(**item["site"]))}
+    return {**item, "site": whole_place(Frame(**item["site"]))}
 
 
 def _pool_line(pool: Mapping[str, Any]) -> str:
-    """The figures of the pools of one name."""
     parts = [
         f"  pool {pool['pool']}",
         f"{pool['connected']:,} connections opened, {_percent(pool)} reuse",
@@ -140,10 +118,8 @@ def _pool_line(pool: Mapping[str, Any]) -> str:
 
 
 def _percent(figures: Mapping[str, Any]) -> str:
-    """The reuse rate."""
     return f"{figures['reuse_rate']:.0%}"
 
 
 def _place(item: Mapping[str, Any]) -> str:
-    """Where, as a report says it."""
     return place(Frame(**item["site"]))

@@ -67,7 +67,8 @@ CORE: Final = (
     *("_clients.urllib3.pools", "_clients.urllib3.mocks", "_clients.requests"),
     *("_clients.sessions", "_clients.urllib3.responses"),
     *("_reporting.destinations", "_reporting.logs", "_reporting.run"),
-    *("_reporting.logging", "_reporting.structlog", "_text.events"),
+    *("_reporting.logging", "_reporting.structlog"),
+    *("_text.events", "_text.leaks", "_text.words"),
 )
 
 

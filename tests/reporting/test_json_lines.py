@@ -17,8 +17,12 @@ import requests
 
 import httpguard
 from httpguard import _reporting
+from httpguard._model.event import COUNTS, SESSION_CHURN, Event
+from httpguard._process.process import PROCESS
 from httpguard._reporting.append import _only_one, append_line
+from httpguard._reporting.json_lines import JsonLines
 from httpguard._reporting.truncation import encode, jsonable
+from httpguard._text.events import render
 from tests.program import ROOT, line_of, run, write
 
 if TYPE_CHECKING:
@@ -481,3 +485,41 @@ def test_the_longest_summary_there_can_be_keeps_its_counts() -> None:
     line = encode({"leaks": [{**leak, "count": number} for number in range(1000)]})
     assert len(json.loads(line)["leaks"]) == 1000
     assert len(line) <= 1 << 20
+
+
+def test_the_counts_have_no_stacks(
+    url: str, guard: GuardControl, tmp_path: Path
+) -> None:
+    guard.install()
+    requests.get(url, stream=True)
+    leaks = guard.check().leaks
+    log = JsonLines(str(tmp_path / "leaks.jsonl"), 0, 1, PROCESS.run)
+    log(Event(COUNTS, error=True, leaks=leaks, figures={"leaks_total": 1}))
+    (line,) = read(tmp_path / "leaks.jsonl")
+    assert (line["event"], line["level"]) == ("httpguard.counts", "info")
+    (total,) = line["leaks"]
+    assert total == {
+        "kind": "dropped",
+        "count": 1,
+        "resolved": 0,
+        "site": leaks[0].to_dict()["site"],
+    }
+
+
+def test_seconds_are_rounded_to_what_they_are_worth(
+    url: str, guard: GuardControl, tmp_path: Path
+) -> None:
+    """In the log's fields as in the file; the program's own numbers are as they are."""
+    log = tmp_path / "leaks.jsonl"
+    guard.install(log=log, max_wait=1)
+    details = {"longest_wait": 1.23456789, "waiters": [{"longest": 1.00049}]}
+    event = Event(SESSION_CHURN, error=False, details=details, context={"x": 0.12345})
+    for _, send in PROCESS.destinations:
+        send(event)
+    (line,) = read(log)
+    assert line["longest_wait"] == 1.235
+    assert line["waiters"] == [{"longest": 1.0}]
+    assert line["context"] == {"x": 0.12345}
+    rendered = render(event)
+    assert rendered is not None
+    assert rendered.fields["longest_wait"] == 1.235

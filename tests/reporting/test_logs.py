@@ -3,22 +3,23 @@
 from __future__ import annotations
 
 import json
+import linecache
 import logging
 import re
 import sys
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
+from httpguard._model.event import ADVICE, COUNTS, Event
 from httpguard._process.process import PROCESS
-from httpguard._text import events as _text
+from httpguard._text import words as _text
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -367,3 +368,56 @@ def test_the_place_of_a_record_is_plain_text(
     places = {(record.pathname, record.lineno) for record in caplog.records}
     assert ("a\\x1b[2J\\udc80\\n.py", 1) in places
     assert (__file__, sys._getframe().f_lineno - 4) in places
+
+
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize("name", sorted(ADVICE))
+def test_advice_is_no_error(
+    guard: GuardControl, caplog: pytest.LogCaptureFixture, name: str, *, strict: bool
+) -> None:
+    """Whatever the level of leaks; and what has no words of its own is said too."""
+    caplog.set_level(logging.INFO, "httpguard")
+    details = {
+        "pool": "http://api",
+        "lately": 5,
+        "seconds": 60.0,
+        "connected": 1_000,
+        "reuse_rate": 0.5,
+        "descriptors": 60,
+        "limit": 64,
+        "threads": 3,
+        "sockets": {},
+        "responses": [],
+        "sessions": [],
+        "hint": "make one",
+    }
+    for _, send in PROCESS.destinations:
+        send(Event(name, error=strict, details=details))
+    (record,) = caplog.records
+    assert record.levelno == logging.INFO
+    assert name.removeprefix("httpguard.").replace("_", " ") in record.message
+    assert "make one" in record.message
+
+
+def test_counts_are_no_report(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG, "httpguard")
+    for _, send in PROCESS.destinations:
+        send(Event(COUNTS, error=False))
+    assert caplog.records == []
+
+
+def test_a_report_reads_its_source_once(
+    guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads: list[tuple[str, int]] = []
+    getline = linecache.getline
+
+    def count(filename: str, lineno: int, module_globals: Any = None) -> str:
+        reads.append((filename, lineno))
+        return getline(filename, lineno, module_globals)
+
+    monkeypatch.setattr(linecache, "getline", count)
+    guard.install()
+    requests.get(url, stream=True)
+    (leak,) = guard.check().leaks
+    assert reads == [(frame.filename, frame.lineno) for frame in leak.stack]

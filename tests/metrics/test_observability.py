@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard._metrics.table import LEASE_NAME, METRICS, Kind
-from tests.observed import (
+from tests.metrics.observed import (
     FILES,
     ask,
     prometheus,

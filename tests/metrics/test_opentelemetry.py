@@ -7,6 +7,7 @@ import sys
 import threading
 import time
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -22,7 +23,6 @@ from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from opentelemetry.trace import SpanContext
 
@@ -213,7 +213,7 @@ def test_a_leak_is_a_log_record_in_the_trace_that_opened_it(
     assert record.trace_flags == opened.trace_flags
     assert record.event_name == "httpguard.leak"
     assert record.severity_text == "WARN"
-    assert record.body.startswith(f"leak dropped tests/{__file__.rpartition('/')[2]}")
+    assert record.body.startswith(f"leak dropped tests/metrics/{Path(__file__).name}")
     assert attributes["httpguard.leak.kind"] == "dropped"
     assert attributes["httpguard.leak.count"] == 1
     assert attributes["code.line.number"] == line

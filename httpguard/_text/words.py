@@ -1,0 +1,68 @@
+"""Places, requests and times as a person reads them."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.redaction import printable
+
+if TYPE_CHECKING:
+    from .._model.leak import Frame, Leak
+    from .._model.snapshot import OpenResponse
+
+# Below so many seconds: the unit's seconds, its format and its name.
+_UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
+
+
+def place(frame: Frame) -> str:
+    """``file:line in function``, the file relative where it is below the cwd."""
+    filename = printable(_relative(frame.filename))
+    return f"{filename}:{frame.lineno} in {printable(frame.function)}"
+
+
+def whole_place(frame: Frame) -> str:
+    """``file:line in function``, as fields of a log have it."""
+    return printable(str(frame))
+
+
+def request(response: Leak | OpenResponse) -> str:
+    """Method and redacted URL; of a session, where it went first."""
+    return f"{response.method} {response.url}".strip() or response.pool
+
+
+def bytes_read(leak: Leak) -> str:
+    """How much of the body was read."""
+    if leak.length is None:
+        return f"{leak.bytes_read} bytes read"
+    return f"{leak.bytes_read} of {leak.length} bytes read"
+
+
+def seconds(age: float) -> str:
+    """An age in seconds that reads well: 0.3 s, 42 s, 12 min, 3 h."""
+    for limit, size, form, unit in _UNITS:
+        if age < limit:
+            return f"{age / size:{form}} {unit}"
+    return f"{age / 3600:.0f} h"
+
+
+def rounded(value: Any) -> Any:
+    """A JSON-ready value, its numbers to the millisecond: no more is known."""
+    if isinstance(value, float):
+        return round(value, 3)
+    if isinstance(value, dict):
+        return {key: rounded(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [rounded(item) for item in value]
+    return value
+
+
+def _relative(filename: str) -> str:
+    """Relative to the working directory where that is shorter to read."""
+    try:
+        base = os.path.join(os.getcwd(), "")
+    except OSError:  # It was removed under us.
+        return filename
+    if len(base) > 1 and filename.startswith(base):
+        return filename[len(base) :]
+    return filename
