@@ -25,13 +25,11 @@ class GuardControl:
         self.now = 1000.0
 
     def install(self, **settings: Any) -> None:
-        """As `httpguard.install`, without a watcher thread unless asked for.
+        """As `httpguard.install` with this clock, which no watcher thread looks at.
 
-        Nor are sessions judged unless asked for: most programs of the tests are about
-        responses, and drop their sessions.
+        Whoever asks for a watcher gets it; all else is as it is shipped.
         """
         settings.setdefault("check_interval", 0)
-        settings.setdefault("max_sessions", None)
         _process.start(httpguard.Settings(**settings), lambda: self.now)
 
     def advance(self, seconds: float) -> None:

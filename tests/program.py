@@ -27,13 +27,8 @@ def run(
     timeout: float = 60,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments; httpguard is importable as in this process.
-
-    Sessions are not judged unless asked for: most programs here are about responses,
-    and drop their sessions.
-    """
+    """Run Python with arguments; httpguard is importable as in this process."""
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HTTPGUARD_")}
-    clean["HTTPGUARD_MAX_SESSIONS"] = "none"
     path = os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH", "")]))
     return subprocess.run(
         [sys.executable, *map(str, arguments)],
@@ -60,15 +55,16 @@ def run_without_packages(call: str, tmp_path: Path) -> subprocess.CompletedProce
     return run(write(tmp_path / "program.py", program))
 
 
-# Leaks as many sessions as it is told; the last one is an innocent one.
+# Leaks as many sessions as it is told, where `max_sessions` is 1; the last one is an
+# innocent one.
 SESSIONS = """
-import gc, sys
+import sys
 import requests
 def ask():
-    requests.Session().get(sys.argv[1])  # LEAK
-for _ in range(int(sys.argv[2])):
-    ask()
-    gc.collect()
+    session = requests.Session()  # LEAK
+    session.get(sys.argv[1])
+    return session
+kept = [ask() for _ in range(int(sys.argv[2]) + 1)]
 with requests.Session() as twin:
     twin.get(sys.argv[1])
 """

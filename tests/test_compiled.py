@@ -304,7 +304,7 @@ def test_a_session_of_tests_hears_of_each_lease(
     guard: GuardControl, server: Server
 ) -> None:
     guard.install()
-    claimed: list[Lease] = []
+    claimed: list[Any] = []
     registry().claim_by(claimed.append)
     for _ in range(OFTEN):
         end(by_requests(server.url(BODY)))

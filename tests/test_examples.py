@@ -34,8 +34,6 @@ def example(name: str, *needs: str) -> subprocess.CompletedProcess[str]:
             pytest.skip(f"needs {module}")
     command = ["-m", "pytest", "-s"] if name.startswith("test_") else []
     env = {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    if name == "grequests_sessions.py":
-        env["HTTPGUARD_MAX_SESSIONS"] = "20"
     path = f"examples/{name}"
     done = run(*command, path, env=env, cwd=ROOT, encoding="utf-8")
     assert done.returncode == 0, done.stdout + done.stderr

@@ -242,7 +242,7 @@ def test_what_keeps_descriptors_is_named_by_line(
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    guard.install(max_sessions=20)
+    guard.install()
     session = requests.Session()
     unused = requests.Session()
     held = [

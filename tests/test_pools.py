@@ -782,7 +782,7 @@ def test_few_descriptors_left(
     events: list[Event],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    guard.install(max_sessions=20)
+    guard.install()
     session = requests.Session()  # SESSION
     session.get(server.url("/lines"))
     held = session.get(server.url("/bytes/90000"), stream=True)  # STREAM

@@ -84,7 +84,7 @@ def suite(
 
 def found(result: pytest.RunResult) -> list[str]:
     """The summary's lines about sites: ``1 dropped at shop.py:6 in status``."""
-    site = re.compile(r"\d+ (?:dropped|held|open|unreleased|max_open) at .+")
+    site = re.compile(r"\d+ (?:dropped|held|open|unreleased|session|max_open) at .+")
     return sorted(line for line in result.outlines if site.fullmatch(line))
 
 
@@ -538,6 +538,64 @@ def test_markers(suite: Suite) -> None:
         "@pytest.mark.httpguard(maximum=5): there is no 'maximum'; accepted: *",
     ):
         result.stdout.fnmatch_lines([message])
+
+
+def test_sessions_that_a_test_leaves(suite: Suite) -> None:
+    suite.monkeypatch.setenv("HTTPGUARD_MAX_SESSIONS", "2")
+    source = suite.test("""
+        KEPT = []
+
+        def login():
+            KEPT.append(requests.Session())  # SESSION
+            KEPT[-1].get(shop.URL)
+
+        @pytest.fixture(scope="module")
+        def wide():
+            for _ in range(3):
+                login()
+
+        def test_keeps():
+            for _ in range(4):
+                login()
+
+        def test_uses_the_fixture(wide):
+            pass
+
+        @pytest.mark.httpguard(allow="they are shared")
+        def test_allowed():
+            for _ in range(4):
+                login()
+
+        def test_keeps_some():
+            login()
+            login()
+
+        def test_twin_closes():
+            before = len(KEPT)
+            for _ in range(4):
+                login()
+            for session in KEPT[before:]:
+                session.close()
+
+        def test_twin_drops():
+            for _ in range(4):
+                requests.Session().get(shop.URL)
+    """)
+    result = suite.run()
+    assert sorted(errors(result)) == [
+        "ERROR test_it.py::test_keeps",
+        "ERROR test_it.py::wide",
+    ]
+    site = f"test_it.py:{line_of(source, '# SESSION')} in login"
+    assert found(result) == [f"3 session at {site}"]
+    result.stdout.fnmatch_lines(
+        [
+            "E   httpguard: session leaked, session: 4 sessions of this line, with 4*",
+            "E     to http://*",
+            "E     fix: make one Session*",
+            "3 leaked sessions at 1 site",
+        ]
+    )
 
 
 def test_a_crowd_is_of_one_test(suite: Suite) -> None:

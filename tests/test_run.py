@@ -421,7 +421,8 @@ def test_nothing_leaked_nothing_said(url: str, tmp_path: Path) -> None:
 def test_sessions_are_no_responses(url: str, tmp_path: Path) -> None:
     end = "requests.get(sys.argv[1], stream=True)\n"
     write(tmp_path / "app.py", SESSIONS + end)
-    done = guarded("--fail", "app.py", url, 2, cwd=tmp_path)
+    env = {"HTTPGUARD_MAX_SESSIONS": "1"}
+    done = guarded("--fail", "app.py", url, 2, cwd=tmp_path, env=env)
     assert done.returncode == 23
     table = done.stderr[done.stderr.index("httpguard: ") :]
     assert table.startswith(

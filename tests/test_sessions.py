@@ -32,16 +32,6 @@ def found(guard: GuardControl) -> list[tuple[str, int, int]]:
     return [(leak.site.function, leak.count, leak.sockets) for leak in leaks]
 
 
-def dropped_session(url: str) -> int:
-    session = requests.Session()  # SESSION
-    return session.get(url).status_code
-
-
-def dropped_manager(url: str) -> int:
-    manager = urllib3.PoolManager()  # MANAGER
-    return manager.request("GET", url).status
-
-
 def line(mark: str) -> int:
     with open(__file__, encoding="utf-8") as source:
         lines = source.read().splitlines()
@@ -49,26 +39,53 @@ def line(mark: str) -> int:
     return number
 
 
+def new_session(url: str) -> requests.Session:
+    session = requests.Session()  # SESSION
+    session.get(url)
+    return session
+
+
+def new_manager(url: str) -> urllib3.PoolManager:
+    manager = urllib3.PoolManager()  # MANAGER
+    manager.request("GET", url)
+    return manager
+
+
 @pytest.mark.parametrize(
     ("program", "mark", "client"),
-    [
-        (dropped_session, "SESSION", "requests"),
-        (dropped_manager, "MANAGER", "urllib3"),
-    ],
+    [(new_session, "SESSION", "requests"), (new_manager, "MANAGER", "urllib3")],
 )
-def test_dropped_with_an_open_connection(
+def test_too_many_of_one_line(
     guard: GuardControl, server: Server, program: Any, mark: str, client: str
 ) -> None:
-    guard.install(max_sessions=20)
-    for _ in range(3):
-        program(server.url("/lines"))
+    guard.install()
+    kept = [program(server.url("/lines")) for _ in range(20)]
+    assert guard.check().leaks == ()
+    kept += [program(server.url("/lines")) for _ in range(3)]
     (leak,) = guard.check().leaks
-    assert (leak.kind, leak.count, leak.sockets) == ("session", 3, 1)
+    assert (leak.kind, leak.count, leak.sockets) == ("session", 3, 23)
     assert (leak.site.lineno, leak.client) == (line(mark), client)
     assert leak.pool == f"http://{server.host}:{server.port}"
     assert (leak.method, leak.url, leak.status) == ("", "", 0)
     assert "with" in leak.hint
     assert httpguard.snapshot().counters["session"] == 3
+    for each in kept:
+        (each.close if client == "requests" else each.clear)()
+
+
+def dropped_session(url: str) -> None:
+    """Its idle connection goes with it."""
+    requests.Session().get(url)
+
+
+def dropped_manager(url: str) -> None:
+    urllib3.PoolManager().request("GET", url)
+
+
+def dropped_in_a_cycle(url: str) -> None:
+    session: Any = requests.Session()
+    session.itself = session
+    session.get(url)
 
 
 def closed_session(url: str) -> None:
@@ -128,6 +145,8 @@ def bare_adapter(url: str) -> None:
 @pytest.mark.parametrize(
     "program",
     [
+        dropped_session,
+        dropped_manager,
         closed_session,
         with_block,
         with_block_manager,
@@ -170,42 +189,52 @@ def test_the_line_is_that_of_the_program_not_of_its_subclass(
     def make() -> Mine:
         return Mine()
 
-    guard.install(max_sessions=20)
-    make().get(server.url("/lines"))
+    guard.install(max_sessions=1)
+    kept = [make(), make()]
+    for session in kept:
+        session.get(server.url("/lines"))
     assert found(guard) == [("make", 1, 1)]
 
 
 def test_a_proxy_belongs_to_its_session(guard: GuardControl, server: Server) -> None:
-    def by_proxy() -> None:
+    def by_proxy() -> requests.Session:
         session = requests.Session()
         session.trust_env = False
         proxies = {"http": server.url("")}
         assert session.get("http://behind.test/lines", proxies=proxies).ok
+        return session
 
-    guard.install(max_sessions=20)
-    by_proxy()
+    guard.install(max_sessions=1)
+    kept = [by_proxy(), by_proxy()]
+    assert kept
     assert found(guard) == [("by_proxy", 1, 1)]
 
 
 def test_a_manager_of_a_proxy(guard: GuardControl, server: Server) -> None:
-    def by_proxy() -> None:
+    def by_proxy() -> urllib3.ProxyManager:
         manager = urllib3.proxy_from_url(server.url(""))
         assert manager.request("GET", "http://behind.test/lines").status == 200
+        return manager
 
-    guard.install(max_sessions=20)
-    by_proxy()
+    guard.install(max_sessions=1)
+    kept = [by_proxy(), by_proxy()]
+    assert kept
     assert found(guard) == [("by_proxy", 1, 1)]
 
 
 def test_two_hosts_are_two_sockets(guard: GuardControl, server: Server) -> None:
-    def both() -> None:
+    def both() -> requests.Session:
         session = requests.Session()
         session.get(server.url("/lines"))
         session.get(server.url("/lines").replace("127.0.0.1", "localhost"))
+        return session
 
-    guard.install(max_sessions=20)
-    both()
-    assert found(guard) == [("both", 1, 2)]
+    guard.install()
+    kept = [both(), both()]
+    guard.install(max_sessions=1)
+    assert found(guard) == [("both", 1, 4)]
+    for session in kept:
+        session.close()
 
 
 @pytest.mark.parametrize("block", [False, True])
@@ -342,17 +371,40 @@ def test_calls_at_the_same_time_are_no_crowd(
     assert found(guard) == []
 
 
-def test_what_a_leaked_session_leaves_is_counted_once(
+def test_collected_ones_are_in_nobodys_way(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=2)
+    for _ in range(5):
+        make(server.url("/lines"))
+    alive = [make(server.url("/lines")) for _ in range(2)]
+    assert found(guard) == []
+    for session in alive:
+        session.close()
+
+
+def test_one_to_each_live_thread_is_innocent(
     guard: GuardControl, server: Server
 ) -> None:
-    guard.install(max_sessions=2)
-    for turn in (1, 2, 3):
-        dropped_session(server.url("/lines"))
-        # Collected, it is in nobody's way.
-        assert found(guard) == [("dropped_session", turn, 1)]
-    alive = [make(server.url("/lines")) for _ in range(2)]
-    assert [function for function, _, _ in found(guard)] == ["dropped_session"]
-    for session in alive:
+    guard.install(max_sessions=1)
+    kept: list[Any] = []
+    ready, done = threading.Barrier(4), threading.Event()
+
+    def work() -> None:
+        kept.append(make(server.url("/lines")))
+        ready.wait(30)
+        done.wait(30)
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    ready.wait(30)
+    during = found(guard)
+    done.set()
+    for thread in threads:
+        thread.join()
+    assert during == []
+    # The threads are gone, and their sessions are still there.
+    assert found(guard) == [("make", 2, 3)]
+    for session in kept:
         session.close()
 
 
@@ -377,27 +429,82 @@ def test_one_that_is_said_twice_counts_once(
 
 
 def test_allowed_and_ignored_ones(guard: GuardControl, server: Server) -> None:
-    guard.install(max_sessions=20, ignore=[f"{server.url('')}*"])
-    dropped_session(server.url("/lines"))
+    guard.install(max_sessions=1, ignore=[f"{server.url('')}*"])
+    kept = [make(server.url("/lines")) for _ in range(2)]
     assert found(guard) == []
-    guard.install(max_sessions=20)
+    assert httpguard.snapshot().counters["excused"] == 1
+    guard.install(max_sessions=1)
     with httpguard.allow("short-lived"):
-        dropped_session(server.url("/lines"))
+        others = [new_session(server.url("/lines")) for _ in range(2)]
     assert found(guard) == []
     assert httpguard.snapshot().counters["excused"] == 2
+    for session in (*kept, *others):
+        session.close()
 
 
 def test_no_limit_no_judgement(guard: GuardControl, server: Server) -> None:
     guard.install(max_sessions=None)
-    dropped_session(server.url("/lines"))
-    assert found(guard) == []
-
-
-def test_no_promise_of_a_scope(guard: GuardControl, server: Server) -> None:
-    guard.install(max_sessions=20)
+    kept = [make(server.url("/lines")) for _ in range(30)]
     with httpguard.no_leaks():
-        dropped_session(server.url("/lines"))
-    assert found(guard) == [("dropped_session", 1, 1)]
+        kept += [make(server.url("/lines")) for _ in range(30)]
+    assert found(guard) == []
+    for session in kept:
+        session.close()
+
+
+def test_a_scope_promises_to_leave_no_crowd(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=2)
+    url = server.url("/lines")
+    kept: list[requests.Session] = []
+    with pytest.raises(httpguard.LeakError) as caught, httpguard.no_leaks():
+        kept += [new_session(url) for _ in range(5)]
+        # They may yet be closed.
+        assert guard.check().leaks == ()
+    (leak,) = caught.value.leaks
+    assert (leak.kind, leak.count, leak.alive) == ("session", 3, 5)
+    assert leak.site.lineno == line("SESSION")
+    assert "3 leaked sessions (in a scope that promised none)" in str(caught.value)
+    assert found(guard) == [("new_session", 3, 5)]
+    for session in kept:
+        session.close()
+
+
+def closes_them(url: str) -> object:
+    kept = [new_session(url) for _ in range(5)]
+    for session in kept:
+        session.close()
+    return kept
+
+
+def drops_them(url: str) -> object:
+    kept = [new_session(url) for _ in range(5)]
+    return len(kept)
+
+
+def drops_them_in_cycles(url: str) -> object:
+    for _ in range(5):
+        dropped_in_a_cycle(url)
+    return None
+
+
+def has_few(url: str) -> object:
+    return [new_session(url) for _ in range(2)]
+
+
+@pytest.mark.parametrize(
+    "program", [closes_them, drops_them, drops_them_in_cycles, has_few]
+)
+def test_innocent_in_a_scope(guard: GuardControl, server: Server, program: Any) -> None:
+    guard.install(max_sessions=2)
+    outside = [make(server.url("/lines")) for _ in range(2)]
+    with httpguard.no_leaks():
+        kept = program(server.url("/lines"))
+    assert found(guard) == []
+    for session in outside:
+        session.close()
+    del kept
 
 
 def test_a_library_may_do_as_it_likes_with_its_own(
@@ -423,18 +530,18 @@ import httpguard; httpguard.install(check_interval=0)
 import requests
 def fetch():
     session = requests.Session()  # LEAK
-    return session.get(sys.argv[1]).status_code
-fetch()
+    session.get(sys.argv[1])
+    return session
+kept = [fetch() for _ in range(21)]
 httpguard.check()
 """
 
 
 def test_the_report(server: Server, tmp_path: Path) -> None:
     path = write(tmp_path / "app.py", REPORTED)
-    env = {"HTTPGUARD_MAX_SESSIONS": "20"}
-    done = run(path, server.url("/lines"), env=env, cwd=tmp_path)
+    done = run(path, server.url("/lines"), cwd=tmp_path)
     assert done.stderr.startswith(
         f"leak session app.py:{line_of(REPORTED, '# LEAK')} in fetch"
-        " · collected with 1 open connection and never closed"
+        " · 21 sessions made here are in use and keep 20 open connections"
         f" · to http://{server.host}:{server.port} · made by thread MainThread"
     ), done.stderr

@@ -254,11 +254,8 @@ class Guard:
             frame: Where.
         """
         try:
-            registry = self.registry
-            if registry.sessions.dead:
-                self._sweep(self.detector.bury, patience=0)
-                self._report()
-            registry.add_session(session, client, frame)
+            self.registry.sessions.bury()
+            self.registry.add_session(session, client, frame)
         except Exception as error:
             self.step_aside("made", error)
 
@@ -395,7 +392,7 @@ class Guard:
         error = None
         try:
             self._sweep(self.detector.bury)
-            if self.detector.left_open(scope):
+            if self.detector.is_left(scope):
                 gc.collect()
                 self._sweep(self.detector.bury)
             self._sweep(lambda: self.detector.close_scope(scope))

@@ -8,6 +8,7 @@ from .._leases.detector import Finding
 from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._model.leak import LeakKind
+from .._model.words import leaked
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -31,9 +32,10 @@ def leak_error(findings: Iterable[Finding], limit: str, origins: Origins) -> Lea
     for finding in findings:
         finding.raised = True
     leaks = leaks_of(findings, origins)
-    noun = "response" if len(findings) == 1 else "responses"
     text = "\n".join(describe(leak) for leak in leaks)
-    return LeakError(f"{len(findings)} leaked {noun} ({limit})\n{text}", leaks)
+    return LeakError(
+        f"{leaked((leak.kind, leak.count) for leak in leaks)} ({limit})\n{text}", leaks
+    )
 
 
 def crowd_error(

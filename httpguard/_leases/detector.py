@@ -12,6 +12,7 @@ from .._clients.urllib3.response import holds_connection, is_cut, is_shut
 from .._holders.search import held_by
 from .._model.leak import LeakKind
 from .._model.redaction import printable
+from .._model.scope import is_within
 from .._stacks.capture import RawStack, filenames, find_site
 from .._stacks.ownership import module_matches, module_of
 from .readers import being_read
@@ -83,8 +84,6 @@ class Finding:
         self.alive = self.sockets = 0
         if isinstance(lease, SessionRef):
             self.alive, self.sockets = lease.alive, lease.sockets
-            # A scope's promise is about responses.
-            self.scope = None
         self.context: dict[str, Any] = {}
         # What refers to the response, where that was searched for and found.
         self.held_by: str | None = None
@@ -123,13 +122,13 @@ class Detector:
         return sum(self.counts.values())
 
     def bury(self) -> Iterator[Finding]:
-        """Judge the leases whose response was collected, and such sessions."""
+        """Judge the leases whose response was collected."""
         dead = self.registry.dead
         now = self.registry.clock()
         while dead:
             yield from self._bury(dead.popleft(), now)
-        # What their leaks took is not theirs to have kept open.
-        yield from self._bury_sessions(now)
+        # Whose sockets went with them: no leaks.
+        self.registry.sessions.bury()
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -161,6 +160,7 @@ class Detector:
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
         yield from self._close(self.left_open(scope))
+        yield from self.crowded_sessions(scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
 
@@ -196,12 +196,19 @@ class Detector:
                 self.registry.finish_closed(lease)
             del response
 
+    def is_left(self, scope: Scope) -> bool:
+        """Whether a scope has left responses open, or more sessions than it may."""
+        limit = self.settings.max_sessions
+        if limit is not None and any(self.registry.sessions.crowds(limit, scope)):
+            return True
+        return bool(self.left_open(scope))
+
     def left_open(self, scope: Scope | None) -> list[Lease]:
         """The leases, of a scope or all, that have not been judged."""
         return [
             lease
             for lease in list(self.registry.leases.values())
-            if (scope is None or _within(lease.scope, scope))
+            if (scope is None or is_within(lease.scope, scope))
             and not (lease.judged or lease.ended)
         ]
 
@@ -325,24 +332,20 @@ class Detector:
             if self.settings.reclaim:
                 self.lost.append(lease)
 
-    def _bury_sessions(self, now: float) -> Iterator[Finding]:
-        """Judge the sessions that were collected with open connections.
+    def crowded_sessions(self, scope: Scope | None = None) -> Iterator[Finding]:
+        """Judge the sessions of a line that has made too many.
 
-        Those that a library has made are the library's to close.
+        Args:
+            scope: Judge those that were made in this scope, which ends. None: the
+                others; what was made in a scope that is on may yet be closed in it.
         """
-        for session in self.registry.sessions.bury():
-            if session.direct and not session.judged:
-                yield from self._judge(LeakKind.SESSION, session, now)
-
-    def crowded_sessions(self) -> Iterator[Finding]:
-        """Judge the sessions of a line that has made too many."""
         limit = self.settings.max_sessions
         if limit is None:
             return
         now = self.registry.clock()
-        for crowd in self.registry.sessions.crowds(limit):
+        for crowd, too_many in self.registry.sessions.crowds(limit, scope):
             sockets = sum(sockets_of(session) for session in crowd)
-            for session in crowd[limit:]:
+            for session in too_many:
                 if not session.judged:
                     session.alive, session.sockets = len(crowd), sockets
                     yield from self._judge(LeakKind.SESSION, session, now)
@@ -402,12 +405,3 @@ def _matches(lease: Lease | SessionRef, pattern: str) -> bool:
         module_matches(module_of(filename), pattern)
         for filename in filenames(lease.stack or ())
     )
-
-
-def _within(scope: Scope | None, outer: Scope) -> bool:
-    """Whether a scope is another one or lies inside it."""
-    while scope is not None:
-        if scope is outer:
-            return True
-        scope = scope.parent
-    return False

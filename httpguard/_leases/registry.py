@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from .._model.scope import Scope
     from .._pools.pool import Waiter
     from .._stacks.capture import RawStack
+    from .sessions import SessionRef
 
 _MOST_FAULTS: Final = 100
 
@@ -77,7 +78,7 @@ class Registry:
         self.opened = Tally()
         self.released = Tally()
         self.closed = Tally()
-        self.claim: Callable[[Lease], None] | None = None
+        self.claim: Callable[[Lease | SessionRef], None] | None = None
         # How long leases that ended well took, in seconds; None: nobody asks.
         self.times: deque[float] | None = None
         # Whether guarded calls have to report in although nothing ended.
@@ -114,7 +115,7 @@ class Registry:
         self.listener = listener
         self.settle()
 
-    def claim_by(self, claim: Callable[[Lease], None] | None) -> None:
+    def claim_by(self, claim: Callable[[Lease | SessionRef], None] | None) -> None:
         """Have somebody say of each lease, as it is opened, whose it is.
 
         Args:
@@ -291,6 +292,8 @@ class Registry:
         )
         ref.thread = thread_name()
         ref.opened = ref.active = self.clock()
+        if self.claim is not None:
+            self.claim(ref)
 
     def get(self, response: Any) -> Lease | None:
         """The open lease of a response, or None."""

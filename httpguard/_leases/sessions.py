@@ -1,4 +1,4 @@
-"""Sessions: those that are alive, what they own, and those collected unclosed."""
+"""Sessions: those that are alive, and what they own."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import threading
 import weakref
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any
+
+from .._model.scope import is_within
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -100,7 +102,7 @@ class Sessions:
     def __init__(self) -> None:
         """Start empty."""
         self.known: dict[int, SessionRef] = {}
-        # Collected: to be judged.
+        # Collected: to be forgotten.
         self.dead: deque[SessionRef] = deque()
         # Judged while alive, and closed after all: to be said.
         self.resolved: deque[SessionRef] = deque()
@@ -158,43 +160,70 @@ class Sessions:
             ref.ended = True
             self.resolved.append(ref)
 
-    def bury(self) -> Iterator[SessionRef]:
-        """Those that were collected while they owned open connections."""
+    def bury(self) -> None:
+        """Forget those that were collected, their idle connections with them."""
         while self.dead:
-            ref = self.dead.popleft()
+            try:
+                ref = self.dead.popleft()
+            except IndexError:  # Another thread took the last one.
+                return
             if self.known.get(ref.key) is ref:
                 self.known.pop(ref.key, None)
-            if not ref.pools:
-                continue
-            ref.sockets = sum(pool.idle for pool in ref.pools)
             with self._lock:
                 for pool in ref.pools:
                     pool.owner = None
-                self._leave(ref)
-                ref.pools = []
-            if ref.sockets:
-                yield ref
+                if ref.pools:
+                    self._leave(ref)
+                    ref.pools = []
 
-    def crowds(self, limit: int) -> Iterator[list[SessionRef]]:
-        """The sessions of each line that has more than so many in use, oldest first.
+    def crowds(
+        self, limit: int, scope: Scope | None = None
+    ) -> Iterator[tuple[list[SessionRef], list[SessionRef]]]:
+        """The sessions of each line that has too many in use, and those too many.
 
-        In use: a request was made through it, and it was not closed since.
+        In use: a request was made through it, and it was not closed since. One to
+        each thread that lives is what many programs need, however many these are.
+
+        Args:
+            limit: So many are no crowd.
+            scope: In which they were made; None: in none that is on.
         """
         for place, count in list(self.users.items()):
             if count > limit:
                 crowd = [
                     ref
                     for ref in list(self.known.values())
-                    if ref.pools and ref.place == place and ref() is not None
+                    if ref.pools
+                    and ref.place == place
+                    and ref() is not None
+                    and _belongs(ref, scope)
                 ]
-                if len(crowd) > limit:
-                    yield sorted(crowd, key=lambda ref: ref.opened)
+                crowd.sort(key=lambda ref: ref.opened)
+                firsts = {ref.thread: ref for ref in reversed(crowd)}
+                living = [firsts.pop(name) for name in _thread_names() & {*firsts}]
+                others = [ref for ref in crowd if ref not in living]
+                spared = max(limit - len(living), 0)
+                if others[spared:]:
+                    yield crowd, others[spared:]
 
     def _leave(self, ref: SessionRef) -> None:
         """It owns no pool any more."""
         self.users[ref.place] -= 1
         if self.users[ref.place] <= 0:
             del self.users[ref.place]
+
+
+def _thread_names() -> set[str]:
+    """As in `SessionRef.thread`. No lock, which a finalizer may meet."""
+    threads = list(threading._active.values())  # type: ignore[attr-defined]
+    return {thread.name for thread in threads}
+
+
+def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
+    """Whether a session is judged with a scope; with None, with no scope's end."""
+    if scope is None:
+        return ref.scope is None or ref.scope.promise is None
+    return is_within(ref.scope, scope)
 
 
 def sockets_of(ref: SessionRef) -> int:

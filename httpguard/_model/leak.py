@@ -23,8 +23,8 @@ class LeakKind(str, enum.Enum):
     OPEN = "open"
     """Still open when a scope that promised to leave nothing open ended."""
     SESSION = "session"
-    """A session or pool manager collected with open connections and never closed,
-    or one more than ``max_sessions`` made by the same line and still in use."""
+    """A session or pool manager that is one more than ``max_sessions`` made by the
+    same line, alive and never closed."""
 
     def __str__(self) -> str:
         """The bare word, on every Python version."""

@@ -45,6 +45,15 @@ class Scope:
         return scope
 
 
+def is_within(scope: Scope | None, outer: Scope) -> bool:
+    """Whether a scope is another one or lies inside it."""
+    while scope is not None:
+        if scope is outer:
+            return True
+        scope = scope.parent
+    return False
+
+
 CURRENT_SCOPE: Final[ContextVar[Scope | None]] = ContextVar(
     "httpguard_scope", default=None
 )

@@ -25,7 +25,7 @@ _RULES: Final = {
     "held": "A response is kept open and nothing is read from it",
     "unreleased": "A response was closed without giving its pool's slot back",
     "open": "A response was still open when a scope ended that promised otherwise",
-    "session": "A session or pool manager was made and never closed",
+    "session": "One line made too many sessions or pool managers and closed none",
 }
 
 

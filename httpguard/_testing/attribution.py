@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
     from .._leases.detector import Detector
     from .._leases.lease import Lease
+    from .._leases.sessions import SessionRef
 
 # Threads that run what others hand them: it is the work of whoever runs now.
 _WORKERS: Final = ("concurrent.futures.", "multiprocessing.", "anyio.", "trio.")
@@ -71,11 +72,10 @@ class Attribution:
         root = len(self._running) == 1
         CURRENT_SCOPE.set(None if root else self.running)
 
-    def claim(self, lease: Lease) -> None:
-        """Say whose a lease is. Called in the thread that opened it.
+    def claim(self, lease: Lease | SessionRef) -> None:
+        """Say whose a lease or a session is, in the thread that opened it.
 
-        Args:
-            lease: Just opened. A scope of the program's own stays its scope.
+        A scope of the program's own stays its scope.
         """
         if lease.scope is None or isinstance(lease.scope, Subject):
             lease.scope = self._whose()

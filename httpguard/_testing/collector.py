@@ -9,6 +9,7 @@ import pytest
 
 from .._baseline.baseline import Baseline
 from .._model.errors import BaselineError
+from .._model.words import leaked, many
 from .record import MAX_OPEN, NODEID, RECORDS, place_of_record
 
 if TYPE_CHECKING:
@@ -52,9 +53,7 @@ class Collector:
         if self._baseline is None:
             return "httpguard: on"
         count = len(self._baseline.entries)
-        return (
-            f"httpguard: on, {_count(count, 'leak')} known in {os.path.relpath(name)}"
-        )
+        return f"httpguard: on, {many(count, 'leak')} known in {os.path.relpath(name)}"
 
     def pytest_deselected(self, items: list[pytest.Item]) -> None:
         """A part of the suite says nothing of leaks that it does not meet."""
@@ -184,9 +183,8 @@ class Collector:
             yield f"  in {_subjects(group)}", {}
         leaks = [group for group in ranked if group[0]["kind"] != MAX_OPEN]
         if leaks:
-            count = sum(map(_total, leaks))
-            sites = _count(len(leaks), "site")
-            yield f"{_count(count, 'leaked response')} at {sites}", {"red": True}
+            totals = leaked((r["kind"], r["count"]) for group in leaks for r in group)
+            yield f"{totals} at {many(len(leaks), 'site')}", {"red": True}
 
     def _about_baseline(self) -> Iterable[tuple[str, dict[str, bool]]]:
         """The lines about the baseline."""
@@ -197,17 +195,17 @@ class Collector:
         name = os.path.relpath(self._config.option.httpguard_baseline)
         places = [place_of_record(record) for record in self._leaks()]
         comparison = self._baseline.split(places)
-        known = sum(record["count"] for record in self.records if record["known"])
+        known = leaked((r["kind"], r["count"]) for r in self.records if r["known"])
         if known:
-            yield f"{_count(known, 'leaked response')} known in {name}", {}
+            yield f"{known} known in {name}", {}
         if self._update:
             count = len(self._updated(self._baseline, os.path.dirname(name)).entries)
-            yield f"wrote {_count(count, 'known leak')} to {name}", {"green": True}
+            yield f"wrote {many(count, 'known leak')} to {name}", {"green": True}
         elif comparison.fixed and self._partial:
-            unseen = _count(len(comparison.fixed), "known leak")
+            unseen = many(len(comparison.fixed), "known leak")
             yield f"{unseen} of {name} not met in this part of the suite", {}
         elif comparison.fixed:
-            fixed = _count(len(comparison.fixed), "known leak")
+            fixed = many(len(comparison.fixed), "known leak")
             yield f"{fixed} of {name} did not occur any more:", {"green": True}
             for entry in comparison.fixed:
                 yield f"  {_entry(entry)}", {}
@@ -240,8 +238,3 @@ def _subjects(group: list[Record]) -> str:
 def _entry(entry: Entry) -> str:
     """An entry on one line."""
     return f"{entry.kind} {entry.file} in {entry.function}: {entry.source}"
-
-
-def _count(number: int, noun: str) -> str:
-    """``1 leak``, ``2 leaks``."""
-    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"

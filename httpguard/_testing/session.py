@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 
     from .._guard.guard import Guard
     from .._leases.lease import Lease
+    from .._leases.sessions import SessionRef
     from .collector import Collector
     from .judge import Apart, Judge, Verdict
 
@@ -55,7 +56,7 @@ class GuardedSession:
         # To be reported when no output is captured.
         self._apart: list[Apart] = []
 
-    def _claim(self, lease: Lease) -> None:
+    def _claim(self, lease: Lease | SessionRef) -> None:
         """Say whose a lease is; a failure of ours costs that alone."""
         try:
             self._running.claim(lease)

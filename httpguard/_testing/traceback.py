@@ -15,6 +15,7 @@ from _pytest._code.code import (
 
 from .._model.leak import LeakKind
 from .._model.redaction import printable
+from .._model.words import leaked, many
 from .._stacks.capture import source_line
 from .._text.words import bytes_read, request
 from .places import callers, source_around
@@ -30,7 +31,6 @@ _HAPPENED: Final = {
     LeakKind.DROPPED: "collected while it still held its connection",
     LeakKind.HELD: "kept open, and not read from for long",
     LeakKind.UNRELEASED: "closed unread in a block=True pool and never released",
-    LeakKind.SESSION: "collected with open connections and never closed",
 }
 
 
@@ -90,11 +90,10 @@ def summarize(leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> str:
     """
     parts = []
     if leaks:
-        count = sum(leak.count for leak in leaks)
         where = ", ".join(
             f"{leak.kind} at {_shown(leak.site)}:{leak.site.lineno}" for leak in leaks
         )
-        parts.append(f"{count} leaked response{'s' * (count > 1)}: {where}")
+        parts.append(f"{leaked((leak.kind, leak.count) for leak in leaks)}: {where}")
     if crowd is not None:
         parts.append(str(crowd))
     owner = "" if whose == "test" else f"{whose}: "
@@ -108,19 +107,27 @@ def explain(leak: Leak, whose: str) -> list[str]:
         leak: Any leak.
         whose: As in `represent`.
     """
-    happened = _HAPPENED.get(leak.kind)
-    if happened is None:
-        end = "the test ended" if whose == "test" else f"the {whose} was torn down"
-        happened = f"still open when {end}"
-    times = f", {leak.count} times" if leak.count > 1 else ""
+    end = "the test ended" if whose == "test" else f"the {whose} was torn down"
     owner = "" if whose == "test" else f" by the {whose}"
+    if leak.kind is LeakKind.SESSION:
+        noun, opened = "session", "made"
+        happened = (
+            f"{many(leak.alive, 'session')} of this line, with"
+            f" {many(leak.sockets, 'open connection')}, still there when {end}"
+        )
+        facts = f"to {leak.pool}"
+    else:
+        noun, opened = "response", "opened"
+        happened = _HAPPENED.get(leak.kind, f"still open when {end}")
+        facts = f"{request(leak)} · {leak.status} · {bytes_read(leak)}"
+    times = f", {leak.count} times" if leak.count > 1 and noun == "response" else ""
     lines = [
-        f"httpguard: response leaked{owner}, {leak.kind}: {happened}{times}",
-        f"  {request(leak)} · {leak.status} · {bytes_read(leak)}",
+        f"httpguard: {noun} leaked{owner}, {leak.kind}: {happened}{times}",
+        f"  {facts}",
         f"  fix: {leak.hint}",
     ]
     if leak.thread != _MAIN_THREAD:
-        lines.insert(2, f"  opened by thread {leak.thread}")
+        lines.insert(2, f"  {opened} by thread {leak.thread}")
     if leak.held_by:
         lines.insert(-1, f"  held by: {leak.held_by}")
     return lines

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
+from .._model.words import many
 from .._stacks.capture import source_line
 from .words import bytes_read, place, request, seconds
 
@@ -56,11 +57,9 @@ def _headline(leak: Leak) -> str:
     """A leak on one line, kind and site first."""
     parts = [f"leak {leak.kind} {place(leak.site)}"]
     if leak.kind == "session":
-        kept = f"{leak.sockets:,} open connection{'' if leak.sockets == 1 else 's'}"
+        kept = many(leak.sockets, "open connection")
         parts += [
-            f"{leak.alive:,} sessions made here are in use and keep {kept}"
-            if leak.alive
-            else f"collected with {kept} and never closed",
+            f"{leak.alive:,} sessions made here are in use and keep {kept}",
             f"to {leak.pool}",
             f"made by thread {leak.thread} {seconds(leak.age)} ago",
         ]

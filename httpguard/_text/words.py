@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable
+from .._model.words import short_path
 
 if TYPE_CHECKING:
     from .._model.leak import Frame, Leak
@@ -17,7 +17,7 @@ _UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "m
 
 def place(frame: Frame) -> str:
     """``file:line in function``, the file relative where it is below the cwd."""
-    filename = printable(_relative(frame.filename))
+    filename = printable(short_path(frame.filename))
     return f"{filename}:{frame.lineno} in {printable(frame.function)}"
 
 
@@ -55,14 +55,3 @@ def rounded(value: Any) -> Any:
     if isinstance(value, list):
         return [rounded(item) for item in value]
     return value
-
-
-def _relative(filename: str) -> str:
-    """Relative to the working directory where that is shorter to read."""
-    try:
-        base = os.path.join(os.getcwd(), "")
-    except OSError:  # It was removed under us.
-        return filename
-    if len(base) > 1 and filename.startswith(base):
-        return filename[len(base) :]
-    return filename

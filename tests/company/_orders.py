@@ -78,9 +78,7 @@ class _Observation:
             under if _is_ours(now) else now
             for now, under in zip(_attributes(), known, strict=True)
         ]
-        _process.start(
-            httpguard.Settings(check_interval=0, max_sessions=None), lambda: self.now
-        )
+        _process.start(httpguard.Settings(check_interval=0), lambda: self.now)
 
     def take(self, step: str) -> list[bool]:
         """Take a step; after ``-guard``, whether each attribute is as it should be."""

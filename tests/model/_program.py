@@ -153,8 +153,6 @@ class Program(RuleBasedStateMachine):
             max_open=terms.max_open,
             max_idle=terms.max_idle,
             check_interval=0,
-            # It makes sessions and drops them, which is not what it is about.
-            max_sessions=None,
             # Below are the frames of hypothesis.
             stack_depth=4,
             ignore=(f"*{terms.ignored}/*",) if terms.ignored else (),

@@ -1,0 +1,39 @@
+"""How a person reads a number of things, or a file."""
+
+from __future__ import annotations
+
+import os
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+
+def many(number: int, noun: str) -> str:
+    """``1 leak``, ``2,000 leaks``."""
+    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+
+
+def leaked(found: Iterable[tuple[str, int]]) -> str:
+    """``2 leaked responses``, ``1 leaked response, 3 leaked sessions``.
+
+    Args:
+        found: Kinds of leaks, and how many of each.
+    """
+    counts = {"response": 0, "session": 0}
+    for kind, count in found:
+        counts["session" if kind == "session" else "response"] += count
+    return ", ".join(
+        many(count, f"leaked {noun}") for noun, count in counts.items() if count
+    )
+
+
+def short_path(filename: str) -> str:
+    """A file, relative to the working directory where it lies below that."""
+    try:
+        base = os.path.join(os.getcwd(), "")
+    except OSError:  # It was removed under us.
+        return filename
+    if len(base) > 1 and filename.startswith(base):
+        return filename[len(base) :]
+    return filename
