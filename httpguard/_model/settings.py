@@ -116,7 +116,8 @@ class Settings:
         20,
         checks.whole(1, 10**9, none="sessions not to be judged"),
         "More sessions than this that one line has made and that are in use and not"
-        " closed are leaks of the kind `session`. None: sessions are not judged.",
+        " closed are leaks of the kind `session`; one to each live thread is none."
+        " None: sessions are not judged.",
     )
     reclaim: bool = _setting(
         False,
