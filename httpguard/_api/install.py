@@ -99,8 +99,8 @@ def install(
         max_wait: Seconds a request may wait for a connection of a blocking pool before
             that is reported, with who holds the connections. None: not reported.
         max_sessions: More sessions than this that one line has made and that are in use
-            and not closed are leaks of the kind `session`. None: sessions are not
-            judged.
+            and not closed are leaks of the kind `session`; one to each live thread is
+            none. None: sessions are not judged.
         reclaim: Give slots of blocking pools that leaks have taken back, so that the
             program lives on.
         on_held: `report` a `held` response only, or `close` it after that; a later read
