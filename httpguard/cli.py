@@ -12,37 +12,65 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 # The commands that need another extra than ``cli``; it includes that one.
-_EXTRAS: Final = {"demo": "demo", "report": "report"}
+_EXTRAS: Final = {"demo": "demo"}
+_INTERRUPTED: Final = 130
+# What is said of the commands where typer is not there to say it.
+_HELP: Final = """\
+Usage: httpguard [--version] [--help] COMMAND ...
+
+Find the HTTP responses that a Python program never closes.
+
+  demo      Show what httpguard reports, on a program that leaks in every way.
+  run       Run a Python program and show the HTTP responses it leaked.
+  report    Show which lines leak, out of any number of logs.
+  top       Show what a running program holds open and leaks, live.
+  baseline  Look after a baseline: the known leaks of an old code base.
+
+The commands need typer and rich:
+  python -m pip install "httpguard[cli]"
+"""
 
 
 def main(arguments: Sequence[str] | None = None) -> NoReturn:
     """Run the command and exit.
 
     The exit code is 0 if all went well, 1 if the command says so, 2 if it was
-    called wrongly or an extra is missing.
+    called wrongly or an extra is missing, 130 after Ctrl-C.
 
     Args:
         arguments: What follows the command's name; None: that of the process.
     """
     _tolerate_any_encoding()
+    words = sys.argv[1:] if arguments is None else list(arguments)
     try:
-        _run(sys.argv[1:] if arguments is None else list(arguments))
+        _run(words)
     except MissingExtraError as error:
+        if words[:1] in ([], ["--help"], ["-h"]):
+            sys.stdout.write(_HELP)
+            sys.exit(0 if words else 2)
         sys.stderr.write(f"httpguard: {error}\n")
         sys.exit(2)
+    except KeyboardInterrupt:
+        sys.exit(_INTERRUPTED)
 
 
-def _run(arguments: list[str]) -> NoReturn:
-    """Hand over to typer.
+def _run(words: list[str]) -> NoReturn:
+    """Hand over to typer, but for what needs none.
 
     Raises:
         MissingExtraError: A package that the command needs is not installed.
     """
+    if words[:1] == ["--version"]:
+        from ._model.version import __version__
+
+        sys.stdout.write(f"httpguard {__version__}\n")
+        sys.exit(0)
     # Told in one go what it takes to run the command that was asked for.
-    require(_EXTRAS.get("".join(arguments[:1]), "cli"), "typer", "rich")
+    require(_EXTRAS.get("".join(words[:1]), "cli"), "typer", "rich")
     from ._cli.app import build
 
-    build()(arguments, prog_name="httpguard")
+    # typer ends with 130 after Ctrl-C, since 0.16; before, with 1.
+    build()(words, prog_name="httpguard")
     sys.exit(0)
 
 

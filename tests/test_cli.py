@@ -90,8 +90,9 @@ def test_errors_of_use_name_the_argument(
 @pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [
-        ("typer", ["--version"], "cli"),
-        ("rich", ["--help"], "cli"),
+        ("typer", ["report", "x"], "cli"),
+        ("rich", ["run", "x"], "cli"),
+        ("jinja2", ["report", "--html", "x", "x"], "report"),
         ("typer", ["demo"], "demo"),
         ("rich", ["demo"], "demo"),
         ("requests", ["demo"], "demo"),
@@ -106,6 +107,19 @@ def test_a_missing_extra_is_named(
     assert done.stderr.startswith(f"httpguard: {module} is not installed")
     assert f'python -m pip install "httpguard[{extra}]"' in done.stderr
     assert "Traceback" not in done.stderr
+
+
+@pytest.mark.parametrize("module", ["typer", "rich"])
+def test_version_and_help_need_no_extra(module: str) -> None:
+    done = call_without(module, "--version")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout == f"httpguard {httpguard.__version__}\n"
+    for arguments, code in ((["--help"], 0), (["-h"], 0), ([], 2)):
+        done = call_without(module, *arguments)
+        assert (done.returncode, done.stderr) == (code, "")
+        for command in ("demo", "run", "report", "top", "baseline"):
+            assert f"\n  {command} " in done.stdout
+        assert 'pip install "httpguard[cli]"' in done.stdout
 
 
 def test_the_sources_need_no_client() -> None:

@@ -1,19 +1,19 @@
-"""What `httpguard baseline` reads: logs of JSON lines, and other baselines."""
+"""What `httpguard baseline` reads: logs of any form, and other baselines."""
 
 from __future__ import annotations
 
-import gzip
-import json
-import sys
 from dataclasses import dataclass, field
-from typing import IO, Any
+from typing import TYPE_CHECKING
 
 from .._baseline.baseline import Baseline
-from .._baseline.place import Place, place_of
+from .._baseline.place import Place
 from .._model.errors import BaselineError
+from .._report.inputs import STDIN, InputError, look_at, read
+from .._report.observer import Observer
+from .._report.sites import report_of
 
-_LEAK = "httpguard.leak"
-_SUMMARY = "httpguard.summary"
+if TYPE_CHECKING:
+    from .._report.result import Site
 
 
 @dataclass(slots=True)
@@ -37,49 +37,37 @@ def read_source(name: str) -> Source:
     """Read a log or a baseline, whichever it is.
 
     Args:
-        name: The file, packed if it ends in ``.gz``; ``-``: standard input.
+        name: The file; ``-``: standard input.
 
     Raises:
         BaselineError: It cannot be read, or is a baseline with a mistake.
     """
-    source = Source(name)
+    if _is_baseline(name):
+        return Source(name, baseline=Baseline.load(name))
+    observer = Observer()
     try:
-        if name == "-":
-            _read_lines(sys.stdin, source)
-            return source
-        opened = gzip.open if name.endswith(".gz") else open
-        with opened(name, "rt", encoding="utf-8", errors="replace") as file:
-            first = file.readline().strip()
-            # A baseline begins so; a line of a log is a whole object.
-            if first == "{":
-                source.baseline = Baseline.load(name)
-                return source
-            _read_line(first, source)
-            _read_lines(file, source)
-    except (OSError, EOFError) as error:
-        raise BaselineError(f"cannot read {name}: {error}") from error
-    return source
+        for source in look_at([name]):
+            read(source, observer, lambda _: None)
+    except InputError as error:
+        raise BaselineError(f"cannot read {error}") from error
+    sites = report_of(observer).sites
+    places = dict.fromkeys(place_in_baseline(site) for site in sites if site.lineno)
+    damaged = sum(observer.problems.values())
+    damaged += sum(site.events for site in sites if not site.lineno)
+    return Source(name, places, None, damaged)
 
 
-def _read_lines(file: IO[str], source: Source) -> None:
-    """Read a log, line by line."""
-    for line in file:
-        _read_line(line, source)
+def place_in_baseline(site: Site) -> Place:
+    """What a baseline knows a site of a report by."""
+    return Place(site.kind, site.filename, site.function, site.source)
 
 
-def _read_line(line: str, source: Source) -> None:
-    """Read one line; those of other programs are passed over."""
-    if _LEAK not in line and _SUMMARY not in line:
-        return
-    begin = line.find("{")
+def _is_baseline(name: str) -> bool:
+    """Whether a file begins as a baseline does; a line of a log is a whole object."""
+    if name == STDIN:
+        return False
     try:
-        record: Any = json.loads(line[begin:]) if begin >= 0 else None
-        if isinstance(record, dict):
-            leaks = [record]
-            if record.get("event") == _SUMMARY:
-                leaks = record["leaks"]
-            elif record.get("event") != _LEAK:
-                return
-            source.places.update(dict.fromkeys(map(place_of, leaks)))
-    except (ValueError, KeyError, TypeError):
-        source.damaged += 1
+        with open(name, "rb") as file:
+            return file.readline(100).strip() == b"{"
+    except OSError:  # It is said when it is read.
+        return False

@@ -5,10 +5,9 @@ from __future__ import annotations
 import enum
 import json
 import os
-import re
 import sys
-from datetime import datetime, timedelta, timezone
-from fnmatch import fnmatchcase
+from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -16,24 +15,21 @@ import typer
 from .._model.errors import HTTPGuardError
 from .._model.extras import require
 from .._model.leak import LeakKind  # noqa: TC001  # typer looks at it.
+from .._report.inputs import InputError, look_at, read
+from .._report.observer import Observer
+from .._report.selection import parse_since, select
+from .._report.sites import report_of
+from .baseline_sources import place_in_baseline
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
+    from datetime import datetime
 
-    from .._report.engine import Engine
     from .._report.inputs import Input
-    from .._report.result import Report, Site
+    from .._report.result import Report
 
 _FOUND: Final = 23
-_AGO: Final = re.compile(r"(\d+)\s*([smhdw])")
-_UNITS: Final = {
-    "s": "seconds",
-    "m": "minutes",
-    "h": "hours",
-    "d": "days",
-    "w": "weeks",
-}
-_MEMORY: Final = re.compile(r"\d+(\.\d+)? *([KMGT]i?B)", re.IGNORECASE)
+_STDOUT: Final = "-"
 
 
 class Form(str, enum.Enum):
@@ -45,9 +41,9 @@ class Form(str, enum.Enum):
 
 
 class EngineName(str, enum.Enum):
-    """Who does the grouping."""
+    """Who reads the logs."""
 
-    DUCKDB = "duckdb"
+    PLAIN = "plain"
     SPARK = "spark"
 
 
@@ -65,8 +61,8 @@ def report(
         list[str],
         typer.Argument(
             metavar="FILE...",
-            help="Logs: JSON lines, application logs with our lines among others,"
-            " Parquet; plain, .gz or .zst. `-` is standard input.",
+            help="Logs: JSON lines, or application logs with our lines among others;"
+            " plain, .gz or .zst. `-` is standard input.",
             show_default=False,
         ),
     ],
@@ -114,7 +110,7 @@ def report(
         str,
         typer.Option(
             metavar="FILE",
-            help="Also write a page, complete in itself.",
+            help="Also write a page, complete in itself; `-`: print that alone.",
             show_default=False,
         ),
     ] = "",
@@ -122,7 +118,7 @@ def report(
         str,
         typer.Option(
             metavar="FILE",
-            help="Also write SARIF 2.1.0, for code scanning.",
+            help="Also write SARIF 2.1.0, for code scanning; `-`: print that alone.",
             show_default=False,
         ),
     ] = "",
@@ -139,19 +135,17 @@ def report(
         int, typer.Option(min=0, help="Print so many sites as text; 0: all.")
     ] = 20,
     fail: Annotated[
-        bool, typer.Option("--fail", help="Exit with 23 if any site is left to show.")
-    ] = False,
-    memory: Annotated[
-        str,
+        bool,
         typer.Option(
-            metavar="SIZE",
-            help="The most memory that DuckDB takes; more goes to a temporary file.",
+            "--fail",
+            help="Exit with 23 if any site is left to show, or a file has no line of"
+            " httpguard.",
         ),
-    ] = "1GB",
+    ] = False,
     engine: Annotated[
         EngineName,
-        typer.Option(help="What groups: DuckDB, built in, or Spark."),
-    ] = EngineName.DUCKDB,
+        typer.Option(help="Who reads: this process, or Spark, for more than it can."),
+    ] = EngineName.PLAIN,
     master: Annotated[
         str,
         typer.Option(
@@ -169,145 +163,82 @@ def report(
     `unreleased` response, 5 for `held`, 2 for `open`, 1 for `dropped` and `session`,
     and 1 for each that ended well after all.
 
-    The exit code is 0, with `--fail` 23 if leaks are left to show; 2 if the command
+    A `+` at a count: a process has not summed up (it runs on, or was killed), so that
+    there may be more. The exit code is 0, with `--fail` 23 if leaks are left to show
+    or a file has nothing of httpguard in it; 2 if the command
     was called wrongly or a file cannot be read. Damaged lines are counted and named,
     and change nothing about the exit code.
     """
-    require("report", "ibis", "duckdb", "pyarrow", "jinja2")
+    if html:
+        require("report", "jinja2")
     if engine is EngineName.SPARK:
         require("spark", "pyspark")
-    begin = _time(since)
-    if not _MEMORY.fullmatch(memory):
-        raise typer.BadParameter(
-            f"{memory!r} is no size; accepted: 500MB, 2GB", param_hint="'--memory'"
-        )
-    made = _read(files, begin, _engine(engine, memory, master))
-    made = _filtered(made, kind or [], site or [])
+    if html == sarif == _STDOUT:
+        raise typer.BadParameter("only one of --html and --sarif can be `-`")
+    try:
+        begin = parse_since(since)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="'--since'") from error
+    spark = master if engine is EngineName.SPARK else ""
+    made = report_of(_read(files, begin, spark), begin)
+    made = select(made, {one.value for one in kind or ()}, site or ())
     if baseline:
         made = _beside(made, baseline)
     directory = os.path.abspath(root or os.getcwd())
-    _write(html, sarif, made, directory)
-    _print(made, Form.JSON if as_json else form, directory, top)
-    if fail and made.sites:
+    if html:
+        from .._report.html import render
+
+        _write("--html", html, render(made, directory))
+    if sarif:
+        from .._report.sarif import to_sarif
+
+        _write("--sarif", sarif, _json(to_sarif(made, directory)))
+    if _STDOUT not in (html, sarif):
+        _print(made, Form.JSON if as_json else form, directory, top)
+    if fail and (made.sites or made.reading.foreign):
         raise typer.Exit(_FOUND)
 
 
-def _time(text: str) -> datetime | None:
-    """What ``--since`` says.
-
-    Raises:
-        BadParameter: It is neither an age nor a time.
-    """
-    if not text:
-        return None
-    age = _AGO.fullmatch(text.strip())
-    try:
-        if age is not None:
-            length = timedelta(**{_UNITS[age[2]]: int(age[1])})
-            return datetime.now(timezone.utc) - length
-        # Before 3.11 the letter is not understood.
-        time = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text.strip()))
-        if time.tzinfo is None:
-            time = time.replace(tzinfo=timezone.utc)
-        return time.astimezone(timezone.utc)
-    except (ValueError, OverflowError) as error:
-        raise typer.BadParameter(
-            f"{text!r} is no time; accepted: an ISO date or time (2026-03-01,"
-            " 2026-03-01T12:00+01:00), or an age (90s, 30m, 24h, 7d, 2w)",
-            param_hint="'--since'",
-        ) from error
-
-
-def _engine(name: EngineName, memory: str, master: str) -> Engine:
-    """The engine that was asked for; only its own packages are imported."""
-    if name is EngineName.SPARK:
-        from .._report.spark import SparkEngine
-
-        return SparkEngine(master)
-    from .._report.duckdb import DuckDBEngine
-
-    return DuckDBEngine(memory)
-
-
-def _read(files: list[str], since: datetime | None, engine: Engine) -> Report:
-    """Read the logs and group what is in them.
+def _read(files: list[str], since: datetime | None, master: str) -> Observer:
+    """Read the logs, by Spark if there is a master.
 
     Raises:
         BadParameter: One cannot be read.
-        Exit: The engine cannot do it.
+        Exit: Spark cannot do it.
     """
-    from .._report.engine import EngineError
-    from .._report.inputs import InputError, look_at
-    from .._report.result import Reading, Report, reading_of, sites_of
-
     begin = None if since is None else round(since.timestamp() * 1e6)
     try:
         inputs = look_at(files)
+        if master:
+            from .._report.spark import EngineError, read_with_spark
+
+            try:
+                return read_with_spark(inputs, begin, master)
+            except EngineError as error:
+                typer.echo(f"httpguard report: {error}", err=True)
+                raise typer.Exit(1) from error
+        observer = Observer(begin)
         with _progress(inputs) as advance:
-            tables = engine.run(inputs, begin, advance)
+            for source in inputs:
+                read(source, observer, advance)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
-    except EngineError as error:
-        typer.echo(f"httpguard report: {error}", err=True)
-        raise typer.Exit(1) from error
-    reading: Reading = reading_of((source.name for source in inputs), tables)
-    return Report(sites_of(tables), reading, datetime.now(timezone.utc), since)
+    return observer
 
 
-class _progress:  # noqa: N801  # Reads like the context manager it is.
-    """A progress bar, if standard error is a terminal.
+@contextmanager
+def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
+    """What advances a progress bar, if standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda _read: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
 
-    Args:
-        inputs: What will be read.
-    """
-
-    def __init__(self, inputs: list[Input]) -> None:
-        """Draw nothing yet."""
-        from rich.console import Console
-        from rich.progress import Progress
-
-        self._console = Console(stderr=True)
-        self._bar = Progress(
-            console=self._console,
-            transient=True,
-            disable=not self._console.is_terminal,
-        )
-        sizes = [source.size for source in inputs]
-        self._task = self._bar.add_task(
-            "reading", total=sum(sizes) if all(sizes) else None
-        )
-
-    def __enter__(self) -> Callable[[int], None]:
-        """The function that advances it."""
-        self._bar.start()
-        return lambda read: self._bar.advance(self._task, read)
-
-    def __exit__(self, *_: object) -> None:
-        """Take it off the screen."""
-        self._bar.stop()
-
-
-def _filtered(made: Report, kinds: list[LeakKind], globs: list[str]) -> Report:
-    """Without the sites that the options leave out."""
-    from dataclasses import replace
-
-    wanted = {kind.value for kind in kinds}
-    kept = tuple(
-        site
-        for site in made.sites
-        if (not wanted or site.kind in wanted)
-        and (not globs or any(_matches(site, pattern) for pattern in globs))
-    )
-    return replace(made, sites=kept, hidden=len(made.sites) - len(kept))
-
-
-def _matches(site: Site, pattern: str) -> bool:
-    """Whether a glob means a site; a relative one may begin in any directory."""
-    names = (site.filename, f"{site.filename}:{site.lineno}", site.place)
-    return any(
-        fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}")
-        for name in names
-    )
+    sizes = [source.size for source in inputs]
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=sum(sizes) if all(sizes) else None)
+        yield lambda read: bar.advance(task, read)
 
 
 def _beside(made: Report, path: str) -> Report:
@@ -316,22 +247,10 @@ def _beside(made: Report, path: str) -> Report:
     Raises:
         BadParameter: It cannot be read.
     """
-    from dataclasses import replace
-
-    from .._baseline.baseline import Baseline, Place
-
-    def place(site: Site) -> Place:
-        """What the baseline knows a site by."""
-        at = (site.filename, site.lineno)
-        sources = (
-            step.source
-            for step in site.example.stack
-            if (step.filename, step.lineno) == at
-        )
-        return Place(site.kind, site.filename, site.function, next(sources, ""))
+    from .._baseline.baseline import Baseline
 
     try:
-        compared = Baseline.load(path).split(made.sites, place)
+        compared = Baseline.load(path).split(made.sites, place_in_baseline)
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error), param_hint="'--baseline'") from error
     fixed = tuple(
@@ -341,27 +260,15 @@ def _beside(made: Report, path: str) -> Report:
     return replace(made, sites=compared.new, known=compared.known, fixed=fixed)
 
 
-def _write(html: str, sarif: str, made: Report, root: str) -> None:
-    """Write the files that were asked for.
-
-    Raises:
-        BadParameter: One cannot be written.
-    """
-    from .._report.html import render
-    from .._report.sarif import to_sarif
-
-    if html:
-        _write_file("--html", html, render(made, root))
-    if sarif:
-        _write_file("--sarif", sarif, _json(to_sarif(made, root)))
-
-
-def _write_file(option: str, path: str, text: str) -> None:
-    """Write one of them.
+def _write(option: str, path: str, text: str) -> None:
+    """Write a form of the report to a file, or print it.
 
     Raises:
         BadParameter: It cannot be written.
     """
+    if path == _STDOUT:
+        sys.stdout.write(text)
+        return
     try:
         with open(path, "w", encoding="utf-8", newline="\n") as file:
             file.write(text)
@@ -380,11 +287,9 @@ def _print(made: Report, form: Form, root: str, top: int) -> None:
 
         sys.stdout.writelines(f"{line}\n" for line in commands(made, root))
     else:
-        from rich.console import Console
+        from .._report.terminal import console_on, show
 
-        from .._report.terminal import show
-
-        show(made, Console(highlight=False), root, top)
+        show(made, console_on(sys.stdout), root, top)
 
 
 def _json(value: Any) -> str:

@@ -1,10 +1,14 @@
-"""What a command needs beyond the library, and how to get it."""
+"""Optional packages: what an extra brings, and how to get it."""
 
 from __future__ import annotations
 
-from importlib.util import find_spec
+from importlib import import_module
+from typing import TYPE_CHECKING
 
 from .errors import HTTPGuardError
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 class MissingExtraError(HTTPGuardError):
@@ -15,8 +19,7 @@ class MissingExtraError(HTTPGuardError):
         packages: What is missing.
     """
 
-    def __init__(self, extra: str, packages: list[str]) -> None:
-        """Say it in one sentence, the command on a line of its own."""
+    def __init__(self, extra: str, packages: Sequence[str]) -> None:
         names = " and ".join(packages)
         verb = "is" if len(packages) == 1 else "are"
         # Double quotes suit every shell, cmd.exe included.
@@ -27,16 +30,26 @@ class MissingExtraError(HTTPGuardError):
         )
 
 
-def require(extra: str, *packages: str) -> None:
-    """Make sure that packages are installed, before a command begins its work.
+def require(extra: str, *modules: str) -> None:
+    """Import what an extra brings, before the work that needs it begins.
 
     Args:
-        extra: The extra that brings them.
-        *packages: Their import names.
+        extra: The extra.
+        *modules: Names of modules; of a namespace package, the one that is needed.
 
     Raises:
-        MissingExtraError: One is not.
+        MissingExtraError: One cannot be imported.
     """
-    missing = [package for package in packages if find_spec(package) is None]
+    # A package that lacks one of its own is not there either: that one is named.
+    missing = dict.fromkeys(filter(None, map(_what_lacks, modules)))
     if missing:
-        raise MissingExtraError(extra, missing)
+        raise MissingExtraError(extra, list(missing))
+
+
+def _what_lacks(module: str) -> str | None:
+    """What is missing where a module cannot be imported; None: it is imported."""
+    try:
+        import_module(module)
+    except ImportError as error:
+        return error.name or module
+    return None

@@ -5,22 +5,21 @@ from __future__ import annotations
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .._model.leak import Frame, LeakKind
+from .._model.leak import Frame
 from .._model.redaction import printable
 from .._stacks.capture import source_line
-from .._text.hints import hint_for
-from .records import TEXT_LEAK, TEXT_RESOLVED, TEXT_SUMMARY
+from .observer import site_of
+from .texts import find_leak
+
+if TYPE_CHECKING:
+    from .observer import Sample
 
 _MOST_FRAMES: Final = 64
 _MOST_SOURCE: Final = 200
 _MOST_HINT: Final = 500
-# In front of the document: see `_records`.
-_RANK: Final = 18
 _FRAME: Final = re.compile(r"  ([> ]) (.+):(\d+) in (.*)")
-_FIX: Final = re.compile(r"\bfix: (.+)")
-_PATTERNS: Final = ((TEXT_LEAK, 5), (TEXT_RESOLVED, 5), (TEXT_SUMMARY, 7))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +46,9 @@ class Example:
     """What the log says of one leak; whatever it does not say is empty or None.
 
     Args:
+        status: Of the response, as it is shown.
+        culprit: ``file:line in function`` that lost it, where that is not the site.
+        held_by: What still referred to it.
         stack: The outermost frame first.
         fields: The other fields of the leak and of its process, in the order in
             which a person wants them, then structlog's context.
@@ -54,6 +56,9 @@ class Example:
 
     method: str = ""
     url: str = ""
+    status: str = ""
+    culprit: str = ""
+    held_by: str = ""
     hint: str = ""
     stack: tuple[Step, ...] = ()
     fields: tuple[tuple[str, str], ...] = ()
@@ -80,55 +85,43 @@ _FIELDS: Final = (
 )
 
 
-def parse(text: str | None) -> Example:
-    """The example that an engine has chosen.
-
-    Args:
-        text: What `_grouping.examples` found, or None.
-    """
-    document = (text or "")[_RANK:]
-    if document.lstrip().startswith("{"):
+def parse(sample: Sample | None) -> Example:
+    """The example of what an observer has chosen."""
+    text = sample[2] if sample is not None else ""
+    if text.startswith("{"):
         try:
-            fields = json.loads(document)
-        except ValueError:  # Two parsers may differ on a lone surrogate, say.
+            return _from_fields(json.loads(text))
+        except ValueError:  # Its stack, which nobody had looked at.
             return Example()
-        return _from_fields(fields) if isinstance(fields, dict) else Example()
-    return _from_text(document)
+    leak = find_leak(text)
+    if leak is None:
+        return Example()
+    return Example(
+        method=printable(leak.method),
+        url=printable(leak.url),
+        hint=printable(leak.hint, _MOST_HINT),
+    )
 
 
 def _from_fields(fields: dict[str, Any]) -> Example:
-    """Of a document."""
-    kind, client = fields.get("kind"), fields.get("client")
-    hint = _text(fields.get("hint"), _MOST_HINT)
-    known = client in {"requests", "urllib3"} and kind in list(LeakKind)
-    if not hint and known:
-        hint = hint_for(LeakKind(kind), str(client))
     told = {name: _text(fields.get(name)) for name in _FIELDS}
     context = fields.get("context")
     if isinstance(context, dict):
         told |= {_text(name): _text(value) for name, value in context.items()}
+    culprit = fields.get("culprit")
+    if isinstance(culprit, dict):
+        filename, lineno, function = site_of(culprit)
+        culprit = f"{filename}:{lineno} in {function}"
     return Example(
         method=_text(fields.get("method")),
         url=_text(fields.get("url")),
-        hint=hint,
+        status=_text(fields.get("status") or None),
+        culprit=_text(culprit),
+        held_by=_text(fields.get("held_by"), _MOST_HINT),
+        hint=_text(fields.get("hint"), _MOST_HINT),
         stack=_stack(fields.get("stack")),
         fields=tuple((name, value) for name, value in told.items() if value),
     )
-
-
-def _from_text(text: str) -> Example:
-    """Of one of our one-line texts, after whatever prefix."""
-    text = text.replace("\\u00b7", "·").replace("\\u2026", "…")
-    for pattern, group in _PATTERNS:
-        match = re.search(pattern, text)
-        if match is not None:
-            fix = _FIX.search(text)
-            return Example(
-                method=printable(match[group] or ""),
-                url=printable(match[group + 1] or ""),
-                hint=printable(fix[1].strip(), _MOST_HINT) if fix else "",
-            )
-    return Example()
 
 
 def _stack(value: Any) -> tuple[Step, ...]:
@@ -179,14 +172,18 @@ def _stack_of_text(text: str) -> tuple[Step, ...]:
 
 
 def _step(filename: str, lineno: int, function: str, *, own: bool, source: str) -> Step:
-    """A frame, its source read from the file if the log does not have it.
+    source = source or python_source(Frame(filename, lineno, function))
+    return Step(filename, lineno, function, own, source)
+
+
+def python_source(frame: Frame) -> str:
+    """The text of a frame's line, from the file.
 
     Only from Python files: a log may name any file, and reports are passed on.
     """
-    if not source and lineno > 0 and filename.endswith(".py"):
-        frame = Frame(filename, lineno, function)
-        source = printable(source_line(frame), _MOST_SOURCE)
-    return Step(filename, lineno, function, own, source)
+    if frame.lineno <= 0 or not frame.filename.endswith(".py"):
+        return ""
+    return printable(source_line(frame), _MOST_SOURCE)
 
 
 def _text(value: Any, limit: int = 300) -> str:

@@ -3,27 +3,22 @@
 from __future__ import annotations
 
 import os
-from collections import defaultdict
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.leak import LeakKind
-from .._model.redaction import printable
-from .example import Example, parse
-from .harm import harm
-from .records import KEY
+from .._model.leak import Frame, LeakKind
+from .example import python_source
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
-
-    from .tables import Damaged, Tables
+    from .example import Example
+    from .notice import Notice
+    from .observer import Damaged
 
 SCHEMA: Final = 1
 """Of the JSON that a report is as `to_dict`."""
 
 _DAY: Final = 24
-_EPOCH: Final = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +72,8 @@ class Site:
         function: The function's name; empty: not known.
         leaks: How many, in the time asked for.
         resolved: How many of them ended well after all.
-        harm: What sites are sorted by: see `_harm`.
+        at_least: A process has not told all: it may be more.
+        harm: What sites are sorted by: see `harm`.
         events: How many lines of the logs tell of them.
         processes: In how many processes.
         most: In the process with the most.
@@ -95,6 +91,7 @@ class Site:
     function: str
     leaks: int
     resolved: int
+    at_least: bool
     harm: int
     events: int
     processes: int
@@ -112,6 +109,19 @@ class Site:
         within = f" in {self.function}" if self.function else ""
         return f"{self.filename}:{self.lineno}{within}"
 
+    @property
+    def count(self) -> str:
+        """How many leaks: ``1,234``, ``1,234+`` where it may be more."""
+        return f"{self.leaks:,}{'+' if self.at_least else ''}"
+
+    @property
+    def source(self) -> str:
+        """The text of the line, as far as the log or the file has it."""
+        for step in self.example.stack:
+            if (step.filename, step.lineno) == (self.filename, self.lineno):
+                return step.source
+        return python_source(Frame(self.filename, self.lineno, self.function))
+
 
 @dataclass(frozen=True, slots=True)
 class Reading:
@@ -119,6 +129,7 @@ class Reading:
 
     Args:
         files: Names as given.
+        foreign: Those that have no line of httpguard.
         lines: In all of them.
         events: How many lines of each event, by its name.
         problems: How many damaged lines, by what is wrong with them.
@@ -126,6 +137,7 @@ class Reading:
     """
 
     files: tuple[str, ...]
+    foreign: tuple[str, ...]
     lines: int
     events: dict[str, int]
     problems: dict[str, int]
@@ -144,6 +156,7 @@ class Report:
         known: Sites that a baseline tolerates, left out of `sites`; None: there
             is no baseline.
         fixed: Entries of the baseline that nothing in the logs needed.
+        notices: Events that are no leaks.
         hidden: Sites that `--kind` and `--site` left out.
     """
 
@@ -153,6 +166,7 @@ class Report:
     since: datetime | None = None
     known: tuple[Site, ...] | None = None
     fixed: tuple[str, ...] = ()
+    notices: tuple[Notice, ...] = ()
     hidden: int = 0
 
     @property
@@ -165,75 +179,6 @@ class Report:
         fields: dict[str, Any] = _plain({"schema": SCHEMA, **asdict(self)})
         fields["leaks"] = self.leaks
         return fields
-
-
-def sites_of(tables: Tables) -> tuple[Site, ...]:
-    """The sites in what an engine found, the most harmful first.
-
-    Args:
-        tables: From any engine.
-    """
-    programs: dict[Any, list[Program]] = defaultdict(list)
-    for row in tables.by_program:
-        name = printable(row["program"])
-        programs[_key(row)].append(Program(name, row["processes"], row["leaks"]))
-    spans: dict[Any, dict[int, int]] = defaultdict(dict)
-    for row in tables.by_time:
-        spans[_key(row)][row["span"]] = row["leaks"]
-    examples = {_key(row): row["example"] for row in tables.examples}
-    used = [span for by_span in spans.values() for span in by_span]
-    window = range(min(used), max(used) + 1) if used else range(0)
-    found = []
-    for row in tables.by_site:
-        key = _key(row)
-        counted = [spans[key].get(span, 0) for span in window]
-        begin = _time(window[0] * tables.span_hours * 3_600_000_000) if window else None
-        found.append(
-            Site(
-                kind=printable(row["kind"]),
-                filename=printable(row["filename"]),
-                lineno=row["lineno"],
-                function=printable(row["function"]),
-                leaks=row["leaks"],
-                resolved=row["resolved"],
-                harm=harm(row["kind"], row["leaks"], row["resolved"]),
-                events=row["events"],
-                processes=row["processes"],
-                most=row["most"],
-                hosts=row["hosts"],
-                programs=tuple(
-                    sorted(programs[key], key=lambda one: (-one.leaks, one.name))
-                ),
-                first_seen=_time(row["first"]),
-                last_seen=_time(row["last"]),
-                trend=Trend(begin, tables.span_hours, tuple(counted)),
-                example=parse(examples.get(key)),
-            )
-        )
-    return tuple(sorted(found, key=lambda site: (-site.harm, site.kind, site.place)))
-
-
-def reading_of(files: Iterable[str], tables: Tables) -> Reading:
-    """What was read, in sums over the files.
-
-    Args:
-        files: Names as given.
-        tables: From any engine.
-    """
-    events: dict[str, int] = defaultdict(int)
-    problems: dict[str, int] = defaultdict(int)
-    for row in tables.events:
-        if row["problem"]:
-            problems[row["problem"]] += row["lines"]
-        elif row["event"]:
-            events[printable(row["event"], 60)] += row["lines"]
-    return Reading(
-        tuple(files),
-        tables.lines,
-        dict(sorted(events.items())),
-        dict(sorted(problems.items())),
-        tuple(tables.damaged),
-    )
 
 
 def many(number: int, one: str, several: str = "") -> str:
@@ -265,21 +210,6 @@ def shorten(filename: str, root: str) -> str:
     """
     base = os.path.join(root, "")
     return filename.removeprefix(base) if len(base) > 1 else filename
-
-
-def _key(row: dict[str, Any]) -> tuple[Any, ...]:
-    """What a row is about."""
-    return tuple(row[name] for name in KEY)
-
-
-def _time(microseconds: int | None) -> datetime | None:
-    """A time of day; None where it is out of a calendar's range."""
-    if microseconds is None:
-        return None
-    try:
-        return _EPOCH + timedelta(microseconds=microseconds)
-    except OverflowError:
-        return None
 
 
 def _plain(value: Any) -> Any:

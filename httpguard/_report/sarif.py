@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
@@ -38,6 +39,7 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
     """
     from .._model.version import __version__
 
+    fingerprints = _fingerprints(report.sites, root)
     kinds = [*_RULES, *{site.kind for site in report.sites} - set(_RULES)]
     return {
         "$schema": _SCHEMA,
@@ -55,7 +57,8 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
                 "originalUriBaseIds": {_ROOT: {"uri": _directory(root)}},
                 "invocations": [_invocation(report)],
                 "results": [
-                    _result(site, kinds.index(site.kind), root) for site in report.sites
+                    _result(site, kinds.index(site.kind), fingerprints[site], root)
+                    for site in report.sites
                 ],
             }
         ],
@@ -88,7 +91,7 @@ def _invocation(report: Report) -> dict[str, Any]:
     }
 
 
-def _result(site: Site, rule: int, root: str) -> dict[str, Any]:
+def _result(site: Site, rule: int, fingerprint: str, root: str) -> dict[str, Any]:
     """A site."""
     result: dict[str, Any] = {
         "ruleId": f"httpguard/{site.kind}",
@@ -96,7 +99,7 @@ def _result(site: Site, rule: int, root: str) -> dict[str, Any]:
         "level": _rule(site.kind)["defaultConfiguration"]["level"],
         "message": {"text": describe(site)},
         "locations": [_location(site.filename, site.lineno, site.function, root)],
-        "partialFingerprints": {"httpguardSite/v1": _fingerprint(site, root)},
+        "partialFingerprints": {"httpguardSite/v1": fingerprint},
         "occurrenceCount": max(site.leaks, 1),
         "properties": {
             "harm": site.harm,
@@ -111,10 +114,22 @@ def _result(site: Site, rule: int, root: str) -> dict[str, Any]:
     return result
 
 
-def _fingerprint(site: Site, root: str) -> str:
-    """What stays the same when lines move: kind, file, function."""
-    parts = "\0".join((site.kind, shorten(site.filename, root), site.function))
-    return hashlib.sha256(parts.encode("utf-8", "replace")).hexdigest()[:32]
+def _fingerprints(sites: Sequence[Site], root: str) -> dict[Site, str]:
+    """What stays the same when lines move: kind, file, function and source text.
+
+    Of lines that are alike in all of these, the first in the file comes first.
+    """
+    seen = Counter[str]()
+    made = {}
+    for site in sorted(sites, key=lambda site: site.lineno):
+        name = shorten(site.filename, root)
+        parts = f"{site.kind}\0{name}\0{site.function}\0{site.source}"
+        seen[parts] += 1
+        if seen[parts] > 1:
+            parts += f"\0{seen[parts]}"
+        digest = hashlib.sha256(parts.encode("utf-8", "replace"))
+        made[site] = digest.hexdigest()[:32]
+    return made
 
 
 def _stack(steps: Sequence[Step], root: str) -> dict[str, Any]:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Final
 
+from rich.console import Console
 from rich.markup import escape
 from rich.padding import Padding
 from rich.table import Table
@@ -12,14 +14,20 @@ from rich.text import Text
 from .result import many, shorten
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from datetime import datetime
+    from typing import TextIO
 
-    from rich.console import Console
-
+    from .notice import Notice
     from .result import Report, Site
 
 _BARS: Final = "▁▂▃▄▅▆▇█"
 _WIDEST: Final = 24
+# Where the output is no terminal and nobody has set COLUMNS.
+_WIDTH: Final = 120
+# From so many columns on there is room for all that belongs to a site.
+_ROOMY: Final = 110
+_NARROWEST: Final = 20
 _COLOURS: Final = {"unreleased": "red", "held": "yellow", "open": "cyan"}
 _PROGRAMS: Final = 3
 _DAMAGED: Final = 5
@@ -36,7 +44,7 @@ def show(report: Report, console: Console, root: str, top: int) -> None:
     """
     shown = report.sites[:top] if top else report.sites
     if shown:
-        console.print(_overview(shown, root))
+        console.print(_overview(shown, root, console.width))
         for number, site in enumerate(shown, 1):
             console.print()
             console.print(_heading(number, site, root))
@@ -46,31 +54,44 @@ def show(report: Report, console: Console, root: str, top: int) -> None:
         console.print(f"\n… and {rest:,} more; `--top 0` shows all.")
     if shown:
         console.print()
+    for notice in report.notices:
+        console.print(Padding(_notice(notice), (0, 0, 0, 2)))
     console.print(_totals(report))
     _notes(report, console)
 
 
-def _overview(sites: tuple[Site, ...], root: str) -> Table:
-    """One line for each site."""
+def console_on(stream: TextIO) -> Console:
+    """A console that writes a table wide enough to be read, also into a file."""
+    wide = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
+    return Console(file=stream, width=None if wide else _WIDTH, highlight=False)
+
+
+def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
+    """One line for each site; what is least needed goes where there is no room."""
     table = Table(box=None, pad_edge=False, header_style="bold")
-    for column in ("#", "harm", "leaks"):
-        table.add_column(column, justify="right", no_wrap=True)
-    table.add_column("kind", no_wrap=True)
-    table.add_column("site", overflow="fold", ratio=1)
-    table.add_column("processes", justify="right", no_wrap=True)
-    table.add_column(sites[0].trend.heading, no_wrap=True)
-    table.add_column("last seen, UTC", no_wrap=True)
+    columns: dict[str, Callable[[int, Site], str | Text]] = {
+        "#": lambda number, _: str(number),
+        "harm": lambda _, site: f"{site.harm:,}",
+        "leaks": lambda _, site: site.count,
+        "kind": lambda _, site: Text(site.kind, _COLOURS.get(site.kind, "")),
+        "site": lambda _, site: Text(_place(site, root)),
+        "processes": lambda _, site: f"{site.processes:,}",
+    }
+    if any(site.example.status for site in sites):
+        columns["status"] = lambda _, site: site.example.status
+    if any(site.example.culprit for site in sites) and width >= _WIDTH:
+        columns["lost in"] = lambda _, site: shorten(site.example.culprit, root)
+    if width >= _ROOMY:
+        columns[sites[0].trend.heading] = lambda _, site: sparkline(site.trend.leaks)
+        columns["last seen, UTC"] = lambda _, site: _minute(site.last_seen)
+    for name in columns:
+        if name in {"site", "lost in"}:
+            table.add_column(name, overflow="fold", ratio=1, min_width=_NARROWEST)
+        else:
+            right = name in {"#", "harm", "leaks", "processes", "status"}
+            table.add_column(name, justify="right" if right else "left", no_wrap=True)
     for number, site in enumerate(sites, 1):
-        table.add_row(
-            str(number),
-            f"{site.harm:,}",
-            f"{site.leaks:,}",
-            Text(site.kind, _COLOURS.get(site.kind, "")),
-            Text(_place(site, root)),
-            f"{site.processes:,}",
-            sparkline(site.trend.leaks),
-            _minute(site.last_seen),
-        )
+        table.add_row(*(show(number, site) for show in columns.values()))
     return table
 
 
@@ -108,6 +129,10 @@ def _details(site: Site, root: str) -> Text:
     if example.request:
         about = [f"{name} {value}" for name, value in example.fields]
         text.append("for example " + " · ".join([example.request, *about]) + "\n")
+    if example.culprit:
+        text.append(f"lost in {shorten(example.culprit, root)}\n", "bold")
+    if example.held_by:
+        text.append(f"held by {example.held_by}\n", "bold")
     for step in example.stack:
         mark = ">" if step.application else " "
         style = "" if step.application else "dim"
@@ -165,11 +190,30 @@ def _totals(report: Report) -> Text:
     return text
 
 
+def _notice(notice: Notice) -> Text:
+    """An event that is no leak, its hanging lines indented."""
+    times = f" · {many(notice.times, 'time')}, last {_minute(notice.last_seen)} UTC"
+    text = Text(notice.event.replace("_", " "), "bold", overflow="fold")
+    text.append(f" {notice.subject}", "not bold")
+    text.append(times if notice.last_seen else times.partition(",")[0], "not bold")
+    if notice.says:
+        text.append(f"\n{notice.says}", "not bold dim")
+    if notice.hint:
+        text.append("\nfix: ", "not bold green").append(notice.hint, "not bold")
+    return text
+
+
 def _notes(report: Report, console: Console) -> None:
     """What else the reader should know."""
     for entry in report.fixed:
         console.print(f"fixed, and can leave the baseline: {escape(entry)}")
     reading = report.reading
+    if any(site.at_least for site in report.sites):
+        console.print(
+            "+: at least; a process was killed or is running, and has not summed up"
+        )
+    for file in reading.foreign:
+        console.print(f"[yellow]no line of httpguard[/] in {escape(file)}")
     for problem, count in reading.problems.items():
         console.print(f"[yellow]{many(count, 'damaged line')}[/]: {escape(problem)}")
     for line in reading.damaged[:_DAMAGED]:

@@ -1,0 +1,396 @@
+"""Takes in lines of any log, and counts the leaks that they tell of."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import Any, Final
+
+from .notice import Notice, notice_of
+from .tally import Tally, time_of
+from .texts import TextLeak, find_leak, find_time
+
+SCHEMA: Final = 1
+"""The newest schema of JSON lines that is understood."""
+
+MOST_DAMAGED: Final = 20
+"""So many damaged lines are named; all are counted."""
+
+_OURS: Final = "httpguard."
+_LEAK_EVENTS: Final = ("httpguard.leak", "httpguard.resolved")
+_SUMMARY: Final = "httpguard.summary"
+_COUNTS: Final = "httpguard.counts"
+# Names of what a line may have, the first that is there.
+_EVENT: Final = ("event", "message", "msg")
+_PID: Final = ("pid", "process")
+_HOST: Final = ("host", "hostname")
+_LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
+# Where collectors and formatters put the text of a line they wrap.
+_WRAPPED: Final = ("log", "message", "MESSAGE", "msg", "event")
+_WHOLE: Final = 2**63
+_MOST_NOTICES: Final = 1000
+_MOST_TIMES: Final = 10_000
+_CUT_SHORT: Final = "cut short"
+
+Key = tuple[str, str, int, str]
+"""What leaks are grouped by: kind, file, line, function."""
+
+
+@dataclass(frozen=True, slots=True)
+class Damaged:
+    """A line that could not be read.
+
+    Args:
+        file: As given on the command line.
+        number: From 1; None where nobody counts lines.
+        problem: What is wrong with it.
+    """
+
+    file: str
+    number: int | None
+    problem: str
+
+    def __str__(self) -> str:
+        """``file:line: problem``."""
+        where = self.file if self.number is None else f"{self.file}:{self.number}"
+        return f"{where}: {self.problem}"
+
+
+Sample = tuple[int, int, str]
+"""What an example is made of; of two, the larger one is the more telling.
+
+The rank (2 with a stack, 1 without, 0 out of a list or a text), microseconds since
+1970 (0: not known), and JSON or one of our one-line texts.
+"""
+
+
+@dataclass(slots=True)
+class Group:
+    """The leaks of one kind at one site: by process, and the best example."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    sample: Sample | None = None
+
+    def is_less_telling(self, rank: int, seen: int | None) -> bool:
+        """Whether another sample is to be taken instead; the last of equal ones is."""
+        return self.sample is None or self.sample[:2] <= (rank, seen or 0)
+
+
+class Observer:
+    """What was seen in any number of lines; may be pickled and merged.
+
+    Args:
+        since: Microseconds since 1970; what is older only serves to tell what is
+            new. None: everything counts.
+    """
+
+    def __init__(self, since: int | None = None) -> None:
+        self.since = since
+        self.lines = 0
+        self.groups: dict[Key, Group] = {}
+        self.notices: dict[tuple[str, str], Notice] = {}
+        # How many lines of each event, and how many damaged ones by what is wrong.
+        self.events = Counter[str]()
+        self.problems = Counter[str]()
+        self.damaged: list[Damaged] = []
+        # How many lines of each file are ours.
+        self.ours = Counter[str]()
+        # Processes that summed up at their end, and that told their counts meanwhile.
+        self.ended: set[str] = set()
+        self.counted: set[str] = set()
+        self._times: dict[str, int | None] = {}
+
+    def begin(self, file: str) -> None:
+        """A file is about to be read."""
+        self.ours[file] += 0
+
+    def note_damage(self, file: str, number: int | None, problem: str) -> None:
+        """Count a line that could not be read, and name it if it is of the first."""
+        self.problems[problem] += 1
+        if len(self.damaged) < MOST_DAMAGED:
+            self.damaged.append(Damaged(file, number, problem))
+
+    def merge(self, other: Observer) -> None:
+        """Take in what was seen in another part of the logs."""
+        self.lines += other.lines
+        for key, group in other.groups.items():
+            mine = self.groups.setdefault(key, Group())
+            mine.sample = max(filter(None, (mine.sample, group.sample)), default=None)
+            for process, tally in group.tallies.items():
+                known = mine.tallies.setdefault(process, tally)
+                if known is not tally:
+                    known.merge(tally)
+        for name, notice in other.notices.items():
+            self.notices.setdefault(name, Notice(notice.event)).merge(notice)
+        self.events.update(other.events)
+        self.problems.update(other.problems)
+        self.damaged = (self.damaged + other.damaged)[:MOST_DAMAGED]
+        self.ours.update(other.ours)
+        self.ended |= other.ended
+        self.counted |= other.counted
+
+    def observe(self, file: str, line: str) -> str | None:
+        """Take in a line.
+
+        Args:
+            file: The name of its file.
+            line: Without its end.
+
+        Returns:
+            What is wrong with it, if it should be one of ours and cannot be read.
+        """
+        ours = '"httpguard.' in line
+        if not ours and line.startswith("{") and not line.endswith("}"):
+            return _CUT_SHORT
+        brace = line.find("{")
+        document = line[brace:] if brace > 0 else line if brace == 0 else ""
+        fields = _parsed(_without_stack(document))
+        if fields is None:
+            if ours:
+                # A mention of an event's name in a sentence is no damage.
+                return "not JSON" if document else None
+            self._observe_text(file, line, line, {})
+            return None
+        nested = '\\"httpguard.' in line
+        if nested or not ours:
+            inner = _first(fields, _WRAPPED)
+            if not ours:
+                self._observe_text(file, line if inner is None else inner, line, fields)
+                return None
+            if inner is not None and "{" in inner:
+                inner = inner[inner.find("{") :]
+                deeper = _parsed(inner)
+                if deeper is not None:
+                    fields, document = deeper, inner
+        return self._observe_event(file, fields, document)
+
+    def _observe_event(
+        self, file: str, fields: dict[str, Any], document: str
+    ) -> str | None:
+        """Take in a document; says what is wrong with it."""
+        event = _name_of(fields)
+        if event is None:
+            return None
+        self.ours[file] += 1
+        if whole(fields.get("schema"), 0) > SCHEMA:
+            return "of a newer schema"
+        if event in _LEAK_EVENTS:
+            if fields.get("kind") is None or fields.get("site") is None:
+                return "without kind or site"
+            self._observe_leak(file, fields, fields, document)
+        else:
+            self._observe_others(file, event, fields)
+        self.events[event] += 1
+        return None
+
+    def _observe_others(self, file: str, event: str, fields: dict[str, Any]) -> None:
+        """Take in what is no single leak: a list of them, or none."""
+        leaks = fields.get("leaks")
+        for leak in leaks if isinstance(leaks, list) else ():
+            if isinstance(leak, dict) and leak.get("kind") and leak.get("site"):
+                self._observe_leak(file, fields, leak, "")
+        if event == _SUMMARY:
+            self.ended.add(_process(file, fields))
+        elif event == _COUNTS:
+            self.counted.add(_process(file, fields))
+        else:
+            self._observe_notice(event, fields)
+
+    def _observe_notice(self, event: str, fields: dict[str, Any]) -> None:
+        """Take in what is said of pools and of the process."""
+        seen = epoch(_first(fields, _LOGGED))
+        if self.since is not None and (seen is None or seen < self.since):
+            return
+        notice = notice_of(event, fields, time_of(seen))
+        name = (notice.event, notice.subject)
+        if name in self.notices or len(self.notices) < _MOST_NOTICES:
+            self.notices.setdefault(name, Notice(notice.event)).merge(notice)
+
+    def _observe_leak(
+        self, file: str, head: dict[str, Any], leak: dict[str, Any], document: str
+    ) -> None:
+        """Take in what a document says of one leak.
+
+        Args:
+            head: What the line has.
+            leak: The line itself, or an element of a list in it.
+            document: The text of the line; empty: the leak is out of a list.
+        """
+        seen = epoch(leak.get("last_seen"))
+        if seen is None:
+            seen = epoch(_first(head, _LOGGED))
+        first = self._first_seen(leak.get("first_seen"))
+        filename, lineno, function = site_of(leak["site"])
+        group = self._add(
+            (text_of(leak["kind"]) or "", filename, lineno, function),
+            (file, head),
+            (
+                whole(leak.get("count"), 1),
+                whole(leak.get("resolved"), 0),
+                seen if first is None else first,
+                seen,
+            ),
+        )
+        rank = 1 + ("stack" in leak) if document else 0
+        if group is not None and group.is_less_telling(rank, seen):
+            group.sample = (rank, seen or 0, document or json.dumps(leak))
+
+    def _first_seen(self, text: Any) -> int | None:
+        """As `epoch`; all lines of a group and process have the same."""
+        if not isinstance(text, str):
+            return None
+        if text not in self._times:
+            if len(self._times) >= _MOST_TIMES:
+                self._times.clear()
+            self._times[text] = epoch(text)
+        return self._times[text]
+
+    def _observe_text(
+        self, file: str, text: str, line: str, head: dict[str, Any]
+    ) -> None:
+        """Take in a text, which may be one of ours."""
+        leak: TextLeak | None = find_leak(text)
+        if leak is None:
+            return
+        self.ours[file] += 1
+        seen = epoch(find_time(_first(head, _LOGGED) or line))
+        if leak.final:
+            self.ended.add(_process(file, head))
+        group = self._add(
+            (leak.kind, leak.filename, leak.lineno, leak.function),
+            (file, head),
+            (leak.count, leak.resolved, seen, seen),
+        )
+        if group is not None and group.is_less_telling(0, seen):
+            group.sample = (0, seen or 0, text)
+
+    def _add(
+        self,
+        key: Key,
+        origin: tuple[str, dict[str, Any]],
+        figures: tuple[int, int, int | None, int | None],
+    ) -> Group | None:
+        """Count a leak in its group and process; None: it is of the time before."""
+        group = self.groups.get(key)
+        if group is None:
+            group = self.groups[key] = Group()
+        process = _process(*origin)
+        tally = group.tallies.get(process)
+        if tally is None:
+            tally = group.tallies[process] = Tally(self.since)
+        if not tally.add(*figures):
+            return None
+        # A line that does not say them may be of the same process.
+        host, program = _first(origin[1], _HOST), text_of(origin[1].get("program"))
+        if host and host > tally.host:
+            tally.host = host
+        if program and program > tally.program:
+            tally.program = program
+        return group
+
+
+def _name_of(fields: dict[str, Any]) -> str | None:
+    """The event's name; where an EventRenamer has been, `event` is something else."""
+    for name in _EVENT:
+        value = fields.get(name)
+        if isinstance(value, str) and value.startswith(_OURS):
+            return value
+    return None
+
+
+def _process(file: str, head: dict[str, Any]) -> str:
+    """Which process a line is of: its run, else host and pid, else its file."""
+    run = head.get("run")
+    if run is not None:
+        return text_of(run) or ""
+    pid = _first(head, _PID)
+    return f"file {file}" if pid is None else f"{_first(head, _HOST) or ''}/{pid}"
+
+
+def _without_stack(document: str) -> str:
+    """A leak's document without the list that is most of it.
+
+    Only if no bracket is in that: in JSON an unescaped quote is none of a text, so
+    that this is the value of a key, up to its end.
+    """
+    if '"httpguard.leak"' not in document:
+        return document
+    begin = document.find('"stack": [')
+    if begin < 0:
+        begin = document.find('"stack":[')
+    end = document.find("]", begin)
+    if begin < 0 or end < 0 or document.count("[", begin, end) > 1:
+        return document
+    return f'{document[:begin]}"stack": 0{document[end + 1 :]}'
+
+
+def _parsed(document: str) -> dict[str, Any] | None:
+    """A JSON object, or None where it is none."""
+    if not document:
+        return None
+    try:
+        fields = json.loads(document)
+    except (ValueError, RecursionError):
+        return None
+    return fields if isinstance(fields, dict) else None
+
+
+def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
+    """The first of several members that is there, as text."""
+    for name in names:
+        value = fields.get(name)
+        if value is not None:
+            return text_of(value)
+    return None
+
+
+def text_of(value: Any) -> str | None:
+    """A JSON value as text; None for null."""
+    if value is None or isinstance(value, str):
+        return value
+    return json.dumps(value)
+
+
+def whole(value: Any, default: int) -> int:
+    """A JSON value as a whole number of 64 bits, if it is one."""
+    if value is None:
+        return default
+    try:
+        number = int(value)
+    except (TypeError, ValueError, OverflowError):
+        return default
+    return number if -_WHOLE <= number < _WHOLE else default
+
+
+def site_of(site: Any) -> tuple[str, int, str]:
+    """File, line and function of a site: an object, or ``file:line in function``."""
+    if isinstance(site, dict) and site.get("filename") is not None:
+        return (
+            text_of(site["filename"]) or "",
+            whole(site.get("lineno"), 0),
+            text_of(site.get("function")) or "",
+        )
+    text = text_of(site) or ""
+    head, within, function = text.rpartition(" in ")
+    filename, colon, lineno = head.rpartition(":")
+    if within and colon and lineno.isdecimal():
+        return filename, whole(lineno, 0), function
+    return text, 0, ""
+
+
+def epoch(text: Any) -> int | None:
+    """Microseconds since 1970 of an ISO 8601 text; without an offset it is UTC."""
+    if not isinstance(text, str):
+        return None
+    for form in (str, find_time):
+        try:
+            time = datetime.fromisoformat(form(text) or "")
+            if time.tzinfo is None:
+                time = time.replace(tzinfo=timezone.utc)
+            since_epoch = round(time.timestamp() * 1e6)
+        except (ValueError, OverflowError):
+            continue
+        return since_epoch if since_epoch >= 0 else None
+    return None

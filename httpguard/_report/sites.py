@@ -1,0 +1,157 @@
+"""From what an observer has counted to the frozen values of a report."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Final
+
+from .._model.redaction import printable
+from .example import parse
+from .harm import harm
+from .result import Program, Reading, Report, Site, Trend
+from .tally import HOUR, time_of
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .observer import Group, Key, Observer
+    from .tally import Tally
+
+_DAY: Final = 24
+# The spans that a trend may be made of, in hours, and the most of them in one trend.
+_SPANS: Final = (1, 3, 6, 12, _DAY, 7 * _DAY, 28 * _DAY)
+_MOST_SPANS: Final = 48
+
+
+def report_of(observer: Observer, since: datetime | None = None) -> Report:
+    """The whole report.
+
+    Args:
+        since: Where the time asked for begins, or None.
+    """
+    complete = observer.ended | observer.counted
+    return Report(
+        sites_of(observer, complete),
+        _reading_of(observer),
+        datetime.now(timezone.utc),
+        since,
+        notices=tuple(
+            sorted(
+                observer.notices.values(),
+                key=lambda it: (it.event, -it.times, it.subject),
+            )
+        ),
+    )
+
+
+def sites_of(observer: Observer, complete: set[str]) -> tuple[Site, ...]:
+    """The sites that leaked, the most harmful first.
+
+    Args:
+        complete: Processes of which all is known.
+    """
+    grown = {
+        key: {
+            process: (tally, leaks)
+            for process, tally in group.tallies.items()
+            if (leaks := tally.leaks())
+        }
+        for key, group in observer.groups.items()
+    }
+    hours = [
+        hour
+        for by_process in grown.values()
+        for _, leaks in by_process.values()
+        for hour in leaks
+        if hour is not None
+    ]
+    first, last = min(hours, default=0), max(hours, default=0)
+    span = next((s for s in _SPANS if last - first < s * _MOST_SPANS), _SPANS[-1])
+    window = range(first // span, last // span + 1) if hours else range(0)
+    found = [
+        _site(key, observer.groups[key], by_process, (window, span), complete)
+        for key, by_process in grown.items()
+        if by_process
+    ]
+    return tuple(sorted(found, key=lambda site: (-site.harm, site.kind, site.place)))
+
+
+def _site(
+    key: Key,
+    group: Group,
+    by_process: dict[str, tuple[Tally, dict[int | None, int]]],
+    spans: tuple[range, int],
+    complete: set[str],
+) -> Site:
+    """One of them."""
+    kind, filename, lineno, function = key
+    tallies = [tally for tally, _ in by_process.values()]
+    each = [sum(leaks.values()) for _, leaks in by_process.values()]
+    resolved = sum(tally.resolved() for tally in tallies)
+    window, hours = spans
+    trend = Counter[int]()
+    for _, leaks in by_process.values():
+        for hour, more in leaks.items():
+            if hour is not None:
+                trend[hour // hours] += more
+    return Site(
+        kind=printable(kind),
+        filename=printable(filename),
+        lineno=lineno,
+        function=printable(function),
+        leaks=sum(each),
+        resolved=resolved,
+        at_least=not complete.issuperset(by_process),
+        harm=harm(kind, sum(each), resolved),
+        events=sum(tally.events for tally in tallies),
+        processes=len(tallies),
+        most=max(each),
+        hosts=len({tally.host for tally in tallies if tally.host}),
+        programs=_programs(zip(tallies, each, strict=True)),
+        first_seen=time_of(
+            min(filter(None, (tally.first for tally in tallies)), default=None)
+        ),
+        last_seen=time_of(
+            max(filter(None, (tally.last for tally in tallies)), default=None)
+        ),
+        trend=Trend(
+            time_of(window[0] * hours * HOUR) if window else None,
+            hours,
+            tuple(trend[span] for span in window),
+        ),
+        example=parse(group.sample),
+    )
+
+
+def _known(times: Iterable[int | None]) -> list[int]:
+    """Those that are."""
+    return [time for time in times if time is not None]
+
+
+def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
+    """The programs of some processes, the most leaking first."""
+    processes, leaks = Counter[str](), Counter[str]()
+    for tally, number in counted:
+        processes[tally.program] += 1
+        leaks[tally.program] += number
+    made = (
+        Program(printable(name), processes[name], number)
+        for name, number in leaks.items()
+    )
+    return tuple(sorted(made, key=lambda one: (-one.leaks, one.name)))
+
+
+def _reading_of(observer: Observer) -> Reading:
+    """What was read."""
+    events = Counter[str]()
+    for name, lines in observer.events.items():
+        events[printable(name, 60)] += lines
+    return Reading(
+        tuple(observer.ours),
+        tuple(file for file, lines in observer.ours.items() if not lines),
+        observer.lines,
+        dict(sorted(events.items())),
+        dict(sorted(observer.problems.items())),
+        tuple(observer.damaged),
+    )
