@@ -29,8 +29,6 @@ _PACKAGES: Final = (
     "opentelemetry-sdk",
     "opentelemetry-instrumentation-requests",
     "sentry-sdk",
-    "ibis-framework",
-    "duckdb",
 )
 
 
