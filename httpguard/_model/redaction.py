@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from typing import Final
 
-from .secrets import redact_path
+from .secrets import HIDDEN, redact_path
 
 _MAX_LENGTH: Final = 300
 # Of a URL without end, this much is looked at.
 _MOST_READ: Final = 8192
 _AUTHORITY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*@)?([^/?#]*)")
+# Anything else is the start of user info with a ``?`` or ``#`` in it.
+_HOST: Final = re.compile(r"(?:[^:]*|\[[^]]*\])(?::\d*)?")
 # Everything that could start a new line, move a terminal's cursor or reorder
 # the text on it: C0 and C1 controls, line separators, bidirectional overrides.
 _UNPRINTABLE: Final = re.compile(
@@ -23,7 +25,7 @@ def redact_url(url: str) -> str:
     """The URL without user info, query values, fragment and secrets in its path.
 
     Args:
-        url: Any URL or path, from the program or from a server's redirect.
+        url: Any URL, path or query, from the program or from a server's redirect.
 
     Returns:
         At most 300 characters of it, control characters escaped. Names of query
@@ -39,8 +41,11 @@ def redact_url(url: str) -> str:
     head = ""
     authority = _AUTHORITY.match(url)
     if authority is not None:
-        head = f"{authority[1] or ''}//{authority[3]}"
-        url = url[authority.end() :]
+        host, url = authority[3], url[authority.end() :]
+        if not _HOST.fullmatch(host):
+            # Up to where the user info ends, with a slash in it too.
+            host, url = HIDDEN, "@".join(["", *url.rsplit("@", 1)[1:]]) or url
+        head = f"{authority[1] or ''}//{host}"
     url = head + redact_path(url)
     if mark:
         url += "?" + "&".join(_redact_parameter(part) for part in query.split("&"))
@@ -72,6 +77,6 @@ def _escape(character: str) -> str:
 def _redact_parameter(part: str) -> str:
     """``name=value`` without its value; a bare word may itself be a secret."""
     name, equals, _ = part.partition("=")
-    if equals:
-        return f"{name}=…"
-    return "…" if name else ""
+    if equals:  # Or it is Base64, which ends so.
+        return f"{redact_path(name)}={HIDDEN}"
+    return HIDDEN if name else ""

@@ -68,10 +68,10 @@ def _redact_segment(segment: str) -> str:
     if _is_secret(plain):
         return HIDDEN
     word, *parameters = segment.split(";")
-    return ";".join(
-        [_redact_value(word, always=False)]
-        + [_redact_value(parameter, always=True) for parameter in parameters]
-    )
+    # A query without its path, too.
+    words = (_redact_value(part, always=False) for part in word.split("&"))
+    hidden = [_redact_value(parameter, always=True) for parameter in parameters]
+    return ";".join(["&".join(words), *hidden])
 
 
 def _decoded(text: str) -> str:
