@@ -92,6 +92,7 @@ POINTS: Final = [
 NOT_CALLED: Final = frozenset(
     {
         "_model.leak.Leak.__str__",
+        "_process.process.Pages.follow",
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.

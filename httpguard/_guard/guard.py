@@ -16,7 +16,7 @@ from .._leases.readers import is_read_on
 from .._leases.registry import Registry
 from .._leases.snapshots import take_counters, take_snapshot
 from .._leases.table import LeakTable
-from .._metrics.measures import PoolNames, take_measures
+from .._metrics.measures import Told, take_measures
 from .._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from .._model.snapshot import Counters, Snapshot
 from .._pressure.descriptors import Descriptors
@@ -106,7 +106,7 @@ class Guard:
         self.outbox.clear()
         self.detector = Detector(self.registry, settings, keep_bound)
         self.table = LeakTable(self.registry.origins)
-        self.names = PoolNames()
+        self.told = Told()
         self.pools = PoolWatch(self.registry, settings)
         self.descriptors = Descriptors(self.registry)
         self.reports = Reports(
@@ -332,7 +332,7 @@ class Guard:
                 self.registry,
                 self.detector,
                 self.table,
-                self.names,
+                self.told,
                 counters,
                 holds_connection,
             )

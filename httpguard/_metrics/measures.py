@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
@@ -20,6 +20,8 @@ MOST_POOLS: Final = 100
 """So many pools have series of their own; the rest is summed up as `OTHER`."""
 OTHER: Final = "other"
 
+K = TypeVar("K")
+
 
 @dataclass(slots=True)
 class PoolMeasures:
@@ -29,7 +31,7 @@ class PoolMeasures:
         open: Responses that hold a connection.
         size: Connections that the pools keep.
         blocking: Whether one of them makes requests wait, or one that is gone did.
-        in_use: Connections that requests and open responses hold.
+        in_use: Connections that requests and open responses hold, and lost slots.
         idle: Open connections that wait for the next request.
         lost: Slots of blocking pools that leaks have taken.
         waiting: Requests that wait for a connection.
@@ -55,30 +57,23 @@ class PoolMeasures:
         pool.settle_waits()
         self.size += pool.maxsize
         self.blocking |= pool.block
-        self.in_use += pool.in_use
+        self.in_use += pool.in_use + pool.lost
         self.idle += pool.idle
         self.lost += pool.lost
+        self.add_counts(pool)
+
+    def add_counts(self, pool: PoolRef | Totals) -> None:
+        """Take in what was counted of a pool, or of those that are gone."""
         self.waits += pool.waited
         self.wait_seconds += pool.wait_total
         self.reclaimed += pool.reclaimed
 
-    def add_retired(self, totals: Totals) -> None:
-        """Take in pools that are gone."""
-        self.waits += totals.waited
-        self.wait_seconds += totals.wait_total
-        self.reclaimed += totals.reclaimed
-
-    def rise(self, before: PoolMeasures | None) -> None:
-        """Let no count fall: the figures of pools that are gone may be kept as others'.
-
-        Args:
-            before: What was told of the same name.
-        """
-        if before is not None:
-            self.blocking |= before.blocking
-            self.waits = max(self.waits, before.waits)
-            self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
-            self.reclaimed = max(self.reclaimed, before.reclaimed)
+    def rise(self, before: PoolMeasures) -> None:
+        """Let no count fall below what was told of the same name."""
+        self.blocking |= before.blocking
+        self.waits = max(self.waits, before.waits)
+        self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
+        self.reclaimed = max(self.reclaimed, before.reclaimed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,25 +98,31 @@ class Measures:
     oldest: float
 
 
-class PoolNames:
-    """Which pools have series of their own: the first hundred.
+class Told:
+    """What was told last: no count may fall below it.
 
-    Not the busiest: a series that comes and goes costs a monitoring system more
-    than one that stays, and a crawler sees hosts without end.
+    The figures of pools that are gone may be kept as others', and figures are added
+    up while requests change them: a count could dip, which a monitoring system
+    takes for a process that has started anew.
     """
 
     def __init__(self) -> None:
-        """None yet."""
-        self.told: dict[str, PoolMeasures] = {OTHER: PoolMeasures()}
+        self.pools: dict[str, PoolMeasures] = {OTHER: PoolMeasures()}
+        self.counters: dict[str, int] = {}
+        self.leaks: dict[tuple[LeakKind, Frame | None], int] = {}
 
     def label(self, name: str) -> str:
-        """The pool's name, or `OTHER`."""
-        if name in self.told:
+        """The pool's name if it is one of the first hundred, or `OTHER`.
+
+        Not of the busiest: a series that comes and goes costs a monitoring system
+        more than one that stays, and a crawler sees hosts without end.
+        """
+        if name in self.pools:
             return name
         # `OTHER` is one of them, and no pool's name.
-        if len(self.told) > MOST_POOLS:
+        if len(self.pools) > MOST_POOLS:
             return OTHER
-        self.told[name] = PoolMeasures()
+        self.pools[name] = PoolMeasures()
         return name
 
 
@@ -129,7 +130,7 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
     registry: Registry,
     detector: Detector,
     table: LeakTable,
-    names: PoolNames,
+    told: Told,
     counters: Mapping[str, int],
     is_open: Callable[[Any], bool],
 ) -> Measures:
@@ -139,7 +140,7 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
         registry: What is open.
         detector: What was counted.
         table: What leaked, by site.
-        names: Which pools have series of their own.
+        told: The last time.
         counters: Of the snapshot.
         is_open: Whether a response holds its connection.
     """
@@ -161,12 +162,18 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
         ):
             oldest = lease.opened
     return Measures(
-        leaks=_leaks(detector, table),
-        pools=_pools(registry, opened, names),
-        counters=counters,
+        leaks=_risen(_leaks(detector, table), told.leaks),
+        pools=_pools(registry, opened, told),
+        counters=_risen(counters, told.counters),
         held=held,
         oldest=now - oldest,
     )
+
+
+def _risen(counts: Mapping[K, int], told: dict[K, int]) -> dict[K, int]:
+    risen = {key: max(count, told.get(key, 0)) for key, count in counts.items()}
+    told.update(risen)
+    return risen
 
 
 def _leaks(
@@ -178,30 +185,28 @@ def _leaks(
     for (kind, site), count in list(table.series.items()):
         leaks[kind, site] = count
         rest[kind] -= count
-    for kind, count in rest.items():
-        leaks[kind, None] = max(0, count)
+    leaks.update(((kind, None), count) for kind, count in rest.items())
     return leaks
 
 
 def _pools(
-    registry: Registry, opened: dict[int, int], names: PoolNames
+    registry: Registry, opened: Mapping[int, int], told: Told
 ) -> dict[str, PoolMeasures]:
     """The pools by name, those that have a series and are gone included."""
     registry.pools.prune()
     summed: dict[str, PoolMeasures] = defaultdict(PoolMeasures)
-    # Where nothing is open, that is said too.
-    summed.update((name, PoolMeasures()) for name in names.told)
     for pool in list(registry.pools.known.values()):
-        measures = summed[names.label(pool.name)]
+        measures = summed[told.label(pool.name)]
         measures.add(pool)
         measures.open += opened.get(pool.key, 0)
     for name, totals in list(registry.pools.retired.items()):
         # Names beyond a number are kept together, under a word that is no pool's.
-        label = names.label(name) if "://" in name else OTHER
-        summed[label].add_retired(totals)
+        label = told.label(name) if "://" in name else OTHER
+        summed[label].add_counts(totals)
     for waiter in list(registry.waiters.values()):
-        summed[names.label(waiter.pool.name)].waiting += 1
-    for label, measures in summed.items():
-        measures.rise(names.told.get(label))
-    names.told.update(summed)
-    return dict(summed)
+        summed[told.label(waiter.pool.name)].waiting += 1
+    for label, before in list(told.pools.items()):
+        summed[label].rise(before)
+    told.pools.update(summed)
+    # Where nothing is open, that is said too, in the order of the first time.
+    return {label: summed[label] for label in told.pools}

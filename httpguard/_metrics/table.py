@@ -145,7 +145,7 @@ METRICS: Final = (
     Metric("httpguard_pool_size", "httpguard.pool.size", "{connection}", Kind.SUM,
            "Connections that the pools keep", _pools(lambda pool: pool.size), By.POOL),
     Metric("httpguard_pool_in_use", "httpguard.pool.in_use", "{connection}", Kind.SUM,
-           "Connections that requests and open responses hold now",
+           "Connections that requests and open responses hold now, and lost slots",
            _pools(lambda pool: pool.in_use), By.POOL),
     Metric("httpguard_pool_idle", "httpguard.pool.idle", "{connection}", Kind.SUM,
            "Open connections that wait in the pools for the next request",

@@ -537,3 +537,20 @@ def test_the_span_is_kept_though_structlog_is_not_there_yet(
 def test_without_opentelemetry(tmp_path: Path) -> None:
     done = run_without_packages("httpguard.instrument_opentelemetry()", tmp_path)
     assert "httpguard[otel]" in done.stdout, done.stderr
+
+
+def test_a_bare_namespace_is_no_opentelemetry(tmp_path: Path) -> None:
+    """As an instrumentation leaves it that was installed without the API."""
+    source = """
+    import sys, types
+    namespace = types.ModuleType("opentelemetry")
+    namespace.__path__ = []
+    sys.modules["opentelemetry"] = namespace
+    import httpguard
+    try:
+        httpguard.instrument_opentelemetry()
+    except httpguard.HTTPGuardError as error:
+        print(error)
+    """
+    done = run(write(tmp_path / "program.py", source))
+    assert "httpguard[otel]" in done.stdout, done.stderr

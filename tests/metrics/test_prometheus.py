@@ -17,6 +17,7 @@ import requests
 import urllib3
 
 import httpguard
+from httpguard import LeakKind
 from httpguard._leases.table import MOST_SERIES
 from httpguard._metrics.measures import take_measures
 from httpguard._process import process as _process
@@ -665,3 +666,79 @@ def test_multiprocess_mode_knows_a_process_that_does_nothing(
     samples = parse(done.stdout)
     assert value(samples, "httpguard_processes") == 1
     assert value(samples, "httpguard_leaks_total", kind="held", site="other") == 0
+
+
+def test_a_pool_whose_slots_are_lost_reads_as_full(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
+
+    def figures() -> list[float]:
+        samples, name = scrape(), server.url("")
+        metrics = ("size", "in_use", "lost_slots", "idle")
+        return [value(samples, f"httpguard_pool_{m}", pool=name) for m in metrics]
+
+    for _ in range(2):
+        pool.urlopen("GET", "/bytes/90000", preload_content=False)
+    guard.check()
+    assert figures() == [2, 2, 2, 0]
+    # Its twin, which gives both back.
+    pool.close()
+    del pool
+    gc.collect()
+    twin = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
+    kept = [
+        twin.urlopen("GET", "/bytes/90000", preload_content=False) for _ in range(2)
+    ]
+    assert figures() == [2, 2, 0, 0]
+    for response in kept:
+        response.drain_conn()
+    assert figures() == [2, 0, 0, 2]
+
+
+def test_no_counter_falls(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Figures that are added up while requests change them may dip for a moment."""
+    guard.install()
+    leak(server.url("/bytes/90000"))
+    requests.get(server.url("/bytes/10"))
+    before = scrape()
+    current = _process.current()
+    assert current is not None
+    monkeypatch.setattr(
+        "httpguard._guard.guard.take_counters",
+        lambda *_, **__: dict.fromkeys(guard.check().counters, 0),
+    )
+    monkeypatch.setattr(current.detector, "counts", dict.fromkeys(LeakKind, 0))
+    after = scrape()
+    for (name, labels), count in before.items():
+        if name.endswith("_total"):
+            assert after[name, labels] >= count
+
+
+LOCKED = """
+import os, sys
+import httpguard
+collector = httpguard.prometheus_collector()
+httpguard.install(check_interval=0)
+import requests
+requests.get(sys.argv[1], stream=True).close()
+# Another thread is being answered as the program forks.
+collector._lock.acquire()
+if not (child := os.fork()):
+    requests.get(sys.argv[1], stream=True).close()
+    httpguard.check()
+    print(httpguard.render_prometheus()[0].decode(), flush=True)
+    os._exit(0)
+collector._lock.release()
+os.wait()
+"""
+
+
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
+def test_a_fork_in_the_middle_of_a_scrape(server: Server, tmp_path: Path) -> None:
+    program = write(tmp_path / "program.py", LOCKED)
+    samples = parse(run(program, server.url("/bytes/90000")).stdout)
+    assert value(samples, "httpguard_lease_duration_seconds_count") == 1
