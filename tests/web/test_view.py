@@ -113,7 +113,7 @@ class TestContent:
     ) -> None:
         shown = state(page)
         assert not shown["installed"]
-        assert shown["counters"] == {}
+        assert not any(shown["counters"].values())
 
     def test_pools_that_are_alike_are_one_row_the_starved_first(
         self, guard: GuardControl, server: Server, page: Page
