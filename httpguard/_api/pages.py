@@ -10,7 +10,7 @@ from . import public  # noqa: TC001  # For typing.get_type_hints.
 
 if TYPE_CHECKING:
     from .._model.settings import Settings
-    from .._web import Page, Process
+    from .._web import Page, Program
 
 
 def serve(
@@ -40,7 +40,7 @@ def serve(
     """
     from .._web import serve as start
 
-    return start(this_process(), host, port, token)
+    return start(this_program(), host, port, token)
 
 
 def wsgi_app(token: str | None = None) -> public.WSGIApplication:
@@ -58,7 +58,7 @@ def wsgi_app(token: str | None = None) -> public.WSGIApplication:
     """
     from .._web import mounted
 
-    return mounted(this_process(), token)
+    return mounted(this_program(), token)
 
 
 def asgi_app(token: str | None = None) -> public.ASGIApplication:
@@ -74,18 +74,18 @@ def asgi_app(token: str | None = None) -> public.ASGIApplication:
     """
     from .._web import ASGIApplication, mounted
 
-    return ASGIApplication(mounted(this_process(), token))
+    return ASGIApplication(mounted(this_program(), token))
 
 
-def this_process() -> Process:
+def this_program() -> Program:
     """What a page is handed."""
     from .._leases.own import ADDRESSES
-    from .._web import Process
+    from .._web import Program
     from .metrics import render_prometheus
 
     # One set, for the registry which reads that one.
     PROCESS.addresses = ADDRESSES
-    return Process(current, render_prometheus, failed, PROCESS.parts, PROCESS.addresses)
+    return Program(current, render_prometheus, failed, PROCESS.parts, PROCESS.addresses)
 
 
 class _Setting:

@@ -58,7 +58,7 @@ _EXIT_PATIENCE: Final = 1.0
 _PATIENCE: Final = 10.0
 # What a snapshot or a scrape waits: one without the very latest is better than a
 # late one.
-_GLANCE: Final = 1.0
+_GLANCE: Final = 0.2
 # Lease times between two sweeps, where monitoring asks for them; a process that
 # ends more in that time tells of the latest ones.
 _MOST_TIMES: Final = 100_000
@@ -301,15 +301,14 @@ class Guard:
         except Exception as error:
             self.step_aside("watch", error)
 
-    def snapshot(self, most: int | None = None, patience: float = _GLANCE) -> Snapshot:
+    def snapshot(self, most: int | None = None) -> Snapshot:
         """What is known now. Judges the collected, reports nothing.
 
         Args:
             most: Describe no more leaks and no more open responses; None: all.
-            patience: Seconds to wait for a sweep under way.
         """
         try:
-            self._sweep(self.detector.bury, patience=patience)
+            self._sweep(self.detector.bury, patience=_GLANCE)
             return take_snapshot(
                 self.registry,
                 self.detector,

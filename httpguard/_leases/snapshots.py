@@ -100,7 +100,6 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         now: Seconds of the guard's clock.
     """
     stack = lease.stack or ()
-    response = lease()
     return OpenResponse(
         site=find_site(stack, origins),
         stack=symbolize(stack, origins),
@@ -113,14 +112,18 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
         age=now - lease.opened,
         idle=now - lease.active,
-        bytes_read=(
-            lease.bytes_read
-            if response is None
-            else response._fp_bytes_read + lease.chunked
-        ),
+        bytes_read=bytes_read(lease),
         length=lease.announced,
         allowed=lease.scope.allowed if lease.scope is not None else None,
     )
+
+
+def bytes_read(lease: Lease) -> int:
+    """How much of its body has come over the wire."""
+    response = lease()
+    if response is None:
+        return lease.bytes_read
+    return response._fp_bytes_read + lease.chunked
 
 
 def describe_pools(registry: Registry) -> list[dict[str, Any]]:

@@ -2,7 +2,7 @@
 
 One door: `WSGIApplication`. `server` (a socket and a daemon thread of our own), the
 program's own WSGI server, and `ASGIApplication` call it. It makes JSON of what a
-`Source`, the guard, tells; who opens a page hands all of that over as a `Process`.
+`Source`, the guard, tells; who opens a page hands that and more over as a `Program`.
 """
 
 from __future__ import annotations
@@ -10,12 +10,12 @@ from __future__ import annotations
 from .application import WSGIApplication, mounted
 from .asgi import ASGIApplication
 from .page import Page, serve
-from .source import Process, Source
+from .source import Program, Source
 
 __all__ = [
     "ASGIApplication",
     "Page",
-    "Process",
+    "Program",
     "Source",
     "WSGIApplication",
     "mounted",

@@ -63,8 +63,7 @@ class Token:
     def sign_in(self, environ: Environ) -> Answer | None:
         """Exchange a link's token for the cookie, and take it off the address bar.
 
-        Returns:
-            None: the request is no such link, or its token is wrong.
+        None: the request is no such link, or its token is wrong.
         """
         if environ.get("PATH_INFO") != "/":
             return None
@@ -97,14 +96,11 @@ class Access:
         self._hosts = hosts
 
     def refuse(self, environ: Environ, *, public: bool) -> Answer | None:
-        """The answer that a request gets instead of what it asked for.
+        """The answer instead of what was asked for; None: the request is let in.
 
         Args:
             environ: The request.
             public: Whether its path is for everybody.
-
-        Returns:
-            None: it is let in.
         """
         token = self._token
         if token is not None and token.is_borne(environ):
@@ -134,9 +130,6 @@ def names_of(bound: Iterable[str]) -> frozenset[str]:
 
     The machine's own name is among them where others reach the page; its full name
     is not: to learn that, the program would wait for a name server.
-
-    Args:
-        bound: What it was asked to listen on.
     """
     names = {"localhost", *bound}
     if not all(is_loopback(name) for name in bound):

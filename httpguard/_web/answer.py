@@ -43,12 +43,16 @@ _ALWAYS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What is answered; `headers` are those beside what every answer says."""
+    """What is answered; `headers` are those beside what every answer says.
+
+    Whoever has what bears the same `tag` is not sent it again.
+    """
 
     status: int
     kind: str = TEXT
     body: bytes = b""
     headers: tuple[tuple[str, str], ...] = ()
+    tag: str = ""
 
     @property
     def line(self) -> str:
@@ -59,6 +63,8 @@ class Answer:
         """Every header, the length of the body included."""
         yield from _ALWAYS
         yield from self.headers
+        if self.tag:
+            yield "ETag", self.tag
         if self.status != HTTPStatus.NOT_MODIFIED:
             yield "Content-Type", self.kind
             yield "Content-Length", str(len(self.body))

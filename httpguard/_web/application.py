@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .answer import Environ
-    from .source import Process
+    from .source import Program
 
 _PUBLIC: Final = frozenset({"/healthz"})
 # Seconds for which a scrape is good: many who ask at once cost one look.
@@ -29,27 +29,27 @@ class WSGIApplication:
     Of a server with several workers it shows the one that answers.
 
     Args:
-        process: What to show.
+        program: What to show.
         access: Who may see it.
         samples: Whether to fill the history from a thread of its own, from the first
             request on: a server that forks its workers has none to lose.
     """
 
     def __init__(
-        self, process: Process, access: Access, *, samples: bool = True
+        self, program: Program, access: Access, *, samples: bool = True
     ) -> None:
-        self.view = View(process.find)
-        self._process = process
+        self.view = View(program.find)
+        self._program = program
         self._access = access
-        self._sampler = Sampler(self.view.history, process.failed) if samples else None
+        self._sampler = Sampler(self.view.history, program.failed) if samples else None
         self._scrape: tuple[str, float, Answer] | None = None
         self._routes: dict[str, Callable[[Environ], Answer]] = {
             "/api/snapshot": self._snapshot,
             "/healthz": lambda _: say(200, "ok"),
             "/metrics": self._metrics,
-            **dict.fromkeys(assets.FILES, _asset),
+            **dict.fromkeys(assets.FILES, lambda each: assets.load(each["PATH_INFO"])),
         }
-        process.parts.add(self)
+        program.parts.add(self)
 
     def __call__(
         self, environ: Environ, start_response: Callable[..., Any]
@@ -59,8 +59,10 @@ class WSGIApplication:
             if self._sampler is not None:
                 self._sampler.start()
             answer = self._answer(environ)
+            if answer.tag and environ.get("HTTP_IF_NONE_MATCH") == answer.tag:
+                answer = Answer(304, tag=answer.tag)
         except Exception as error:
-            self._process.failed("web", error)
+            self._program.failed("web", error)
             answer = say(500, "httpguard failed here; the program's log says how.")
         start_response(answer.line, list(answer.all_headers()))
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
@@ -99,13 +101,11 @@ class WSGIApplication:
 
     def _snapshot(self, environ: Environ) -> Answer:
         document = self.view.document()
-        tag = ("ETag", document.tag)
-        if environ.get("HTTP_IF_NONE_MATCH") == document.tag:
-            return Answer(304, headers=(tag,))
+        body = document.plain
+        headers: tuple[tuple[str, str], ...] = ()
         if document.packed and "gzip" in environ.get("HTTP_ACCEPT_ENCODING", ""):
-            packed = (tag, ("Content-Encoding", "gzip"))
-            return Answer(200, JSON, document.packed, packed)
-        return Answer(200, JSON, document.plain, (tag,))
+            body, headers = document.packed, (("Content-Encoding", "gzip"),)
+        return Answer(200, JSON, body, headers, document.tag)
 
     def _metrics(self, environ: Environ) -> Answer:
         accept = environ.get("HTTP_ACCEPT", "")
@@ -113,7 +113,7 @@ class WSGIApplication:
         if latest is not None and latest[0] == accept and now - latest[1] < _FRESH:
             return latest[2]
         try:
-            body, kind = self._process.metrics(accept)
+            body, kind = self._program.metrics(accept)
         except HTTPGuardError as error:  # prometheus_client is not installed.
             return say(501, str(error))
         answer = Answer(200, kind, body)
@@ -121,19 +121,11 @@ class WSGIApplication:
         return answer
 
 
-def mounted(process: Process, token: str | None) -> WSGIApplication:
+def mounted(program: Program, token: str | None) -> WSGIApplication:
     """The page for a server of the program's own.
 
     Raises:
         ConfigError: The token is not accepted.
     """
     secret = None if token is None else Token(token, "httpguard")
-    return WSGIApplication(process, Access(secret))
-
-
-def _asset(environ: Environ) -> Answer:
-    asset = assets.load(environ["PATH_INFO"])
-    headers = (("ETag", asset.tag),)
-    if environ.get("HTTP_IF_NONE_MATCH") == asset.tag:
-        return Answer(304, headers=headers)
-    return Answer(200, asset.kind, asset.body, headers)
+    return WSGIApplication(program, Access(secret))

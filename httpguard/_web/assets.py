@@ -2,51 +2,32 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
 
-_HTML: Final = "text/html; charset=utf-8"
-_SCRIPT: Final = "text/javascript; charset=utf-8"
+from .answer import Answer
 
-# Path -> file in static/ and its content type: no other path reaches a file.
-FILES: Final[dict[str, tuple[str, str]]] = {
-    "/": ("index.html", _HTML),
-    "/static/page.css": ("page.css", "text/css; charset=utf-8"),
-    "/static/page.js": ("page.js", _SCRIPT),
-    "/static/chart.js": ("chart.js", _SCRIPT),
-    "/static/elements.js": ("elements.js", _SCRIPT),
-    "/static/format.js": ("format.js", _SCRIPT),
-    "/static/leaks.js": ("leaks.js", _SCRIPT),
-    "/static/tables.js": ("tables.js", _SCRIPT),
-    "/static/icon.svg": ("icon.svg", "image/svg+xml"),
+_KINDS: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
 }
+_SHARED: Final = (
+    *("page.css", "page.js", "chart.js", "elements.js", "format.js", "leaks.js"),
+    *("tables.js", "icon.svg"),
+)
 
-
-@dataclass(frozen=True, slots=True)
-class Asset:
-    """A file.
-
-    Args:
-        kind: Its content type.
-        body: All of it.
-        tag: Its ETag.
-    """
-
-    kind: str
-    body: bytes
-    tag: str
+FILES: Final = {"/": "index.html"} | {f"/static/{name}": name for name in _SHARED}
+"""Path and file in static/: no other path reaches a file."""
 
 
 @cache
-def load(path: str) -> Asset:
-    """Read a file once.
-
-    Args:
-        path: One of `FILES`.
-    """
-    name, kind = FILES[path]
+def load(path: str) -> Answer:
+    """The answer with one of `FILES`, which is read once."""
+    name = FILES[path]
     body = files(__package__).joinpath("static", name).read_bytes()
-    return Asset(kind, body, f'"{sha256(body).hexdigest()[:16]}"')
+    tag = f'"{sha256(body).hexdigest()[:16]}"'
+    return Answer(200, _KINDS[name.rpartition(".")[2]], body, tag=tag)

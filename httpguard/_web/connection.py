@@ -79,8 +79,7 @@ class Connection:
     def proceed(self, now: float) -> bool:
         """Send what can be sent, else take what has come; answer whole requests.
 
-        Returns:
-            Whether the connection goes on.
+        False: the connection has come to its end.
         """
         try:
             if self.outgoing:
@@ -150,13 +149,7 @@ def _wire(line: str, headers: Iterable[tuple[str, str]], *, last: bool) -> bytes
 
 
 def parse(head: str) -> tuple[Environ, bool]:
-    """Read a request's head.
-
-    Args:
-        head: Without the empty line at its end.
-
-    Returns:
-        The request, and whether it is the last one of its connection.
+    """A request's head as WSGI has it, and whether it is its connection's last.
 
     Raises:
         Malformed: It is none, or has a body: nothing here takes one.

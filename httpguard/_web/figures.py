@@ -18,7 +18,7 @@ Figures = dict[str, float | int | None]
 """Threads, file descriptors, memory and CPU time; None: not to be had."""
 
 
-def program() -> dict[str, Any]:
+def about() -> dict[str, Any]:
     """What does not change while the process runs."""
     return {
         "name": program_name(),

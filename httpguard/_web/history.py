@@ -32,12 +32,7 @@ class Sample(NamedTuple):
 
 
 class History:
-    """What was open and what had leaked, every five seconds of the last hour.
-
-    Args:
-        find: The guard, if there is one.
-        clock: Seconds, monotonic.
-    """
+    """What was open and what had leaked, every five seconds of the last hour."""
 
     def __init__(
         self,
@@ -50,11 +45,7 @@ class History:
         self._next = clock()
 
     def sample(self) -> float:
-        """Note the state, if it is time to.
-
-        Returns:
-            Seconds until the next sample.
-        """
+        """Note the state, if it is time to; seconds until the next time."""
         now = self._clock()
         if now >= self._next:
             # After a pause of the whole machine there is nothing to make up for.

@@ -16,7 +16,7 @@ from .server import Server, listen
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from .source import Process
+    from .source import Program
 
 
 class Page:
@@ -66,7 +66,7 @@ class Page:
 
 
 def serve(
-    process: Process, host: str | int, port: int = 0, token: str | None = None
+    program: Program, host: str | int, port: int = 0, token: str | None = None
 ) -> Page:
     """See `httpguard.serve`."""
     host, port = _place(host, port)
@@ -79,11 +79,11 @@ def serve(
     address, port = listener.getsockname()[:2]
     secret = None if token is None else Token(token, f"httpguard_{port}")
     access = Access(secret, names_of({host, str(address)}))
-    application = WSGIApplication(process, access, samples=False)
+    application = WSGIApplication(program, access, samples=False)
     # As the program's own clients may name it.
     names = {host, "localhost", "127.0.0.1", "::1", "[::1]", f"[{host}]"}
     own: set[tuple[str, int | None]] = {(name.lower(), port) for name in names}
-    server = Server(listener, application, process, own=own)
+    server = Server(listener, application, program, own=own)
     server.start()
     return Page(server, f"http://{_reachable(host)}:{port}/", token)
 

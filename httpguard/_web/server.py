@@ -21,7 +21,7 @@ from .connection import Connection, Patience
 
 if TYPE_CHECKING:
     from .application import WSGIApplication
-    from .source import Process
+    from .source import Program
 
 THREAD_NAME: Final = "httpguard-page"
 MOST_CONNECTIONS: Final = 256
@@ -40,7 +40,7 @@ class Server:
     Args:
         listener: Bound and listening; it is the server's from here on.
         application: What answers.
-        process: Told of failures; tells of forks, and knows our addresses.
+        program: Told of failures; tells of forks, and knows our addresses.
         patience: How slow a client may be.
         most: The most connections at once.
         own: Host and port as the program's own clients may name them.
@@ -50,14 +50,14 @@ class Server:
         self,
         listener: socket.socket,
         application: WSGIApplication,
-        process: Process,
+        program: Program,
         *,
         patience: Patience | None = None,
         most: int = MOST_CONNECTIONS,
         own: set[tuple[str, int | None]] | None = None,
     ) -> None:
         self._application = application
-        self._process = process
+        self._program = program
         self._patience = patience or Patience()
         self._most = most
         self._own = own or set()
@@ -75,8 +75,8 @@ class Server:
         # Replaced for each thread, so that one that is late cannot come back.
         self._ends: list[bool] = [False]
         self.closed = False
-        process.parts.add(self)
-        process.addresses.update(self._own)
+        program.parts.add(self)
+        program.addresses.update(self._own)
 
     def start(self) -> None:
         """Serve from a daemon thread."""
@@ -125,7 +125,7 @@ class Server:
         self._connections.clear()
         for sock in (self._listener, self._wake_reader, self._wake_writer):
             sock.close()
-        self._process.addresses.difference_update(self._own)
+        self._program.addresses.difference_update(self._own)
 
     def _run(self, ends: list[bool]) -> None:
         while not ends[0]:
@@ -134,7 +134,7 @@ class Server:
             except Exception as error:  # noqa: PERF203  # One turn may fail.
                 if ends[0] or self.closed:
                     return
-                self._process.failed("web server", error)
+                self._program.failed("web server", error)
                 time.sleep(_RETRY)
 
     def _turn(self) -> None:
@@ -196,7 +196,7 @@ class Server:
         try:
             stays = connection.proceed(now)
         except Exception as error:
-            self._process.failed("web server", error)
+            self._program.failed("web server", error)
             stays = False
         # While it has an answer to take nothing more is read from it.
         wanted = selectors.EVENT_WRITE if connection.outgoing else selectors.EVENT_READ
@@ -214,15 +214,7 @@ class Server:
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A listening socket.
-
-    Args:
-        host: A name or an address; a name's first address is taken.
-        port: 0: a free one.
-
-    Raises:
-        OSError: It cannot be had.
-    """
+    """A listening socket at an address, or at a name's first address."""
     found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
     options: dict[str, Any] = {"family": found[0], "backlog": _BACKLOG}
     return socket.create_server(found[4], **options)

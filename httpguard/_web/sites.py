@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.snapshots import describe_open, open_leases
+from .._leases.snapshots import bytes_read, describe_open, open_leases
 from .._model.leak import Frame
 from .._model.redaction import printable
 from .._stacks.capture import find_site, source_line
@@ -21,17 +21,15 @@ _MOST_LEASES: Final = 20_000
 # The innermost frames of a stack; recursion makes longer ones.
 _MOST_FRAMES: Final = 60
 _MOST_SOURCE: Final = 200
+_OF_THE_OLDEST: Final = (
+    *("site", "age", "method", "url", "pool", "client", "thread", "stack"),
+    "frames_left_out",
+)
 
 
 @dataclass(slots=True)
 class Sites:
-    """The table by site.
-
-    Args:
-        open_now: The responses that are open, all of them.
-        rows: One for each site, JSON-ready, the most frequent first.
-        left_out: Sites that there is no row for.
-    """
+    """The table by site, the most frequent first, and how much is open in all."""
 
     open_now: int = 0
     rows: list[dict[str, Any]] = field(default_factory=list)
@@ -52,19 +50,12 @@ class _Group:
         self.count += 1
         self.judged += lease.kind is not None
         self.allowed += lease.scope is not None and lease.scope.allowed is not None
-        response = lease()
-        if response is not None:
-            self.bytes_read += response._fp_bytes_read + lease.chunked
+        self.bytes_read += bytes_read(lease)
         self.active = min(self.active, lease.active)
 
 
 def by_site(guard: Source | None, most: int) -> Sites:
-    """Group what is open by site. About 1.5 us for each open response.
-
-    Args:
-        guard: None: not installed.
-        most: The most rows.
-    """
+    """Group what is open by site. About 1.5 us for each open response."""
     if guard is None:
         return Sites()
     registry = guard.registry
@@ -101,33 +92,19 @@ def _row(guard: Source, group: _Group) -> dict[str, Any]:
     """A group as JSON: its figures, and the oldest of its responses."""
     registry = guard.registry
     now = registry.clock()
-    oldest = describe_open(group.oldest, registry.origins, now).to_dict()
+    oldest = with_sources(describe_open(group.oldest, registry.origins, now).to_dict())
     return {
-        "site": oldest["site"],
+        **{name: oldest[name] for name in _OF_THE_OLDEST},
         "count": group.count,
         "judged": group.judged,
         "allowed": group.allowed,
         "bytes_read": group.bytes_read,
-        "age": oldest["age"],
         "idle": max(now - group.active, 0.0),
-        "method": oldest["method"],
-        "url": oldest["url"],
-        "pool": oldest["pool"],
-        "client": oldest["client"],
-        "thread": oldest["thread"],
-        "stack": with_sources(oldest)["stack"],
     }
 
 
 def with_sources(row: dict[str, Any]) -> dict[str, Any]:
-    """Put the text of each line into a stack, in place, and cut what is too long.
-
-    Args:
-        row: A leak or an open response, JSON-ready.
-
-    Returns:
-        The same.
-    """
+    """Put the text of each line into a row's stack, and cut what is too long."""
     row["frames_left_out"] = max(len(row["stack"]) - _MOST_FRAMES, 0)
     row["stack"] = row["stack"][-_MOST_FRAMES:]
     for frame in (*row["stack"], row["site"]):

@@ -1,4 +1,4 @@
-"""What the page asks of the process that it shows."""
+"""What the page asks of the program that it shows."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ class Source(Protocol):
     def table(self) -> LeakTable:
         """What leaked."""
 
-    def snapshot(self, most: int | None = None, patience: float = 0) -> Snapshot:
-        """The state; no more than `most` rows, and no longer wait than `patience`."""
+    def snapshot(self, most: int | None = None) -> Snapshot:
+        """The state; no more than `most` rows. Never waits long for a sweep."""
 
 
 @dataclass(frozen=True, slots=True)
-class Process:
-    """The process that a page shows.
+class Program:
+    """The program that a page shows: this process.
 
     Args:
         find: The guard; None while none is installed.

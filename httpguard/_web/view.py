@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.snapshot import Snapshot
 from .._model.version import __version__
 from .answer import to_json
-from .figures import figures, program
+from .figures import about, figures
 from .history import History
 from .pools import by_kind
 from .sites import by_site, with_sources
@@ -33,8 +33,6 @@ _SHARE_FOR_NEWS: Final = 1 / 50
 _ROWS: Final = (100, 50, 20, 5, 1)
 _MOST_BYTES: Final = 1_000_000
 _SMALL: Final = 1400
-# Seconds to wait for a sweep under way: better without the very latest than late.
-_GLANCE: Final = 0.1
 _SHOWN: Final = ("strict", "max_idle", "max_open", "check_interval", "sample")
 
 
@@ -120,7 +118,7 @@ class View:
 
     def _content(self, guard: Source | None, rows: int) -> dict[str, Any]:
         """Everything; no table has more rows than that."""
-        snapshot = Snapshot() if guard is None else guard.snapshot(rows, _GLANCE)
+        snapshot = Snapshot() if guard is None else guard.snapshot(rows)
         sites = by_site(guard, rows)
         known = 0 if guard is None else len(guard.table.groups())
         content = snapshot.to_dict()
@@ -137,7 +135,7 @@ class View:
             "settings": {name: getattr(guard.settings, name) for name in _SHOWN}
             if guard is not None
             else {},
-            "program": program(),
+            "program": about(),
             "process": figures(),
             "open_now": sites.open_now,
             "open_sites": sites.rows,

@@ -9,7 +9,7 @@ from contextlib import closing, contextmanager
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
-from httpguard._api.pages import this_process
+from httpguard._api.pages import this_program
 from httpguard._web.access import Access
 from httpguard._web.application import WSGIApplication
 from httpguard._web.server import Server, listen
@@ -61,11 +61,11 @@ def exchange(page: Page | int, data: bytes) -> bytes:
 @contextmanager
 def serving(patience: Patience | None = None, most: int = 256) -> Iterator[int]:
     """The page's own server with other limits; its port."""
-    process = this_process()
-    application = WSGIApplication(process, Access(), samples=False)
+    program = this_program()
+    application = WSGIApplication(program, Access(), samples=False)
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
-    server = Server(listener, application, process, patience=patience, most=most)
+    server = Server(listener, application, program, patience=patience, most=most)
     server.start()
     try:
         yield int(port)
