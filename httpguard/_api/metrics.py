@@ -5,16 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, NoReturn
 
 from .._process.process import PROCESS, current, observe
+from . import public  # noqa: TC001  # For typing.get_type_hints.
 
 if TYPE_CHECKING:
-    from opentelemetry._logs import LoggerProvider
-    from opentelemetry.metrics import MeterProvider
-
-    from .._metrics.opentelemetry import Instrumentation
-    from .._metrics.prometheus import Collector
+    from .._metrics.prometheus import GuardCollector
+    from .._metrics.prometheus_files import FilePublisher
 
 
-def prometheus_collector() -> Collector:
+def prometheus_collector() -> public.Collector:
     """A collector of httpguard's metrics, for a registry of prometheus_client.
 
     In multiprocess mode (``PROMETHEUS_MULTIPROC_DIR``) each process keeps its
@@ -28,6 +26,10 @@ def prometheus_collector() -> Collector:
     Raises:
         HTTPGuardError: The extra ``prometheus`` is not installed.
     """
+    return _collector()
+
+
+def _collector() -> GuardCollector | FilePublisher:
     try:
         from .._metrics.prometheus import make_collector
     except ImportError as error:
@@ -56,16 +58,16 @@ def render_prometheus(accept: str = "") -> tuple[bytes, str]:
     Raises:
         HTTPGuardError: The extra ``prometheus`` is not installed.
     """  # noqa: D403  # A name.
-    collector = prometheus_collector()
+    collector = _collector()
     from .._metrics.prometheus import render
 
     return render(collector, accept)
 
 
 def instrument_opentelemetry(
-    meter_provider: MeterProvider | None = None,
-    logger_provider: LoggerProvider | None = None,
-) -> Instrumentation:
+    meter_provider: public.MeterProvider | None = None,
+    logger_provider: public.LoggerProvider | None = None,
+) -> public.Instrumentation:
     """Send metrics, and leaks as log records, by the API of OpenTelemetry.
 
     A leak's record belongs to the trace and span in which the response was opened.
@@ -85,7 +87,7 @@ def instrument_opentelemetry(
     try:
         from opentelemetry import _logs, metrics
 
-        from .._metrics.opentelemetry import Instrumentation
+        from .._metrics.opentelemetry import OpenTelemetry
     except ImportError as error:
         _refuse("otel", error)
     meters = meter_provider or metrics.get_meter_provider()
@@ -95,7 +97,7 @@ def instrument_opentelemetry(
         for made in live:
             if made.providers == (meters, loggers):
                 return made
-        made = Instrumentation(
+        made = OpenTelemetry(
             meters, loggers, current, PROCESS.destinations, PROCESS.observers
         )
         PROCESS.instrumentations = [*live, made]

@@ -12,6 +12,11 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.report import REPORT
 
 if TYPE_CHECKING:
+    from opentelemetry._logs import LoggerProvider
+    from opentelemetry.metrics import MeterProvider
+    from prometheus_client.registry import Collector
+
+    from .._metrics.instrumentation import Instrumentation
     from .._model.leak import Frame, Leak, LeakKind
     from .._model.settings import Settings
     from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
@@ -19,10 +24,14 @@ if TYPE_CHECKING:
 
     __all__ = [
         "ASGIApplication",
+        "Collector",
         "Counters",
         "Frame",
+        "Instrumentation",
         "Leak",
         "LeakKind",
+        "LoggerProvider",
+        "MeterProvider",
         "OpenResponse",
         "Page",
         "PoolUse",
@@ -31,14 +40,21 @@ if TYPE_CHECKING:
         "WSGIApplication",
     ]
 
-# Where each is.
+# Where each of ours is.
 FILES: Final = {
     **dict.fromkeys(("Frame", "Leak", "LeakKind"), "_model.leak"),
     **dict.fromkeys(
         ("Counters", "OpenResponse", "PoolUse", "Snapshot"), "_model.snapshot"
     ),
     "Settings": "_model.settings",
+    "Instrumentation": "_metrics.instrumentation",
     **dict.fromkeys(("ASGIApplication", "Page", "WSGIApplication"), "_web"),
+}
+# Those of others, which may not be installed.
+_FOREIGN: Final = {
+    "Collector": "prometheus_client.registry",
+    "LoggerProvider": "opentelemetry._logs",
+    "MeterProvider": "opentelemetry.metrics",
 }
 
 # Type checkers shall say of a name that is not there that it is not there.
@@ -46,12 +62,15 @@ if not TYPE_CHECKING:
 
     def __getattr__(name: str) -> Any:
         """A type whose module is imported now."""
-        if name not in FILES:
+        if name in FILES:
+            module = f"httpguard.{FILES[name]}"
+        elif name in _FOREIGN:
+            module = _FOREIGN[name]
+        else:
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
         from importlib import import_module
 
-        value = getattr(import_module(f"httpguard.{FILES[name]}"), name)
-        globals()[name] = value
+        value = globals()[name] = getattr(import_module(module), name)
         return value
 
 

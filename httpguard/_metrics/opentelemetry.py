@@ -17,8 +17,8 @@ from .._pools.pool import DEFAULT_PORTS
 from .._reporting.context import Bound
 from .._text.events import render
 from .._text.words import whole_place
+from .instrumentation import Instrumentation
 from .measures import OTHER
-from .observers import Observer
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._model.leak import Frame, Leak
     from .._reporting import Destinations, Members
     from .measures import Measures
-    from .observers import Find
+    from .observers import Find, Observer
     from .table import Key
 
 _SCOPE: Final = "httpguard"
@@ -42,8 +42,8 @@ _SEVERITIES: Final = {
 }
 
 
-class Instrumentation(Observer):
-    """Metrics and log records on their way to OpenTelemetry, until closed.
+class OpenTelemetry(Instrumentation):
+    """Sends them.
 
     Args:
         meter_provider: Where metrics go.
@@ -64,7 +64,6 @@ class Instrumentation(Observer):
         from .._model.version import __version__
 
         self.providers = (meter_provider, logger_provider)
-        self.closed = False
         self._destinations = destinations
         self._observers = observers
         self._turns = _Turns(find)

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-if TYPE_CHECKING:
-    from .leak import Leak
+from .. import _model  # noqa: TC001  # For typing.get_type_hints.
 
 
 class HTTPGuardError(Exception):
@@ -45,10 +44,9 @@ class LeakError(HTTPGuardError):
 
     __module__ = "httpguard"
 
-    leaks: tuple[Leak, ...]
+    leaks: tuple[_model.Leak, ...]
 
-    def __init__(self, message: str, leaks: tuple[Leak, ...] = ()) -> None:
-        """Keep the leaks beside the text."""
+    def __init__(self, message: str, leaks: tuple[_model.Leak, ...] = ()) -> None:
         super().__init__(message)
         self.leaks = leaks
 

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._guard.guard import Follower, Guard
     from .._guard.outbox import Outbox
     from .._metrics.observers import Observer
-    from .._metrics.opentelemetry import Instrumentation
+    from .._metrics.opentelemetry import OpenTelemetry
     from .._metrics.prometheus import Collector
     from .._model.settings import Settings
     from .._reporting.json_lines import JsonLines
@@ -88,7 +88,7 @@ class Process:
         self.failures = Failures()
         # What monitoring systems were given.
         self.collector: Collector | None = None
-        self.instrumentations: list[Instrumentation] = []
+        self.instrumentations: list[OpenTelemetry] = []
         # Told of every fork.
         self.parts = Parts(failed)
         # Serves the page that the settings ask for; set as httpguard is imported.

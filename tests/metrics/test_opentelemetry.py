@@ -464,7 +464,10 @@ def test_an_exporter_that_fails_leaves_the_program_alone(
 ) -> None:
     guard.install()
     monkeypatch.setattr(
-        backend.instrumentation._logger, "emit", lambda _: [].pop(), raising=True
+        backend.instrumentation._logger,  # type: ignore[attr-defined]
+        "emit",
+        lambda _: [].pop(),
+        raising=True,
     )
     for turn in (1, 2):
         leak(server.url("/bytes/90000"))
