@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import dataclasses
-from typing import Any
+import re
+import threading
+from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 import httpguard
 from httpguard import ConfigError, Settings
 from httpguard._model.settings import load_settings, unknown_variables
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
 
 
 def test_defaults_are_the_documented_ones() -> None:
@@ -92,6 +99,21 @@ def test_an_empty_variable_counts_as_unset() -> None:
         ("app", 3),
         ("app", ("one", 2)),
         ("ignore", [b"bytes"]),
+        ("check_interval", 1e10),
+        ("check_interval", 10**400),
+        ("max_idle", 1e10),
+        ("max_wait", 1e10),
+        ("explain", 1e10),
+        ("max_leaks", 10**10),
+        ("max_open", 10**10),
+        ("max_sessions", 10**10),
+        ("stack_depth", 10**10),
+        ("stack_depth", 2.0),
+        ("log_max_bytes", 10**16),
+        ("log_keep", 10**10),
+        ("serve", 65536),
+        ("serve", (8765, 0)),
+        ("serve", ("127.0.0.1", 0, 0)),
         ("max_wait", -1),
         ("max_wait", "soon"),
         ("max_wait", float("nan")),
@@ -109,6 +131,33 @@ def test_a_bad_argument_is_named_with_its_value(name: str, value: Any) -> None:
     assert f"{name}={value!r} is not accepted: " in str(caught.value)
     assert isinstance(caught.value, ValueError)
     assert "urlopen" not in repr(httpguard.snapshot())
+
+
+BOUNDED = [
+    *("check_interval", "max_idle", "max_wait", "explain", "sample", "max_leaks"),
+    *("max_open", "max_sessions", "stack_depth", "log_max_bytes", "log_keep"),
+]
+
+
+@pytest.mark.parametrize("name", BOUNDED)
+def test_the_upper_bound_is_said_and_accepted(name: str) -> None:
+    with pytest.raises(ConfigError) as caught:
+        Settings(**{name: 10**20})  # type: ignore[arg-type]
+    said = re.search(r"from \d+ to ([\d,]+)", str(caught.value))
+    assert said is not None
+    most = int(said[1].replace(",", ""))
+    assert getattr(Settings(**{name: most}), name) == most  # type: ignore[arg-type]
+    with pytest.raises(ConfigError):
+        Settings(**{name: most + 1})  # type: ignore[arg-type]
+
+
+def test_the_longest_interval_is_one_a_thread_can_wait(
+    server: Server, guard: GuardControl
+) -> None:
+    guard.install(check_interval=min(1e9, threading.TIMEOUT_MAX))
+    with requests.get(server.url("/bytes/90000"), stream=True):
+        watchers = [each for each in threading.enumerate() if "httpguard" in each.name]
+        assert [each.is_alive() for each in watchers] == [True]
 
 
 def test_a_bad_variable_is_named_with_its_value(
