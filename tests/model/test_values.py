@@ -127,6 +127,6 @@ def test_a_leak_reads_so_where_it_was_sent_to(
 def test_a_leak_reads_somehow_whatever_fails(
     snapshot: Snapshot, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("httpguard._text.events.describe", lambda _: 1 / 0)
+    monkeypatch.setattr("httpguard._text.leaks.describe", lambda _: 1 / 0)
     (leak,) = snapshot.leaks
     assert str(leak) == f"leak dropped {leak.site}"
