@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
 from .._baseline.baseline import Baseline
-from .._baseline.place import Place
+from .._baseline.place import Place, place_of
 from .._model.errors import BaselineError
 from .._report.inputs import STDIN, InputError, look_at, read
 from .._report.observer import Observer
 from .._report.sites import report_of
-
-if TYPE_CHECKING:
-    from .._report.result import Site
 
 
 @dataclass(slots=True)
@@ -51,15 +47,10 @@ def read_source(name: str) -> Source:
     except InputError as error:
         raise BaselineError(f"cannot read {error}") from error
     sites = report_of(observer).sites
-    places = dict.fromkeys(place_in_baseline(site) for site in sites if site.lineno)
+    places = dict.fromkeys(place_of(site.to_leak()) for site in sites if site.lineno)
     damaged = sum(observer.problems.values())
     damaged += sum(site.events for site in sites if not site.lineno)
     return Source(name, places, None, damaged)
-
-
-def place_in_baseline(site: Site) -> Place:
-    """What a baseline knows a site of a report by."""
-    return Place(site.kind, site.filename, site.function, site.source)
 
 
 def _is_baseline(name: str) -> bool:

@@ -19,7 +19,6 @@ from .._report.inputs import InputError, look_at, read
 from .._report.observer import Observer
 from .._report.selection import parse_since, select
 from .._report.sites import report_of
-from .baseline_sources import place_in_baseline
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -247,10 +246,12 @@ def _beside(made: Report, path: str) -> Report:
     Raises:
         BadParameter: It cannot be read.
     """
-    from .._baseline.baseline import Baseline
+    from .._baseline.baseline import Baseline, place_of
 
     try:
-        compared = Baseline.load(path).split(made.sites, place_in_baseline)
+        compared = Baseline.load(path).split(
+            made.sites, lambda site: place_of(site.to_leak())
+        )
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error), param_hint="'--baseline'") from error
     fixed = tuple(

@@ -80,7 +80,8 @@ def run(
         bool,
         typer.Option(
             "--strict",
-            help="Raise LeakError in the program at its next request after a leak.",
+            help="Raise LeakError in the program at its next request after a leak;"
+            " exit with 23 if it ends with 0 all the same.",
             rich_help_panel=_SETTINGS,
         ),
     ] = False,
@@ -208,6 +209,8 @@ def _prepare(
             check(name, value, option)
             variables["HTTPGUARD_" + name.upper()] = value
     settings = load_settings({}, {**os.environ, **variables})
+    if options["log"] is not None:
+        _check_log(options["log"])
     if settings.log is not None:
         # Child processes may have another working directory.
         variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
@@ -215,9 +218,33 @@ def _prepare(
         _warn(f"there is no setting {name}; is it a typo?")
     if not settings.enabled:
         _warn("HTTPGUARD_ENABLED says that nothing is to be guarded")
+    tolerated = settings.max_leaks if settings.strict else None
     return Run(
-        find_target(program, os.environ), variables, _load_baseline(baseline), fail
+        find_target(program, os.environ),
+        variables,
+        _load_baseline(baseline),
+        0 if fail else tolerated,
     )
+
+
+def _check_log(path: str) -> None:
+    """Make sure that the log can be written, without making it.
+
+    Raises:
+        ConfigError: It cannot; the message says why.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        reason = "it is a directory"
+    elif not os.path.isdir(folder):
+        reason = f"there is no directory {folder}"
+    elif os.path.exists(path):
+        reason = "" if os.access(path, os.W_OK) else "it may not be written"
+    else:
+        allowed = os.access(folder, os.W_OK | os.X_OK)
+        reason = "" if allowed else f"nothing may be written in {folder}"
+    if reason:
+        raise ConfigError(f"--log={path!r} is not accepted: {reason}")
 
 
 def _load_baseline(path: str | None) -> Baseline | None:

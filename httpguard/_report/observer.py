@@ -61,8 +61,9 @@ class Damaged:
 Sample = tuple[int, int, str]
 """What an example is made of; of two, the larger one is the more telling.
 
-The rank (2 with a stack, 1 without, 0 out of a list or a text), microseconds since
-1970 (0: not known), and JSON or one of our one-line texts.
+The rank (3 with a stack, 2 with one out of a list, 1 without, 0 of a text or with
+nothing but a count), microseconds since 1970 (0: not known), and JSON or one of our
+one-line texts.
 """
 
 
@@ -233,7 +234,9 @@ class Observer:
                 seen,
             ),
         )
-        rank = 1 + ("stack" in leak) if document else 0
+        rank = 1 if "client" in leak else 0
+        if leak.get("stack") != []:
+            rank += ("stack" in leak) * (2 if document else 1)
         if group is not None and group.is_less_telling(rank, seen):
             group.sample = (rank, seen or 0, document or json.dumps(leak))
 
@@ -321,7 +324,8 @@ def _without_stack(document: str) -> str:
     if begin < 0:
         begin = document.find('"stack":[')
     end = document.find("]", begin)
-    if begin < 0 or end < 0 or document.count("[", begin, end) > 1:
+    inside = document.count("[", begin, end) > 1
+    if begin < 0 or end < 0 or inside or document[end - 1] == "[":
         return document
     return f'{document[:begin]}"stack": 0{document[end + 1 :]}'
 

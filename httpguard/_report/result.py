@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, LeakKind
-from .example import python_source
+from .._stacks.capture import source_line
 
 if TYPE_CHECKING:
     from .example import Example
@@ -120,7 +120,17 @@ class Site:
         for step in self.example.stack:
             if (step.filename, step.lineno) == (self.filename, self.lineno):
                 return step.source
-        return python_source(Frame(self.filename, self.lineno, self.function))
+        return source_line(Frame(self.filename, self.lineno, self.function))
+
+    def to_leak(self) -> dict[str, Any]:
+        """What a leak in a log has at least, as a baseline takes it."""
+        site = {
+            "filename": self.filename,
+            "lineno": self.lineno,
+            "function": self.function,
+            "source": self.source,
+        }
+        return {"kind": self.kind, "site": site}
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
-from .._model.event import Event
+from .._model.event import COUNTS, Event
 from .._model.settings import load_settings
 from .._process import process as _process
 from .._reporting.json_lines import JsonLines
@@ -38,7 +38,8 @@ class RunLog(JsonLines):
 
     def __call__(self, event: Event) -> None:
         """Write an event, unless the run is over: a daemon may outlive it."""
-        if os.path.exists(self.path):
+        # Its own counts come more often, and do not say that they are all.
+        if event.name != COUNTS and os.path.exists(self.path):
             leaks = tuple(replace(leak, stack=()) for leak in event.leaks)
             super().__call__(replace(event, leaks=leaks, crowd=()))
 

@@ -12,16 +12,18 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
+from .._report.result import many
 from .child import become, run_child
 from .environment import NO_RUN, guarded_environment
-from .outcome import many, read_outcome
+from .outcome import read_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import NoReturn
 
     from .._baseline.baseline import Baseline, Comparison
-    from .outcome import Found, Outcome
+    from .._report.result import Site
+    from .outcome import Outcome
     from .target import Target
 
 # As LeakSanitizer's.
@@ -36,13 +38,14 @@ class Run:
         target: The program.
         settings: Variables that the command's options stand for.
         baseline: Known leaks, which are not shown and fail nothing.
-        fail: Whether leaks make the exit code `LEAKED` where it would be 0.
+        tolerated: More leaks than this make the exit code `LEAKED` where it would be
+            0. None: no number of them does.
     """
 
     target: Target
     settings: Mapping[str, str]
     baseline: Baseline | None
-    fail: bool
+    tolerated: int | None
 
     def follow(self) -> int:
         """Run the program and show what leaked.
@@ -61,8 +64,9 @@ class Run:
         # Whoever reads standard error may have gone, or be impatient.
         with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
             _report(outcome, comparison)
-        leaked = bool(comparison.new)
-        return LEAKED if leaked and self.fail and code == 0 else code
+        leaks = sum(site.leaks for site in comparison.new)
+        failed = self.tolerated is not None and leaks > self.tolerated
+        return LEAKED if failed and code == 0 else code
 
     def replace(self) -> NoReturn:
         """Become the program.
@@ -72,20 +76,21 @@ class Run:
         """
         become(self.target, guarded_environment(os.environ, self.settings, NO_RUN))
 
-    def _compare(self, outcome: Outcome) -> Comparison[Found]:
+    def _compare(self, outcome: Outcome) -> Comparison[Site]:
         """What leaked, beside the baseline."""
         from .._baseline.baseline import Baseline, place_of
 
         baseline = self.baseline or Baseline()
-        return baseline.split(outcome.found, lambda found: place_of(found.leak))
+        return baseline.split(outcome.found, lambda site: place_of(site.to_leak()))
 
 
-def _report(outcome: Outcome, comparison: Comparison[Found]) -> None:
+def _report(outcome: Outcome, comparison: Comparison[Site]) -> None:
     """Show what there is to show."""
     notes = [*_notes(outcome), *_baseline_notes(comparison)]
     if not comparison.new and not notes:
         return
-    from .table import console_on, show_leaks
+    from .._report.terminal import console_on
+    from .table import show_leaks
 
     console = console_on(sys.stderr)
     if comparison.new:
@@ -101,7 +106,8 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         yield f"more than max_open responses were open at once ({reports})"
     for (interpreter, reason), count in outcome.unguarded.items():
         why = printable(reason)
-        yield f"not guarded: {interpreter} ({many(count, 'process')}): {why}"
+        processes = many(count, "process", "processes")
+        yield f"not guarded: {interpreter} ({processes}): {why}"
         if reason == "httpguard is not installed there":
             yield f"  install it with: {interpreter} -m pip install httpguard"
     if not outcome.guarded and not outcome.unguarded:
@@ -111,9 +117,9 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         )
 
 
-def _baseline_notes(comparison: Comparison[Found]) -> Iterator[str]:
+def _baseline_notes(comparison: Comparison[Site]) -> Iterator[str]:
     """What the baseline has to do with it."""
-    known = sum(found.count for found in comparison.known)
+    known = sum(site.leaks for site in comparison.known)
     if known:
         yield f"the baseline tolerates {many(known, 'leak')}"
     for entry in comparison.fixed:

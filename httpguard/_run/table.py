@@ -4,106 +4,106 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .._model.leak import Frame, LeakKind
 from .._model.redaction import printable
-from .._stacks.capture import source_line
-from .._text.words import place
-from .outcome import many
+from .._report.result import many, shorten, what_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
-    from typing import TextIO
 
-    from .outcome import Found, Outcome
+    from rich.console import Console
 
-# Where the output is no terminal and nobody has set COLUMNS.
-_WIDTH: Final = 120
+    from .._report.result import Site
+    from .outcome import Outcome
+
 _MOST_ROWS: Final = 50
 _MOST_SOURCE: Final = 200
+_NARROWEST: Final = 24
 
 
-def console_on(stream: TextIO) -> Console:
-    """A console that writes a table wide enough to be read, also into a file.
-
-    Args:
-        stream: Standard error.
-    """
-    wide = stream.isatty() or os.environ.get("COLUMNS", "").isdigit()
-    return Console(
-        file=stream, width=None if wide else _WIDTH, highlight=False, soft_wrap=False
-    )
-
-
-def show_leaks(console: Console, outcome: Outcome, shown: Sequence[Found]) -> None:
+def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> None:
     """Print what leaked, and how to fix it.
 
     Args:
         console: Where.
         outcome: Of the run.
-        shown: What of it is to be shown.
+        found: What of it is to be shown.
     """
-    console.print(_title(outcome, shown), style="bold", markup=False)
-    table = Table(show_lines=len(shown) > 1)
+    console.print(_title(outcome, found), style="bold", markup=False)
+    shown = found[:_MOST_ROWS]
+    root = os.getcwd()
+    table = Table(show_lines=len(found) > 1)
     table.add_column("leaks", justify="right")
     table.add_column("kind", style="yellow")
-    table.add_column("opened at, and the latest request", overflow="fold")
+    table.add_column(
+        "opened at, and the latest request", overflow="fold", min_width=_NARROWEST
+    )
     table.add_column("processes", justify="right")
-    for found in shown[:_MOST_ROWS]:
-        leak = found.leak
-        table.add_row(
-            _count(found),
-            leak["kind"],
-            _place(leak),
-            str(found.runs),
-        )
+    status = any(site.example.status for site in shown)
+    culprit = any(site.example.culprit for site in shown)
+    if status:
+        table.add_column("status", justify="right")
+    if culprit:
+        table.add_column("lost in", overflow="fold", min_width=_NARROWEST)
+    for site in shown:
+        place, processes = _place(site, root), str(site.processes)
+        cells: list[str | Text] = [_count(site), site.kind, place, processes]
+        if status:
+            cells.append(site.example.status)
+        if culprit:
+            cells.append(Text(shorten(site.example.culprit, root)))
+        table.add_row(*cells)
     console.print(table)
-    if len(shown) > _MOST_ROWS:
-        console.print(f"… and {len(shown) - _MOST_ROWS:,} more places")
-    if any(found.at_least for found in shown[:_MOST_ROWS]):
-        console.print("+: at least; a process was killed before it could sum up")
+    if len(found) > _MOST_ROWS:
+        console.print(f"… and {len(found) - _MOST_ROWS:,} more places")
+    if any(site.at_least for site in shown):
+        console.print(
+            "+: at least; a process was killed before it could sum up, or left by"
+            " os._exit"
+        )
     hints: dict[tuple[str, str], str] = {}
-    for found in shown:
-        hints[found.leak["kind"], found.leak["client"]] = found.leak["hint"]
+    for site in found:
+        hints[site.kind, dict(site.example.fields).get("client", "")] = (
+            site.example.hint
+        )
     for (kind, client), hint in hints.items():
         console.print(f"fix [yellow]{kind}[/yellow] ({client}): {escape(hint)}")
 
 
-def _title(outcome: Outcome, shown: Sequence[Found]) -> str:
+def _title(outcome: Outcome, found: Sequence[Site]) -> str:
     """One sentence."""
     counts = Counter[str]()
-    for found in shown:
-        session = found.leak["kind"] == LeakKind.SESSION
-        counts["session" if session else "response"] += found.count
+    for site in found:
+        counts[what_leaked(site.kind)] += site.leaks
     leaked = " and ".join(many(counts[noun], noun) for noun in sorted(counts))
+    processes = many(outcome.leaking, "process", "processes")
     return (
-        f"httpguard: {leaked} leaked, opened at"
-        f" {many(len(shown), 'place')}, in {many(outcome.leaking, 'process')}"
+        f"httpguard: {leaked} leaked, opened at {many(len(found), 'place')},"
+        f" in {processes}"
     )
 
 
-def _count(found: Found) -> str:
+def _count(site: Site) -> str:
     """How many, and how many of them ended well after all."""
-    text = f"{found.count:,}{'+' if found.at_least else ''}"
-    return f"{text}\n({found.resolved:,} resolved)" if found.resolved else text
+    resolved = f"\n({site.resolved:,} resolved)" if site.resolved else ""
+    return f"{site.count}{resolved}"
 
 
-def _place(leak: dict[str, Any]) -> Text:
+def _place(site: Site, root: str) -> Text:
     """The site, its line where it can be read, and the request."""
-    site = leak["site"]
-    frame = Frame(site["filename"], site["lineno"], site["function"])
-    text = Text(place(frame), style="bold")
-    source = printable(source_line(frame), _MOST_SOURCE)
+    where = f"{shorten(site.filename, root)}:{site.lineno} in {site.function}"
+    text = Text(where, style="bold")
+    source = printable(site.source, _MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")
-    request = f"{leak['method']} {leak['url']}".strip() or leak["pool"]
+    example = site.example
+    request = example.request or dict(example.fields).get("pool", "")
     text.append(f"\n  {request}", style="not bold dim")
-    if leak.get("held_by"):
-        text.append(f"\n  held by {leak['held_by']}", style="not bold dim")
+    if example.held_by:
+        text.append(f"\n  held by {example.held_by}", style="not bold dim")
     return text
