@@ -53,6 +53,14 @@ class _Group:
         self.bytes_read += bytes_read(lease)
         self.active = min(self.active, lease.active)
 
+    def merge(self, other: _Group) -> None:
+        """Take in a younger group: two calls of one line."""
+        self.count += other.count
+        self.judged += other.judged
+        self.allowed += other.allowed
+        self.bytes_read += other.bytes_read
+        self.active = min(self.active, other.active)
+
 
 def by_site(guard: Source | None, most: int) -> Sites:
     """Group what is open by site. About 1.5 us for each open response."""
@@ -67,7 +75,12 @@ def by_site(guard: Source | None, most: int) -> Sites:
         if group is None:
             group = groups[key] = _Group(lease)
         group.add(lease)
-    ordered = sorted(groups.values(), key=lambda group: -group.count)
+    merged: dict[Frame, _Group] = {}
+    for group in groups.values():
+        site = find_site(group.oldest.stack or (), registry.origins)
+        if merged.setdefault(site, group) is not group:
+            merged[site].merge(group)
+    ordered = sorted(merged.values(), key=lambda group: -group.count)
     return Sites(
         open_now=len(leases),
         rows=[_row(guard, group) for group in ordered[:most]],

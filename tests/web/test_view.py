@@ -98,6 +98,17 @@ class TestContent:
         for response in (first, second, third, other):
             response.close()
 
+    def test_two_calls_of_one_line_are_one_site(
+        self, guard: GuardControl, server: Server, page: Page
+    ) -> None:
+        guard.install()
+        get, url = requests.get, server.url("/bytes/90000")
+        both = get(url, stream=True), get(url, stream=True)
+        other = get(url, stream=True)
+        assert [row["count"] for row in state(page)["open_sites"]] == [2, 1]
+        for response in (*both, other):
+            response.close()
+
     def test_nothing_leaked_nothing_shown(
         self, guard: GuardControl, server: Server, page: Page
     ) -> None:
