@@ -69,7 +69,6 @@ def _run(words: list[str]) -> NoReturn:
     require(_EXTRAS.get("".join(words[:1]), "cli"), "typer", "rich")
     from ._cli.app import build
 
-    # typer ends with 130 after Ctrl-C, since 0.16; before, with 1.
     build()(words, prog_name="httpguard")
     sys.exit(0)
 

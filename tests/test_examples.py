@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shlex
 from importlib.util import find_spec
 from typing import TYPE_CHECKING
 
@@ -32,12 +33,27 @@ def example(name: str, *needs: str) -> subprocess.CompletedProcess[str]:
     for module in needs:
         if find_spec(module) is None:
             pytest.skip(f"needs {module}")
-    command = ["-m", "pytest", "-s"] if name.startswith("test_") else []
-    env = {"PYTHONUTF8": "1", "PYTHONDONTWRITEBYTECODE": "1"}
-    path = f"examples/{name}"
-    done = run(*command, path, env=env, cwd=ROOT, encoding="utf-8")
+    done = run_printed(name, PYTHONDONTWRITEBYTECODE="1")
     assert done.returncode == 0, done.stdout + done.stderr
     return done
+
+
+def printed_command(name: str) -> str:
+    """How an example says that it is run."""
+    source = (EXAMPLES / name).read_text(encoding="utf-8")
+    command = re.search(r"^Run:  (.+)$", source, re.MULTILINE)
+    assert command is not None
+    return command[1]
+
+
+def run_printed(name: str, **env: str) -> subprocess.CompletedProcess[str]:
+    """Run an example by its own words, from the directory above."""
+    first, *words = shlex.split(printed_command(name))
+    if first == "httpguard":
+        words = ["-m", "httpguard", *words]
+    else:
+        assert first == "python"
+    return run(*words, env={"PYTHONUTF8": "1", **env}, cwd=ROOT, encoding="utf-8")
 
 
 def assert_found(stderr: str, name: str, function: str, count: int) -> None:
@@ -145,9 +161,7 @@ def test_structlog_json() -> None:
 def test_unchanged() -> None:
     if find_spec("typer") is None:
         pytest.skip("needs typer")
-    command = ["-m", "httpguard", "run", "--fail", "examples/unchanged.py"]
-    env = {"PYTHONUTF8": "1", "COLUMNS": "79"}
-    done = run(*command, env=env, cwd=ROOT, encoding="utf-8")
+    done = run_printed("unchanged.py", COLUMNS="79")
     assert (done.returncode, done.stdout) == (23, "done\n")
     table = done.stderr[done.stderr.index("httpguard: ") :]
     port = re.search(r"http://127\.0\.0\.1:(\d+)/", table)
@@ -160,14 +174,10 @@ def test_unchanged() -> None:
 
 @pytest.mark.parametrize("name", PROGRAMS)
 def test_each_says_how_to_run_it_as_the_readme_does(name: str) -> None:
-    command = re.search(
-        r"^Run:  (.+)$", (EXAMPLES / name).read_text(encoding="utf-8"), re.MULTILINE
-    )
-    assert command is not None
     readme = (EXAMPLES / "README.md").read_text(encoding="utf-8")
     rows = [row for row in readme.splitlines() if row.startswith(f"| [{name}]({name})")]
     assert len(rows) == 1
-    assert f"`{command[1]}`" in rows[0]
+    assert f"`{printed_command(name)}`" in rows[0]
 
 
 def test_each_has_a_test() -> None:

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import cli
+from httpguard._run.outcome import read_outcome
 from tests.program import ROOT, SESSIONS, bare, line_of, write
 from tests.running import (
     CLI,
@@ -575,6 +576,39 @@ def test_strict(url: str, tmp_path: Path) -> None:
     assert "httpguard: 1 response leaked" in done.stderr
 
 
+def test_strict_of_a_program_that_ends_well_all_the_same(
+    url: str, tmp_path: Path
+) -> None:
+    program = LEAKY.replace("range(3)", "range(1)")
+    write(tmp_path / "app.py", program)
+    write(tmp_path / "exits.py", program + "import sys; sys.exit(5)")
+    assert guarded("--strict", "app.py", url, cwd=tmp_path).returncode == 23
+    assert guarded("--strict", "exits.py", url, cwd=tmp_path).returncode == 5
+    assert guarded("app.py", url, cwd=tmp_path).returncode == 0
+    env = {"HTTPGUARD_MAX_LEAKS": "1"}
+    assert guarded("--strict", "app.py", url, cwd=tmp_path, env=env).returncode == 0
+    (tmp_path / "good.py").write_text("import requests")
+    assert guarded("--strict", "good.py", cwd=tmp_path).returncode == 0
+
+
+def test_a_child_that_leaves_by_os_exit_is_marked(url: str, tmp_path: Path) -> None:
+    program = f"""
+{LEAKY.partition("for _ in")[0]}
+import os
+child = os.fork()
+for _ in range(2):
+    fetch(sys.argv[1])
+if not child:
+    os._exit(0)
+os.waitpid(child, 0)
+"""
+    write(tmp_path / "app.py", program)
+    done = guarded("app.py", url, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert re.search(r"│ +3\+ │ dropped", done.stderr), done.stderr
+    assert "left by os._exit" in " ".join(done.stderr.split())
+
+
 def test_settings(url: str, tmp_path: Path) -> None:
     program = (
         "import requests, httpguard._process.process as p; print(p.current().settings)"
@@ -836,6 +870,8 @@ def test_what_httpguard_itself_fails_at(tmp_path: Path) -> None:
         (["--baseline", "none.json", "app.py"], "none.json"),
         (["--exec", "--fail", "app.py"], "--fail has no effect beside --exec"),
         (["--exec", "--baseline", "b.json", "app.py"], "--baseline"),
+        (["--log", "directory", "app.py"], "it is a directory"),
+        (["--log", "none/log", "app.py"], "there is no directory"),
     ],
 )
 def test_errors_of_use(
@@ -856,6 +892,33 @@ def test_errors_of_use(
     output, errors = capfd.readouterr()
     assert (exited.value.code, output) == (2, "")
     assert named in re.sub(r"\s+", " ", re.sub("[│╭╮╰╯─]", "", errors))
+
+
+def test_a_log_that_may_not_be_written(tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "print('begun')")
+    (tmp_path / "locked").mkdir(mode=0o500)
+    if os.access(tmp_path / "locked", os.W_OK):
+        pytest.skip("this user may write anywhere")
+    done = guarded("--log", "locked/log", "app.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "nothing may be written in" in done.stderr
+
+
+def test_a_log_that_is_not_needed_is_not_made(tmp_path: Path) -> None:
+    write(tmp_path / "app.py", "print('begun')")
+    done = guarded("--log", "log", "app.py", cwd=tmp_path)
+    assert (done.returncode, done.stdout) == (0, "begun\n")
+    assert not (tmp_path / "log").exists()
+
+
+@pytest.mark.parametrize("line", ["guarded", "unguarded\tpython", "", "gua", "\t"])
+def test_a_note_of_a_process_that_was_cut(line: str, tmp_path: Path) -> None:
+    (tmp_path / "run.jsonl").touch()
+    notes = f"guarded\tpython\t\n{line}\nunguarded\tpython\tno luck"
+    (tmp_path / "run.processes").write_text(notes)
+    outcome = read_outcome(str(tmp_path / "run"))
+    assert outcome.guarded == 1 + (line == "guarded")
+    assert outcome.unguarded["python", "no luck"] == 1
 
 
 def test_a_variable_that_is_not_accepted() -> None:
