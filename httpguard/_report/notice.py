@@ -13,7 +13,7 @@ _ELSEWHERE: Final = frozenset(
     {
         *("schema", "timestamp", "level", "event", "run", "pid", "host", "program"),
         *("context", "truncated", "open_now", "leaks_total", "logger", "filename"),
-        *("pool", "site", "hint", "leaks", "responses", "message", "msg", "block"),
+        *("pool", "site", "hint", "leaks", "message", "msg", "block"),
     }
 )
 _NEVER: Final = datetime.min.replace(tzinfo=timezone.utc)
