@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperCommand
 
 from .._model.errors import ConfigError, HTTPGuardError
+from .._model.settings import TABLE, Settings, check, load_settings, unknown_variables
 from .._run.target import starts_target
 
 if TYPE_CHECKING:
@@ -18,13 +19,16 @@ if TYPE_CHECKING:
 
 _PROGRAM: Final = "The program"
 _SETTINGS: Final = "Settings (the others are HTTPGUARD_… variables)"
+_REPEATED: Final = " May be repeated."
 # A killed process loses what it leaked since the last sweep.
 _CHECK_INTERVAL: Final = "1"
 
 
-def _setting(metavar: str, text: str) -> Any:
+def _setting(name: str, metavar: str, more: str = "") -> Any:
     """An option with a value that stands for a setting."""
-    return typer.Option(metavar=metavar, help=text, rich_help_panel=_SETTINGS)
+    return typer.Option(
+        metavar=metavar, help=TABLE[name].text + more, rich_help_panel=_SETTINGS
+    )
 
 
 class _RunCommand(TyperCommand):
@@ -80,8 +84,7 @@ def run(
         bool,
         typer.Option(
             "--strict",
-            help="Raise LeakError in the program at its next request after a leak;"
-            " exit with 23 if it ends with 0 all the same.",
+            help=TABLE["strict"].text + " Exit with 23 if it ends with 0 all the same.",
             rich_help_panel=_SETTINGS,
         ),
     ] = False,
@@ -89,7 +92,7 @@ def run(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Append every event to this file, as lines of JSON.",
+            help=TABLE["log"].text,
         ),
     ] = None,
     fail: Annotated[
@@ -117,25 +120,16 @@ def run(
     ] = False,
     max_idle: Annotated[
         str | None,
-        _setting("SECONDS", "How long an open response may make no progress; else 60."),
+        _setting("max_idle", "SECONDS", f" Default: {Settings().max_idle:g}."),
     ] = None,
-    max_open: Annotated[
-        str | None, _setting("NUMBER", "Report more responses than this open at once.")
-    ] = None,
+    max_open: Annotated[str | None, _setting("max_open", "NUMBER")] = None,
     app: Annotated[
         list[str] | None,
-        _setting(
-            "MODULE",
-            "An installed module that counts as your own code. May be repeated.",
-        ),
+        _setting("app", "MODULE", _REPEATED),
     ] = None,
     ignore: Annotated[
         list[str] | None,
-        _setting(
-            "PATTERN",
-            "A URL pattern (with a `/`) or module pattern that is never judged."
-            " May be repeated.",
-        ),
+        _setting("ignore", "PATTERN", _REPEATED),
     ] = None,
 ) -> None:
     """Run a Python program and show the HTTP responses it leaked.
@@ -194,13 +188,13 @@ def _prepare(
     Raises:
         HTTPGuardError: Something is not accepted, or not there.
     """
-    from .._model.settings import check, load_settings, unknown_variables
+    from .._model.project import with_project
     from .._run.session import Run
     from .._run.target import find_target
 
     variables = {"HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL}
-    if os.environ.get("HTTPGUARD_CHECK_INTERVAL", "").strip():
-        variables.clear()
+    told = with_project(os.environ, os.getcwd())
+    variables |= {name: told[name] for name in told if name.startswith("HTTPGUARD_")}
     for name, value in options.items():
         if value is not None:
             option = "--" + name.replace("_", "-")

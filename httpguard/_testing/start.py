@@ -9,6 +9,7 @@ import pytest
 
 from .._baseline.baseline import Baseline
 from .._model.errors import BaselineError, ConfigError
+from .._model.project import with_project
 from .._model.settings import load_settings
 from .._process import process as _process
 from .collector import Collector
@@ -46,7 +47,7 @@ def install(config: pytest.Config) -> Guard | None:
             raise pytest.UsageError(
                 f"httpguard needs pytest 8 or later; this is {pytest.__version__}"
             )
-        settings = _settings()
+        settings = _settings(str(config.rootpath))
         if not settings.enabled:
             return None
         # In a session inside a test, the guard is that of the session outside.
@@ -80,8 +81,8 @@ def start(config: pytest.Config, *, warn: bool) -> None:
     config.pluginmanager.register(session, "httpguard-session")
 
 
-def _settings() -> Settings:
-    """What the environment says, and what a test session needs."""
+def _settings(folder: str) -> Settings:
+    """What the environment and the project say, and what a test session needs."""
     given: dict[str, Any] = {
         "check_interval": 0,
         "max_idle": _NEVER,
@@ -89,10 +90,11 @@ def _settings() -> Settings:
         "sample": 1.0,
         "strict": False,
     }
-    if not os.environ.get("HTTPGUARD_EXPLAIN"):
-        given["explain"] = _EXPLAIN
     try:
-        return load_settings(given, os.environ)
+        told = with_project(os.environ, folder)
+        if "HTTPGUARD_EXPLAIN" not in told:
+            given["explain"] = _EXPLAIN
+        return load_settings(given, told)
     except ConfigError as error:
         raise pytest.UsageError(str(error)) from error
 

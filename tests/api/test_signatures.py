@@ -15,6 +15,7 @@ import httpguard
 from httpguard import Settings
 from httpguard._model.settings import TABLE
 from tests.api.settings_texts import written
+from tests.program import run
 
 FUNCTIONS = [
     name for name in httpguard.__all__ if inspect.isfunction(getattr(httpguard, name))
@@ -114,3 +115,12 @@ def test_what_is_returned_is_of_the_type_that_is_said() -> None:
     assert isinstance(made, httpguard.Instrumentation)
     assert isinstance(httpguard.check(), httpguard.Snapshot)
     assert isinstance(httpguard.snapshot().counters, httpguard.Counters)
+
+
+def test_the_help_of_run_says_the_same() -> None:
+    done = run("-m", "httpguard", "run", "--help", env={"COLUMNS": "200"})
+    words = " ".join(done.stdout.replace("`", "").replace("│", " ").split())
+    for name in ("strict", "log", "max_idle", "max_open", "app", "ignore"):
+        text = " ".join(TABLE[name].text.replace("`", "").split())
+        assert text in words, name
+    assert f"Default: {Settings().max_idle:g}." in words

@@ -1,0 +1,123 @@
+"""The table [tool.httpguard] of a pyproject.toml, for `httpguard run` and pytest."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING
+
+import pytest
+
+from httpguard import ConfigError, Settings
+from httpguard._model.project import with_project
+from httpguard._model.settings import load_settings
+from tests.program import run
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from tests.server import Server
+
+pytestmark = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="3.10 reads no TOML by itself"
+)
+TABLE = """
+[project]
+name = "app"
+[tool.httpguard]
+max_idle = 7
+max_open = 3
+sample = 0.5
+strict = true
+app = ["one", "two"]
+log = "leaks.jsonl"
+serve = 8765
+"""
+
+
+def write(folder: Path, text: str) -> None:
+    (folder / "pyproject.toml").write_text(text, "utf-8")
+
+
+def told(folder: Path, **environment: str) -> Settings:
+    return load_settings({}, with_project(environment, str(folder)))
+
+
+def test_the_nearest_file_is_read(tmp_path: Path) -> None:
+    write(tmp_path, TABLE)
+    below = tmp_path / "src" / "app"
+    below.mkdir(parents=True)
+    assert told(below) == Settings(
+        max_idle=7,
+        max_open=3,
+        sample=0.5,
+        strict=True,
+        app=("one", "two"),
+        log=str(tmp_path / "leaks.jsonl"),
+        serve=("127.0.0.1", 8765),
+    )
+    write(below, "[tool.httpguard]\nstrict = false\n")
+    assert told(below) == Settings()
+
+
+def test_variables_win_unless_they_are_empty(tmp_path: Path) -> None:
+    write(tmp_path, TABLE)
+    settings = told(tmp_path, HTTPGUARD_MAX_IDLE="2", HTTPGUARD_MAX_OPEN=" ")
+    assert (settings.max_idle, settings.max_open) == (2.0, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ('max_idle = "soon"', r"\[tool.httpguard\] max_idle='soon' is not accepted: a"),
+        ("max_idel = 3", r"there is no setting \[tool.httpguard\] max_idel"),
+        ("stack_depth = 2.0", r"stack_depth=2.0 is not accepted"),
+        ("max_idle = ", "pyproject.toml cannot be read"),
+    ],
+)
+def test_what_is_not_accepted(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, f"[tool.httpguard]\n{text}\n")
+    with pytest.raises(ConfigError, match=said):
+        told(tmp_path)
+
+
+@pytest.mark.parametrize("text", ["", "[tool.other]\nx = 1\n", "no TOML at all = ="])
+def test_a_file_that_does_not_name_us_says_nothing(tmp_path: Path, text: str) -> None:
+    write(tmp_path, text)
+    assert told(tmp_path) == Settings()
+
+
+LEAK = """
+import requests, sys
+requests.get(sys.argv[1], stream=True)
+"""
+
+
+def test_httpguard_run_reads_it(server: Server, tmp_path: Path) -> None:
+    write(tmp_path, '[tool.httpguard]\nignore = ["*/bytes/*"]\n')
+    (tmp_path / "app.py").write_text(LEAK, "utf-8")
+    arguments = ("-m", "httpguard", "run", "--fail", "app.py")
+    url = server.url("/bytes/90000")
+    assert run(*arguments, url, cwd=tmp_path).returncode == 0
+    env = {"HTTPGUARD_IGNORE": "nothing"}
+    assert run(*arguments, url, cwd=tmp_path, env=env).returncode == 23
+    write(tmp_path, "[tool.httpguard]\nmax_idel = 3\n")
+    done = run(*arguments, url, cwd=tmp_path)
+    assert (done.returncode, "max_idel" in done.stderr) == (2, True)
+
+
+def test_pytest_reads_it(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "test_app.py").write_text(
+        "import requests\ndef test():\n"
+        f"    requests.get({server.url('/bytes/90000')!r}, stream=True)\n",
+        "utf-8",
+    )
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--httpguard")
+    write(tmp_path, "[tool.pytest.ini_options]\n")
+    done = run(*arguments, cwd=tmp_path)
+    assert "1 failed" in done.stdout, done.stdout
+    write(
+        tmp_path,
+        '[tool.pytest.ini_options]\n[tool.httpguard]\nignore = ["*/bytes/*"]\n',
+    )
+    done = run(*arguments, cwd=tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
