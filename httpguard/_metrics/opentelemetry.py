@@ -126,7 +126,6 @@ class OpenTelemetry(Instrumentation):
     def _observe(
         self, metric: Metric, _options: CallbackOptions
     ) -> Iterable[Observation]:
-        """The callback of one metric."""
         if self.closed:
             return []
         measures = self._turns.measures(metric.otel)
@@ -144,9 +143,6 @@ class _Turns:
     OpenTelemetry asks each metric by itself: a metric that asks a second time
     begins a new turn. Without a lock, which a fork could leave locked: at worst,
     two threads look twice.
-
-    Args:
-        find: The guard, when it is asked.
     """
 
     def __init__(self, find: Find) -> None:
@@ -179,7 +175,6 @@ def _key_attributes(key: Key) -> dict[str, Any]:
 
 
 def _site_attributes(site: Frame) -> dict[str, Any]:
-    """The line that opened a response."""
     return {
         "code.file.path": printable(site.filename),
         "code.line.number": site.lineno,
@@ -188,7 +183,6 @@ def _site_attributes(site: Frame) -> dict[str, Any]:
 
 
 def _pool_attributes(name: str) -> dict[str, Any]:
-    """The server of a pool."""
     if name == OTHER:
         return {"server.address": OTHER}
     parts = urlsplit(name)

@@ -42,11 +42,7 @@ _SECRET_NAME: Final = re.compile(
 
 
 def redact_path(path: str) -> str:
-    """The path with an ellipsis for each segment that looks like a secret.
-
-    Args:
-        path: Of a URL, without its query, of bounded length.
-    """
+    """The path of a URL with an ellipsis for each segment that looks like a secret."""
     segments = path.split("/")
     return "/".join(
         HIDDEN
@@ -97,7 +93,6 @@ def _redact_value(text: str, *, always: bool) -> str:
 
 
 def _is_secret(word: str) -> bool:
-    """Whether a word looks like a secret."""
     if _UUID.fullmatch(word):
         return False
     if _KNOWN.fullmatch(word) or _HEXADECIMAL.fullmatch(word):
@@ -119,10 +114,9 @@ def _looks_random(word: str) -> bool:
 
 
 def _changes(part: str) -> int:
-    """How often small letters, capitals and digits take turns."""
+    # How often small letters, capitals and digits take turns.
     return len(_LETTERS_OR_DIGITS.findall(part)) - 1 if part else 0
 
 
 def _is_random(length: int, changes: int) -> bool:
-    """Whether it is long, and changes often."""
     return length >= _SHORTEST_RANDOM and changes * _LONGEST_RUN > length

@@ -7,10 +7,7 @@ import errno
 import os
 import stat
 import time
-from typing import TYPE_CHECKING, Final
-
-if TYPE_CHECKING:
-    from collections.abc import Iterator
+from typing import Final
 
 # O_NONBLOCK: a named pipe without a reader is an error, not a wait.
 _FLAGS: Final = (
@@ -72,45 +69,27 @@ def _rotated(descriptor: int, path: str, keep: int) -> bool:
     Returns:
         Whether the path names another file than the descriptor from now on.
     """
-    with _only_one(descriptor) as ours:
-        # Whoever had the lock before us may have moved the file.
-        if ours and _is_at(descriptor, path):
-            oldest = 1
-            while oldest < keep and os.path.lexists(f"{path}.{oldest}"):
-                oldest += 1
-            for number in range(oldest, 1, -1):
-                os.replace(f"{path}.{number - 1}", f"{path}.{number}")
-            # Last: until then nobody has a new file to rotate.
-            os.replace(path, f"{path}.1")
-    return ours
-
-
-@contextlib.contextmanager
-def _only_one(descriptor: int) -> Iterator[bool]:
-    """Whether this process may rotate the file; nobody waits for the answer."""
     try:
         import fcntl
-    except ImportError:  # Windows: an open file cannot be moved there anyway.
-        yield False
-        return
-    try:
+
         fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        yield False
-        return
+    except (ImportError, OSError):
+        return False  # On Windows an open file cannot be moved anyway.
     try:
-        yield True
+        # Whoever had the lock before us may have moved the file.
+        with contextlib.suppress(FileNotFoundError):
+            if os.path.samestat(os.fstat(descriptor), os.stat(path)):
+                oldest = 1
+                while oldest < keep and os.path.lexists(f"{path}.{oldest}"):
+                    oldest += 1
+                for number in range(oldest, 1, -1):
+                    os.replace(f"{path}.{number - 1}", f"{path}.{number}")
+                # Last: until then nobody has a new file to rotate.
+                os.replace(path, f"{path}.1")
     finally:
         # A child forked meanwhile has the descriptor too: closing is not enough.
         fcntl.flock(descriptor, fcntl.LOCK_UN)
-
-
-def _is_at(descriptor: int, path: str) -> bool:
-    """Whether the path names the open file."""
-    try:
-        return os.path.samestat(os.fstat(descriptor), os.stat(path))
-    except FileNotFoundError:
-        return False
+    return True
 
 
 def _is_torn(path: str, state: os.stat_result) -> bool:

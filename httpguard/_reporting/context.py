@@ -28,7 +28,6 @@ class Bound(dict[str, Any]):
     __slots__ = ("span",)
 
     def __init__(self, values: dict[str, Any], span: SpanContext | None = None) -> None:
-        """Put the span's fields beside the values."""
         super().__init__()
         if span is not None:
             self["trace_id"] = f"{span.trace_id:032x}"
@@ -42,40 +41,22 @@ def keep_bound(context: Context) -> Bound:
     """What `structlog.contextvars.bind_contextvars` had bound, and the span.
 
     Args:
-        context: Of the moment of opening.
-
-    Returns:
-        Names and values; the rest of the context, the span's own data with it, is
-        not kept alive.
+        context: Of the moment of opening. The rest of it, the span's own data too,
+            is not kept alive.
     """
     values = {}
     span = None
-    otel = _context_type()
+    # Where the program has not imported what makes spans, there are none; and while
+    # another thread imports it, it is half made.
+    trace = sys.modules.get("opentelemetry.trace")
+    module = sys.modules.get("opentelemetry.context.context")
+    otel = getattr(module, "Context", None)
     for variable, value in context.items():
         if variable.name.startswith(_PREFIX):
             if value is not Ellipsis:
                 values[variable.name.removeprefix(_PREFIX)] = value
         elif otel is not None and isinstance(value, otel):
-            span = _span_of(value)
-    return Bound(values, span)
-
-
-def _context_type() -> type | None:
-    """OpenTelemetry's context, which it keeps in a context variable.
-
-    None if the program has not imported what makes spans.
-    """
-    if "opentelemetry.trace" not in sys.modules:
-        return None
-    module = sys.modules.get("opentelemetry.context.context")
-    return getattr(module, "Context", None)
-
-
-def _span_of(context: Any) -> SpanContext | None:
-    """The identity of the current span of OpenTelemetry's context, if it has one."""
-    trace = sys.modules["opentelemetry.trace"]
-    get_current_span = getattr(trace, "get_current_span", None)
-    if get_current_span is None:  # Half made while another thread imports it.
-        return None
-    span: SpanContext = get_current_span(context).get_span_context()
-    return span if span.is_valid else None
+            get_current_span = getattr(trace, "get_current_span", None)
+            if get_current_span is not None:
+                span = get_current_span(value).get_span_context()
+    return Bound(values, span if span is not None and span.is_valid else None)

@@ -35,66 +35,60 @@ def encode(record: dict[str, Any], limit: int = MAX_LINE) -> bytes:
     """
     if "context" in record:
         record = {**record, "context": jsonable(record["context"])}
-    line = _dump(record)
-    if len(line) <= limit:
-        return line
     left_out: dict[str, int] = {}
+    line = _dump(record)
     for keep in (_OUTER + _INNER, 0):
-        record = _with_shorter_stacks(record, keep, left_out)
-        line = _dump({**record, "truncated": left_out})
         if len(line) <= limit:
             return line
-    if record.get("context"):
+        record = _with_shorter_stacks(record, keep, left_out)
+        line = _dump({**record, "truncated": left_out})
+    if len(line) > limit and record.get("context"):
         left_out["context"] = len(record["context"])
         record = {**record, "context": {}}
-    return _fit_lists(record, left_out, limit)
+        line = _dump({**record, "truncated": left_out})
+    while len(line) > limit:
+        longest = max(_LISTS, key=lambda name: len(record.get(name, ())))
+        entries = record.get(longest)
+        if not entries:
+            break
+        kept = entries[: len(entries) // 2]
+        left_out[longest] = left_out.get(longest, 0) + len(entries) - len(kept)
+        record = {**record, longest: kept}
+        line = _dump({**record, "truncated": left_out})
+    return line
 
 
 def jsonable(value: Any, depth: int = 0) -> Any:
     """What a program has bound to its log context, as values that JSON knows.
 
     Args:
-        value: Anything; what JSON has no type for becomes text.
-        depth: How far inside; what lies too deep becomes text.
+        value: Anything; what JSON has no type for, or lies too deep, becomes text.
+        depth: How far inside.
     """
-    if value is None or isinstance(value, (bool, int)):
-        return _plain_scalar(value)
-    if isinstance(value, float):
-        return value if math.isfinite(value) else str(value)
-    if isinstance(value, str):
-        return _cut(value)
-    if depth < _MAX_DEPTH:
-        if isinstance(value, dict):
-            items = list(value.items())[:_MAX_ITEMS]
-            return {_text(key): jsonable(item, depth + 1) for key, item in items}
-        if isinstance(value, (list, tuple)):
-            return [jsonable(item, depth + 1) for item in value[:_MAX_ITEMS]]
-    return _text(value)
-
-
-def _plain_scalar(value: Any) -> Any:
-    """None, a bool or a whole number; subclasses (enums) as the plain type."""
     if value is None or isinstance(value, bool):
         return value
-    return int(value) if -(2**63) <= value < 2**63 else str(int(value))
+    if isinstance(value, int):  # Enums too, as the plain number.
+        return int(value) if -(2**63) <= value < 2**63 else str(int(value))
+    if isinstance(value, float):
+        return value if math.isfinite(value) else str(value)
+    if depth < _MAX_DEPTH and isinstance(value, dict):
+        items = list(value.items())[:_MAX_ITEMS]
+        return {_text(key): jsonable(item, depth + 1) for key, item in items}
+    if depth < _MAX_DEPTH and isinstance(value, (list, tuple)):
+        return [jsonable(item, depth + 1) for item in value[:_MAX_ITEMS]]
+    return _text(value)
 
 
 def _text(value: Any) -> str:
     """The text of any object; one whose `str` fails is named by its type."""
     try:
-        return _cut(str(value))
+        text = str(value)
+        return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
     except Exception:
         return f"<{type(value).__name__}>"
 
 
-def _cut(text: str) -> str:
-    """Text of a bounded length."""
-    text = str(text)
-    return text if len(text) <= _MAX_TEXT else text[: _MAX_TEXT - 1] + "…"
-
-
 def _dump(record: dict[str, Any]) -> bytes:
-    """One line."""
     text = json.dumps(record, separators=(",", ":"), default=str)
     return text.encode("ascii") + b"\n"
 
@@ -103,34 +97,14 @@ def _with_shorter_stacks(
     record: dict[str, Any], keep: int, left_out: dict[str, int]
 ) -> dict[str, Any]:
     """A copy whose stacks have at most so many frames; counts the others."""
-    record = {**record, **_shorter(record, keep, left_out)}
+    record = dict(record)
     for name in _LISTS:
         if name in record:
             record[name] = [
-                {**entry, **_shorter(entry, keep, left_out)} for entry in record[name]
+                _with_shorter_stacks(entry, keep, left_out) for entry in record[name]
             ]
+    stack = record.get("stack")
+    if stack is not None and len(stack) > keep:
+        left_out["stack"] = left_out.get("stack", 0) + len(stack) - keep
+        record["stack"] = [*stack[:_OUTER], *stack[-_INNER:]] if keep else []
     return record
-
-
-def _shorter(
-    entry: dict[str, Any], keep: int, left_out: dict[str, int]
-) -> dict[str, Any]:
-    """The entry's stack, without its middle or without anything."""
-    stack = entry.get("stack")
-    if stack is None or len(stack) <= keep:
-        return {}
-    left_out["stack"] = left_out.get("stack", 0) + len(stack) - keep
-    return {"stack": [*stack[:_OUTER], *stack[-_INNER:]] if keep else []}
-
-
-def _fit_lists(record: dict[str, Any], left_out: dict[str, int], limit: int) -> bytes:
-    """The line, its lists halved until it fits."""
-    while True:
-        line = _dump({**record, "truncated": left_out})
-        longest = max(_LISTS, key=lambda name: len(record.get(name, ())))
-        entries = record.get(longest)
-        if len(line) <= limit or not entries:
-            return line
-        keep = len(entries) // 2
-        left_out[longest] = left_out.get(longest, 0) + len(entries) - keep
-        record = {**record, longest: entries[:keep]}

@@ -19,7 +19,7 @@ import httpguard
 from httpguard import _reporting
 from httpguard._model.event import COUNTS, SESSION_CHURN, Event
 from httpguard._process.process import PROCESS
-from httpguard._reporting.append import _only_one, append_line
+from httpguard._reporting.append import append_line
 from httpguard._reporting.json_lines import JsonLines
 from httpguard._reporting.truncation import encode, jsonable
 from httpguard._text.events import render
@@ -290,22 +290,31 @@ def test_whoever_finds_the_file_locked_writes_all_the_same(tmp_path: Path) -> No
     assert [file.name for file in tmp_path.iterdir()] == ["log"]
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="this system does not fork")
 def test_a_lock_ends_with_the_rotation_though_a_child_has_the_file(
-    tmp_path: Path,
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    fcntl = pytest.importorskip("fcntl")
+    import fcntl
+
     log = tmp_path / "log"
-    log.touch()
-    with log.open("rb") as file, log.open("rb") as another:
-        # As a child has it that was forked meanwhile.
-        inherited = os.dup(file.fileno())
-        with _only_one(file.fileno()) as ours:
-            assert ours
-            with _only_one(another.fileno()) as theirs:
-                assert not theirs
-        file.close()
-        fcntl.flock(another, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        os.close(inherited)
+    replace, children = os.replace, []
+    may_end, end = os.pipe()
+
+    def fork_and_replace(source: str, target: str) -> None:
+        children.append(os.fork())
+        if not children[-1]:
+            os.read(may_end, 1)
+            os._exit(0)
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", fork_and_replace)
+    for _ in range(2):
+        append_line(str(log), b"123456789\n", 10, 1)
+    with (tmp_path / "log.1").open("rb") as rotated:
+        fcntl.flock(rotated, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    os.write(end, b"x")
+    (child,) = children
+    assert os.waitpid(child, 0)[1] == 0
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="reads /proc")
