@@ -25,7 +25,7 @@ _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PARQUET: Final = b"PAR1"
 # A line that has one of these may be ours.
-_MARKS: Final = (b'"httpguard.', b"fix: ", b"ended well after all")
+_MARKS: Final = (b'"httpguard.', b"leak ", b"fix: ", b"ended well after all")
 _BRACE: Final = frozenset(b"}")
 
 

@@ -13,10 +13,10 @@ _DOT: Final = r" (?:·|\?) "
 _REQUEST: Final = r"(?:(?P<method>[A-Z]+) )?(?P<url>\S+)"
 # A session has no request: its line says what it keeps, its summary where it went.
 _KEEPS: Final = r"(?:collected with|[\d,]+ sessions made here are) .+?"
-# The three one-line texts of `httpguard._text.events`.
+# The first lines of our reports, and the lines of the summary.
 _FORMS: Final = (
     re.compile(
-        rf"\bleak (?P<kind>{_KINDS}) {_PLACE}{_DOT}"
+        rf"\bleak (?P<kind>{_KINDS}) {_PLACE}{_DOT}(?:(?P<count>[\d,]+) times{_DOT})?"
         rf"(?:(?P<method>[A-Z]+) (?P<url>\S+)|{_KEEPS}){_DOT}"
     ),
     re.compile(
@@ -28,6 +28,7 @@ _FORMS: Final = (
         rf"(?:, (?P<resolved>\d+) resolved)?{_DOT}{_REQUEST}{_DOT}fix: "
     ),
 )
+# Of an older form, which had the hint on the same line.
 _TIMES: Final = re.compile(r"([\d,]+) times at this site")
 _FIX: Final = re.compile(r"\bfix: (.+)")
 _CLOCK: Final = re.compile(

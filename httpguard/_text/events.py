@@ -79,13 +79,14 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 
 def _leak(event: Event) -> Rendered:
     (leak,) = event.leaks
-    stack = format_stack(leak.stack)
+    stack = format_stack(leak.stack, leak.site)
     return Rendered(f"{describe_above_stack(leak)}\n{stack}", _flat(leak, stack))
 
 
 def _resolved(event: Event) -> Rendered:
     (leak,) = event.leaks
-    return Rendered(describe_resolved(leak), _flat(leak, format_stack(leak.stack)))
+    stack = format_stack(leak.stack, leak.site)
+    return Rendered(describe_resolved(leak), _flat(leak, stack))
 
 
 def _flat(leak: Leak, stack: str) -> dict[str, Any]:

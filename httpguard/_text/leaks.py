@@ -2,28 +2,51 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
-from .._model.words import many
 from .._stacks.capture import source_line
 from .words import bytes_read, place, request, seconds
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._model.leak import Frame, Leak
 
 _MOST_SOURCE: Final = 200
+_SEPARATORS: Final = re.compile(r"[\\/]")
+# Where packages lie, the standard library's included.
+_LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?|Lib")
 
 
 def describe(leak: Leak) -> str:
-    """A leak's headline, what holds it, and its stack."""
-    return f"{describe_above_stack(leak)}\n{format_stack(leak.stack)}"
+    """A leak as a report has it."""
+    return f"{describe_above_stack(leak)}\n{format_stack(leak.stack, leak.site)}"
 
 
 def describe_above_stack(leak: Leak) -> str:
-    """A leak's headline, and what holds it."""
-    held_by = f"\n  held by: {leak.held_by}" if leak.held_by else ""
-    return f"{_headline(leak)}{held_by}"
+    """Kind, site, count and request on one line; who, how to fix it, what holds it."""
+    headline = [f"leak {leak.kind} {place(leak.site)}"]
+    if leak.count > 1:
+        headline.append(f"{leak.count:,} times")
+    if leak.kind == "session":
+        kept = f"{leak.sockets:,} open connection{'' if leak.sockets == 1 else 's'}"
+        headline += [
+            f"{leak.alive:,} sessions made here are in use and keep {kept}"
+            if leak.alive
+            else f"collected with {kept} and never closed",
+            f"to {leak.pool}",
+        ]
+        lines = [f"made by thread {leak.thread} {seconds(leak.age)} ago"]
+    else:
+        headline += [request(leak), str(leak.status)]
+        opened = f"opened by thread {leak.thread} {seconds(leak.age)} ago"
+        lines = [f"{opened} · {bytes_read(leak)}"]
+    lines.append(f"fix: {leak.hint}")
+    if leak.held_by:
+        lines.append(f"held by: {leak.held_by}")
+    return "\n  ".join([" · ".join(headline), *lines])
 
 
 def describe_resolved(leak: Leak) -> str:
@@ -34,42 +57,51 @@ def describe_resolved(leak: Leak) -> str:
     )
 
 
-def format_stack(stack: tuple[Frame, ...]) -> str:
-    """The frames with their source lines, the application's own marked ``>``.
+def format_stack(stack: Sequence[Frame], site: Frame) -> str:
+    """The application's own frames, marked ``>``, and the first one below the site.
+
+    Each with its source line. Of each run of others, one line says how many these
+    are, and of which packages.
 
     Args:
         stack: The outermost frame first.
+        site: The line that opened the response.
     """
-    lines = []
-    for frame in stack:
-        mark = ">" if frame.application else " "
+    last = max((n for n, frame in enumerate(stack) if frame == site), default=-2)
+    lines: list[str] = []
+    others: list[Frame] = []
+    for number, frame in enumerate(stack):
         if frame.cut:
             lines.append("    … (not kept: this line's responses had all ended well)")
+        if not (frame.application or frame.submitted or number in {last, last + 1}):
+            others.append(frame)
+            continue
+        lines += _folded(others)
+        others.clear()
+        mark = ">" if frame.application else " "
         submitted = "submitted at " if frame.submitted else ""
         lines.append(f"  {mark} {submitted}{place(frame)}")
         source = printable(source_line(frame), _MOST_SOURCE)
         if source:
             lines.append(f"        {source}")
-    return "\n".join(lines)
+    return "\n".join([*lines, *_folded(others)])
 
 
-def _headline(leak: Leak) -> str:
-    """A leak on one line, kind and site first."""
-    parts = [f"leak {leak.kind} {place(leak.site)}"]
-    if leak.kind == "session":
-        kept = many(leak.sockets, "open connection")
-        parts += [
-            f"{leak.alive:,} sessions made here are in use and keep {kept}",
-            f"to {leak.pool}",
-            f"made by thread {leak.thread} {seconds(leak.age)} ago",
-        ]
-    else:
-        parts += [
-            request(leak),
-            str(leak.status),
-            f"opened by thread {leak.thread} {seconds(leak.age)} ago",
-            bytes_read(leak),
-        ]
-    if leak.count > 1:
-        parts.append(f"{leak.count:,} times at this site")
-    return " · ".join([*parts, f"fix: {leak.hint}"])
+def _folded(frames: Sequence[Frame]) -> list[str]:
+    """A run of frames on one line, or nothing."""
+    if not frames:
+        return []
+    packages = dict.fromkeys(_package(frame.filename) for frame in frames)
+    noun = "frame" if len(frames) == 1 else "frames"
+    return [f"    … {len(frames)} {noun}: {', '.join(map(printable, packages))}"]
+
+
+def _package(filename: str) -> str:
+    """The top-level package or module of a library's file, by its path alone."""
+    if filename.startswith("<"):  # <frozen runpy>
+        return filename.strip("<>").rpartition(" ")[2].partition(".")[0]
+    parts = _SEPARATORS.split(filename)
+    for number in range(len(parts) - 2, -1, -1):
+        if _LIBRARY.fullmatch(parts[number]):
+            return parts[number + 1].removesuffix(".py")
+    return parts[-1].removesuffix(".py")

@@ -62,9 +62,9 @@ def line(setup: str = "") -> int:
 def headline(prefix: str, where: object, url: str) -> str:
     """The first line of the report, as a pattern."""
     return (
-        rf"^{prefix}leak dropped {where} in fetch · GET {url}\?token=… · 200"
-        r" · opened by thread MainThread \d+\.\d s ago · 0 of 90000 bytes read"
-        r" · fix: open it with `with requests\.get"
+        rf"^{prefix}leak dropped {where} in fetch · GET {url}\?token=… · 200\n"
+        r"  opened by thread MainThread \d+\.\d s ago · 0 of 90000 bytes read\n"
+        r"  fix: open it with `with requests\.get"
     )
 
 
@@ -77,7 +77,12 @@ def test_nothing_configured_goes_to_stderr(url: str, tmp_path: Path) -> None:
         done.stderr,
         re.MULTILINE,
     )
-    assert re.search(r"^    \S+sessions.py:\d+ in request$", done.stderr, re.MULTILINE)
+    assert re.search(
+        r"^    \S+api.py:\d+ in get\n        return request\(.+\n"
+        r"    … 2 frames: requests$",
+        done.stderr,
+        re.MULTILINE,
+    )
     assert done.stderr.count("leak dropped") == 1
     assert "secret" not in done.stderr.replace('"?token=secret"', "")
     assert done.stdout == ""
