@@ -543,5 +543,5 @@ def test_the_report(server: Server, tmp_path: Path) -> None:
     assert done.stderr.startswith(
         f"leak session app.py:{line_of(REPORTED, '# LEAK')} in fetch"
         " · 21 sessions made here are in use and keep 20 open connections"
-        f" · to http://{server.host}:{server.port} · made by thread MainThread"
+        f" · to http://{server.host}:{server.port}\n  made by thread MainThread"
     ), done.stderr

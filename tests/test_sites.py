@@ -289,7 +289,7 @@ class TestALineWhoseResponsesEndWell:
         leak, own = self.leak(20)
         assert own == ["_from_afar"] * 5 + ["open"]
         assert [frame.cut for frame in leak.stack] == [True] + [False] * 7
-        text = format_stack(leak.stack)
+        text = format_stack(leak.stack, leak.site)
         assert text.count("… (not kept") == 1
         assert text.startswith("    … (not kept")
 
@@ -303,7 +303,7 @@ class TestALineWhoseResponsesEndWell:
         assert leak.count == 2
         assert own[-21:] == ["_from_afar"] * 20 + ["open"]
         assert not any(frame.cut for frame in leak.stack)
-        assert "not kept" not in format_stack(leak.stack)
+        assert "not kept" not in format_stack(leak.stack, leak.site)
 
     def test_fifteen_are_not_enough(self) -> None:
         for _ in range(15):

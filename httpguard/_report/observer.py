@@ -102,6 +102,8 @@ class Observer:
         self.ended: set[str] = set()
         self.counted: set[str] = set()
         self._times: dict[str, int | None] = {}
+        # Of a text, the hint is on the next line but one.
+        self._without_fix: tuple[str, Group] | None = None
 
     def begin(self, file: str) -> None:
         """A file is about to be read."""
@@ -256,6 +258,7 @@ class Observer:
         """Take in a text, which may be one of ours."""
         leak: TextLeak | None = find_leak(text)
         if leak is None:
+            self._observe_fix(file, text)
             return
         self.ours[file] += 1
         seen = epoch(find_time(_first(head, _LOGGED) or line))
@@ -268,6 +271,15 @@ class Observer:
         )
         if group is not None and group.is_less_telling(0, seen):
             group.sample = (0, seen or 0, text)
+            self._without_fix = None if leak.hint else (file, group)
+
+    def _observe_fix(self, file: str, text: str) -> None:
+        """Take in the hint that belongs to the text before."""
+        if text.startswith("  fix: ") and self._without_fix is not None:
+            (known, group), self._without_fix = self._without_fix, None
+            if known == file and group.sample is not None:
+                rank, seen, sample = group.sample
+                group.sample = (rank, seen, f"{sample}\n{text}")
 
     def _add(
         self,

@@ -288,6 +288,14 @@ TEXT = (
     " · opened by thread MainThread 1.2 s ago · 0 of 900 bytes read"
     " · 1,234 times at this site · fix: use with"
 )
+LINES = """\
+leak dropped /srv/app/views.py:12 in fetch · 1,234 times \
+· GET http://api/items?token=… · 200
+  opened by thread MainThread 1.2 s ago · 0 of 900 bytes read
+  fix: use with
+  > /srv/app/views.py:12 in fetch
+        x = get()
+    … 3 frames: requests"""
 SUMMARY = (
     "  > 1,234 dropped at /srv/app/views.py:12 in fetch, 3 resolved"
     " · GET http://api/items?token=… · fix: use with"
@@ -349,6 +357,9 @@ class TestForms:
             ),
             f"WARNING:httpguard:{TEXT}",
             f"2026-03-01 10:00:00,123 WARNING {TEXT}",
+            f"WARNING:httpguard:{LINES}",
+            f"2026-03-01 10:00:00,123 WARNING {LINES}",
+            {"message": LINES, "levelname": "WARNING"},
             SUMMARY,
             RESOLVED,
             {"message": TEXT, "levelname": "WARNING"},
@@ -363,7 +374,8 @@ class TestForms:
         assert (site["lineno"], site["function"]) == (12, "fetch")
         assert site["leaks"] == 1234
         assert made["reading"]["problems"] == {}
-        assert made["reading"]["lines"] == 9
+        more = line.count("\n") if isinstance(line, str) else 0
+        assert made["reading"]["lines"] == 9 + more
         if line != RESOLVED:
             assert site["example"]["hint"] == "use with"
 

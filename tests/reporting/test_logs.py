@@ -425,4 +425,10 @@ def test_a_report_reads_its_source_once(
     guard.install()
     requests.get(url, stream=True)
     (leak,) = guard.check().leaks
-    assert reads == [(frame.filename, frame.lineno) for frame in leak.stack]
+    site = leak.stack.index(leak.site)
+    shown = [
+        frame
+        for number, frame in enumerate(leak.stack)
+        if frame.application or number == site + 1
+    ]
+    assert reads == [(frame.filename, frame.lineno) for frame in shown]
