@@ -1,0 +1,89 @@
+"""The text of a leak: a short first line, and the stack that a person reads."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import requests
+
+from httpguard import Frame
+from httpguard._text.leaks import describe, format_stack
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+SITE = Frame("/srv/shop/views.py", 12, "fetch", application=True)
+LIB = "/usr/lib/python3.11"
+PACKAGES = f"{LIB}/site-packages"
+
+
+def test_runs_of_other_frames_are_one_line_each() -> None:
+    stack = (
+        Frame("<frozen runpy>", 198, "_run_module_as_main"),
+        Frame(f"{LIB}/threading.py", 1002, "_bootstrap"),
+        Frame(f"{LIB}/threading.py", 982, "run"),
+        Frame(f"{LIB}/socketserver.py", 691, "process_request_thread"),
+        Frame(f"{PACKAGES}/werkzeug/serving.py", 370, "run_wsgi"),
+        Frame(f"{PACKAGES}/flask/app.py", 1511, "wsgi_app"),
+        Frame("/srv/shop/app.py", 31, "main", application=True),
+        Frame(f"{PACKAGES}/six.py", 9, "call"),
+        SITE,
+        Frame(f"{PACKAGES}/requests/api.py", 73, "get"),
+        Frame(f"{PACKAGES}/requests/sessions.py", 589, "request"),
+        Frame("C:\\Python311\\Lib\\http\\client.py", 1, "request"),
+    )
+    assert format_stack(stack, SITE).splitlines() == [
+        "    … 6 frames: runpy, threading, socketserver, werkzeug, flask",
+        "  > /srv/shop/app.py:31 in main",
+        "    … 1 frame: six",
+        "  > /srv/shop/views.py:12 in fetch",
+        f"    {PACKAGES}/requests/api.py:73 in get",
+        "    … 2 frames: requests, http",
+    ]
+
+
+def test_a_site_in_a_library_is_shown() -> None:
+    site = Frame(f"{PACKAGES}/sdk/client.py", 7, "call")
+    stack = (
+        Frame(f"{LIB}/threading.py", 982, "run"),
+        site,
+        Frame(f"{PACKAGES}/requests/api.py", 73, "get"),
+    )
+    assert format_stack(stack, site).splitlines() == [
+        "    … 1 frame: threading",
+        f"    {PACKAGES}/sdk/client.py:7 in call",
+        f"    {PACKAGES}/requests/api.py:73 in get",
+    ]
+
+
+def test_where_work_was_submitted_is_shown() -> None:
+    submitter = Frame(f"{PACKAGES}/jobs/run.py", 3, "submit", submitted=True)
+    text = format_stack((submitter, SITE), SITE)
+    assert text.startswith(f"    submitted at {PACKAGES}/jobs/run.py:3 in submit\n")
+
+
+def test_the_first_line_is_short(guard: GuardControl, server: Server) -> None:
+    """Its parts are kind, site, count and request; then who, the fix, the stack."""
+    guard.install()
+
+    def ask() -> None:
+        requests.get(server.url("/bytes/90000?token=secret"), stream=True)
+
+    for _ in range(2):
+        thread = threading.Thread(target=ask, name="worker-3")
+        thread.start()
+        thread.join()
+    (leak,) = guard.check().leaks
+    first, who, fix, *stack = describe(leak).splitlines()
+    place = f"leak dropped tests/text/test_leaks.py:{leak.site.lineno} in ask"
+    url = server.url("/bytes/90000?token=…")
+    assert first == f"{place} · 2 times · GET {url} · 200"
+    assert len(first) <= 120
+    assert who == "  opened by thread worker-3 0.0 s ago · 0 of 90000 bytes read"
+    assert fix.startswith("  fix: open it with `with requests.get(")
+    assert stack[0] == "    … 3 frames: threading"
+    assert stack[1].startswith("  > tests/text/test_leaks.py:")
+    # Whoever reads a machine's form has all of it.
+    assert len(leak.to_dict()["stack"]) > 5
