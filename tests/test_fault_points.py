@@ -66,6 +66,7 @@ WALLS: Final = frozenset(
             f"_process.process.{name}"
             for name in (
                 "current",
+                "enter_temporary",  # `no_leaks` that cannot watch raises.
                 "failed",
                 "_before_fork",
                 "_after_fork_in_parent",

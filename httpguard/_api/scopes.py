@@ -180,7 +180,6 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         except HTTPGuardError:
             raise
         except Exception as error:
-            _process.failed("no_leaks", error)
             raise HTTPGuardError(
                 f"no_leaks() cannot watch, and would prove nothing: {error!r}"
             ) from error
