@@ -70,7 +70,13 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     group.addoption(
         "--httpguard-baseline-update",
         action="store_true",
-        help="Write the leaks of this run to the baseline, and fail nothing for them.",
+        help="Write the leaks of this run to the baseline, and fail nothing for them. "
+        "Those that did not occur go if the whole suite ran, and passed.",
+    )
+    group.addoption(
+        "--httpguard-baseline-prune",
+        action="store_true",
+        help="As --httpguard-baseline-update; what did not occur goes in any case.",
     )
     # A TOML file may say `true`, which pytest 9.2 wants to be told.
     kind: Any = str | bool if pytest.version_tuple >= (9, 2) else "string"
@@ -105,7 +111,10 @@ def pytest_configure(config: pytest.Config) -> None:
         from ._testing import start as _start
 
         _start.start(config, warn=mode == WARN)
-    elif config.option.httpguard_baseline or config.option.httpguard_baseline_update:
+    elif any(
+        getattr(config.option, f"httpguard_baseline{name}")
+        for name in ("", "_update", "_prune")
+    ):
         raise pytest.UsageError(f"--httpguard-baseline needs {_OPTION}")
 
 

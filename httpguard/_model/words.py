@@ -37,3 +37,11 @@ def short_path(filename: str) -> str:
     if len(base) > 1 and filename.startswith(base):
         return filename[len(base) :]
     return filename
+
+
+def relative(filename: str, directory: str) -> str | None:
+    """A file from a directory, with slashes; None: it lies on another drive."""
+    try:
+        return os.path.relpath(filename, directory).replace(os.sep, "/")
+    except (ValueError, OSError):  # Or there is no working directory any more.
+        return None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from typing import TYPE_CHECKING, Final
 
@@ -10,8 +9,6 @@ from .._model.scope import CURRENT_SCOPE
 from .subject import Subject, subject_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from .._leases.detector import Detector
     from .._leases.lease import Lease
     from .._leases.sessions import SessionRef
@@ -35,7 +32,6 @@ class Attribution:
     """
 
     def __init__(self, detector: Detector, root: Subject) -> None:
-        """Nothing runs."""
         self._detector = detector
         self._running = [root]
         self._thread = threading.get_ident()
@@ -47,15 +43,6 @@ class Attribution:
     def running(self) -> Subject:
         """Whose code pytest runs now."""
         return self._running[-1]
-
-    @contextlib.contextmanager
-    def within(self, subject: Subject) -> Iterator[None]:
-        """While a subject's code runs."""
-        self.enter(subject)
-        try:
-            yield
-        finally:
-            self.leave(subject)
 
     def enter(self, subject: Subject) -> None:
         """A subject's code begins to run."""
@@ -84,7 +71,6 @@ class Attribution:
             self._count(subject, subject.max_open)
 
     def _whose(self) -> Subject:
-        """Who runs in this thread."""
         ident = threading.get_ident()
         if ident == self._thread:
             return self.running
@@ -95,7 +81,6 @@ class Attribution:
         return owner
 
     def _count(self, subject: Subject, limit: int) -> None:
-        """Note where a subject's responses were opened if they are too many."""
         crowd = [
             lease.stack or ()
             for lease in self._detector.crowd()
@@ -117,7 +102,6 @@ class Attribution:
 
 
 def _is_worker(thread: object) -> bool:
-    """Whether a thread is one of a pool."""
     target = getattr(thread, "_target", None)
     modules = (getattr(target, "__module__", None), type(thread).__module__)
     return any(

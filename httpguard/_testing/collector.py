@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-import os
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .._baseline.baseline import Baseline
 from .._model.errors import BaselineError
-from .._model.words import leaked, many
-from .record import MAX_OPEN, NODEID, RECORDS, place_of_record
+from .._model.words import leaked, many, short_path
+from .found import FOUND, NODEID, packed, unpacked
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
+    from .._baseline.baseline import Baseline
     from .._baseline.file import Entry
-    from .record import Record
+    from .found import Found
+    from .suite import Suite
 
 # Of the tests that leak at a site so many are named.
 _MOST_TESTS: Final = 5
@@ -28,52 +28,58 @@ class Collector:
     Args:
         config: Of the session.
         baseline: What is tolerated.
-        update: Whether to write the baseline.
+        suite: Knows what ran.
     """
 
     def __init__(
-        self, config: pytest.Config, baseline: Baseline | None, *, update: bool
+        self, config: pytest.Config, baseline: Baseline | None, suite: Suite
     ) -> None:
-        """Nothing told yet."""
         self._config = config
         self._baseline = baseline
-        self._update = update
-        self.records: list[Record] = []
-        self._partial = False
+        self._suite = suite
+        self.found: list[Found] = []
         self._problem: str | None = None
-
-    @property
-    def _is_worker(self) -> bool:
-        """Whether the session is that of an xdist worker."""
-        return hasattr(self._config, "workerinput")
 
     def pytest_report_header(self) -> str:
         """Say that the session is guarded."""
-        name = self._config.option.httpguard_baseline
         if self._baseline is None:
             return "httpguard: on"
-        count = len(self._baseline.entries)
-        return f"httpguard: on, {many(count, 'leak')} known in {os.path.relpath(name)}"
+        known = many(len(self._baseline.entries), "leak")
+        return f"httpguard: on, {known} known in {self._file}"
 
-    def pytest_deselected(self, items: list[pytest.Item]) -> None:
-        """A part of the suite says nothing of leaks that it does not meet."""
-        self._partial = self._partial or bool(items)
+    @property
+    def _file(self) -> str:
+        return short_path(str(self._config.option.httpguard_baseline))
+
+    # Reports, and xdist's wire.
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_report_to_serializable(
+        self,
+    ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
+        """What was found, as xdist and reporters of JSON take it."""
+        data = yield
+        if data and FOUND in data:
+            data[FOUND] = packed(data[FOUND])
+        return data
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_from_serializable(self, data: dict[str, Any]) -> None:
         """A worker may report a fixture only under the name of a test."""
         if NODEID in data:
             data["nodeid"] = data[NODEID]
+        if FOUND in data:
+            data[FOUND] = unpacked(data[FOUND])
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_logreport(
         self, report: pytest.TestReport
     ) -> Generator[None, Any, Any]:
         """Keep what a report carries."""
-        records = getattr(report, RECORDS, ())
-        self.records += records
+        found = getattr(report, FOUND, ())
+        self.found += found
         # A test's report has its keywords.
-        if not records or report.keywords:
+        if not found or report.keywords:
             return (yield)
         # A fixture is no test to be counted, nor to be run again.
         manager = self._config.pluginmanager
@@ -97,18 +103,14 @@ class Collector:
     def pytest_testnodedown(self, node: Any) -> None:
         """An xdist worker has ended: what it found last comes with its farewell."""
         output = getattr(node, "workeroutput", None) or {}
-        self.records += output.get(RECORDS, ())
-        for entry in output.get("httpguard_reports", ()):
-            report = pytest.TestReport(
-                entry["nodeid"],
-                tuple(entry["location"]),
-                {},
-                "failed",
-                entry["text"],
-                "teardown",
-            )
-            setattr(report, RECORDS, entry["records"])
+        self.found += unpacked(output.get(FOUND, ()))
+        for apart in output.get("httpguard_reports", ()):
+            location = tuple(apart["location"])
+            report = report_apart(apart["nodeid"], location, apart["text"])
+            setattr(report, FOUND, unpacked(apart["found"]))
             self._config.hook.pytest_runtest_logreport(report=report)
+
+    # The baseline.
 
     @pytest.hookimpl(wrapper=True, trylast=True)
     def pytest_sessionfinish(
@@ -118,38 +120,26 @@ class Collector:
         try:
             return (yield)
         finally:
-            self._finish(session)
+            option = self._config.option
+            is_worker = hasattr(self._config, "workerinput")
+            if option.httpguard_baseline_update and self._baseline and not is_worker:
+                try:
+                    self._updated(self._baseline).save(option.httpguard_baseline)
+                except BaselineError as error:
+                    self._problem = str(error)
+                    session.exitstatus = pytest.ExitCode.USAGE_ERROR
 
-    def _finish(self, session: pytest.Session) -> None:
-        """Know whether the whole suite ran, and write what is to be written."""
-        given = [
-            argument for argument in self._config.args if not os.path.isdir(argument)
-        ]
-        ended = session.exitstatus in (
-            pytest.ExitCode.OK,
-            pytest.ExitCode.TESTS_FAILED,
+    def _updated(self, baseline: Baseline) -> Baseline:
+        """The baseline with what is new, and without what surely is fixed."""
+        comparison = baseline.split(
+            found.place for found in self.found if found.is_leak
         )
-        stopped = bool(session.shouldfail or session.shouldstop)
-        self._partial = self._partial or bool(given) or not ended or stopped
-        if not self._update or self._baseline is None or self._is_worker:
-            return
-        path = self._config.option.httpguard_baseline
-        try:
-            self._updated(self._baseline, os.path.dirname(path)).save(path)
-        except BaselineError as error:
-            self._problem = str(error)
-            session.exitstatus = pytest.ExitCode.USAGE_ERROR
+        if self._config.option.httpguard_baseline_prune or self._is_whole(baseline):
+            baseline = baseline.without(comparison.fixed)
+        return baseline.merged(type(baseline).of(comparison.new, baseline.root))
 
-    def _updated(self, baseline: Baseline, root: str) -> Baseline:
-        """The baseline after this session: fixed entries go, new ones come."""
-        places = [place_of_record(record) for record in self._leaks()]
-        comparison = baseline.split(places)
-        kept = baseline if self._partial else baseline.without(comparison.fixed)
-        return kept.merged(Baseline.of(comparison.new, root))
-
-    def _leaks(self) -> Iterable[Record]:
-        """The records that a baseline may have."""
-        return (record for record in self.records if record["kind"] != MAX_OPEN)
+    def _is_whole(self, baseline: Baseline) -> bool:
+        return self._suite.is_whole(baseline.root)
 
     # The summary.
 
@@ -158,83 +148,87 @@ class Collector:
     ) -> None:
         """What leaked, by site."""
         lines = [*self._sites(), *self._about_baseline()]
-        if not lines:
-            return
-        terminalreporter.section("httpguard")
+        if lines:
+            terminalreporter.section("httpguard")
         for line, markup in lines:
             terminalreporter.line(line, **markup)
 
     def _sites(self) -> Iterable[tuple[str, dict[str, bool]]]:
         """The lines about each site, the worst first; those known are counted."""
-        groups: dict[tuple[Any, ...], list[Record]] = {}
-        for record in self.records:
-            if not record["known"]:
-                names = ("kind", "filename", "lineno", "function")
-                key = tuple(record[name] for name in names)
-                groups.setdefault(key, []).append(record)
+        groups: dict[Any, list[Found]] = {}
+        for found in self.found:
+            if not found.known:
+                groups.setdefault((found.place, found.lineno), []).append(found)
         ranked = sorted(groups.values(), key=lambda group: (-_total(group), _at(group)))
         for group in ranked:
-            first = group[0]
-            yield f"{_total(group)} {first['kind']} at {_at(group)}", {"bold": True}
-            if first["source"]:
-                yield f"    {first['source']}", {}
-            yield f"  {first['request']}", {}
-            yield f"  fix: {first['hint']}", {}
+            place = group[0].place
+            yield f"{_total(group)} {place.kind} at {_at(group)}", {"bold": True}
+            if place.source:
+                yield f"    {place.source}", {}
+            yield f"  {group[0].request}", {}
+            yield f"  fix: {group[0].hint}", {}
             yield f"  in {_subjects(group)}", {}
-        leaks = [group for group in ranked if group[0]["kind"] != MAX_OPEN]
+        leaks = [group for group in ranked if group[0].is_leak]
         if leaks:
-            totals = leaked((r["kind"], r["count"]) for group in leaks for r in group)
+            totals = leaked((group[0].place.kind, _total(group)) for group in leaks)
             yield f"{totals} at {many(len(leaks), 'site')}", {"red": True}
 
     def _about_baseline(self) -> Iterable[tuple[str, dict[str, bool]]]:
         """The lines about the baseline."""
+        baseline = self._baseline
         if self._problem:
             yield f"httpguard: {self._problem}", {"red": True}
-        if self._baseline is None or self._problem:
+        if baseline is None or self._problem:
             return
-        name = os.path.relpath(self._config.option.httpguard_baseline)
-        places = [place_of_record(record) for record in self._leaks()]
-        comparison = self._baseline.split(places)
-        known = leaked((r["kind"], r["count"]) for r in self.records if r["known"])
+        name = self._file
+        option = self._config.option
+        known = [found for found in self.found if found.known]
         if known:
-            yield f"{known} known in {name}", {}
-        if self._update:
-            count = len(self._updated(self._baseline, os.path.dirname(name)).entries)
-            yield f"wrote {many(count, 'known leak')} to {name}", {"green": True}
-        elif comparison.fixed and self._partial:
-            unseen = many(len(comparison.fixed), "known leak")
-            yield f"{unseen} of {name} not met in this part of the suite", {}
-        elif comparison.fixed:
-            fixed = many(len(comparison.fixed), "known leak")
-            yield f"{fixed} of {name} did not occur any more:", {"green": True}
-            for entry in comparison.fixed:
+            totals = leaked((found.place.kind, found.count) for found in known)
+            yield f"{totals} known in {name}", {}
+        fixed = baseline.split(f.place for f in self.found if f.is_leak).fixed
+        count = many(len(fixed), "known leak")
+        whole = self._is_whole(baseline)
+        if option.httpguard_baseline_update:
+            written = many(len(self._updated(baseline).entries), "known leak")
+            yield f"wrote {written} to {name}", {"green": True}
+        if not fixed:
+            return
+        if not whole and not option.httpguard_baseline_prune:
+            yield f"{count} of {name} not met in this part of the suite", {}
+            if option.httpguard_baseline_update:
+                yield "  not every test ran to its end, so that all stay;", {}
+                yield "  --httpguard-baseline-prune takes them out all the same", {}
+        elif not option.httpguard_baseline_update:
+            yield f"{count} of {name} did not occur any more:", {"green": True}
+            for entry in fixed:
                 yield f"  {_entry(entry)}", {}
             yield "  take them out with --httpguard-baseline-update", {}
 
 
-def _total(group: list[Record]) -> int:
-    """How many responses leaked."""
-    return sum(record["count"] for record in group)
+def report_apart(
+    nodeid: str, location: tuple[str, int | None, str], text: Any
+) -> pytest.TestReport:
+    """The report of what is no test."""
+    return pytest.TestReport(nodeid, location, {}, "failed", text, "teardown")
 
 
-def _at(group: list[Record]) -> str:
-    """``file:line in function`` of a group."""
-    first = group[0]
-    filename = first["filename"]
-    if os.path.isabs(filename):
-        below = os.path.relpath(filename)
-        filename = filename if below.startswith("..") else below
-    return f"{filename}:{first['lineno']} in {first['function']}"
+def _total(group: list[Found]) -> int:
+    return sum(found.count for found in group)
 
 
-def _subjects(group: list[Record]) -> str:
+def _at(group: list[Found]) -> str:
+    place = group[0].place
+    return f"{short_path(place.filename)}:{group[0].lineno} in {place.function}"
+
+
+def _subjects(group: list[Found]) -> str:
     """The tests and fixtures involved."""
-    subjects = list(dict.fromkeys(record["subject"] for record in group))
+    subjects = list(dict.fromkeys(found.subject for found in group))
     more = len(subjects) - _MOST_TESTS
     text = ", ".join(subjects[:_MOST_TESTS])
     return f"{text} and {more} more" if more > 0 else text
 
 
 def _entry(entry: Entry) -> str:
-    """An entry on one line."""
     return f"{entry.kind} {entry.file} in {entry.function}: {entry.source}"

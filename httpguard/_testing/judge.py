@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import time
 from collections import deque
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._stacks.capture import find_site
+from .found import Crowd, found_crowd, found_of
 from .places import relocated
-from .record import crowd_record, make_record, place_of_record
-from .traceback import Crowd, summarize
+from .traceback import summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .._guard.guard import Guard
     from .._leases.detector import Finding
     from .._model.leak import Leak
-    from .record import Record
+    from .found import Found
     from .subject import Subject
 
 # What another thread is about to close at a test's end gets this long, in steps.
@@ -33,6 +34,7 @@ _MAIN_THREAD: Final = "MainThread"
 _sleep: Final = time.sleep
 
 
+@dataclass(frozen=True)
 class Verdict:
     """What a phase of a test, or a fixture, is told.
 
@@ -42,16 +44,12 @@ class Verdict:
         whose: ``test``, or the fixture's name.
     """
 
-    def __init__(self, leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> None:
-        """Make the error, and have it raised where there is something to say."""
-        self.leaks = tuple(leaks)
-        self.crowd = crowd
-        self.whose = whose
-        self.error = LeakError(summarize(leaks, crowd, whose), self.leaks)
+    leaks: tuple[Leak, ...]
+    crowd: Crowd | None
+    whose: str
 
-    def __bool__(self) -> bool:
-        """Whether there is something to say."""
-        return bool(self.leaks or self.crowd)
+    def error(self) -> LeakError:
+        return LeakError(summarize(self.leaks, self.crowd, self.whose), self.leaks)
 
 
 class Apart(NamedTuple):
@@ -59,11 +57,11 @@ class Apart(NamedTuple):
 
     subject: Subject
     verdict: Verdict
-    records: list[Record]
+    found: list[Found]
 
 
 class Judge:
-    """Judges subjects, and keeps the records of what it found.
+    """Judges subjects, and keeps what it found of them.
 
     Args:
         guard: Of the process.
@@ -72,28 +70,30 @@ class Judge:
     """
 
     def __init__(self, guard: Guard, baseline: Baseline | None, *, fail: bool) -> None:
-        """Nothing judged yet."""
         self._guard = guard
         self._baseline = baseline
         self.fail = fail
         # What is not said in a report of its own goes with the next one.
-        self._records: list[Record] = []
-        # What was found of subjects that had ended. No lock: see `_registry`.
+        self._found: list[Found] = []
+        # What was found of subjects that had ended. No lock: only `deque.append`.
         self._late: deque[tuple[Subject, Finding]] = deque()
 
-    def take_records(self) -> list[Record]:
-        """The records since the last time."""
-        records, self._records = self._records, []
-        return records
+    def take(self) -> list[Found]:
+        """What was found since the last time."""
+        found, self._found = self._found, []
+        return found
 
     def end(self, subject: Subject) -> None:
         """A subject has ended: what is found of it from here on is late."""
-        subject.end(self._note_late)
+        # Under the guard's lock: no work there.
+        subject.end(lambda subject, finding: self._late.append((subject, finding)))
 
     def judge(
         self, subject: Subject, item: pytest.Item | None, *, ended: bool = False
     ) -> Verdict | None:
         """What a subject has leaked since the last time; None if nothing.
+
+        No fault of ours gets into the test.
 
         Args:
             subject: A test or a fixture.
@@ -109,7 +109,6 @@ class Judge:
     def _judged(
         self, subject: Subject, item: pytest.Item | None, *, ended: bool
     ) -> Verdict | None:
-        """As `judge`, which lets no fault of ours into the test."""
         if subject.failed:
             self._guard.snapshot()  # Only what is collected by now.
         elif ended:
@@ -119,19 +118,15 @@ class Judge:
             self._guard.bury(subject)
         crowd = None
         if subject.crowd and subject.max_open is not None:
-            origins = self._guard.registry.origins
+            origins = self._guard.table.origins
             sites = tuple(find_site(stack, origins) for stack in subject.crowd)
             crowd = Crowd(subject.max_open, sites)
             subject.crowd = []
         return self._verdict(subject, subject.take(), crowd, item)
 
     def judge_apart(self, subject: Subject) -> Apart | None:
-        """As `judge`, for a fixture that was torn down.
-
-        Args:
-            subject: The fixture.
-        """
-        kept = self.take_records()
+        """As `judge`, for a fixture that was torn down."""
+        kept = self.take()
         verdict = self.judge(subject, None, ended=True)
         self.end(subject)
         return self._apart(subject, verdict, kept)
@@ -148,29 +143,25 @@ class Judge:
             subject, finding = self._late.popleft()
             rest.setdefault(subject, []).append(finding)
         for subject, findings in rest.items():
-            kept = self.take_records()
+            kept = self.take()
             verdict = self._verdict(subject, findings, None, None)
+            if verdict is not None and subject is not root:
+                whose = f"{subject.name} {subject.nodeid} after its end"
+                verdict = replace(verdict, whose=whose)
             apart = self._apart(subject, verdict, kept)
             if apart is not None:
-                if subject is not root:
-                    verdict = apart.verdict
-                    verdict.whose = f"{subject.name} {subject.nodeid} after its end"
                 yield apart
 
     def _apart(
-        self, subject: Subject, verdict: Verdict | None, kept: list[Record]
+        self, subject: Subject, verdict: Verdict | None, kept: list[Found]
     ) -> Apart | None:
-        """A verdict with its records, which then go with no other report."""
-        records = self.take_records()
-        if verdict and self.fail:
-            self._records = kept
-            return Apart(subject, verdict, records)
-        self._records = kept + records
+        """A verdict with what was found, which then goes with no other report."""
+        found = self.take()
+        if verdict is not None:
+            self._found = kept
+            return Apart(subject, verdict, found)
+        self._found = kept + found
         return None
-
-    def _note_late(self, subject: Subject, finding: Finding) -> None:
-        """A subject had ended. Called under the guard's lock: no work here."""
-        self._late.append((subject, finding))
 
     def _wait_for_threads(self, subject: Subject) -> None:
         """A server in a thread may be just about to close what it has proxied."""
@@ -188,18 +179,18 @@ class Judge:
         crowd: Crowd | None,
         item: pytest.Item | None,
     ) -> Verdict | None:
-        """The verdict on findings, known ones left out; all are recorded."""
-        if not findings and crowd is None:
-            return None
+        """The verdict on findings, None where there is nothing to say."""
         new: list[Leak] = []
-        for found in leaks_of(findings, self._guard.registry.origins):
-            leak = relocated(found, item)
-            record = make_record(leak, subject.nodeid)
-            if self._baseline is not None:
-                record["known"] = bool(self._baseline.matches(place_of_record(record)))
-            if not record["known"]:
-                new.append(leak)
-            self._records.append(record)
+        for leak in leaks_of(findings, self._guard.table.origins):
+            shown = relocated(leak, item)
+            found = found_of(shown, subject.nodeid)
+            if self._baseline is not None and self._baseline.matches(found.place):
+                found = replace(found, known=True)
+            else:
+                new.append(shown)
+            self._found.append(found)
         if crowd is not None:
-            self._records.append(crowd_record(crowd, subject.nodeid))
-        return Verdict(new, crowd, subject.name) if self.fail else None
+            self._found.append(found_crowd(crowd, subject.nodeid))
+        if not self.fail or not (new or crowd):
+            return None
+        return Verdict(tuple(new), crowd, subject.name)

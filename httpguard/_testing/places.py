@@ -23,12 +23,7 @@ _SOME_ABOVE: Final = 6
 
 
 def relocated(leak: Leak, item: pytest.Item | None) -> Leak:
-    """A leak with the frames of doctest's examples in the file they stand in.
-
-    Args:
-        leak: Any leak.
-        item: The test that ran.
-    """
+    """A leak with the frames of doctest's examples in the file they stand in."""
     test = getattr(item, "dtest", None)
     if test is None:
         return leak
@@ -40,7 +35,6 @@ def relocated(leak: Leak, item: pytest.Item | None) -> Leak:
 
 
 def _in_file(frame: Frame, test: Any) -> Frame:
-    """A frame of an example, in its file."""
     match = _DOCTEST.fullmatch(frame.filename)
     # An example may call what that of another test has made.
     if match is None or match["name"] != test.name or test.filename is None:
@@ -117,5 +111,4 @@ def _dedented(lines: list[str]) -> list[str]:
 
 
 def _indent(line: str) -> int:
-    """By how many characters a line is indented."""
     return len(line) - len(line.lstrip())

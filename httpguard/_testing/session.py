@@ -8,10 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .attribution import Attribution
-from .fixtures import subject_for_fixture
-from .marker import subject_for
-from .record import NODEID, RECORDS
-from .subject import Subject
+from .collector import report_apart
+from .found import FOUND, NODEID, RAN, packed
+from .subject import Subject, subject_for, subject_for_fixture
 from .traceback import represent
 
 if TYPE_CHECKING:
@@ -20,6 +19,7 @@ if TYPE_CHECKING:
     from .._guard.guard import Guard
     from .._leases.lease import Lease
     from .._leases.sessions import SessionRef
+    from .._model.errors import LeakError
     from .collector import Collector
     from .judge import Apart, Judge, Verdict
 
@@ -33,13 +33,12 @@ class GuardedSession:
         config: Of the session.
         guard: Of the process.
         judge: Says what leaked.
-        collector: Takes the records that no report can carry.
+        collector: Takes what no report can carry.
     """
 
     def __init__(
         self, config: pytest.Config, guard: Guard, judge: Judge, collector: Collector
     ) -> None:
-        """Claim every lease from now on."""
         self._config = config
         self._guard = guard
         self._judge = judge
@@ -51,6 +50,8 @@ class GuardedSession:
         self._item: pytest.Item | None = None
         self._test: Subject | None = None
         self._verdict: Verdict | None = None
+        # The failure of a phase, where it is its leaks.
+        self._raised: LeakError | None = None
         # Fixtures that were torn down, to be judged at the end of the phase.
         self._torn_down: list[Subject] = []
         # To be reported when no output is captured.
@@ -117,7 +118,8 @@ class GuardedSession:
         test.failed = bool(getattr(item, "_excinfo", None))
         self._verdict = self._judge.judge(test, self._item)
         if self._verdict and not test.failed:
-            raise self._verdict.error
+            self._raised = self._verdict.error()
+            raise self._raised
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -137,7 +139,8 @@ class GuardedSession:
         if test is not None:
             self._verdict = self._judge.judge(test, self._item, ended=True)
             if self._verdict and not test.failed:
-                raise self._verdict.error
+                self._raised = self._verdict.error()
+                raise self._raised
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -147,14 +150,18 @@ class GuardedSession:
         """Show leaks where they are the failure, and beside a failure else."""
         report = yield
         verdict, self._verdict = self._verdict, None
-        records = self._judge.take_records()
-        if records:
-            setattr(report, RECORDS, records)
+        raised, self._raised = self._raised, None
+        error = None if call.excinfo is None else call.excinfo.value
+        ours = error is not None and error is raised
+        setattr(report, RAN, ours or error is None)
+        found = self._judge.take()
+        if found:
+            setattr(report, FOUND, found)
         if verdict:
             shown = self._represent(verdict)
-            if call.excinfo is not None and call.excinfo.value is verdict.error:
+            if ours:
                 report.longrepr = shown
-            elif self._judge.fail:
+            else:
                 report.sections.append((f"httpguard {report.when}", str(shown)))
         if report.when == "teardown":
             self._end_test()
@@ -209,16 +216,10 @@ class GuardedSession:
     def _report_apart(self, item: pytest.Item | None) -> None:
         """Report fixtures on their own, not as a failure of the last test."""
         reports, self._apart = self._apart, []
-        for subject, verdict, records in reports:
-            report = pytest.TestReport(
-                subject.nodeid,
-                subject.location,
-                {},
-                "failed",
-                self._represent(verdict),
-                "teardown",
-            )
-            setattr(report, RECORDS, records)
+        for subject, verdict, found in reports:
+            shown = self._represent(verdict)
+            report = report_apart(subject.nodeid, subject.location, shown)
+            setattr(report, FOUND, found)
             hook = self._config.hook if item is None else item.ihook
             if item is not None and hasattr(self._config, "workerinput"):
                 setattr(report, NODEID, subject.nodeid)
@@ -256,17 +257,17 @@ class GuardedSession:
         output = getattr(self._config, "workeroutput", None)
         if output is None:
             self._report_apart(None)
-            self._collector.records += self._judge.take_records()
+            self._collector.found += self._judge.take()
             return
-        for subject, verdict, records in self._apart:
-            entry = {
+        for subject, verdict, found in self._apart:
+            apart = {
                 "nodeid": subject.nodeid,
                 "location": list(subject.location),
                 "text": str(self._represent(verdict)),
-                "records": records,
+                "found": packed(found),
             }
-            output.setdefault("httpguard_reports", []).append(entry)
-        output.setdefault(RECORDS, []).extend(self._judge.take_records())
+            output.setdefault("httpguard_reports", []).append(apart)
+        output.setdefault(FOUND, []).extend(packed(self._judge.take()))
         self._apart = []
 
     def _represent(self, verdict: Verdict) -> Any:

@@ -15,6 +15,7 @@ from .._process import process as _process
 from .collector import Collector
 from .judge import Judge
 from .session import GuardedSession
+from .suite import Suite
 
 if TYPE_CHECKING:
     from .._guard.guard import Guard
@@ -71,12 +72,17 @@ def start(config: pytest.Config, *, warn: bool) -> None:
     guard = install(config)
     if guard is None:
         return
+    option = config.option
+    # To prune is to update, and more.
+    option.httpguard_baseline_update |= option.httpguard_baseline_prune
     baseline = _baseline(config)
-    update = bool(config.option.httpguard_baseline_update)
+    update = option.httpguard_baseline_update
+    suite = Suite(config)
     # In this order the collector has, at the end, what the session found last.
-    collector = Collector(config, baseline, update=update)
+    collector = Collector(config, baseline, suite)
     judge = Judge(guard, baseline, fail=not (warn or update))
     session = GuardedSession(config, guard, judge, collector)
+    config.pluginmanager.register(suite, "httpguard-suite")
     config.pluginmanager.register(collector, "httpguard-collector")
     config.pluginmanager.register(session, "httpguard-session")
 

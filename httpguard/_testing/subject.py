@@ -1,18 +1,22 @@
-"""Subjects: the tests and fixtures that responses belong to."""
+"""Subjects: the tests and fixtures that responses and sessions belong to."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.scope import Scope
+from .._model.words import relative
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from pathlib import Path
+
+    import pytest
 
     from .._leases.detector import Finding
     from .._stacks.capture import RawStack
 
-    Late = Callable[["Subject", Finding], None]
+_ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'
 
 
 class Subject(Scope):
@@ -35,7 +39,6 @@ class Subject(Scope):
         reason: str | None = None,
         max_open: int | None = None,
     ) -> None:
-        """Nothing found yet."""
         super().__init__(None, reason)
         self.name = name
         self.nodeid = nodeid
@@ -57,20 +60,17 @@ class Subject(Scope):
         findings, self.findings = self.findings, []
         return [finding for finding in findings if not finding.raised]
 
-    def end(self, late: Late) -> None:
-        """Have what is found from here on told elsewhere.
-
-        Args:
-            late: Where.
-        """
+    def end(self, late: Callable[[Subject, Finding], None]) -> None:
+        """Have what is found from here on told elsewhere."""
         self.findings = _LateFindings(self, late)
 
 
 class _LateFindings(list["Finding"]):
     """Takes what is found of a subject that has ended: threads outlive tests."""
 
-    def __init__(self, subject: Subject, late: Late) -> None:
-        """Keep them."""
+    def __init__(
+        self, subject: Subject, late: Callable[[Subject, Finding], None]
+    ) -> None:
         super().__init__()
         self._subject = subject
         self._late = late
@@ -86,3 +86,62 @@ def subject_of(scope: Scope | None) -> Subject | None:
     while scope is not None and not isinstance(scope, Subject):
         scope = scope.parent
     return scope
+
+
+def subject_for(item: pytest.Item) -> tuple[Subject, str | None]:
+    """The subject for a test, and what is wrong with its markers, if anything is.
+
+    Of several markers (a test's, its class's, its module's) the closest one that
+    gives an argument counts.
+    """
+    given: dict[str, Any] = {}
+    for marker in item.iter_markers("httpguard"):
+        wrong = _wrong(marker)
+        if wrong is not None:
+            return Subject("test", item.nodeid), wrong
+        given = {**marker.kwargs, **given}
+    reason, max_open = given.get("allow"), given.get("max_open")
+    return Subject("test", item.nodeid, reason=reason, max_open=max_open), None
+
+
+def _wrong(marker: pytest.Mark) -> str | None:
+    named = [f"{name}={value!r}" for name, value in marker.kwargs.items()]
+    call = f"@pytest.mark.httpguard({', '.join([*map(repr, marker.args), *named])})"
+    if marker.args:
+        return f"{call}: {marker.args[0]!r} has no name; {_ACCEPTED}"
+    for name, value in marker.kwargs.items():
+        if name == "allow":
+            accepted = isinstance(value, str) and bool(value.strip())
+        elif name == "max_open":
+            accepted = type(value) is int and value >= 0
+        else:
+            return f"{call}: there is no {name!r}; {_ACCEPTED}"
+        if not accepted:
+            return f"{call}: {name} is {value!r}; {_ACCEPTED}"
+    return None
+
+
+def subject_for_fixture(
+    fixture: pytest.FixtureDef[Any], node: pytest.Item | pytest.Collector, root: Path
+) -> Subject:
+    """The subject for a fixture of wider scope than a function's.
+
+    Args:
+        fixture: Any.
+        node: The class, module, package or session that it is set up for.
+        root: What paths are relative to.
+    """
+    name = fixture.argname
+    # pytest makes fixtures of set-ups in other styles.
+    if name.startswith("_") and "_fixture_" in name:
+        name = name[1:].partition("_fixture_")[0]
+        name = name.removeprefix("unittest_").removeprefix("xunit_")
+    code = getattr(fixture.func, "__code__", None)
+    path, line = "", None
+    if code is not None:
+        path = relative(code.co_filename, str(root)) or code.co_filename
+        line = code.co_firstlineno - 1
+    title = f"{fixture.scope} fixture {name!r}"
+    subject = Subject(title, f"{node.nodeid or path}::{name}")
+    subject.location = (path, line, title)
+    return subject

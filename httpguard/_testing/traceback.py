@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import os
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from _pytest._code.code import (
@@ -15,7 +13,7 @@ from _pytest._code.code import (
 
 from .._model.leak import LeakKind
 from .._model.redaction import printable
-from .._model.words import leaked, many
+from .._model.words import leaked, many, short_path
 from .._stacks.capture import source_line
 from .._text.words import bytes_read, request
 from .places import callers, source_around
@@ -24,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
     from .._model.leak import Frame, Leak
+    from .found import Crowd
 
 _STYLES: Final = {"auto": "long", "long": "long"}
 _MAIN_THREAD: Final = "MainThread"
@@ -32,23 +31,6 @@ _HAPPENED: Final = {
     LeakKind.HELD: "kept open, and not read from for long",
     LeakKind.UNRELEASED: "closed unread in a block=True pool and never released",
 }
-
-
-@dataclass(frozen=True, slots=True)
-class Crowd:
-    """More responses open at once than a marker allows.
-
-    Args:
-        limit: ``max_open``.
-        sites: Where they were opened, in the order of time.
-    """
-
-    limit: int
-    sites: tuple[Frame, ...]
-
-    def __str__(self) -> str:
-        """In one line."""
-        return f"{len(self.sites)} responses open at once, max_open is {self.limit}"
 
 
 def represent(
@@ -72,7 +54,7 @@ def represent(
     chain: list[tuple[ReprTraceback, ReprFileLocation | None, str | None]] = [
         (
             traceback,
-            ReprFileLocation(_shown(sites[0]), sites[0].lineno, message),
+            ReprFileLocation(short_path(sites[0].filename), sites[0].lineno, message),
             "and:" if number < len(tracebacks) else None,
         )
         for number, traceback in enumerate(tracebacks, 1)
@@ -81,17 +63,12 @@ def represent(
 
 
 def summarize(leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> str:
-    """The failure in one line.
-
-    Args:
-        leaks: As in `represent`.
-        crowd: As in `represent`.
-        whose: As in `represent`.
-    """
+    """The failure in one line; arguments as of `represent`."""
     parts = []
     if leaks:
         where = ", ".join(
-            f"{leak.kind} at {_shown(leak.site)}:{leak.site.lineno}" for leak in leaks
+            f"{leak.kind} at {short_path(leak.site.filename)}:{leak.site.lineno}"
+            for leak in leaks
         )
         parts.append(f"{leaked((leak.kind, leak.count) for leak in leaks)}: {where}")
     if crowd is not None:
@@ -101,12 +78,7 @@ def summarize(leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> str:
 
 
 def explain(leak: Leak, whose: str) -> list[str]:
-    """A leak in a few lines.
-
-    Args:
-        leak: Any leak.
-        whose: As in `represent`.
-    """
+    """A leak in a few lines; ``whose`` as of `represent`."""
     end = "the test ended" if whose == "test" else f"the {whose} was torn down"
     owner = "" if whose == "test" else f" by the {whose}"
     if leak.kind is LeakKind.SESSION:
@@ -144,7 +116,7 @@ def _crowd_traceback(crowd: Crowd, style: str) -> ReprTraceback:
     """The line that opened one too many, then all of them."""
     lines = [f"httpguard: {crowd}", "  opened at:"]
     lines += [
-        f"    {_shown(site)}:{site.lineno} in {site.function} ({n} open)"
+        f"    {short_path(site.filename)}:{site.lineno} in {site.function} ({n} open)"
         for site, n in _counted(crowd.sites)
     ]
     entry = _entry(crowd.sites[-1], "max_open", lines, style)
@@ -152,7 +124,6 @@ def _crowd_traceback(crowd: Crowd, style: str) -> ReprTraceback:
 
 
 def _counted(sites: Iterable[Frame]) -> list[tuple[Frame, int]]:
-    """Each site with its count."""
     sites = list(sites)
     return [(site, sites.count(site)) for site in dict.fromkeys(sites)]
 
@@ -168,21 +139,14 @@ def _entry(site: Frame, message: str, explanation: list[str], style: str) -> Rep
     lines += [f"E   {line}" for line in explanation]
     if style == "short":
         message = f"in {site.function}"
-    place = ReprFileLocation(_shown(site), site.lineno, message)
+    place = ReprFileLocation(short_path(site.filename), site.lineno, message)
     return ReprEntry(lines, None, None, place, style)  # type: ignore[arg-type]
 
 
 def _short_entry(frame: Frame) -> ReprEntry:
     """A caller: its place and its line."""
-    place = ReprFileLocation(_shown(frame), frame.lineno, f"in {frame.function}")
+    place = ReprFileLocation(
+        short_path(frame.filename), frame.lineno, f"in {frame.function}"
+    )
     source = printable(source_line(frame))
     return ReprEntry([f"    {source}"] if source else [], None, None, place, "short")
-
-
-def _shown(frame: Frame) -> str:
-    """The file, relative where it is below the working directory."""
-    try:
-        path = os.path.relpath(frame.filename)
-    except (ValueError, OSError):  # Another drive, or no working directory.
-        return frame.filename
-    return frame.filename if path.startswith("..") else path

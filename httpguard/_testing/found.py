@@ -1,0 +1,97 @@
+"""What a session says of leaks at its end, from all its workers."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any, Final
+
+from .._baseline.place import Place, place_of
+from .._text.words import request
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from .._model.leak import Frame, Leak
+
+# Attributes of a report. What was found:
+FOUND: Final = "httpguard_found"
+# Whether its phase ran to the end, leaks apart:
+RAN: Final = "httpguard_ran"
+# The id of one that xdist's worker may send only under that of a test:
+NODEID: Final = "httpguard_nodeid"
+
+# Beside the kinds of leaks; a baseline does not have it.
+MAX_OPEN: Final = "max_open"
+
+
+@dataclass(frozen=True, slots=True)
+class Crowd:
+    """More responses open at once than a marker allows.
+
+    Args:
+        limit: ``max_open``.
+        sites: Where they were opened, in the order of time.
+    """
+
+    limit: int
+    sites: tuple[Frame, ...]
+
+    def __str__(self) -> str:
+        return f"{len(self.sites)} responses open at once, max_open is {self.limit}"
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The leaks of one test or fixture at one place.
+
+    Args:
+        place: What a baseline knows them by.
+        lineno: Of the site.
+        count: How many.
+        request: As people read it.
+        hint: The fix.
+        subject: The id of the test or fixture.
+        known: Whether the baseline tolerates them.
+    """
+
+    place: Place
+    lineno: int
+    count: int
+    request: str
+    hint: str
+    subject: str
+    known: bool = False
+
+    @property
+    def is_leak(self) -> bool:
+        return self.place.kind != MAX_OPEN
+
+
+def found_of(leak: Leak, subject: str) -> Found:
+    """Leaks of one test or fixture, its id being given."""
+    return Found(
+        place_of(leak),
+        leak.site.lineno,
+        leak.count,
+        request(leak),
+        leak.hint,
+        subject,
+    )
+
+
+def found_crowd(crowd: Crowd, subject: str) -> Found:
+    """More open responses than a marker allows, as one found at the last one."""
+    site = crowd.sites[-1]
+    hint = "close each response before the next is opened"
+    place = place_of({"kind": MAX_OPEN, "site": asdict(site)})
+    return Found(place, site.lineno, 1, str(crowd), hint, subject)
+
+
+def packed(found: Iterable[Found]) -> list[dict[str, Any]]:
+    """Fit for xdist's wire."""
+    return [asdict(each) for each in found]
+
+
+def unpacked(data: Iterable[dict[str, Any]]) -> list[Found]:
+    """As it was before xdist's wire."""
+    return [replace(Found(**each), place=Place(**each["place"])) for each in data]
