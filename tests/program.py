@@ -27,8 +27,12 @@ def run(
     timeout: float = 60,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
-    """Run Python with arguments; httpguard is importable as in this process."""
+    """Run Python with arguments; httpguard is importable as in this process.
+
+    Its streams are buffered as users have them, whatever this process was told.
+    """
     clean = {k: v for k, v in os.environ.items() if not k.startswith("HTTPGUARD_")}
+    clean.pop("PYTHONUNBUFFERED", None)
     path = os.pathsep.join(filter(None, [str(ROOT), clean.get("PYTHONPATH", "")]))
     return subprocess.run(
         [sys.executable, *map(str, arguments)],

@@ -44,7 +44,7 @@ def child():
 """
 HOLD = """
 locks = {{
-    "sweep": lambda: _process.current()._lock,
+    "sweep": lambda: _process.current().registry.judging,
     "process": lambda: _process.PROCESS.lock,
 }}
 kept = requests.get(sys.argv[1], stream=True)  # Starts the watcher.

@@ -40,7 +40,7 @@ def sweep_under_way() -> Iterator[Guard]:
     begun, let_go = threading.Event(), threading.Event()
 
     def sweep() -> None:
-        with guard._lock:
+        with guard.registry.judging:
             begun.set()
             let_go.wait()
 

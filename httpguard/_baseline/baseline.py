@@ -8,6 +8,7 @@ and is not in it.
 
 from __future__ import annotations
 
+import contextlib
 import os
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Generic, TypeVar
@@ -107,7 +108,9 @@ class Baseline:
             with open(draft, "w", encoding="utf-8", newline="\n") as file:
                 file.write(dump(entries.entries))
             os.replace(draft, target)
-        except OSError as error:
+        except (OSError, UnicodeEncodeError) as error:
+            with contextlib.suppress(OSError):
+                os.remove(draft)
             raise BaselineError(f"cannot write the baseline {name}: {error}") from error
 
     def split(

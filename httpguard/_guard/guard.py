@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections import deque
 from contextlib import suppress
@@ -75,7 +74,6 @@ class Guard:
     """
 
     registry: Registry
-    _lock: threading.RLock
 
     def __init__(
         self,
@@ -95,8 +93,6 @@ class Guard:
         # Asked after each sweep; for whoever follows the counts, not the events.
         self.follower: Follower | None = None
         self._reset(settings)
-        if beside is not None:
-            self._lock = beside._lock
         self.configure(settings)
         if self.outbox.observers:
             self.keep_times()
@@ -121,8 +117,6 @@ class Guard:
         self.shut = 0
         # In strict mode only.
         self._dues = Dues()
-        # Reentrant: a finalizer that runs inside a sweep may call `check`.
-        self._lock = threading.RLock()
         self._sweeping = False
         self._next_sweep = 0.0
 
@@ -133,17 +127,27 @@ class Guard:
         self.reports.settings = settings
         self.judges_sessions = settings.max_sessions is not None
         self.table.origins = Origins(settings.app)
-        self.registry.configure(
-            self.table.origins,
-            depth=settings.stack_depth,
-            sample=settings.sample,
-            follow=settings.follow_executors,
-        )
+        self.share(None)
         self.watcher.set_interval(settings.check_interval)
         self._heed()
         # Without a watcher thread, guarded calls do its work.
         self._lazy = settings.check_interval == 0
         self.registry.alert = self._lazy or bool(self._dues)
+
+    def share(self, other: Guard | None) -> None:
+        """Have the registry keep what this guard needs, and another one with it.
+
+        Args:
+            other: Of a test session, which misses nothing, whatever the program's own
+                guard would leave out.
+        """
+        both = [self.settings] if other is None else [self.settings, other.settings]
+        self.registry.configure(
+            self.table.origins,
+            depth=max(settings.stack_depth for settings in both),
+            sample=max(settings.sample for settings in both),
+            follow=any(settings.follow_executors for settings in both),
+        )
 
     # What the patches call.
 
@@ -467,7 +471,8 @@ class Guard:
         while faults:
             with suppress(IndexError):  # Another thread took the last one.
                 self.step_aside(*faults.popleft())
-        if not self._lock.acquire(timeout=_PATIENCE if patience is None else patience):
+        lock = self.registry.judging
+        if not lock.acquire(timeout=_PATIENCE if patience is None else patience):
             if patience is None:
                 msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
                 raise TimeoutError(msg)
@@ -483,7 +488,7 @@ class Guard:
             finally:
                 self._sweeping = False
         finally:
-            self._lock.release()
+            lock.release()
         if self.detector.lost:
             while self.detector.lost:
                 self.pools.owed.append(self.detector.lost.popleft())

@@ -51,9 +51,14 @@ class Outbox:
         """Whether this thread or task is in the middle of a report of ours."""
         return _REPORTING.get()
 
+    @property
+    def silent(self) -> bool:
+        """Whether nobody takes an event, so that none needs to be made."""
+        return self._destinations is None
+
     def post(self, event: Event) -> None:
         """Keep an event for the next `flush`."""
-        if self._destinations is not None:
+        if not self.silent:
             self._events.append(event)
 
     def flush(self) -> None:

@@ -55,6 +55,8 @@ class Reports:
 
     def leaked(self, group: Group) -> None:
         """Report the leaks of a site, if that is due."""
+        if self.outbox.silent:
+            return
         if group.rhythm.due(group.count, self.registry.clock()):
             self._post_group(LEAK, group)
 
@@ -67,7 +69,7 @@ class Reports:
             site = find_site(lease.stack or (), self.registry.origins)
             lease.pool.regain(lease, site)
             group = self.table.resolve(lease.kind, site)
-            if group is None:
+            if group is None or self.outbox.silent:
                 continue
             if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
                 self._post_group(RESOLVED, group)
@@ -79,7 +81,8 @@ class Reports:
             name: Of the event.
             details: JSON-ready values.
         """
-        self._post(name, details=details)
+        if not self.outbox.silent:
+            self._post(name, details=details)
 
     def overrun(
         self, crowd: list[Lease], limit: int, now: float
@@ -98,7 +101,7 @@ class Reports:
         responses = tuple(describe_open(lease, origins, now) for lease in crowd)
         # No lock: two at once may both be said.
         count = self.overruns.add() + 1
-        if self._overrun_rhythm.due(count, now):
+        if not self.outbox.silent and self._overrun_rhythm.due(count, now):
             self._post(
                 TOO_MANY_OPEN,
                 crowd=responses,
@@ -110,6 +113,8 @@ class Reports:
 
     def summarize(self) -> None:
         """Sum up at exit, if anything was found."""
+        if self.outbox.silent:
+            return
         leaks = self.table.leaks()
         overruns = self.overruns.value
         if leaks or overruns or self.pools.starved or self.pools.pressed:

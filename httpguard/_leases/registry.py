@@ -84,6 +84,9 @@ class Registry:
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
         self.listener: Listener | None = None
+        # One thread at a time judges, whichever of the guards that share this it asks.
+        # Reentrant: a finalizer that runs inside a sweep may call `check`.
+        self.judging = threading.RLock()
         self.configure(Origins(), depth=32, sample=1.0, follow=False)
 
     def configure(
@@ -352,6 +355,7 @@ class Registry:
 
     def clear(self) -> None:
         """Forget everything, as a forked child does: the leases are its parent's."""
+        self.judging = threading.RLock()
         self.leases.clear()
         self.dead.clear()
         self.faults.clear()

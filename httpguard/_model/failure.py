@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import logging
+import os
+import sys
 import traceback
 
 
@@ -38,10 +40,30 @@ class Failures:
                 None,
             )
             record.exc_text = _traceback(error)
-            if logger.isEnabledFor(logging.ERROR):
+            if logger.isEnabledFor(logging.ERROR) and is_heard(logger):
                 logger.handle(record)
         except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
             pass
+
+
+def is_heard(logger: logging.Logger) -> bool:
+    """Whether a record of a logger can arrive.
+
+    Without any handler it goes to stderr, and where the program has closed that
+    descriptor the text stays in the stream's buffer: CPython, which can not flush it
+    at exit either, would then end with 120 instead of the program's own code.
+    """
+    if logger.hasHandlers():
+        return True
+    try:
+        descriptor = sys.stderr.fileno()
+    except Exception:  # None, or something else in its place.
+        return True
+    try:
+        os.fstat(descriptor)
+    except OSError:
+        return False
+    return True
 
 
 def _traceback(error: Exception) -> str | None:

@@ -141,6 +141,8 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         if guard is not None and guard is not host:
             _attach_log(settings)
             guard.configure(settings)
+            if host is not None:
+                guard.share(host)
             # Another library may have taken ours off, with its own below.
             patches.apply(guard)
         else:
@@ -263,6 +265,8 @@ def enter_session(settings: Settings) -> Guard:
             if present is None:
                 PROCESS.guard = PROCESS.host
                 patches.apply(PROCESS.host)
+            else:
+                present.share(PROCESS.host)
         return PROCESS.host
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
+from .._model.failure import is_heard
 from .._model.redaction import printable
 from .logs import with_context
 
@@ -29,7 +30,7 @@ def report(event: Event, rendered: Rendered) -> None:
     stderr. The fields travel on the record as its attribute ``httpguard``.
     """
     logger, level = _logger(), _LEVELS[event.level]
-    if not logger.isEnabledFor(level):
+    if not logger.isEnabledFor(level) or not is_heard(logger):
         return
     site = event.leaks[0].site if event.leaks else None
     fields = with_context(rendered.fields, event.context)

@@ -54,7 +54,7 @@ def allocate() -> None:
 HANDLER: Final = Busy()
 # What httpguard and logging take, looked up when it is needed.
 LOCKS: Final[dict[str, Callable[[], Any]]] = {
-    "guard": lambda: _guard()._lock,
+    "guard": lambda: _guard().registry.judging,
     "process": lambda: _process.PROCESS.lock,
     "logging": lambda: logging._lock,  # type: ignore[attr-defined]
     "handler": lambda: HANDLER.lock,
