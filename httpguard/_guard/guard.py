@@ -94,6 +94,8 @@ class Guard:
         self.follower: Follower | None = None
         self._reset(settings)
         self.configure(settings)
+        if beside is not None:
+            self.share(beside)
         if self.outbox.observers:
             self.keep_times()
 

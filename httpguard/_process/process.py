@@ -284,7 +284,11 @@ def leave_session() -> None:
     """The session ends; what the program has installed and not taken off stays."""
     with PROCESS.lock:
         host, PROCESS.host = PROCESS.host, None
-        if host is None or PROCESS.guard is not host:
+        if host is None:
+            return
+        if PROCESS.guard is not host:
+            if PROCESS.guard is not None:
+                PROCESS.guard.share(None)
             return
         left = _take_off()
     _wind_up(*left)

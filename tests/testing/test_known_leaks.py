@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import json
-import textwrap
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from tests.test_pytest_plugin import LEAKS, OPENS, SHOP, Suite, errors, found
-from tests.test_pytest_plugin import suite as _suite
+from tests.testing.suites import LEAKS, OPENS, SHOP, Suite, errors, found
 
 if TYPE_CHECKING:
     from pathlib import Path
 
 pytest_plugins = ["pytester"]
-suite = _suite
 
 TESTS = """
     KEPT = []
@@ -106,17 +103,141 @@ def test_fixed_leaks_are_said_and_go(suite: Suite) -> None:
     ]
 
 
-@pytest.mark.parametrize("part", [("-k", "drops"), ("-x",)])
-def test_a_part_of_the_suite_forgets_nothing(
+# Two directories and a file, each with a leak of its own.
+LEAKY = {
+    "test_top.py": "def test_top(): requests.get(shop.URL, stream=True)",
+    "a/test_a.py": "def test_a(): requests.get(shop.URL, stream=True)",
+    "b/test_b.py": "def test_b(): requests.get(shop.URL, stream=True)",
+}
+FIXED = "def test_fixed(): pass"
+
+
+def leaky(suite: Suite) -> None:
+    """A suite of three leaks, all of them known."""
+    for name, source in LEAKY.items():
+        suite.test(source, name)
+    suite.run(*UPDATE).assert_outcomes(passed=3)
+    assert len(known(suite.path)) == 3
+
+
+@pytest.mark.parametrize(
+    "part",
+    [
+        ("a",),
+        ("test_top.py",),
+        ("test_top.py::test_top",),
+        ("-k", "top"),
+        ("-m", "slow"),
+        ("--ignore=b",),
+        ("--ignore-glob=*/test_b*",),
+        ("--deselect=b/test_b.py::test_b",),
+        ("--collect-only",),
+        ("-o", "python_files=test_top.py"),
+        ("--setup-only",),
+    ],
+    ids=" ".join,
+)
+def test_what_was_not_asked_for_stays_known(
     suite: Suite, part: tuple[str, ...]
 ) -> None:
-    suite.test(TESTS)
-    suite.run(*UPDATE)
-    suite.test(f"def test_it(): assert False\n{textwrap.dedent(TESTS)}")
-    result = suite.run(*USE, *part)
-    result.stdout.fnmatch_lines([f"* known leak* of {FILE} not met in this part*"])
+    leaky(suite)
     suite.run(*UPDATE, *part)
-    assert len(known(suite.path)) == 2
+    assert len(known(suite.path)) == 3
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        "def test_b(): pytest.skip('not here')",
+        "@pytest.mark.skip\ndef test_b(): pass",
+        "pytest.skip('not here', allow_module_level=True)",
+        "pytest.importorskip('no_such_module')",
+        "raise RuntimeError",
+        "def test_b(): assert False",
+        "@pytest.mark.xfail\ndef test_b(): assert False",
+        "@pytest.mark.xfail(run=False)\ndef test_b(): pass",
+        "@pytest.fixture\ndef broken(): assert False\ndef test_b(broken): pass",
+        "from unittest import TestCase\nclass B(TestCase):\n  test_b = TestCase.fail",
+    ],
+)
+@pytest.mark.parametrize("workers", [False, True])
+def test_what_did_not_run_to_its_end_stays_known(
+    suite: Suite, source: str, *, workers: bool
+) -> None:
+    leaky(suite)
+    suite.test(source, "b/test_b.py")
+    more = ("-n1", "--continue-on-collection-errors") if workers else ()
+    result = suite.run(*UPDATE, *more, plugins=("xdist",) if workers else ())
+    assert len(known(suite.path)) == 3
+    if "raise" not in source:
+        result.stdout.fnmatch_lines([f"1 known leak of {FILE} not met in this part*"])
+
+
+def test_what_came_after_the_last_stop_stays_known(suite: Suite) -> None:
+    leaky(suite)
+    suite.test("def test_a(): assert False", "a/test_a.py")
+    suite.run(*UPDATE, "-x")
+    assert len(known(suite.path)) == 3
+    # And so does what had not failed the last time.
+    suite.run(*UPDATE, "--lf")
+    assert len(known(suite.path)) == 3
+
+
+def test_what_a_plugin_leaves_out_stays_known(suite: Suite) -> None:
+    leaky(suite)
+    suite.write(
+        "conftest.py", "def pytest_collection_modifyitems(items): del items[0]\n"
+    )
+    for more, plugins in (((), ()), (("-n1",), ("xdist",))):
+        suite.run(*UPDATE, *more, plugins=plugins)
+        assert len(known(suite.path)) == 3
+
+
+def test_what_another_suite_may_leak_stays_known(suite: Suite) -> None:
+    leaky(suite)
+    suite.write("a/pytest.ini", "[pytest]\npythonpath = ..\n")
+    update = ("--httpguard-baseline", f"../{FILE}", "--httpguard-baseline-update")
+    suite.monkeypatch.chdir(suite.path / "a")
+    suite.run(*update, "--rootdir=.")
+    assert len(known(suite.path)) == 3
+
+
+@pytest.mark.parametrize(
+    "whole",
+    [(), (".",), ("-n2",), ("a", "b", "test_top.py")],
+    ids=" ".join,
+)
+def test_of_the_whole_suite_what_is_fixed_goes(
+    suite: Suite, whole: tuple[str, ...]
+) -> None:
+    leaky(suite)
+    if "a" in whole:
+        suite.write("pytest.ini", "[pytest]\ntestpaths = a b test_top.py\n")
+    suite.test(FIXED, "b/test_b.py")
+    suite.test("def test_new(): requests.post(shop.URL, stream=True)", "a/test_new.py")
+    suite.run(*UPDATE, *whole, plugins=("xdist",))
+    assert [entry["function"] for entry in known(suite.path)] == [
+        "test_a",
+        "test_new",
+        "test_top",
+    ]
+
+
+def test_to_prune_takes_out_what_was_not_met(suite: Suite) -> None:
+    leaky(suite)
+    suite.test("def test_b(): pytest.skip('not here')", "b/test_b.py")
+    result = suite.run(*USE, "--httpguard-baseline-prune")
+    result.stdout.fnmatch_lines([f"wrote 2 known leaks to {FILE}"])
+    result.stdout.no_fnmatch_line("*not met*")
+    assert [entry["function"] for entry in known(suite.path)] == ["test_a", "test_top"]
+
+
+def test_a_new_leak_is_no_test_that_did_not_run(suite: Suite) -> None:
+    leaky(suite)
+    suite.test("def test_new(): shop.status()", "b/test_b.py")
+    result = suite.run(*USE)
+    result.assert_outcomes(passed=2, failed=1)
+    result.stdout.fnmatch_lines([f"1 known leak of {FILE} did not occur any more:"])
 
 
 def test_crowds_are_in_no_baseline(suite: Suite) -> None:

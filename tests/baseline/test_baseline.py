@@ -250,6 +250,17 @@ def test_files_that_cannot_be_read_or_written_are_named(tmp_path: Path) -> None:
         Baseline().save(tmp_path / "none" / "x.json")
 
 
+def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
+    (tmp_path / "known.json").mkdir()
+    with pytest.raises(BaselineError, match=r"cannot write the baseline .*known"):
+        Baseline().save(tmp_path / "known.json")
+    # What UTF-8 has no bytes for.
+    odd = Baseline.of([place(tmp_path / "app.py", source="get('\ud800')")], tmp_path)
+    with pytest.raises(BaselineError, match=r"cannot write the baseline .*x\.json"):
+        odd.save(tmp_path / "x.json")
+    assert [path.name for path in tmp_path.iterdir()] == ["known.json"]
+
+
 def test_logs_name_a_site_as_text(tmp_path: Path) -> None:
     write(tmp_path / "app.py", "first\nsecond  # here\n")
     leak = {"kind": "held", "site": f"{tmp_path / 'app.py'}:2 in main"}
