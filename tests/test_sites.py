@@ -20,7 +20,7 @@ from httpguard._stacks.ownership import (
     module_matches,
     module_of,
 )
-from httpguard._text.leaks import format_stack
+from httpguard._text.leaks import describe
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
@@ -289,9 +289,9 @@ class TestALineWhoseResponsesEndWell:
         leak, own = self.leak(20)
         assert own == ["_from_afar"] * 5 + ["open"]
         assert [frame.cut for frame in leak.stack] == [True] + [False] * 7
-        text = format_stack(leak.stack, leak.site)
+        text = describe(leak)
         assert text.count("… (not kept") == 1
-        assert text.startswith("    … (not kept")
+        assert "\n    … (not kept" in text
 
     def test_the_next_one_has_the_whole_stack(self) -> None:
         for _ in range(30):
@@ -303,7 +303,7 @@ class TestALineWhoseResponsesEndWell:
         assert leak.count == 2
         assert own[-21:] == ["_from_afar"] * 20 + ["open"]
         assert not any(frame.cut for frame in leak.stack)
-        assert "not kept" not in format_stack(leak.stack, leak.site)
+        assert "not kept" not in describe(leak)
 
     def test_fifteen_are_not_enough(self) -> None:
         for _ in range(15):

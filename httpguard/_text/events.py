@@ -15,7 +15,7 @@ from .._model.event import (
     SUMMARY,
     TOO_MANY_OPEN,
 )
-from .leaks import describe_above_stack, describe_resolved, format_stack
+from .leaks import describe_above_stack, describe_resolved, fold_stack, format_frame
 from .pools import (
     describe_descriptors,
     describe_pools,
@@ -79,17 +79,19 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 
 def _leak(event: Event) -> Rendered:
     (leak,) = event.leaks
-    stack = format_stack(leak.stack, leak.site)
-    return Rendered(f"{describe_above_stack(leak)}\n{stack}", _flat(leak, stack))
+    frames = [format_frame(frame) for frame in leak.stack]
+    stack = fold_stack(leak.stack, leak.site, frames)
+    return Rendered(f"{describe_above_stack(leak)}\n{stack}", _flat(leak, frames))
 
 
 def _resolved(event: Event) -> Rendered:
     (leak,) = event.leaks
-    stack = format_stack(leak.stack, leak.site)
-    return Rendered(describe_resolved(leak), _flat(leak, stack))
+    frames = [format_frame(frame) for frame in leak.stack]
+    return Rendered(describe_resolved(leak), _flat(leak, frames))
 
 
-def _flat(leak: Leak, stack: str) -> dict[str, Any]:
+def _flat(leak: Leak, frames: list[str]) -> dict[str, Any]:
+    stack = "\n".join(frames)
     return {**leak.to_dict(), "site": whole_place(leak.site), "stack": stack}
 
 

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from .._model.leak import Frame, Leak
 
 _MOST_SOURCE: Final = 200
+_CUT: Final = "    … (not kept: this line's responses had all ended well)"
 _SEPARATORS: Final = re.compile(r"[\\/]")
 # Where packages lie, the standard library's included.
 _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?|Lib")
@@ -22,7 +23,8 @@ _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?
 
 def describe(leak: Leak) -> str:
     """A leak as a report has it."""
-    return f"{describe_above_stack(leak)}\n{format_stack(leak.stack, leak.site)}"
+    frames = [format_frame(frame) for frame in leak.stack]
+    return f"{describe_above_stack(leak)}\n{fold_stack(leak.stack, leak.site, frames)}"
 
 
 def describe_above_stack(leak: Leak) -> str:
@@ -57,33 +59,40 @@ def describe_resolved(leak: Leak) -> str:
     )
 
 
-def format_stack(stack: Sequence[Frame], site: Frame) -> str:
-    """The application's own frames, marked ``>``, and the first one below the site.
+def format_frame(frame: Frame) -> str:
+    """A frame with its source line, the application's own marked ``>``."""
+    mark = ">" if frame.application else " "
+    submitted = "submitted at " if frame.submitted else ""
+    lines = [f"  {mark} {submitted}{place(frame)}"]
+    if frame.cut:
+        lines.insert(0, _CUT)
+    source = printable(source_line(frame), _MOST_SOURCE)
+    if source:
+        lines.append(f"        {source}")
+    return "\n".join(lines)
 
-    Each with its source line. Of each run of others, one line says how many these
-    are, and of which packages.
+
+def fold_stack(stack: Sequence[Frame], site: Frame, texts: Sequence[str]) -> str:
+    """The application's own frames, and the first one below the site.
+
+    Of each run of others, one line says how many these are, and of which packages.
 
     Args:
         stack: The outermost frame first.
         site: The line that opened the response.
+        texts: Of each frame.
     """
     last = max((n for n, frame in enumerate(stack) if frame == site), default=-2)
     lines: list[str] = []
     others: list[Frame] = []
     for number, frame in enumerate(stack):
-        if frame.cut:
-            lines.append("    … (not kept: this line's responses had all ended well)")
-        if not (frame.application or frame.submitted or number in {last, last + 1}):
-            others.append(frame)
+        if frame.application or frame.submitted or number in {last, last + 1}:
+            lines += [*_folded(others), texts[number]]
+            others.clear()
             continue
-        lines += _folded(others)
-        others.clear()
-        mark = ">" if frame.application else " "
-        submitted = "submitted at " if frame.submitted else ""
-        lines.append(f"  {mark} {submitted}{place(frame)}")
-        source = printable(source_line(frame), _MOST_SOURCE)
-        if source:
-            lines.append(f"        {source}")
+        if frame.cut:
+            lines.append(_CUT)
+        others.append(frame)
     return "\n".join([*lines, *_folded(others)])
 
 

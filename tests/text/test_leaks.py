@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from httpguard import Frame
-from httpguard._text.leaks import describe, format_stack
+from httpguard._text.leaks import describe, fold_stack, format_frame
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
@@ -17,6 +17,10 @@ if TYPE_CHECKING:
 SITE = Frame("/srv/shop/views.py", 12, "fetch", application=True)
 LIB = "/usr/lib/python3.11"
 PACKAGES = f"{LIB}/site-packages"
+
+
+def format_stack(stack: tuple[Frame, ...], site: Frame) -> str:
+    return fold_stack(stack, site, [format_frame(frame) for frame in stack])
 
 
 def test_runs_of_other_frames_are_one_line_each() -> None:
