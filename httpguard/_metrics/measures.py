@@ -134,16 +134,7 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
     counters: Mapping[str, int],
     is_open: Callable[[Any], bool],
 ) -> Measures:
-    """Put the measures together. No stack is looked at.
-
-    Args:
-        registry: What is open.
-        detector: What was counted.
-        table: What leaked, by site.
-        told: The last time.
-        counters: Of the snapshot.
-        is_open: Whether a response holds its connection.
-    """
+    """Put the measures together, with the snapshot's counters. Looks at no stack."""
     held = 0
     oldest = now = registry.clock()
     opened: Counter[int] = Counter()

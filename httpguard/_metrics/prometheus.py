@@ -33,9 +33,6 @@ class GuardCollector(Observer):
 
     Only the histogram of lease times is kept here, filled from sweep to sweep and
     when asked.
-
-    Args:
-        find: The guard, when it is asked.
     """
 
     def __init__(self, find: Find) -> None:
@@ -79,11 +76,7 @@ class GuardCollector(Observer):
 
 
 def make_collector(find: Find) -> Collector:
-    """The collector for this process.
-
-    Args:
-        find: The guard, when it is asked.
-    """
+    """The collector for this process."""
     return FilePublisher(find) if are_shared() else GuardCollector(find)
 
 

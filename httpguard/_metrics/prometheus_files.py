@@ -34,9 +34,6 @@ class FilePublisher(Observer):
     Whichever process is asked reads the files of all. They are brought up to date
     by every sweep, and at exit. The metrics belong to no registry, which would add
     them twice.
-
-    Args:
-        find: The guard, when it is asked.
     """
 
     def __init__(self, find: Find) -> None:

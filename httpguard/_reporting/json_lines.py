@@ -25,6 +25,9 @@ SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes; new ones may come any time."""
 
 
+_TOTALS: Final = ("kind", "site", "count", "resolved")
+
+
 class JsonLines:
     """Appends each event to a file.
 
@@ -54,14 +57,11 @@ class JsonLines:
 
 
 def to_record(event: Event, run: str) -> dict[str, Any]:
-    """An event as the object that its line holds.
+    """The object of an event's line: JSON-ready, but for the values of ``context``.
 
     Args:
         event: Any event.
         run: The name of the present run.
-
-    Returns:
-        JSON-ready, but for the values of ``context``.
     """
     record: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
@@ -75,12 +75,12 @@ def to_record(event: Event, run: str) -> dict[str, Any]:
     }
     if event.name in {LEAK, RESOLVED}:
         record |= event.leaks[0].to_dict()
-    elif event.name == COUNTS:
-        keep = ("kind", "site", "count", "resolved")
-        leaks = [leak.to_dict() for leak in event.leaks]
-        record["leaks"] = [{name: leak[name] for name in keep} for leak in leaks]
     elif event.leaks or event.name == SUMMARY:
         record["leaks"] = [leak.to_dict() for leak in event.leaks]
+    if event.name == COUNTS:
+        record["leaks"] = [
+            {name: leak[name] for name in _TOTALS} for leak in record.get("leaks", ())
+        ]
     if event.crowd or event.name == TOO_MANY_OPEN:
         record["responses"] = [response.to_dict() for response in event.crowd]
     record |= {**event.details, **event.figures}

@@ -58,12 +58,7 @@ def render(event: Event) -> Rendered | None:
 
 
 def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
-    """Too many open responses, by site.
-
-    Args:
-        crowd: The open responses.
-        limit: ``max_open``.
-    """
+    """More open responses than ``max_open``, by site."""
     crowd = list(crowd)
     sites = Counter(response.site for response in crowd)
     oldest = {response.site: response for response in reversed(crowd)}
