@@ -17,6 +17,7 @@ from .._stacks.capture import RawStack, filenames, find_site
 from .._stacks.ownership import module_matches, module_of
 from .readers import being_read
 from .sessions import SessionRef, sockets_of
+from .wire import is_read_below
 
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
@@ -258,13 +259,18 @@ class Detector:
 
     def _idle(self, lease: Lease, response: HTTPResponse, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
-        return (
-            not _progressed(lease, response, now)
-            and not lease.judged
-            and not _failed_to_read(lease)
-            and now - lease.active >= self.settings.max_idle
-            and lease.status != _SWITCHING_PROTOCOLS
-        )
+        if (
+            _progressed(lease, response, now)
+            or lease.judged
+            or _failed_to_read(lease)
+            or lease.status == _SWITCHING_PROTOCOLS
+        ):
+            return False
+        idle = now - lease.active
+        if idle >= self.settings.max_idle / 2 and is_read_below(lease, response):
+            lease.active = now
+            return False
+        return idle >= self.settings.max_idle
 
     def _suspects(
         self, suspects: list[tuple[Lease, HTTPResponse]], now: float
@@ -385,6 +391,8 @@ def _progressed(lease: Lease, response: HTTPResponse, now: float) -> bool:
         return False
     lease.bytes_read = bytes_read
     lease.active = now
+    if lease.taken is not None:
+        lease.taken = None
     return True
 
 

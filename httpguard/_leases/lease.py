@@ -76,6 +76,8 @@ class Lease(_ResponseRef):
     # Bytes on the wire, as of the last look; of these, by chunks, without framing.
     bytes_read: int
     chunked: int = 0
+    # What the kernel said of its socket at the last look of a sweep at an idle one.
+    taken: int | None = None
     length: int | None
     status: int
     # As the program gave them; the URL is absolute or a path of the pool.

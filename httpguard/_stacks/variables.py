@@ -190,3 +190,5 @@ def _choose() -> Read:
 
 
 _read: Final = _choose()
+READABLE: Final = _read is not _unreadable
+"""Whether variables of running functions can be looked at."""

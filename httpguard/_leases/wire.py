@@ -1,0 +1,79 @@
+"""What the kernel knows of a response's socket: bytes taken past urllib3's count.
+
+sseclient and docker read from the file or the socket below a response.
+"""
+
+from __future__ import annotations
+
+import socket
+import struct
+import sys
+from contextlib import suppress
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from urllib3.response import HTTPResponse
+
+    from .lease import Lease
+
+# `tcpi_bytes_received` of Linux's `struct tcp_info`, since 4.1.
+_RECEIVED: Final = struct.Struct("128xQ")
+_INT: Final = struct.Struct("i")
+
+
+def descriptor_of(response: HTTPResponse) -> int | None:
+    """The number of its socket's descriptor; None for sockets that are not Python's."""
+    sock = _socket(response)
+    number = -1 if sock is None else socket.socket.fileno(sock)
+    return None if number < 0 else number
+
+
+def is_read_below(lease: Lease, response: HTTPResponse) -> bool:
+    """Whether bytes were taken from the socket since the look before this one.
+
+    Args:
+        lease: Keeps what was seen; urllib3 has counted nothing since the look before.
+        response: Its response.
+    """
+    before, lease.taken = lease.taken, _taken(response)
+    if before is None or lease.taken is None:
+        return False
+    # The server's last word, which ends its side, counts as a byte.
+    return lease.taken - before > 1
+
+
+def _taken(response: HTTPResponse) -> int | None:
+    """How many bytes the program has taken from the socket, since it was opened.
+
+    About 2 us. Only differences mean anything; None where the kernel does not tell.
+
+    Args:
+        response: Open. Nothing is read.
+    """
+    sock = _socket(response)
+    if sock is None or sys.platform != "linux":
+        return None
+    with suppress(OSError, ImportError, struct.error, AttributeError):
+        import fcntl
+        import termios
+
+        size = bytes(_INT.size)
+        number = socket.socket.fileno(sock)
+        before = fcntl.ioctl(number, termios.FIONREAD, size)
+        info = socket.socket.getsockopt(
+            sock, socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size
+        )
+        # More may have come in between.
+        if fcntl.ioctl(number, termios.FIONREAD, size) == before:
+            (received,) = _RECEIVED.unpack(info)
+            return int(received) - int(_INT.unpack(before)[0])
+    return None
+
+
+def _socket(response: HTTPResponse) -> socket.socket | None:
+    """Its socket, which the connection may have handed over."""
+    sock = getattr(response._connection, "sock", None)
+    if sock is None:
+        raw = getattr(getattr(response._fp, "fp", None), "raw", None)
+        sock = getattr(raw, "_sock", None)
+    return sock if isinstance(sock, socket.socket) else None

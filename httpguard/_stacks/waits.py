@@ -1,0 +1,173 @@
+"""What a thread waits for, where no frame with a first argument tells.
+
+``select.select``, ``poll`` and ``recv`` are written in C: the line that calls them, and
+what its variables lead to, have to tell.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from functools import lru_cache
+from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from .variables import READABLE, first_argument, variables
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from types import FrameType
+
+# Functions and methods that wait; what makes the objects whose methods these are.
+_POLLS: Final = frozenset({"select", "poll", "control"})
+_FUNCTIONS: Final = ("select", "poll", "epoll", "kqueue", "devpoll")
+_READS: Final = frozenset(
+    {"read", "read1", "readinto", "readinto1", "readline", "readlines", "peek"}
+    | {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"}
+)
+_GREEN: Final = ("gevent.select", "eventlet.green.select")
+# Whatever a metaclass says.
+_MODULE: Final = type.__dict__["__module__"]
+_LEAD_EVERYWHERE: Final = (ModuleType, FunctionType, BuiltinFunctionType, CodeType)
+_ATOMS: Final = (str, int, bytes, float, bool, type(None))
+# An attribute is two steps away, an item of a list that is one is three.
+_STEPS: Final = 3
+_MOST_OBJECTS: Final = 2000
+
+
+def waited_for(
+    frame: FrameType, parts: Mapping[int, int], descriptors: Mapping[int, int]
+) -> set[int]:
+    """What a thread waits for by a call of a function that has no frame.
+
+    Args:
+        frame: Its innermost.
+        parts: By the id of an object, what to return if that is waited for.
+        descriptors: The same by the number of a descriptor.
+
+    Returns:
+        Where it polls, what any variable of its functions leads to; where it reads,
+        what those of the line lead to.
+    """
+    if frame.f_globals.get("__name__") == "selectors":
+        return set()  # `registered` knows better.
+    names = _names(frame.f_code, frame.f_lineno or 0)
+    optimised = frame.f_code.co_flags & 1
+    space = dict(variables(frame)) if optimised else frame.f_globals
+    used = [space.get(name, frame.f_globals.get(name)) for name in names]
+    if _is_green(frame) or _polls(names, used):
+        if not READABLE:
+            return {*parts.values(), *descriptors.values()}
+        # What a `poll` object waits for is not to be seen: it is the caller's to know.
+        found = _among([*space.values(), *used], parts, descriptors)
+        for caller in _callers(frame):
+            found |= _among(_values(caller), parts, {})
+        return found
+    return set() if _READS.isdisjoint(names) else _among(used, parts, descriptors)
+
+
+def registered(frame: FrameType, descriptors: Mapping[int, int]) -> set[int]:
+    """What the selector waits for in whose method, or in whose loop, a thread is.
+
+    Args:
+        frame: Any.
+        descriptors: As of `waited_for`.
+    """
+    if frame.f_globals.get("__name__") not in ("selectors", "asyncio.base_events"):
+        return set()
+    if not READABLE:
+        return set(descriptors.values())
+    try:
+        # Their own attributes, whatever a class derived from them says.
+        space = object.__getattribute__(first_argument(frame), "__dict__")
+        selector = space.get("_selector")  # Of a loop; also of `EpollSelector`.
+        if "_fd_to_key" not in space:
+            space = object.__getattribute__(selector, "__dict__")
+        known = list(space["_fd_to_key"])
+    except (AttributeError, LookupError):  # Another kind of selector, or of loop.
+        return set()
+    return {descriptors[number] for number in known if number in descriptors}
+
+
+def _callers(frame: FrameType) -> Iterator[FrameType]:
+    """A frame and the calls around it."""
+    caller: FrameType | None = frame
+    while caller is not None:
+        yield caller
+        caller = caller.f_back
+
+
+def _values(frame: FrameType) -> list[Any]:
+    """The values of the variables that a function has, and of the globals it uses."""
+    space = frame.f_globals
+    used = [space[name] for name in frame.f_code.co_names if name in space]
+    return used + [value for _, value in variables(frame)]
+
+
+@lru_cache(maxsize=256)
+def _names(code: CodeType, lineno: int) -> tuple[str, ...]:
+    """The names of variables and attributes that a line uses."""
+    import dis  # 3 ms, for suspects only.
+
+    spans = [span[:2] for span in code.co_lines() if span[2] == lineno]
+    names: list[str] = []
+    for step in dis.get_instructions(code):
+        if any(start <= step.offset < end for start, end in spans):
+            # From CPython 3.13 on one instruction may load two.
+            value = step.argval
+            found = value if isinstance(value, tuple) else (value,)
+            names += [name for name in found if isinstance(name, str)]
+    return tuple(dict.fromkeys(names))
+
+
+def _polls(names: tuple[str, ...], used: list[Any]) -> bool:
+    """Whether a line calls a function of `select`, under whatever name."""
+    select = sys.modules.get("select")
+    if select is None:
+        return False
+    functions = {id(vars(select).get(name)) for name in _FUNCTIONS} - {id(None)}
+    if any(id(value) in functions for value in used):
+        return True
+    if _POLLS.isdisjoint(names):
+        return False
+    return any(
+        item is select or _MODULE.__get__(type(item)) == "select"
+        for item in _reachable(used)
+    )
+
+
+def _is_green(frame: FrameType) -> bool:
+    """Whether a greenlet polls: by a function in Python, below which there is C."""
+    module = frame.f_globals.get("__name__")
+    return frame.f_code.co_name in _POLLS and module in _GREEN
+
+
+def _among(
+    values: list[Any], parts: Mapping[int, int], descriptors: Mapping[int, int]
+) -> set[int]:
+    """Which of the wanted objects and descriptors values lead to."""
+    found = {parts[id(item)] for item in _reachable(values) if id(item) in parts}
+    # Of numbers, those that are meant as descriptors: by themselves, or in a list.
+    numbers = [item for item in values if type(item) is int]
+    for value in values:
+        if type(value) in (list, tuple, set, frozenset, dict):
+            numbers += [item for item in tuple(value) if type(item) is int]
+    return found | {descriptors[item] for item in numbers if item in descriptors}
+
+
+def _reachable(values: Iterable[Any]) -> Iterator[Any]:
+    """What values lead to in a few steps, not by way of modules and classes."""
+    seen: set[int] = set()
+    level = list(values)
+    for step in range(_STEPS + 1):
+        fresh = [item for item in level if id(item) not in seen]
+        seen.update(map(id, fresh))
+        yield from fresh
+        if step == _STEPS or len(seen) > _MOST_OBJECTS:
+            return
+        owners = [
+            item
+            for item in fresh
+            if not (issubclass(type(item), type) or type(item) in _LEAD_EVERYWHERE)
+        ]
+        level = [item for item in gc.get_referents(*owners) if type(item) not in _ATOMS]

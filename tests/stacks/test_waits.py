@@ -1,0 +1,177 @@
+"""Whoever waits for a response is in use, whatever he waits with."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import select
+import selectors
+import socket
+import threading
+import time
+from select import select as wait_readable
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from httpguard import LeakKind
+from httpguard._leases.readers import being_read
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+    Wait = Callable[[Any], object]
+
+
+class Client:
+    """Keeps what it waits for."""
+
+    def __init__(self, raw: Any) -> None:
+        self.raw = raw
+        self.poller = select.poll()
+        self.poller.register(raw, select.POLLIN)
+
+    def wait(self) -> None:
+        self.poller.poll()
+
+
+def by_select(raw: Any) -> None:
+    select.select([raw], [], [])
+
+
+def by_another_name(raw: Any) -> None:
+    number = raw.fileno()
+    del raw
+    wait_readable([number], [], [])
+
+
+def by_poll(raw: Any) -> None:
+    Client(raw).wait()
+
+
+def by_epoll(raw: Any) -> None:
+    with select.epoll() as poller:
+        poller.register(raw.fileno(), select.EPOLLIN)
+        poller.poll()
+
+
+def by_selector(raw: Any) -> None:
+    with selectors.DefaultSelector() as selector:
+        selector.register(raw, selectors.EVENT_READ)
+        del raw
+        selector.select()
+
+
+def by_event_loop(raw: Any) -> None:
+    async def main() -> None:
+        loop = asyncio.get_running_loop()
+        over = asyncio.Event()
+        loop.add_reader(raw.fileno(), over.set)
+        await over.wait()
+
+    asyncio.run(main())
+
+
+def by_receiving(raw: Any) -> None:
+    sock = raw._connection.sock
+    sock.settimeout(None)
+    sock.recv(1, socket.MSG_PEEK)
+
+
+def by_the_file_below(raw: Any) -> None:
+    file = raw._fp.fp
+    file.raw._sock.settimeout(None)
+    del raw
+    file.read(1_000_000)
+
+
+WAITS: list[Wait] = [
+    *(by_select, by_another_name, by_poll, by_epoll, by_selector),
+    *(by_event_loop, by_receiving, by_the_file_below),
+]
+
+
+@pytest.mark.parametrize("wait", WAITS)
+def test_a_thread_that_waits_is_innocent(
+    guard: GuardControl, server: Server, wait: Wait
+) -> None:
+    guard.install()
+    response = requests.get(server.url("/slow"), stream=True)
+    raw = response.raw
+    assert len(raw.read(10)) == 10  # No more will come.
+    sock: socket.socket = raw._connection.sock  # type: ignore[union-attr]  # open
+    thread = threading.Thread(target=wait, args=(raw,), daemon=True)
+    thread.start()
+    # On its way into the wait it is seen in other functions.
+    until, seen = time.monotonic() + 10, 0
+    while seen < 5 and time.monotonic() < until:
+        time.sleep(0.02)
+        seen = seen + 1 if being_read([raw]) else 0
+    for _ in range(3):
+        guard.advance(61)
+        assert guard.check().leaks == ()
+    sock.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    response.close()
+    assert guard.check().leaks == ()
+
+
+def by_sleeping(raw: Any, over: threading.Event) -> None:
+    over.wait()
+    del raw
+
+
+def for_another(raw: Any, over: threading.Event) -> None:
+    wait_for_socket(socket.create_server(("127.0.0.1", 0)), over)
+    del raw
+
+
+def wait_for_socket(sock: socket.socket, over: threading.Event) -> None:
+    with selectors.DefaultSelector() as selector, sock:
+        selector.register(sock, selectors.EVENT_READ)
+        while not over.is_set():
+            selector.select(0.1)
+
+
+@pytest.mark.parametrize("wait", [by_sleeping, for_another])
+def test_a_thread_that_waits_for_something_else_holds(
+    guard: GuardControl,
+    server: Server,
+    wait: Callable[[Any, threading.Event], None],
+) -> None:
+    guard.install()
+    over = threading.Event()
+    raw = requests.get(server.url("/slow"), stream=True).raw
+    thread = threading.Thread(target=wait, args=(raw, over), daemon=True)
+    thread.start()
+    guard.advance(61)
+    (leak,) = guard.check().leaks
+    over.set()
+    thread.join()
+    assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
+    raw.close()
+
+
+@pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="Linux tells")
+def test_who_takes_bytes_below_urllib3_between_two_looks_is_innocent(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=60)
+    response = requests.get(server.url("/bytes/9000000"), stream=True)
+    file = response.raw._fp.fp  # type: ignore[union-attr]  # open, so it is there
+    for _ in range(4):
+        guard.advance(40)
+        assert guard.check().leaks == ()
+        file.read(100_000)
+    # It gives up.
+    guard.advance(40)
+    assert guard.check().leaks == ()
+    guard.advance(61)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.bytes_read) == (LeakKind.HELD, 1, 0)
+    with contextlib.suppress(Exception):
+        response.close()
