@@ -11,8 +11,8 @@ from hatchling.builders.hooks.plugin.interface import BuildHookInterface
 from setuptools import Distribution, Extension
 from setuptools.command.build_ext import build_ext
 
-_NAME = "httpguard._clients._speedups"
-_SOURCE = os.path.join("httpguard", "_clients", "_speedups.c")
+_NAME = "httpguard._clients.urllib3._speedups"
+_SOURCE = os.path.join("httpguard", "_clients", "urllib3", "_speedups.c")
 
 
 class CompiledPart(BuildHookInterface[Any]):
@@ -32,7 +32,7 @@ class CompiledPart(BuildHookInterface[Any]):
             if version == "editable":
                 shutil.copy(built, os.path.join(self.root, os.path.dirname(_SOURCE)))
             else:
-                inside = f"httpguard/_clients/{os.path.basename(built)}"
+                inside = f"httpguard/_clients/urllib3/{os.path.basename(built)}"
                 build_data["force_include"][built] = inside
         except Exception as error:
             self.app.display_warning(f"{_NAME} is left out: {error}")

@@ -21,11 +21,13 @@ from requests.adapters import HTTPAdapter
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
-from httpguard._clients.compiled import open_lease
 from httpguard._clients.forwarding import around, spelled
-from httpguard._clients.patching import STATE
+from httpguard._clients.urllib3.callers import CODES
+from httpguard._clients.urllib3.client import URLLIB3
+from httpguard._clients.urllib3.compiled import open_lease
+from httpguard._clients.urllib3.responses import hand_over
 from httpguard._leases.lease import Lease
-from httpguard._leases.registry import thread_name
+from httpguard._leases.threads import thread_name
 from httpguard._process.process import current
 from httpguard._stacks.capture import capture, capture_brief, find_place
 
@@ -131,13 +133,13 @@ def _parts(client: Client) -> dict[str, float]:
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
-        registry.add(response, pool, "GET", "/item", frame, "", reading=False)
+        hand_over(URLLIB3, response, pool, "GET", "/item", frame)
         registry.end(registry.leases.pop(key))
 
     swift: Any = registry.swift
 
     def compiled() -> None:
-        open_lease(swift, STATE.world, response, pool, "", "", frame, "")
+        open_lease(swift, CODES.world, response, pool, "", "", frame, URLLIB3)
         registry.end(registry.leases.pop(key))
 
     # The same, where there is a compiler.

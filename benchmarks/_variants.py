@@ -20,7 +20,7 @@ import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
-from httpguard._clients import compiled as _compiled
+from httpguard._clients.urllib3 import compiled as _compiled
 
 if TYPE_CHECKING:
     from pathlib import Path

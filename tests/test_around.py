@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from httpguard._clients.forwarding import around
-from httpguard._clients.patching import STATE
+from httpguard._clients.gate import GATE
 from httpguard._stacks.ownership import is_own
 
 if TYPE_CHECKING:
@@ -112,7 +112,7 @@ def test_what_comes_first_comes_first_where_there_is_news(
     function("x")
     assert order == ["method of x", "after x"]
     order.clear()
-    monkeypatch.setattr(STATE.registry, "alert", True)
+    monkeypatch.setattr(GATE.registry, "alert", True)
     function("x")
     assert order == ["before", "method of x", "after x"]
 

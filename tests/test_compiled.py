@@ -5,9 +5,11 @@ from __future__ import annotations
 import _thread
 import contextlib
 import gc
+import importlib
 import random
 import sys
 import threading
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,11 +20,10 @@ from structlog.contextvars import bound_contextvars
 from urllib3.response import HTTPResponse
 
 import httpguard
-from httpguard._clients import compiled as _compiled
-from httpguard._clients.patching import STATE
-from httpguard._leases import own as _own
+from httpguard._clients.urllib3 import compiled as _compiled
+from httpguard._clients.urllib3.callers import CODES
+from httpguard._clients.urllib3.pools import POOLS
 from httpguard._leases.lease import Lease
-from httpguard._leases.registry import Registry
 from httpguard._process import process as _process
 from httpguard._stacks.capture import CUT
 from tests.program import line_of, run, write
@@ -31,10 +32,15 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
+    from httpguard._leases.registry import Registry
     from tests.conftest import GuardControl
     from tests.server import Server
 
     Opener = Callable[[str], Any]
+
+# Of these, functions are replaced.
+_requests: Any = importlib.import_module("httpguard._clients.requests")
+_responses: Any = importlib.import_module("httpguard._clients.urllib3.responses")
 
 compiled_only = pytest.mark.skipif(
     not _compiled.COMPILED, reason="nothing is compiled for this interpreter"
@@ -93,13 +99,13 @@ LOOKED_AT = {"by_adapter", "by_redirect"}
 def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Each response whose lease Python code opened."""
     responses: list[Any] = []
-    add = Registry.add
+    begin = _responses.begin
 
-    def counting(self: Registry, response: Any, *args: Any, **kwargs: Any) -> None:
-        responses.append(type(response))
-        add(self, response, *args, **kwargs)
+    def counting(registry: Registry, client: Any, *args: Any, **kwargs: Any) -> None:
+        responses.append(type(args[0]))
+        begin(registry, client, *args, **kwargs)
 
-    monkeypatch.setattr(Registry, "add", counting)
+    monkeypatch.setattr(_responses, "begin", counting)
     return responses
 
 
@@ -112,14 +118,13 @@ def registry() -> Registry:
 @contextlib.contextmanager
 def engine(*, compiled: bool) -> Iterator[None]:
     """With what is compiled, or without."""
-    was = _compiled.COMPILED
-    _compiled.COMPILED = compiled
-    registry().settle()
+    was = _responses.open_lease
+    chosen: Any = was if compiled else lambda *_: False
+    _responses.open_lease = _requests.open_lease = chosen
     try:
         yield
     finally:
-        _compiled.COMPILED = was
-        registry().settle()
+        _responses.open_lease = _requests.open_lease = was
 
 
 def end(response: Any) -> None:
@@ -161,6 +166,7 @@ def facts(lease: Lease) -> dict[str, Any]:
     """All that a lease has, but what differs from response to response."""
     found = {name: getattr(lease, name) for name in Lease.__slots__ if name[0] != "_"}
     assert found.pop("slot")() is not None
+    assert (found.pop("ident") == threading.get_ident()) == (lease.thread != "short")
     assert found.pop("key") in registry().leases
     found["pool"] = found["pool"].name
     found["context"] = found["context"] and dict(found["context"])
@@ -201,7 +207,7 @@ def test_a_lease_is_the_same(
     assert ours == found
     assert ours["opened"] == guard.now
     assert (ours["stack"][-2] is CUT) == (wrap is not shallow)
-    assert ours["client"] == CLIENTS.get(name, "")
+    assert ours["client"].name == CLIENTS.get(name, "urllib3")
     assert "r1" in ours["context"].values()
 
 
@@ -242,11 +248,11 @@ def in_scope(function: Callable[[], Any]) -> Any:
 
 
 def own_page(function: Callable[[], Any]) -> Any:
-    _own.ADDRESSES.add(("nowhere", 1))
+    _process.PROCESS.addresses.add(("nowhere", 1))
     try:
         return function()
     finally:
-        _own.ADDRESSES.clear()
+        _process.PROCESS.addresses.clear()
 
 
 def blocking(url: str) -> Any:
@@ -272,7 +278,6 @@ def send_itself(url: str) -> Any:
     [
         ({}, by_manager, stranger),
         ({}, by_manager, in_scope),
-        ({}, by_requests, own_page),
         ({}, blocking, here),
         ({}, send_itself, here),
         ({}, by_redirect, here),
@@ -308,10 +313,27 @@ def test_a_session_of_tests_hears_of_each_lease(
     registry().claim_by(claimed.append)
     for _ in range(OFTEN):
         end(by_requests(server.url(BODY)))
-    assert len(claimed) == OFTEN
+    # A lease and a session each.
+    assert Counter(type(each) for each in claimed)[Lease] == OFTEN
+    claimed.clear()
     registry().claim_by(None)
     end(by_requests(server.url(BODY)))
-    assert len(claimed) == OFTEN
+    assert not claimed
+
+
+@compiled_only
+@pytest.mark.parametrize("opener", [by_manager, by_requests])
+def test_a_page_that_is_served_leaves_it_compiled(
+    opener: Opener, guard: GuardControl, server: Server, added: list[Any]
+) -> None:
+    guard.install()
+    url = server.url(BODY)
+    for _ in range(OFTEN):
+        end(opener(url))
+    added.clear()
+    own_page(lambda: end(opener(url)))
+    assert not added
+    assert httpguard.snapshot().counters["opened"] == OFTEN + 1
 
 
 @compiled_only
@@ -354,7 +376,7 @@ def test_mocks_get_no_lease(
     for _ in range(OFTEN):
         end(opener(server.url(BODY)))
     opened = httpguard.snapshot().counters["opened"]
-    known: Any = STATE.world[{"response": -3, "body": -2, "socket": -1}[what]]
+    known: Any = CODES.world[{"response": -3, "body": -2, "socket": -1}[what]]
     replaced = dict(known)
     known.update(dict.fromkeys(known, False))
     try:
@@ -390,7 +412,7 @@ def test_a_pool_at_the_address_of_another_is_met_anew(
     for _ in range(OFTEN):
         end(pool.request("GET", BODY, preload_content=False))
     known = registry().pools.known
-    known[id(pool)] = registry().pools.meet(other, guard.now)
+    known[id(pool)] = registry().pools.meet(other, POOLS, guard.now)
     response = pool.request("GET", BODY, preload_content=False)
     (lease,) = registry().leases.values()
     assert lease.pool() is pool
@@ -494,7 +516,7 @@ def test_nothing_is_kept_and_nothing_is_given_away(
         end(opener(url))
     swift = registry().swift
     assert swift is not None
-    parts = (*swift, *STATE.world, HTTPResponse, opener.__code__)
+    parts = (*swift, *CODES.world, HTTPResponse, opener.__code__)
     before = references(parts), sys.getrefcount(opener.__code__), leases()
     for _ in range(100):
         end(opener(url))
@@ -537,7 +559,7 @@ def test_nothing_of_a_pool_is_kept(
 
 @compiled_only
 def test_it_takes_nothing_else() -> None:
-    from httpguard._clients._speedups import open_lease
+    from httpguard._clients.urllib3._speedups import open_lease
 
     for arguments in ((), (1,) * 8, ((), (), *[None] * 6)):
         with pytest.raises(TypeError, match="open_lease: not what the patches pass"):
@@ -546,9 +568,9 @@ def test_it_takes_nothing_else() -> None:
 
 WITHOUT = """
 import sys
-sys.modules["httpguard._clients._speedups"] = None
+sys.modules["httpguard._clients.urllib3._speedups"] = None
 import httpguard; httpguard.install()
-from httpguard._clients import compiled as _compiled
+from httpguard._clients.urllib3 import compiled as _compiled
 import requests
 def fetch():
     return requests.get(sys.argv[1], stream=True).status_code  # LEAK

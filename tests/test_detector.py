@@ -21,6 +21,7 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from httpguard import LeakKind
+from httpguard._leases.lease import lease_of
 from httpguard._leases.readers import being_read
 from httpguard._process import process as _process
 
@@ -113,6 +114,12 @@ def read_to_the_bitter_end(read: Callable[[], object]) -> None:
         read()
 
 
+def is_read(response: HTTPResponse) -> bool:
+    lease = lease_of(response)
+    assert lease is not None
+    return bool(being_read([(lease, response)]))
+
+
 def hang_up(response: HTTPResponse) -> None:
     """Wake a reader: the connection's socket, or the one the response took over."""
     connection = response._connection
@@ -127,7 +134,7 @@ def test_a_reader_blocked_in_a_read_is_innocent(
     response = stream(server.url("/slow"))
     reader = threading.Thread(target=read_to_the_bitter_end, args=(response.read,))
     reader.start()
-    while not being_read([response]):
+    while not is_read(response):
         time.sleep(0.01)
     for _ in range(3):
         guard.advance(61)
@@ -145,7 +152,7 @@ def test_a_reader_below_urllib3_is_innocent(
     read = response._fp.read  # type: ignore[union-attr]  # open, so it is there
     reader = threading.Thread(target=read_to_the_bitter_end, args=(read,))
     reader.start()
-    while not being_read([response]):
+    while not is_read(response):
         time.sleep(0.01)
     guard.advance(61)
     assert guard.check().leaks == ()
@@ -159,7 +166,7 @@ def test_sweeps_do_not_take_each_other_for_readers(
 ) -> None:
     guard.install()
     response = stream(url)
-    assert being_read([response]) == set()
+    assert not is_read(response)
     response.release_conn()
 
 

@@ -385,7 +385,13 @@ print("alive")
 """
 
 
-@pytest.mark.parametrize("setup", ["", "from gevent import monkey; monkey.patch_all()"])
+# With a greenlet that lives on: where all wait for ever, gevent itself says so.
+GEVENT = """
+from gevent import monkey, sleep, spawn; monkey.patch_all()
+"""
+
+
+@pytest.mark.parametrize("setup", ["", f"{GEVENT}spawn(sleep, 60)"])
 def test_the_watcher_reports_it(setup: str, server: Server, tmp_path: Path) -> None:
     if setup:
         pytest.importorskip("gevent")
@@ -398,6 +404,21 @@ def test_the_watcher_reports_it(setup: str, server: Server, tmp_path: Path) -> N
     assert f"  > 1 waiting at app.py:{line_of(source, '# HANGS')} in" in done.stderr
     lost = f"1 lost by a dropped response opened at app.py:{line_of(source, '# LEAK')}"
     assert lost in done.stderr
+
+
+@pytest.mark.parametrize("guarded", [True, False])
+def test_gevent_says_that_nobody_is_left(
+    server: Server, tmp_path: Path, *, guarded: bool
+) -> None:
+    """The watcher's timer is none that somebody waits for."""
+    pytest.importorskip("gevent")
+    source = GEVENT + HANGS.format(interval=0.05)
+    if not guarded:
+        source = source.replace("httpguard.install(", "dict(")
+    path = write(tmp_path / "app.py", source.replace("max_wait=0.2", "max_wait=60"))
+    done = run(path, server.host, str(server.port), cwd=tmp_path)
+    assert "LoopExit: This operation would block forever" in done.stderr
+    assert done.returncode == 1
 
 
 # Giving back.

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
-    from httpguard._leases.detector import Finding
+    from httpguard._leases.finding import Finding
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -309,5 +309,5 @@ def test_a_finalizer_may_check_inside_a_sweep(guard: GuardControl, url: str) -> 
         seen.append(httpguard.check())
         return iter(())
 
-    current._sweep(judge)
+    current.parts.sweep(judge)
     assert len(seen) == 1

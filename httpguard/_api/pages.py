@@ -79,12 +79,9 @@ def asgi_app(token: str | None = None) -> public.ASGIApplication:
 
 def this_program() -> Program:
     """What a page is handed."""
-    from .._leases.own import ADDRESSES
     from .._web import Program
     from .metrics import render_prometheus
 
-    # One set, for the registry which reads that one.
-    PROCESS.addresses = ADDRESSES
     return Program(current, render_prometheus, failed, PROCESS.parts, PROCESS.addresses)
 
 

@@ -1,8 +1,7 @@
-"""Patches: one file for each client, put on and taken off together.
+"""The HTTP clients: one file or folder each, put on and taken off together.
 
-Each client's file says only what is wrapped and how its response maps to a
-lease. wrapt's post-import hooks apply it whether the client is imported before
-`install` or after, and never import it.
+wrapt's post-import hooks patch a client whether it is imported before `install` or
+after, and never import it.
 """
 
 from __future__ import annotations
@@ -11,60 +10,69 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from . import executors, requests, sessions
-from .patching import STATE, Hub, connect, disconnect, remove, step_aside
-from .urllib3 import pools as _pools
-from .urllib3 import responses as _urllib3
+from .executors import EXECUTORS, patch_executors
+from .gate import GATE
+from .patching import Patcher
+from .requests import REQUESTS
+from .urllib3.client import URLLIB3
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-__all__ = ["Hub", "apply", "connect", "disconnect", "follow_executors", "remove"]
+    from .._leases.client import Client
+    from .gate import Gate, Guard
 
-# A module may be there twice: a hook runs the patches of its own row.
-_CLIENTS: Final = (
-    ("urllib3.connectionpool", _urllib3.apply),
-    ("urllib3.connectionpool", _pools.apply),
-    ("urllib3.poolmanager", sessions.apply_urllib3),
-    ("requests.sessions", requests.apply),
-    ("requests.sessions", sessions.apply_requests),
-)
-_hooked: Final[set[Callable[[], None]]] = set()
+CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS)
 
 
-def apply(hub: Hub) -> None:
-    """Patch every client that is imported, and each other one when it is.
+class Patches:
+    """What is patched in this process."""
 
-    Args:
-        hub: Whom the patches tell.
-    """
-    connect(hub)
-    for module, patch in _CLIENTS:
-        _put_on(module, patch)
+    def __init__(self) -> None:
+        self._patcher = Patcher(GATE)
+        # The modules whose hook is registered: that runs once, and stays.
+        self._hooked: set[tuple[str, str]] = set()
 
+    def tell(self, guard: Guard | None) -> None:
+        """Let the wrappers tell a guard; None: pass everything through."""
+        if guard is None:
+            GATE.shut()
+        else:
+            GATE.open(guard)
 
-def follow_executors() -> None:
-    """Patch thread pools, for the time until `remove`."""
-    _put_on("concurrent.futures.thread", executors.apply)
+    def put_on(self) -> None:
+        """Patch every client that is imported, and each other one when it is."""
+        for client in CLIENTS:
+            for module in client.imports:
+                self._hook(client.name, module, client.patch)
 
+    def follow_executors(self) -> None:
+        """Patch thread pools, for the time until `take_off`."""
+        self._hook("executors", EXECUTORS, patch_executors)
 
-def _put_on(module: str, patch: Callable[[], None]) -> None:
-    """Patch a module now or when it is imported."""
-    # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
-    import wrapt
+    def take_off(self) -> None:
+        """Give every attribute back."""
+        GATE.shut()
+        self._patcher.remove()
 
-    if patch not in _hooked:
-        _hooked.add(patch)
-        wrapt.register_post_import_hook(partial(_on_import, patch), module)
-    elif module in sys.modules:
-        # A hook runs once; after `remove` the patch is put on from here.
-        _on_import(patch, None)
+    def _hook(
+        self, name: str, module: str, patch: Callable[[Patcher, Gate], None]
+    ) -> None:
+        """Patch a module now or when it is imported."""
+        # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
+        import wrapt
 
+        if (name, module) not in self._hooked:
+            self._hooked.add((name, module))
+            wrapt.register_post_import_hook(partial(self._patch, patch), module)
+        elif module in sys.modules:
+            # A hook runs once; after `take_off` the patch is put on from here.
+            self._patch(patch, None)
 
-def _on_import(patch: Callable[[], None], _module: object) -> None:
-    """Patch a client, unless httpguard was uninstalled before it came."""
-    if STATE.hub is not None:
-        try:
-            patch()
-        except Exception as error:  # Of a version that we do not know, say.
-            step_aside("patches", error)
+    def _patch(self, patch: Callable[[Patcher, Gate], None], _module: object) -> None:
+        """Patch a client, unless httpguard was uninstalled before it came."""
+        if GATE.guard is not None:
+            try:
+                patch(self._patcher, GATE)
+            except Exception as error:  # Of a version that we do not know, say.
+                GATE.fault("patches", error)

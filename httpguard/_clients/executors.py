@@ -7,32 +7,34 @@ same class.
 from __future__ import annotations
 
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._stacks.capture import capture
 from .._stacks.submission import DEPTH, Followed, submission
-from .patching import STATE, Method, step_aside, wrap
+
+if TYPE_CHECKING:
+    from .gate import Gate
+    from .patching import Method, Patcher
+
+EXECUTORS: Final = "concurrent.futures.thread"
 
 
-def apply() -> None:
-    """Patch what `concurrent.futures.thread` defines."""
+def patch_executors(patcher: Patcher, gate: Gate) -> None:
+    """Remember who submits."""
     from concurrent.futures import ThreadPoolExecutor
 
-    wrap(ThreadPoolExecutor, "submit", _submit)
+    def submit(wrapped: Method) -> Method:
+        def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            registry = gate.registry
+            if registry.follow:
+                try:
+                    frame = sys._getframe(1)
+                    here = capture(frame, DEPTH, registry.origins)
+                    fn = Followed(fn, here + submission(frame))
+                except Exception as error:
+                    gate.fault("follow_executors", error)
+            return wrapped(self, fn, *args, **kwargs)
 
+        return submit
 
-def _submit(wrapped: Method) -> Method:
-    """Remember who submits."""
-
-    def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
-        registry = STATE.registry
-        if registry.follow:
-            try:
-                frame = sys._getframe(1)
-                here = capture(frame, DEPTH, registry.origins)
-                fn = Followed(fn, here + submission(frame))
-            except Exception as error:
-                step_aside("follow_executors", error)
-        return wrapped(self, fn, *args, **kwargs)
-
-    return submit
+    patcher.wrap(ThreadPoolExecutor, "submit", submit)

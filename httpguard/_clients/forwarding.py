@@ -11,7 +11,7 @@ import inspect
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .patching import STATE
+from .gate import GATE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 # Whether the guard has something to say. Asked here, to spare each request a call.
 _NEWS: Final = (
-    "if _state.registry.dead or _state.registry.resolved or _state.registry.alert:"
+    "if _gate.registry.dead or _gate.registry.resolved or _gate.registry.alert:"
     " _before()"
 )
 # Tracebacks of the program show these lines. No variable has the result: they may
@@ -60,7 +60,7 @@ def around(
         "_method": method,
         "_after": after,
         "_before": before,
-        "_state": STATE,
+        "_gate": GATE,
     }
     # By its file the frame is known as ours.
     code = compile("\n" * (_LINE - 1) + source, __file__, "exec")

@@ -6,38 +6,91 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
-from .._stacks.variables import UNREADABLE, first_argument, variable
-from .compiled import open_lease
+from .._model.leak import LeakKind
+from .._stacks.variables import first_argument
 from .forwarding import around
-from .patching import STATE, Method, code_of, is_wrapped, wrap
+from .gate import GATE
+from .patching import Method, code_of, is_wrapped
+from .urllib3.callers import CODES, above, is_api, session_above
+from .urllib3.client import Urllib3
+from .urllib3.compiled import open_lease
+from .urllib3.managers import maker
 from .urllib3.mocks import holds_real_connection
+from .urllib3.responses import hand_over
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from .._leases.client import Leases, Patcher
+
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
+_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "open it with `with requests.get(..., stream=True) as response:`, or read"
+        " it to its end, before the last reference goes"
+    ),
+    LeakKind.HELD: (
+        "call `close()` when done with it, or open it with `with`; if it is still"
+        " needed, say so with `httpguard.touch(response)`"
+    ),
+    LeakKind.UNRELEASED: (
+        "close the requests response itself, not its `.raw`: only that gives the"
+        " slot of a blocking pool back"
+    ),
+    LeakKind.SESSION: (
+        "make one Session, use it for all requests, and close it at the end; or"
+        " make it with `with requests.Session() as session:`"
+    ),
+    LeakKind.OPEN: (
+        "close it before the scope ends: `with requests.get(..., stream=True) as"
+        " response:`"
+    ),
+}
 
-def apply() -> None:
+
+class Requests(Urllib3):
+    """requests: its responses hold connections of urllib3, under its own words."""
+
+    name = "requests"
+    imports: tuple[str, ...] = ("requests.sessions",)
+    packages: tuple[str, ...] = ("requests",)
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+        """See `Client`."""
+        _patch(patcher)
+
+    def hint(self, kind: LeakKind) -> str:
+        """See `Client`."""
+        return _HINTS[kind]
+
+
+REQUESTS: Final = Requests()
+
+
+def _patch(patcher: Patcher) -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
     from requests import adapters, sessions
     from urllib3.connectionpool import HTTPConnectionPool
 
     if not is_wrapped(HTTPConnectionPool._put_conn):
         return  # We failed to patch urllib3: the end of no response would be seen.
-    STATE.session_send = code_of(sessions.Session.__dict__["send"])
-    STATE.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
-    STATE.dispatch_hook = code_of(sessions.dispatch_hook)
-    wrap(adapters.HTTPAdapter, "send", _send)
-    wrap(sessions, "dispatch_hook", _dispatch_hook)
-    STATE.settle()
+    CODES.session_send = code_of(sessions.Session.__dict__["send"])
+    CODES.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
+    CODES.dispatch_hook = code_of(sessions.dispatch_hook)
+    patcher.wrap(adapters.HTTPAdapter, "send", _send)
+    patcher.wrap(sessions, "dispatch_hook", _dispatch_hook)
+    patcher.wrap(sessions.Session, "__init__", _session_init)
+    patcher.wrap(sessions.Session, "close", _session_close)
+    CODES.client = REQUESTS
+    CODES.settle()
 
 
 def _send(wrapped: Method) -> Method:
     """``HTTPAdapter.send``: one exchange, its body not yet read."""
     send = around(wrapped, ("self", "request", "stream"), _sent)
-    STATE.own_send = send.__code__
+    CODES.own_send = send.__code__
     return send
 
 
@@ -52,28 +105,28 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
         stream: As ``send`` was called with.
         response: What it returns.
     """
-    hub = STATE.hub
-    if hub is not None:
+    guard = GATE.guard
+    if guard is not None:
         try:
             frame = sys._getframe(2)
-            by_session = frame.f_code is STATE.session_send
+            by_session = frame.f_code is CODES.session_send
             if by_session and not stream:
                 return response
             raw: Any = getattr(response, "raw", None)
-            swift = hub.registry.swift
+            swift = guard.registry.swift
             if (
                 swift is not None
                 and by_session
                 and getattr(response, "status_code", None) not in _REDIRECTS
                 and open_lease(
                     swift,
-                    STATE.world,
+                    CODES.world,
                     raw,
                     None,
                     request.method,
                     request.url,
                     frame.f_back or frame,
-                    "requests",
+                    REQUESTS,
                 )
             ):
                 return response
@@ -96,19 +149,19 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
                 return response
             else:
                 frame = frame.f_back or frame
-            hub.registry.add(
+            hand_over(
+                REQUESTS,
                 raw,
                 raw._pool,
                 request.method,
                 request.url,
                 frame,
-                "requests",
                 reading=reading,
             )
         except LeakError:
             raise
         except Exception as error:
-            hub.step_aside("HTTPAdapter.send", error)
+            guard.step_aside("HTTPAdapter.send", error)
     return response
 
 
@@ -139,60 +192,26 @@ def _dispatch_hook(wrapped: Method) -> Method:
 
 def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
     """Requests is not going to read this one."""
-    hub = STATE.hub
-    if hub is None:
+    guard = GATE.guard
+    if guard is None:
         return
     try:
         raw: Any = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            hub.registry.add(
+            hand_over(
+                REQUESTS,
                 raw,
                 raw._pool,
                 getattr(request, "method", None),
                 getattr(request, "url", None),
                 above(frame),
-                "requests",
-                reading=False,
                 raising=raising,
             )
     except LeakError:
         raise
     except Exception as error:
-        hub.step_aside("dispatch_hook", error)
-
-
-def session_above(frame: FrameType | None) -> FrameType | None:
-    """The call of ``Session.send`` for which a request is made, or None.
-
-    None where a response hook of the application makes a request of its own.
-
-    Args:
-        frame: The innermost.
-    """
-    while frame is not None and STATE.session_send is not None:
-        if frame.f_code is STATE.session_send:
-            return frame
-        if frame.f_code is STATE.dispatch_hook:
-            return None
-        frame = frame.f_back
-    return None
-
-
-def above(session: FrameType) -> FrameType:
-    """Who called ``Session.send``: it has nothing to say itself."""
-    return session.f_back or session
-
-
-def reads_body(session: FrameType) -> bool:
-    """Whether requests reads the body before it returns: no ``stream=True``.
-
-    Args:
-        session: The frame of ``Session.send``.
-    """
-    stream = variable(session, "stream")
-    # Where that is not known, the application is not blamed for what requests left.
-    return stream is UNREADABLE or not stream
+        guard.step_aside("dispatch_hook", error)
 
 
 def _is_followed(frame: FrameType) -> bool:
@@ -210,3 +229,39 @@ def _is_followed(frame: FrameType) -> bool:
         getattr(session, name, None) is getattr(SessionRedirectMixin, name)
         for name in ("get_redirect_target", "resolve_redirects")
     )
+
+
+def _session_init(wrapped: Method) -> Method:
+    """A session is made: remember where, unless `requests.get` made it for itself."""
+
+    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
+        wrapped(self, *args, **kwargs)
+        guard = GATE.guard
+        if guard is None or not guard.judges_sessions:
+            return
+        try:
+            frame = maker(self, sys._getframe(1))
+            # `requests.get` closes the one that it makes for itself.
+            if frame is not None and not is_api(frame):
+                guard.made(self, REQUESTS, frame)
+        except Exception as error:
+            guard.step_aside("Session", error)
+
+    return __init__
+
+
+def _session_close(wrapped: Method) -> Method:
+    """A session is closed: what refers to a pool of it keeps that one's sockets."""
+
+    def close(self: Any) -> None:
+        guard = GATE.guard
+        if guard is not None:
+            try:
+                known = guard.registry.sessions.get(self)
+                if known is not None:
+                    guard.registry.sessions.close(known)
+            except Exception as error:
+                guard.step_aside("Session.close", error)
+        wrapped(self)
+
+    return close

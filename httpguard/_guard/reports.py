@@ -2,23 +2,41 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.lease import Tally
 from .._leases.snapshots import count_open, describe_open, describe_pools
-from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN, Event
+from .._model.event import (
+    COUNTS,
+    FD_PRESSURE,
+    LEAK,
+    POOL_PRESSURE,
+    POOL_STARVED,
+    RESOLVED,
+    SESSION_CHURN,
+    SUMMARY,
+    TOO_MANY_OPEN,
+    Event,
+)
 from .._model.rhythm import Rhythm
+from .._model.tally import Tally
+from .._pressure.churn import describe_churn
 from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
-    from .._leases.detector import Detector
+    from collections.abc import Callable
+
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable
+    from .._leases.verdicts import Verdicts
+    from .._model.leak import Frame, LeakKind
     from .._model.settings import Settings
     from .._model.snapshot import OpenResponse
     from .._pressure.pools import PoolWatch
     from .outbox import Outbox
+
+# The counts are told once a minute at most.
+_MINUTE: Final = 60.0
 
 
 class Reports:
@@ -26,36 +44,37 @@ class Reports:
 
     Args:
         registry: What is open.
-        detector: Has counted the leaks.
+        verdicts: The counts of leaks.
         table: The leaks.
         pools: Over the pools.
         outbox: Takes the events.
-        settings: The thresholds; replaced by a second `install`.
+        settings: The thresholds of the moment.
     """
 
     def __init__(  # noqa: PLR0917  # One of each part of the guard.
         self,
         registry: Registry,
-        detector: Detector,
+        verdicts: Verdicts,
         table: LeakTable,
         pools: PoolWatch,
         outbox: Outbox,
-        settings: Settings,
+        settings: Callable[[], Settings],
     ) -> None:
-        """Nothing said yet."""
         self.registry = registry
-        self.detector = detector
-        self.table = table
-        self.pools = pools
-        self.outbox = outbox
-        self.settings = settings
+        self._verdicts = verdicts
+        self._table = table
+        self._pools = pools
+        self._outbox = outbox
+        self._settings = settings
         # How often more than `max_open` were open.
         self.overruns = Tally()
         self._overrun_rhythm = Rhythm()
+        # When the counts were last told, and what they were.
+        self._told = (-_MINUTE, 0, 0)
 
     def leaked(self, group: Group) -> None:
         """Report the leaks of a site, if that is due."""
-        if self.outbox.silent:
+        if self._outbox.silent:
             return
         if group.rhythm.due(group.count, self.registry.clock()):
             self._post_group(LEAK, group)
@@ -63,61 +82,80 @@ class Reports:
     def note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
         sessions = self.registry.sessions.resolved
-        resolved = self.registry.resolved
-        while resolved or sessions:
-            lease = resolved.popleft() if resolved else sessions.popleft()
+        leases = self.registry.resolved
+        while leases:
+            lease = leases.popleft()
             site = find_site(lease.stack or (), self.registry.origins)
-            lease.pool.regain(lease, site)
-            group = self.table.resolve(lease.kind, site)
-            if group is None or self.outbox.silent:
-                continue
-            if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
-                self._post_group(RESOLVED, group)
+            lease.pool.losses.remove(lease, site)
+            self._resolve(lease.kind, site)
+        while sessions:
+            session = sessions.popleft()
+            self._resolve(session.kind, find_site(session.stack, self.registry.origins))
 
-    def detail(self, name: str, details: dict[str, Any]) -> None:
-        """Report about a pool or the process.
+    def say_what_is_due(self, now: float, pressure: dict[str, Any] | None) -> None:
+        """What was held back because the last report was too fresh, and advice.
 
         Args:
-            name: Of the event.
-            details: JSON-ready values.
+            now: Seconds of the guard's clock.
+            pressure: What there is to say of the process's descriptors.
         """
-        if not self.outbox.silent:
-            self._post(name, details=details)
+        if self._outbox.silent:
+            return
+        for group in self._table.groups():
+            self.leaked(group)
+        for details in self._pools.starving(now):
+            self._post(POOL_STARVED, details=details)
+        for details in self._pools.pressed_hard(now):
+            self._post(POOL_PRESSURE, details=details)
+        for wasted in self.registry.sessions.churn.due(now):
+            details = describe_churn(wasted, self.registry.origins)
+            self._post(SESSION_CHURN, details=details)
+        if pressure is not None:
+            self.pressure(pressure)
+        self._tell_counts(now)
+
+    def pressure(self, details: dict[str, Any]) -> None:
+        """Report that the process is near its limit of open files."""
+        if not self._outbox.silent:
+            self._post(FD_PRESSURE, details=details)
 
     def overrun(
-        self, crowd: list[Lease], limit: int, now: float
+        self, crowd: list[Lease], limit: int, *, described: bool
     ) -> tuple[OpenResponse, ...]:
         """Report that too many responses are open, if that is due.
 
         Args:
             crowd: Their leases, the latest last.
             limit: ``max_open``.
-            now: Seconds of the guard's clock.
+            described: Whether the answer is asked for, due or not.
 
         Returns:
-            What is open.
+            What is open; nothing where that was not asked for.
         """
-        origins = self.registry.origins
-        responses = tuple(describe_open(lease, origins, now) for lease in crowd)
+        origins, now = self.registry.origins, self.registry.clock()
         # No lock: two at once may both be said.
         count = self.overruns.add() + 1
-        if not self.outbox.silent and self._overrun_rhythm.due(count, now):
+        due = not self._outbox.silent and self._overrun_rhythm.due(count, now)
+        if not due and not described:
+            return ()
+        responses = tuple(describe_open(lease, origins, now) for lease in crowd)
+        if due:
             self._post(
                 TOO_MANY_OPEN,
                 crowd=responses,
                 figures={"max_open": limit},
-                context=self.detector.digested(crowd[-1]),
+                context=crowd[-1].context or {},
             )
-            self.outbox.flush()
+            self._outbox.flush()
         return responses
 
     def summarize(self) -> None:
         """Sum up at exit, if anything was found."""
-        if self.outbox.silent:
+        if self._outbox.silent:
             return
-        leaks = self.table.leaks()
+        leaks = self._table.leaks()
         overruns = self.overruns.value
-        if leaks or overruns or self.pools.starved or self.pools.pressed:
+        if leaks or overruns or self._pools.starved or self._pools.pressed:
             self._post(
                 SUMMARY,
                 leaks=leaks,
@@ -127,6 +165,21 @@ class Reports:
                 },
                 details={"pools": describe_pools(self.registry)},
             )
+
+    def _resolve(self, kind: LeakKind | None, site: Frame) -> None:
+        group = self._table.resolve(kind, site)
+        if group is not None and not self._outbox.silent:
+            now = self.registry.clock()
+            if group.resolved_rhythm.due(group.resolved, now):
+                self._post_group(RESOLVED, group)
+
+    def _tell_counts(self, now: float) -> None:
+        """Tell the totals by kind and site, once a minute at most while they change."""
+        when, total, resolved = self._told
+        counts = (self._table.total, self._table.resolved)
+        if counts != (total, resolved) and now - when >= _MINUTE:
+            self._told = (now, *counts)
+            self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def _post_group(self, name: str, group: Group) -> None:
         """Put a report about a site in the outbox."""
@@ -142,12 +195,12 @@ class Reports:
         """Put a report in the outbox, with what every event says beside its own."""
         everywhere = {
             "open_now": count_open(self.registry),
-            "leaks_total": self.detector.total,
+            "leaks_total": self._verdicts.total,
         }
-        self.outbox.post(
+        self._outbox.post(
             Event(
                 name=name,
-                error=self.settings.strict,
+                error=self._settings().strict,
                 figures={**everywhere, **(figures or {})},
                 **fields,
             )

@@ -1,14 +1,18 @@
-"""What strict mode and `no_leaks` raise."""
+"""What strict mode and `no_leaks` raise, and in which thread."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+import threading
+from collections import deque
+from typing import TYPE_CHECKING, Final
 
-from .._leases.detector import Finding
+from .._leases.finding import Finding
 from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._model.leak import LeakKind
 from .._model.words import leaked
+from .._text.events import describe_crowd
+from .._text.leaks import describe
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -16,6 +20,54 @@ if TYPE_CHECKING:
     from .._leases.lease import Lease
     from .._model.snapshot import OpenResponse
     from .._stacks.ownership import Origins
+
+_MOST_PENDING: Final = 10_000
+
+
+class Pending:
+    """Findings that no `LeakError` has carried yet. Takes no lock."""
+
+    def __init__(self) -> None:
+        self._findings: deque[Finding] = deque(maxlen=_MOST_PENDING)
+
+    def __bool__(self) -> bool:
+        """Whether anything is left."""
+        return bool(self._findings)
+
+    def add(self, finding: Finding) -> None:
+        """It is to be raised: in the thread that opened it, or by `check`."""
+        self._findings.append(finding)
+
+    def take(self, ident: int | None) -> list[Finding]:
+        """Those that this call is to raise: each once.
+
+        Args:
+            ident: The thread's number: only what it has opened. None: all.
+        """
+        taken = []
+        for _ in range(len(self._findings)):
+            try:
+                finding = self._findings.popleft()
+            except IndexError:  # Another thread took the last one.
+                break
+            if finding.raised:
+                continue
+            if ident is None or finding.ident == ident:
+                finding.raised = True
+                taken.append(finding)
+            else:
+                self._findings.append(finding)
+        return taken
+
+    def awaited(self) -> bool:
+        """Whether a thread that lives has opened one: its next request raises."""
+        alive = threading._active  # type: ignore[attr-defined]  # the table behind enumerate()
+        # Under gevent the number is a greenlet's, and no table has these.
+        greenlets = threading.get_ident.__module__ != "_thread"
+        return any(
+            not finding.raised and (greenlets or finding.ident in alive)
+            for finding in list(self._findings)
+        )
 
 
 def leak_error(findings: Iterable[Finding], limit: str, origins: Origins) -> LeakError:
@@ -26,16 +78,13 @@ def leak_error(findings: Iterable[Finding], limit: str, origins: Origins) -> Lea
         limit: What was promised, for the message.
         origins: Whose code a file is.
     """
-    from .._text.leaks import describe
-
     findings = list(findings)
     for finding in findings:
         finding.raised = True
     leaks = leaks_of(findings, origins)
+    counted = leaked((leak.kind, leak.count) for leak in leaks)
     text = "\n".join(describe(leak) for leak in leaks)
-    return LeakError(
-        f"{leaked((leak.kind, leak.count) for leak in leaks)} ({limit})\n{text}", leaks
-    )
+    return LeakError(f"{counted} ({limit})\n{text}", leaks)
 
 
 def crowd_error(
@@ -54,7 +103,5 @@ def crowd_error(
         origins: Whose code a file is.
         now: Seconds of the guard's clock.
     """
-    from .._text.events import describe_crowd
-
-    findings = [Finding(LeakKind.OPEN, lease, now) for lease in crowd]
+    findings = [Finding.of_response(LeakKind.OPEN, lease, now) for lease in crowd]
     return LeakError(describe_crowd(responses, limit), leaks_of(findings, origins))

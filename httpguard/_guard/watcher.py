@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Final
@@ -29,7 +30,6 @@ class Watcher:
         interval: Seconds between calls; 0: never any thread.
         next_look: In how many seconds there will be something to see, if that is
             known.
-        changed: Called when `idle` has changed.
     """
 
     def __init__(
@@ -37,12 +37,11 @@ class Watcher:
         sweep: Callable[[], None],
         interval: float,
         next_look: Callable[[], float | None] = lambda: None,
-        changed: Callable[[], None] = lambda: None,
     ) -> None:
-        """Start nothing yet."""
         self._sweep = sweep
         self._next_look = next_look
-        self._changed = changed
+        # Called when `idle` has changed.
+        self.changed: Callable[[], None] = lambda: None
         self.interval = interval
         self._stop: threading.Event | None = None
         self._thread: threading.Thread | None = None
@@ -56,9 +55,8 @@ class Watcher:
 
     @idle.setter
     def idle(self, idle: bool) -> None:
-        """Tell whoever wants to know."""
         self._idle = idle
-        self._changed()
+        self.changed()
 
     def start(self) -> None:
         """Start the thread unless it runs, or the interpreter is going."""
@@ -140,7 +138,7 @@ class Watcher:
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
-            hurried = stop.wait(pause)
+            hurried = _wait(stop, pause)
             if stop is not self._stop:
                 return
             if hurried:
@@ -148,3 +146,17 @@ class Watcher:
                 continue
             self._sweep()
             due = time.monotonic() + interval
+
+
+def _wait(stop: threading.Event, seconds: float) -> bool:
+    """Wait for an event; whether it was set.
+
+    Under gevent's monkey patching this runs in a greenlet, whose timer shall not keep
+    the hub alive: where all others wait for ever, gevent says so by `LoopExit`.
+    """
+    gevent = sys.modules.get("gevent")
+    if gevent is None or threading.Event.__module__ == "threading":
+        return stop.wait(seconds)
+    with gevent.Timeout(seconds, False, ref=False):
+        stop.wait()
+    return stop.is_set()

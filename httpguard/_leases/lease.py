@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import itertools
 import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from contextvars import Context
-
-    from urllib3.response import HTTPResponse
-
     from .._model.leak import LeakKind
     from .._model.scope import Scope
-    from .._pools.pool import PoolRef, Slot
+    from .._pools.pool import PoolRef
+    from .._pools.slot import Slot
     from .._stacks.capture import RawStack
+    from .client import Client
 
-    _ResponseRef = weakref.ref[HTTPResponse]
+    _ResponseRef = weakref.ref[Any]
 else:
     _ResponseRef = weakref.ref
 
@@ -43,6 +40,7 @@ class Lease(_ResponseRef):
         "client",
         "context",
         "ended",
+        "ident",
         "key",
         "length",
         "method",
@@ -62,8 +60,8 @@ class Lease(_ResponseRef):
     opened: float
     active: float
     closed: float | None = None
-    # It gave its connection back, or needs not: whoever still has the lease, a
-    # sweep or the deque, leaves it alone.
+    # Its connection came back, or nobody waits for it: whoever still has the lease,
+    # a sweep or the deque of the dead, leaves it alone.
     ended: bool
     # id() of the connection, its key in the registry.
     key: int
@@ -73,9 +71,10 @@ class Lease(_ResponseRef):
     kind: LeakKind | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0
-    # Bytes on the wire, as of the last look; of these, by chunks, without framing.
+    # Bytes on the wire, as of the last look; those of reads that the client does
+    # not count.
     bytes_read: int
-    chunked: int = 0
+    uncounted: int = 0
     # What the kernel said of its socket at the last look of a sweep at an idle one.
     taken: int | None = None
     length: int | None
@@ -83,8 +82,7 @@ class Lease(_ResponseRef):
     # As the program gave them; the URL is absolute or a path of the pool.
     method: Any
     url: Any
-    # "requests" where it is known; "" where the stack tells.
-    client: str
+    client: Client
     pool: PoolRef
     # The connection; None where it was taken before `install`. Of a pool that blocks,
     # its turn too, to tell later whether that slot is still out, and whether it is
@@ -92,14 +90,16 @@ class Lease(_ResponseRef):
     slot: Slot | None
     turn: int = 0
     lost: bool = False
-    # requests reads the body before the application gets the response.
+    # The client reads the body before the application gets the response.
     reading: bool
+    # The thread that opened it: its number and its name.
+    ident: int
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None
     scope: Scope | None
-    # The context variables of the moment; after a sweep, what reports need of them.
-    context: Context | dict[str, Any] | None
+    # What was bound to the log context at the opening, None where nothing was.
+    context: dict[str, Any] | None
 
     @property
     def announced(self) -> int | None:
@@ -116,22 +116,46 @@ class Lease(_ResponseRef):
         url = str(self.url)
         return self.pool.name + url if url.startswith("/") or not url else url
 
+    def read_so_far(self, response: Any) -> int:
+        """The bytes that were read of its body.
 
-class Tally:
-    """A counter that several threads raise without a lock and lose no count.
+        Args:
+            response: Its response.
+        """
+        return self.client.bytes_read(response) + self.uncounted
 
-    ``itertools.count`` steps in one C call (about 30 ns); its repr is the one
-    way to read it that every Python has (copying it went with 3.14).
-    """
+    def progressed(self, response: Any, now: float) -> bool:
+        """Whether bytes were read since the last look; if so, its idle clock restarts.
 
-    __slots__ = ("_count", "add")
-
-    def __init__(self) -> None:
-        """Start at 0."""
-        self._count = itertools.count()
-        self.add = self._count.__next__
+        Args:
+            response: Its response.
+            now: Seconds of the guard's clock.
+        """
+        bytes_read = self.client.bytes_read(response) + self.uncounted
+        if bytes_read == self.bytes_read:
+            return False
+        self.bytes_read = bytes_read
+        self.active = now
+        if self.taken is not None:
+            self.taken = None
+        return True
 
     @property
-    def value(self) -> int:
-        """How often `add` was called."""
-        return int(repr(self._count)[len("count(") : -1])
+    def was_given_up(self) -> bool:
+        """Whether the client began to read the body, for itself, and gave up.
+
+        The application never had the response in hands.
+        """
+        return self.reading and self.bytes_read > 0
+
+
+def lease_of(response: object) -> Lease | None:
+    """The lease of a response that has not ended, or None.
+
+    Args:
+        response: Any object that can have weak references.
+    """
+    for ref in weakref.getweakrefs(response):
+        if type(ref) is Lease and not ref.ended:
+            return ref
+    return None

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
-    from urllib3.response import HTTPResponse
+    from .lease import Lease
 
 # The modules of the standard library whose objects lie below a response.
 _BELOW: Final = tuple(
@@ -25,7 +25,7 @@ _BELOW: Final = tuple(
 _QUESTIONS: Final = frozenset({"tell", "closed", "isclosed", "fileno"})
 
 
-def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
+def being_read(suspects: Iterable[tuple[Lease, Any]]) -> set[int]:
     """Which of the responses some thread or greenlet waits for right now.
 
     A reader shows as a frame of urllib3, http.client, socket or ssl whose first
@@ -34,16 +34,17 @@ def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
     to find greenlets.
 
     Args:
-        suspects: Open responses that made no progress.
+        suspects: Leases whose response made no progress, with that response.
 
     Returns:
         The ids of those that somebody waits for.
     """
     parts: dict[int, int] = {}
     descriptors: dict[int, int] = {}
-    for response in suspects:
-        parts.update(dict.fromkeys(map(id, _parts(response)), id(response)))
-        number = descriptor_of(response)
+    for lease, response in suspects:
+        for part in lease.client.readers(response):
+            parts[id(part)] = id(response)
+        number = descriptor_of(lease, response)
         if number is not None:
             descriptors[number] = id(response)
     found: set[int] = set()
@@ -62,28 +63,6 @@ def being_read(suspects: Iterable[HTTPResponse]) -> set[int]:
                 found.add(parts[id(owner)])
             frame = frame.f_back
     return found
-
-
-def is_read_on(response: HTTPResponse, bytes_read: int) -> bool:
-    """Whether a response that was idle is not so any more.
-
-    Args:
-        response: Open.
-        bytes_read: As `_fp_bytes_read` was.
-    """
-    return response._fp_bytes_read != bytes_read or bool(being_read([response]))
-
-
-def _parts(response: HTTPResponse) -> list[Any]:
-    """A response, and what it is read from, down to the socket."""
-    parts: list[Any] = [response, response._connection]
-    below: Any = response._fp
-    # http.client's response, its buffer, that one's raw stream, the socket.
-    for name in ("fp", "raw", "_sock", ""):
-        parts.append(below)
-        below = getattr(below, name, None) if name else None
-    parts.append(getattr(response._connection, "sock", None))
-    return [part for part in parts if part is not None]
 
 
 def _reader(frame: FrameType) -> object:

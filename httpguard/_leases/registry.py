@@ -7,43 +7,40 @@ import random
 import threading
 import time
 from collections import deque
-from contextvars import copy_context
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from .._clients import compiled as _compiled
-from .._model.scope import CURRENT_SCOPE, current_scope
+from .._model.scope import CURRENT_SCOPE
+from .._model.tally import Tally
 from .._pools.pools import Pools
 from .._stacks.brief import Proven
-from .._stacks.capture import BRIEF, CUT, capture, capture_brief, place_of
+from .._stacks.capture import BRIEF, CUT, capture
 from .._stacks.ownership import Origins
-from .._stacks.submission import submission
-from .lease import Lease, Tally
-from .own import ADDRESSES
+from .lease import Lease
 from .sessions import Sessions
+from .threads import thread_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from urllib3.connectionpool import HTTPConnectionPool
-    from urllib3.response import HTTPResponse
-
-    from .._model.scope import Scope
-    from .._pools.pool import Waiter
+    from .._pools.waits import Waiter
     from .._stacks.capture import RawStack
+    from .client import Client
     from .sessions import SessionRef
+
+    Digest = Callable[[], dict[str, Any] | None]
 
 _MOST_FAULTS: Final = 100
 
 
 class Listener(Protocol):
-    """Whom a registry tells of new leases."""
+    """Whoever is told of new leases."""
 
-    # Whether it wants to be told.
     attentive: bool
+    """Whether it wants to be told at the moment."""
 
-    def attend_to(self, lease: Lease, response: HTTPResponse, *, raising: bool) -> None:
+    def attend_to(self, lease: Lease, response: Any, *, raising: bool) -> None:
         """A lease was opened; may raise `LeakError` where that is wanted."""
 
 
@@ -57,27 +54,19 @@ class Registry:
 
     Args:
         clock: Seconds, monotonic.
+        addresses: Host and port of our own pages, to which requests get no lease.
+        digest: What the log context has bound at this moment; None: nothing.
     """
 
-    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        """Start empty."""
+    def __init__(
+        self,
+        clock: Callable[[], float] = time.monotonic,
+        addresses: set[tuple[str, int | None]] | None = None,
+        digest: Digest = lambda: None,
+    ) -> None:
         self.clock = clock
-        # By the id of their connection: a pool gets that back, not the response.
-        self.leases: dict[int, Lease] = {}
-        # Requests that wait for a connection of a blocking pool.
-        self.waiters: dict[int, Waiter] = {}
-        self.sessions = Sessions()
-        self.pools = Pools(self.sessions)
-        # Collected before they gave their connection back: to be judged.
-        self.dead: deque[Lease] = deque()
-        self._bury = self.dead.append
-        # Failures of ours where nothing may be logged, as in finalizers: to be said.
-        self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
-        # Judged leaks that ended well after all: to be said.
-        self.resolved: deque[Lease] = deque()
-        self.opened = Tally()
-        self.released = Tally()
-        self.closed = Tally()
+        self.addresses = set() if addresses is None else addresses
+        self.digest = digest
         self.claim: Callable[[Lease | SessionRef], None] | None = None
         # How long leases that ended well took, in seconds; None: nobody asks.
         self.times: deque[float] | None = None
@@ -87,7 +76,26 @@ class Registry:
         # One thread at a time judges, whichever of the guards that share this it asks.
         # Reentrant: a finalizer that runs inside a sweep may call `check`.
         self.judging = threading.RLock()
+        self._start()
         self.configure(Origins(), depth=32, sample=1.0, follow=False)
+
+    def _start(self) -> None:
+        # By the id of their connection: a pool gets that back, not the response.
+        self.leases: dict[int, Lease] = {}
+        # Requests that wait for a connection of a blocking pool.
+        self.waiters: dict[int, Waiter] = {}
+        self.sessions = Sessions()
+        self.pools = Pools(self.sessions.lose)
+        # Collected before they gave their connection back: to be judged.
+        self.dead: deque[Lease] = deque()
+        self.bury = self.dead.append
+        # Failures of ours where nothing may be logged, as in finalizers: to be said.
+        self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
+        # Judged leaks that ended well after all: to be said.
+        self.resolved: deque[Lease] = deque()
+        self.opened = Tally()
+        self.released = Tally()
+        self.closed = Tally()
 
     def configure(
         self, origins: Origins, *, depth: int, sample: float, follow: bool
@@ -128,179 +136,71 @@ class Registry:
         self.settle()
 
     def settle(self) -> None:
-        """See whether `open_lease` may open leases: nobody else is to be told.
+        """See whether compiled code may open leases: nobody else is to be told.
 
         To be called when anything that depends on has changed.
         """
         listener = self.listener
         self.swift: tuple[Any, ...] | None = None
         if (
-            _compiled.COMPILED
-            and listener is not None
+            listener is not None
             and not listener.attentive
             and self.claim is None
             and not self.follow
             and self.depth >= BRIEF
         ):
-            # In the order in which `_speedups.c` names them.
+            # In the order in which `_clients/urllib3/_speedups.c` names them.
             self.swift = (
                 Lease,
-                self._bury,
+                self.bury,
                 self.leases,
                 self.opened.add,
                 self.clock,
                 self.pools.known,
                 self.proven,
                 CUT,
-                self._capture,
+                self.capture,
                 float(self.sample),
                 random.random,
                 CURRENT_SCOPE,
-                ADDRESSES,
+                self.addresses,
                 modules,
                 vars(threading),
+                self.digest,
             )
 
-    def add(  # noqa: PLR0917  # By position: it is called for each lease.
-        self,
-        response: HTTPResponse,
-        pool: HTTPConnectionPool,
-        method: Any,
-        url: Any,
-        frame: FrameType,
-        client: str,
-        *,
-        reading: bool,
-        raising: bool = True,
-    ) -> None:
-        """The application is given a response that holds a connection: open a lease.
-
-        About 2 us in a loop, four times that between requests (``benchmarks/``).
-
-        Args:
-            response: Holds a connection of the pool.
-            pool: The pool.
-            method: As the program gave it.
-            url: Absolute, or a path of the pool.
-            frame: The innermost frame to keep.
-            client: ``requests``, or empty where the stack tells.
-            reading: requests is going to read the body first.
-            raising: False where an error of the program is on its way.
-
-        Raises:
-            LeakError: By the listener, in strict mode.
-        """
-        key = id(response._connection)
-        known = self.leases.get(key)
-        if known is not None and self._goes_on(known, response):
-            return  # A redirect or retry re-entered urlopen.
-        if ADDRESSES and (pool.host, pool.port) in ADDRESSES:
-            return
-        lease = Lease(response, self._bury)
-        lease.key = key
-        scope = CURRENT_SCOPE.get()
-        if scope is not None:
-            scope = current_scope()
-        lease.scope = scope
-        if scope is None and self.plain:
-            lease.stack = capture_brief(frame, self.proven) or self._capture(frame)
-        else:
-            lease.stack = self._stack(frame, scope)
-        # structlog's context variables and OpenTelemetry's span are there around
-        # the request, and gone when a sweep reports its leak. Copying a context is
-        # O(1), 30 ns.
-        lease.context = (
-            copy_context()
-            if "structlog" in modules or "opentelemetry" in modules
-            else None
-        )
-        lease.opened = lease.active = self.clock()
-        lease.ended = False
-        lease.reading = reading
-        lease.bytes_read = response._fp_bytes_read
-        lease.length = response.length_remaining
-        lease.status = response.status
-        lease.method = method
-        lease.url = url
-        lease.client = client
-        try:
-            # As `thread_name`, without a call.
-            lease.thread = threading._active[threading.get_ident()]._name  # type: ignore[attr-defined]
-        except KeyError:
-            lease.thread = thread_name()
-        # As `Pools.get`, without a call.
-        owner = self.pools.known.get(id(pool))
-        if owner is None or owner() is not pool:
-            owner = self.pools.meet(pool, lease.opened)
-        lease.pool = owner
-        lease.slot = owner.slots.get(key)
-        if owner.block:
-            lease.slot = slot = owner.slot_of(response._connection)
-            lease.turn = 0 if slot is None else slot.turn
-        # From here on a sweep sees it. A dead lease under the same key is in the
-        # deque already.
-        self.leases[key] = lease
-        self.opened.add()
-        if self.claim is not None:
-            self.claim(lease)
-        listener = self.listener
-        if listener is not None and listener.attentive:
-            listener.attend_to(lease, response, raising=raising)
-
-    def _goes_on(self, lease: Lease, response: HTTPResponse) -> bool:
-        """Whether the lease of a connection is that of the response it now has.
-
-        Another response's is over: the pool got the connection unseen, and lent it on.
-        """
-        earlier = lease()
-        if earlier is not None and earlier is not response:
-            self.end(lease)
-        return earlier is response
-
-    def _stack(self, frame: FrameType, scope: Scope | None) -> RawStack | None:
-        """As in `add`, where something was asked for that few ask for.
-
-        None where the lease is not sampled. What a scope judges always is, with its
-        whole stack.
-        """
-        if scope is None and random.random() >= self.sample:
-            return None
-        stack = scope is None and capture_brief(frame, self.proven)
-        stack = stack or self._capture(frame)
-        return stack + submission(frame) if self.follow else stack
-
-    def _capture(self, frame: FrameType) -> RawStack:
-        """The stack of a frame, as deep as stacks are kept."""
+    def capture(self, frame: FrameType) -> RawStack:
+        """The whole stack of a frame, as deep as stacks are kept."""
         return capture(frame, self.depth, self.origins)
 
-    def add_session(self, session: Any, client: str, frame: FrameType) -> None:
+    def add_session(
+        self, session: Any, client: Client, frame: FrameType, *, lonely: bool
+    ) -> SessionRef:
         """Know a session.
 
         Args:
-            session: Of requests, or a pool manager of urllib3.
-            client: Which of the two.
+            session: Whatever makes pools.
+            client: Whose session.
             frame: Where it was made.
+            lonely: It is one request's own.
         """
-        ref = self.sessions.add(session)
-        ref.client = client
-        ref.scope = current_scope()
-        ref.stack = stack = self._capture(frame)
-        ref.place = place_of(stack, self.origins)
-        ref.direct = self.origins[frame.f_code.co_filename]
-        # As of a lease.
-        ref.context = (
-            copy_context()
-            if "structlog" in modules or "opentelemetry" in modules
-            else None
+        ref = self.sessions.add(
+            session,
+            client,
+            self.capture(frame),
+            self.origins,
+            now=self.clock(),
+            thread=thread_name(),
+            context=self.digest(),
+            lonely=lonely,
         )
-        ref.thread = thread_name()
-        ref.opened = ref.active = self.clock()
         if self.claim is not None:
             self.claim(ref)
+        return ref
 
-    def get(self, response: Any) -> Lease | None:
+    def get(self, connection: object, response: Any) -> Lease | None:
         """The open lease of a response, or None."""
-        lease = self.leases.get(id(getattr(response, "_connection", None)))
+        lease = self.leases.get(id(connection))
         return lease if lease is not None and lease() is response else None
 
     def release(self, lease: Lease) -> None:
@@ -355,19 +255,11 @@ class Registry:
 
     def clear(self) -> None:
         """Forget everything, as a forked child does: the leases are its parent's."""
-        self.judging = threading.RLock()
-        self.leases.clear()
-        self.dead.clear()
-        self.faults.clear()
-        self.resolved.clear()
         if self.times is not None:
             self.times.clear()
-        self.waiters.clear()
-        self.sessions = Sessions()
-        self.pools = Pools(self.sessions)
-        self.opened = Tally()
-        self.released = Tally()
-        self.closed = Tally()
+        self.alert = False
+        self.judging = threading.RLock()
+        self._start()
         self.settle()
 
     def take_times(self) -> list[float]:
@@ -378,17 +270,3 @@ class Registry:
             while self.times:
                 taken.append(self.times.popleft())
         return taken
-
-
-def thread_name() -> str:
-    """The name of the thread, or the number of the greenlet, that runs this.
-
-    Not by ``threading.current_thread()``: for a thread that Python did not
-    start, that one makes a dummy which the program would see.
-    """
-    ident = threading.get_ident()
-    thread = threading._active.get(ident)  # type: ignore[attr-defined]  # the table behind enumerate()
-    if thread is not None:
-        return thread._name  # type: ignore[no-any-return]  # the property is twice as slow
-    # Not a greenlet's `name` either: gevent assigns one as it is asked for.
-    return f"thread-{ident}"

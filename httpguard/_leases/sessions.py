@@ -1,127 +1,161 @@
-"""Sessions: those that are alive, and what they own."""
+"""Sessions: who made them, which pools are theirs, and the crowds that keep sockets.
+
+A session is whatever makes pools: a Session of requests, a pool manager of urllib3, or
+a pool that the program made itself.
+"""
 
 from __future__ import annotations
 
 import threading
 import weakref
-from collections import Counter, deque
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .._model.scope import is_within
+from .._model.scope import current_scope, is_within
+from .._stacks.capture import place_of
+from .churn import Churn
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from contextvars import Context
 
     from .._model.leak import LeakKind
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
+    from .._stacks.ownership import Origins
+    from .client import Client
 
     _SessionRef = weakref.ref[Any]
 else:
     _SessionRef = weakref.ref
 
-Place = tuple[Any, ...]
+Line = tuple[Any, ...]
 """Code object and instruction offset of the line that made a session."""
 
 
 class SessionRef(_SessionRef):
-    """A weak reference to a session of requests or a pool manager of urllib3.
+    """A weak reference to a session. Times are seconds of the guard's clock.
 
-    Has what a finding reads of a `Lease` too: one leaks like a response does.
+    It is kept for as long as a pool of the session is alive: what still refers to a
+    pool keeps its sockets open, though the session is closed or gone.
     """
 
     __slots__ = (
-        "active",
         "alive",
-        "announced",
-        "bytes_read",
         "client",
+        "closed",
         "context",
-        "direct",
         "ended",
+        "ident",
         "judged",
         "key",
         "kind",
-        "lost",
-        "method",
+        "line",
+        "lonely",
+        "name",
         "opened",
-        "place",
-        "pool",
         "pools",
         "scope",
         "sockets",
         "stack",
-        "status",
         "thread",
-        "url",
     )
 
     # id() of the session.
     key: int
-    # requests or urllib3.
-    client: str
-    # When it was made, and when a pool was last made for it.
+    client: Client
     opened: float
-    active: float
-    place: Place
-    # Whether the application itself made it, not a library for the application.
-    direct: bool
-    # As of a lease: judged once, found to be, closed after all.
+    line: Line
+    # The program has closed it, and made no pool of it since.
+    closed: bool
+    # Judged once, found to be a leak, and ended well after all.
     judged: bool
     kind: LeakKind | None
     ended: bool
-    lost: bool
+    # The thread that made it: its number and its name.
+    ident: int
     thread: str
-    stack: RawStack | None
+    stack: RawStack
     scope: Scope | None
-    context: Context | dict[str, Any] | None
-    # The pools it has, and the first it had.
+    # What was bound to the log context when it was made, None where nothing was.
+    context: dict[str, Any] | None
+    # The pools it has made that are alive, and the name of the first one.
     pools: list[PoolRef]
-    pool: PoolRef
-    # As of the judgement: sessions of its line that were alive, and their sockets.
+    name: str
+    # As of the judgement: the sessions of its line that keep sockets, and how many.
     alive: int
     sockets: int
-    # A session has none of these.
-    method: str
-    url: str
-    status: int
-    bytes_read: int
-    announced: int | None
+    # It is one request's own, as of `requests.get`: no advice would help.
+    lonely: bool
+
+    def idle_for(self, now: float) -> float:
+        """How long no request has used it, as far as sweeps have seen, in seconds."""
+        # Each pool is asked: a sweep has to see when it was used.
+        times = [pool.idle_for(now) for pool in list(self.pools)]
+        return min(times, default=0.0)
 
     @property
     def absolute_url(self) -> str:
         """Where it went first."""
-        return self.pool.name
+        return self.name
 
 
 class Sessions:
-    """Every session that is alive."""
+    """Every session that has a pool or may make one."""
 
     def __init__(self) -> None:
-        """Start empty."""
         self.known: dict[int, SessionRef] = {}
-        # Collected: to be forgotten.
-        self.dead: deque[SessionRef] = deque()
-        # Judged while alive, and closed after all: to be said.
+        # Collected, and to be forgotten.
+        self._dead: deque[SessionRef] = deque()
+        # Judged, and closed after all: to be said.
         self.resolved: deque[SessionRef] = deque()
-        # Those that own pools, by the line that made them. Written once for a new
-        # pool and once for a closed session, under a lock; reentrant, since a
-        # finalizer that closes a session can run in the middle of it.
-        self.users: Counter[Place] = Counter()
+        # Those that have pools, by the line that made them. Written once for a new
+        # pool and once for a pool that is gone, under a lock; reentrant, since a
+        # finalizer can run in the middle of it.
+        self.lines: dict[Line, dict[int, SessionRef]] = {}
+        self.churn = Churn()
         self._lock = threading.RLock()
 
-    def add(self, session: Any) -> SessionRef:
-        """Know a session; its maker fills in the fields."""
-        ref = SessionRef(session, self.dead.append)
+    def add(
+        self,
+        session: Any,
+        client: Client,
+        stack: RawStack,
+        origins: Origins,
+        *,
+        now: float,
+        thread: str,
+        context: dict[str, Any] | None,
+        lonely: bool = False,
+    ) -> SessionRef:
+        """Know a session.
+
+        Args:
+            session: Whatever makes pools.
+            client: Whose session.
+            stack: Where it was made.
+            origins: Whose code a file is.
+            now: Seconds of the guard's clock.
+            thread: The name of the thread.
+            context: What is bound to the log context.
+            lonely: It is one request's own.
+        """
+        self._forget_dead()
+        ref = SessionRef(session, self._dead.append)
         ref.key = id(session)
-        ref.pools = []
-        ref.judged = ref.ended = ref.lost = False
+        ref.client = client
+        ref.stack = stack
+        ref.line = place_of(stack, origins)
+        ref.scope = current_scope()
+        ref.opened = now
+        ref.ident = threading.get_ident()
+        ref.thread = thread
+        ref.context = context
+        ref.lonely = lonely
+        ref.closed = ref.judged = ref.ended = False
         ref.kind = None
-        ref.method = ref.url = ""
-        ref.status = ref.bytes_read = 0
-        ref.announced = None
+        ref.pools = []
+        ref.name = ""
         ref.alive = ref.sockets = 0
         self.known[ref.key] = ref
         return ref
@@ -131,92 +165,123 @@ class Sessions:
         ref = self.known.get(id(session))
         return ref if ref is not None and ref() is session else None
 
-    def own(self, ref: SessionRef, pool: PoolRef, now: float) -> int:
+    def own(self, ref: SessionRef, pool: PoolRef) -> int:
         """A session has made a pool.
 
         Returns:
-            How many sessions of its line own pools now.
+            How many sessions of its line have pools now.
         """
-        ref.active = now
         with self._lock:
-            if not ref.pools:
-                ref.pool = pool
-                self.users[ref.place] += 1
+            ref.closed = False
+            ref.name = ref.name or pool.name
             ref.pools.append(pool)
             pool.owner = ref
-            return self.users[ref.place]
+            line = self.lines.setdefault(ref.line, {})
+            line[id(ref)] = ref
+            return len(line)
 
-    def disown(self, pool: PoolRef) -> None:
-        """A pool was cleared away by the program."""
+    def close(self, ref: SessionRef) -> None:
+        """The program closes a session. What still refers to its pools keeps these."""
+        ref.closed = True
+
+    def lose(self, pool: PoolRef) -> None:
+        """A pool was collected."""
         with self._lock:
             ref, pool.owner = pool.owner, None
             if ref is None or pool not in ref.pools:
                 return
             ref.pools.remove(pool)
+            if not ref.lonely:
+                self.churn.note(ref, pool)
             if ref.pools:
                 return
-            self._leave(ref)
+            line = self.lines.get(ref.line, {})
+            line.pop(id(ref), None)
+            if not line:
+                self.lines.pop(ref.line, None)
         if ref.kind is not None and not ref.ended:
             ref.ended = True
             self.resolved.append(ref)
 
-    def bury(self) -> None:
-        """Forget those that were collected, their idle connections with them."""
-        while self.dead:
+    def crowds(
+        self, limit: int, idle: float, now: float, scope: Scope | None = None
+    ) -> Iterator[list[SessionRef]]:
+        """The sessions of a line that keep sockets nobody uses, if they are too many.
+
+        Args:
+            limit: How many are not too many.
+            idle: Seconds for which no request has used them.
+            now: Seconds of the guard's clock.
+            scope: Only those that were made in it; None: all that were made in no scope
+                that is on, where they may yet be closed.
+
+        Yields:
+            Those beyond the limit, with `alive` and `sockets` filled in.
+        """
+        self._forget_dead()
+        for line in list(self.lines.values()):
+            refs = list(line.values())
+            # A sweep has to see when each was used, be they many or few.
+            unused = [
+                ref
+                for ref in refs
+                if ref.idle_for(now) >= idle and _belongs(ref, scope)
+            ]
+            if len(unused) <= limit:
+                continue
+            crowd = sorted(filter(_keeps, unused), key=lambda ref: ref.opened)
+            spare = _without_one_a_thread(crowd)
+            if len(crowd) <= limit or len(spare) < limit:
+                continue
+            sockets = sum(ref.sockets for ref in crowd)
+            for ref in crowd:
+                ref.alive, ref.sockets = len(crowd), sockets
+            yield [ref for ref in crowd[limit:] if id(ref) in spare]
+
+    def resolve_idle(self) -> None:
+        """Say of judged ones that keep no sockets any more that they ended well."""
+        for line in list(self.lines.values()):
+            for ref in list(line.values()):
+                judged = ref.kind is not None and not ref.ended
+                if judged and ref.closed and not any(p.idle for p in list(ref.pools)):
+                    ref.ended = True
+                    self.resolved.append(ref)
+
+    def _forget_dead(self) -> None:
+        while self._dead:
             try:
-                ref = self.dead.popleft()
+                ref = self._dead.popleft()
             except IndexError:  # Another thread took the last one.
                 return
             if self.known.get(ref.key) is ref:
                 self.known.pop(ref.key, None)
-            with self._lock:
-                for pool in ref.pools:
-                    pool.owner = None
-                if ref.pools:
-                    self._leave(ref)
-                    ref.pools = []
-
-    def crowds(
-        self, limit: int, scope: Scope | None = None
-    ) -> Iterator[tuple[list[SessionRef], list[SessionRef]]]:
-        """The sessions of each line that has too many in use, and those too many.
-
-        In use: a request was made through it, and it was not closed since. One to
-        each thread that lives is what many programs need, however many these are.
-
-        Args:
-            limit: So many are no crowd.
-            scope: In which they were made; None: in none that is on.
-        """
-        for place, count in list(self.users.items()):
-            if count > limit:
-                crowd = [
-                    ref
-                    for ref in list(self.known.values())
-                    if ref.pools
-                    and ref.place == place
-                    and ref() is not None
-                    and _belongs(ref, scope)
-                ]
-                crowd.sort(key=lambda ref: ref.opened)
-                firsts = {ref.thread: ref for ref in reversed(crowd)}
-                living = [firsts.pop(name) for name in _thread_names() & {*firsts}]
-                others = [ref for ref in crowd if ref not in living]
-                spared = max(limit - len(living), 0)
-                if others[spared:]:
-                    yield crowd, others[spared:]
-
-    def _leave(self, ref: SessionRef) -> None:
-        """It owns no pool any more."""
-        self.users[ref.place] -= 1
-        if self.users[ref.place] <= 0:
-            del self.users[ref.place]
 
 
-def _thread_names() -> set[str]:
-    """As in `SessionRef.thread`. No lock, which a finalizer may meet."""
-    threads = list(threading._active.values())  # type: ignore[attr-defined]
-    return {thread.name for thread in threads}
+def _keeps(ref: SessionRef) -> bool:
+    """Whether a session keeps idle sockets, and no request of it is under way."""
+    pools = list(ref.pools)
+    if any(pool.in_use for pool in pools):
+        return False
+    ref.sockets = sum(pool.idle for pool in pools)
+    return ref.sockets > 0
+
+
+def _without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
+    """The ids of those that are not the one session of a live thread.
+
+    A session is not to be shared by threads, so that each may have one.
+
+    Args:
+        crowd: The oldest first.
+    """
+    threads = {*threading._active}  # type: ignore[attr-defined]  # the table behind enumerate()
+    spare = set()
+    for ref in crowd:
+        if ref.ident in threads and not ref.closed and ref() is not None:
+            threads.remove(ref.ident)
+        else:
+            spare.add(id(ref))
+    return spare
 
 
 def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
@@ -227,5 +292,5 @@ def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
 
 
 def sockets_of(ref: SessionRef) -> int:
-    """The connections that a live session keeps: idle ones and those in use."""
+    """The connections that a session keeps: idle ones and those in use."""
     return sum(pool.idle + pool.in_use for pool in list(ref.pools))

@@ -6,27 +6,27 @@ from collections import Counter
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._clients.urllib3.response import holds_connection
 from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
 from .._pools.totals import Totals, rate
-from .._stacks.capture import find_client, find_site, symbolize
+from .._stacks.capture import find_site, symbolize
+from .client import Ending
 
 if TYPE_CHECKING:
     from .._pools.pool import PoolRef
     from .._stacks.ownership import Origins
-    from .detector import Detector
     from .lease import Lease
     from .registry import Registry
     from .table import LeakTable
+    from .verdicts import Verdicts
 
 _MANY: Final = 1000
 
 
 def take_snapshot(
     registry: Registry,
-    detector: Detector,
+    verdicts: Verdicts,
     table: LeakTable,
     *,
     most: int | None = None,
@@ -36,7 +36,7 @@ def take_snapshot(
 
     Args:
         registry: What is open.
-        detector: What was counted.
+        verdicts: What was counted.
         table: What leaked.
         most: Describe no more leaks and no more open responses; None: all.
         figures: Further counters.
@@ -48,23 +48,23 @@ def take_snapshot(
         open=tuple(
             describe_open(lease, registry.origins, now) for lease in leases[:most]
         ),
-        counters=Counters(**take_counters(registry, detector, table, **figures)),
+        counters=Counters(**take_counters(registry, verdicts, table, **figures)),
         pools=_pools(registry, leases),
     )
 
 
 def take_counters(
-    registry: Registry, detector: Detector, table: LeakTable, **figures: int
+    registry: Registry, verdicts: Verdicts, table: LeakTable, **figures: int
 ) -> dict[str, int]:
     """The counters. Arguments as in `take_snapshot`."""
     return {
         "opened": registry.opened.value,
         "released": registry.released.value,
         "closed": registry.closed.value,
-        **{kind.value: detector.counts[kind] for kind in LeakKind},
-        "leaks": detector.total,
+        **{kind.value: verdicts.counts[kind] for kind in LeakKind},
+        "leaks": verdicts.total,
         "resolved": table.resolved,
-        "excused": detector.excused,
+        "excused": verdicts.excused,
         **_pool_counters(registry),
         **figures,
     }
@@ -78,7 +78,7 @@ def open_leases(registry: Registry) -> list[Lease]:
         if lease.closed is None
         and (lease.judged or not lease.reading)
         and (response := lease()) is not None
-        and holds_connection(response)
+        and lease.client.state(response) is not Ending.RELEASED
     ]
 
 
@@ -106,7 +106,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
         method=printable(str(lease.method)),
         url=redact_url(lease.absolute_url),
         status=lease.status,
-        client=lease.client or find_client(stack),
+        client=lease.client.name,
         pool=printable(lease.pool.name),
         thread=printable(lease.thread),
         opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
@@ -123,7 +123,7 @@ def bytes_read(lease: Lease) -> int:
     response = lease()
     if response is None:
         return lease.bytes_read
-    return response._fp_bytes_read + lease.chunked
+    return lease.read_so_far(response)
 
 
 def describe_pools(registry: Registry) -> list[dict[str, Any]]:
@@ -174,28 +174,25 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     """The pools that are there, with what they have open, by name."""
     waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
     opened = Counter(lease.pool.key for lease in leases)
-    found = []
-    for pool in live_pools(registry):
-        pool.settle_waits()
-        found.append(
-            PoolUse(
-                name=printable(pool.name),
-                maxsize=pool.maxsize,
-                block=pool.block,
-                open=opened[pool.key],
-                lost=pool.lost,
-                in_use=pool.in_use,
-                peak=pool.peak,
-                idle=pool.idle,
-                connected=pool.connected.value,
-                reused=pool.reused,
-                reuse_rate=rate(pool.reused, pool.taken.value),
-                discarded=pool.discarded.value,
-                waiting=waiting[pool.key],
-                waited=pool.waited,
-                wait_total=pool.wait_total,
-                wait_max=pool.wait_max,
-                reclaimed=pool.reclaimed,
-            )
+    return tuple(
+        PoolUse(
+            name=printable(pool.name),
+            maxsize=pool.maxsize,
+            block=pool.block,
+            open=opened[pool.key],
+            lost=pool.losses.count,
+            in_use=pool.in_use,
+            peak=pool.peak,
+            idle=pool.idle,
+            connected=pool.connected.value,
+            reused=pool.reused,
+            reuse_rate=rate(pool.reused, pool.taken.value),
+            discarded=pool.discarded.value,
+            waiting=waiting[pool.key],
+            waited=pool.waits.count,
+            wait_total=pool.waits.total,
+            wait_max=pool.waits.longest,
+            reclaimed=pool.reclaimed,
         )
-    return tuple(found)
+        for pool in live_pools(registry)
+    )

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from datetime import datetime, timezone
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
-from .._stacks.capture import find_client, find_site, symbolize
-from .._text.hints import hint_for
+from .._stacks.capture import find_site, symbolize
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._stacks.ownership import Origins
-    from .detector import Finding
+    from .finding import Finding
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000
@@ -59,7 +59,6 @@ class Group:
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
         latest = self.latest
-        client = latest.client or find_client(latest.stack)
         return Leak(
             kind=latest.kind,
             site=self.site,
@@ -69,7 +68,7 @@ class Group:
             method=printable(latest.method),
             url=redact_url(latest.url) if latest.method else "",
             status=latest.status,
-            client=client,
+            client=latest.client.name,
             pool=latest.pool,
             thread=printable(latest.thread),
             first_seen=self.first_seen,
@@ -78,7 +77,7 @@ class Group:
             idle=latest.idle,
             bytes_read=latest.bytes_read,
             length=latest.length,
-            hint=hint_for(latest.kind, client),
+            hint=latest.client.hint(latest.kind),
             alive=latest.alive,
             sockets=latest.sockets,
             held_by=self.held_by,
@@ -128,6 +127,18 @@ class LeakTable:
         if group is not None:
             group.resolved += 1
         return group
+
+    def counts(self) -> list[dict[str, Any]]:
+        """The totals by kind and site, JSON-ready."""
+        return [
+            {
+                "kind": group.latest.kind.value,
+                "site": asdict(group.site),
+                "count": group.count,
+                "resolved": group.resolved,
+            }
+            for group in self.groups()
+        ]
 
     def groups(self) -> list[Group]:
         """All groups, the most frequent first."""

@@ -1,4 +1,4 @@
-"""What the kernel knows of a response's socket: bytes taken past urllib3's count.
+"""What the kernel knows of a response's socket: bytes taken past the client's count.
 
 sseclient and docker read from the file or the socket below a response.
 """
@@ -9,11 +9,9 @@ import socket
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from urllib3.response import HTTPResponse
-
     from .lease import Lease
 
 # `tcpi_bytes_received` of Linux's `struct tcp_info`, since 4.1.
@@ -21,36 +19,35 @@ _RECEIVED: Final = struct.Struct("128xQ")
 _INT: Final = struct.Struct("i")
 
 
-def descriptor_of(response: HTTPResponse) -> int | None:
+def descriptor_of(lease: Lease, response: Any) -> int | None:
     """The number of its socket's descriptor; None for sockets that are not Python's."""
-    sock = _socket(response)
+    sock = lease.client.socket(response)
     number = -1 if sock is None else socket.socket.fileno(sock)
     return None if number < 0 else number
 
 
-def is_read_below(lease: Lease, response: HTTPResponse) -> bool:
+def is_read_below(lease: Lease, response: Any) -> bool:
     """Whether bytes were taken from the socket since the look before this one.
 
     Args:
-        lease: Keeps what was seen; urllib3 has counted nothing since the look before.
+        lease: Keeps what was seen; its client has counted nothing since that look.
         response: Its response.
     """
-    before, lease.taken = lease.taken, _taken(response)
+    before, lease.taken = lease.taken, _taken(lease.client.socket(response))
     if before is None or lease.taken is None:
         return False
     # The server's last word, which ends its side, counts as a byte.
     return lease.taken - before > 1
 
 
-def _taken(response: HTTPResponse) -> int | None:
+def _taken(sock: socket.socket | None) -> int | None:
     """How many bytes the program has taken from the socket, since it was opened.
 
     About 2 us. Only differences mean anything; None where the kernel does not tell.
 
     Args:
-        response: Open. Nothing is read.
+        sock: Nothing is read from it.
     """
-    sock = _socket(response)
     if sock is None or sys.platform != "linux":
         return None
     with suppress(OSError, ImportError, struct.error, AttributeError):
@@ -68,12 +65,3 @@ def _taken(response: HTTPResponse) -> int | None:
             (received,) = _RECEIVED.unpack(info)
             return int(received) - int(_INT.unpack(before)[0])
     return None
-
-
-def _socket(response: HTTPResponse) -> socket.socket | None:
-    """Its socket, which the connection may have handed over."""
-    sock = getattr(response._connection, "sock", None)
-    if sock is None:
-        raw = getattr(getattr(response._fp, "fp", None), "raw", None)
-        sock = getattr(raw, "_sock", None)
-    return sock if isinstance(sock, socket.socket) else None

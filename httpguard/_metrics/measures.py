@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
+
+from .._leases.client import Ending
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Mapping
 
-    from .._leases.detector import Detector
     from .._leases.registry import Registry
     from .._leases.table import LeakTable
+    from .._leases.verdicts import Verdicts
     from .._model.leak import Frame, LeakKind
     from .._pools.pool import PoolRef
     from .._pools.totals import Totals
@@ -54,19 +56,20 @@ class PoolMeasures:
 
     def add(self, pool: PoolRef) -> None:
         """Take in a pool that is there."""
-        pool.settle_waits()
         self.size += pool.maxsize
         self.blocking |= pool.block
-        self.in_use += pool.in_use + pool.lost
+        self.in_use += pool.in_use + pool.losses.count
         self.idle += pool.idle
-        self.lost += pool.lost
-        self.add_counts(pool)
-
-    def add_counts(self, pool: PoolRef | Totals) -> None:
-        """Take in what was counted of a pool, or of those that are gone."""
-        self.waits += pool.waited
-        self.wait_seconds += pool.wait_total
+        self.lost += pool.losses.count
+        self.waits += pool.waits.count
+        self.wait_seconds += pool.waits.total
         self.reclaimed += pool.reclaimed
+
+    def add_counts(self, totals: Totals) -> None:
+        """Take in what was counted of pools that are gone."""
+        self.waits += totals.waited
+        self.wait_seconds += totals.wait_total
+        self.reclaimed += totals.reclaimed
 
     def rise(self, before: PoolMeasures) -> None:
         """Let no count fall below what was told of the same name."""
@@ -126,13 +129,12 @@ class Told:
         return name
 
 
-def take_measures(  # noqa: PLR0917  # One of each part of the guard.
+def take_measures(
     registry: Registry,
-    detector: Detector,
+    verdicts: Verdicts,
     table: LeakTable,
     told: Told,
     counters: Mapping[str, int],
-    is_open: Callable[[Any], bool],
 ) -> Measures:
     """Put the measures together, with the snapshot's counters. Looks at no stack."""
     held = 0
@@ -142,7 +144,7 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
         if lease.closed is not None:
             continue
         response = lease()
-        if response is None or not is_open(response):
+        if response is None or lease.client.state(response) is Ending.RELEASED:
             continue
         del response
         opened[lease.pool.key] += 1
@@ -153,7 +155,7 @@ def take_measures(  # noqa: PLR0917  # One of each part of the guard.
         ):
             oldest = lease.opened
     return Measures(
-        leaks=_risen(_leaks(detector, table), told.leaks),
+        leaks=_risen(_leaks(verdicts, table), told.leaks),
         pools=_pools(registry, opened, told),
         counters=_risen(counters, told.counters),
         held=held,
@@ -168,10 +170,10 @@ def _risen(counts: Mapping[K, int], told: dict[K, int]) -> dict[K, int]:
 
 
 def _leaks(
-    detector: Detector, table: LeakTable
+    verdicts: Verdicts, table: LeakTable
 ) -> dict[tuple[LeakKind, Frame | None], int]:
     """The counts by kind and site, and by kind what is in none of them."""
-    rest = dict(detector.counts)
+    rest = dict(verdicts.counts)
     leaks: dict[tuple[LeakKind, Frame | None], int] = {}
     for (kind, site), count in list(table.series.items()):
         leaks[kind, site] = count

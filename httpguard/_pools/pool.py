@@ -3,52 +3,22 @@
 from __future__ import annotations
 
 import weakref
-from collections import Counter, deque
+from collections import deque
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.lease import Tally
+from .._model.tally import Tally
+from .slot import GIVEN_UP, Losses, Slot
+from .waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from .kind import PoolKind
 
-    from urllib3.connectionpool import HTTPConnectionPool
-
-    from .._leases.lease import Lease
-    from .._leases.sessions import SessionRef
-    from .._model.leak import Frame, LeakKind
-    from .._stacks.capture import RawStack
-
-    _PoolRef = weakref.ref[HTTPConnectionPool]
-    _ConnectionRef = weakref.ref[Any]
+    _PoolRef = weakref.ref[Any]
 else:
-    _PoolRef = _ConnectionRef = weakref.ref
+    _PoolRef = weakref.ref
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-# Programs can leak at lines without end.
-_MOST_LOSSES: Final = 100
-
-GIVEN_UP: Final = -1
-
-
-class Slot(_ConnectionRef):
-    """A weak reference to a connection of a pool.
-
-    Made once for each connection, not for each request.
-    """
-
-    __slots__ = ("key", "lost", "open", "turn")
-
-    # id() of the connection.
-    key: int
-    # Whether it had a socket when it was last seen.
-    open: bool
-    # Raised as the connection comes back to a pool that blocks: who knows the turn in
-    # which it left can tell whether it has come back since. `GIVEN_UP` where the pool
-    # got another one instead.
-    turn: int
-    # Its slot of a pool that blocks is counted as lost.
-    lost: bool
 
 
 class PoolRef(_PoolRef):
@@ -65,6 +35,8 @@ class PoolRef(_PoolRef):
     """
 
     __slots__ = (
+        "active",
+        "ask",
         "block",
         "connected",
         "discarded",
@@ -72,62 +44,65 @@ class PoolRef(_PoolRef):
         "host",
         "key",
         "losses",
-        "lost",
         "maxsize",
         "met",
+        "note",
         "owner",
         "peak",
         "port",
         "reclaimed",
         "scheme",
+        "seen",
         "slots",
         "starved",
         "taken",
-        "wait_max",
-        "wait_total",
-        "waited",
         "waits",
         "window",
     )
 
-    # When it was first seen, in seconds of the guard's clock.
-    met: float
+    def meet(self, pool: Any, kind: PoolKind, now: float) -> None:
+        """Note what there is to know, before anybody else sees the reference.
 
-    def __init__(
-        self, pool: HTTPConnectionPool, bury: Callable[[PoolRef], None]
-    ) -> None:
-        """Copy the facts."""
-        super().__init__(pool, bury)  # type: ignore[call-arg]  # typeshed has only __new__
+        Not in the constructor: that of a weak reference takes two arguments.
+
+        Args:
+            pool: The pool.
+            kind: How it is asked.
+            now: Seconds of the guard's clock.
+        """
         self.key = id(pool)
-        self.scheme: str = pool.scheme
-        self.host: str = pool.host
-        self.port: int | None = pool.port
-        self.block: bool = bool(pool.block)
-        # None once the pool is closed.
-        self.maxsize: int = getattr(pool.pool, "maxsize", 0)
-        # Slots that leaks have taken, by kind and site; those given back.
-        self.lost = 0
-        self.losses: Counter[tuple[LeakKind, Frame]] = Counter()
+        self.ask = kind
+        facts = kind.facts(pool)
+        self.scheme = facts.scheme
+        self.host = facts.host
+        self.port = facts.port
+        self.block = facts.block
+        self.maxsize = facts.maxsize
+        # When it was first seen; when a sweep last saw that it had been used, and the
+        # figure by which that one knew.
+        self.met = self.active = now
+        self.seen = 0
+        # Slots that leaks have taken; how many were given back.
+        self.losses = Losses()
         self.reclaimed = 0
         # Its connections by id, and those that were collected.
         self.slots: dict[int, Slot] = {}
         self.graves: deque[Slot] = deque()
-        for connection in self._queued(pool):
+        for connection in kind.queued(pool):
             self.know(connection)
         self.peak = 0
         self.taken = Tally()
         self.connected = Tally()
         self.discarded = Tally()
-        # How long requests waited, in seconds: new ones, and what is counted.
-        self.waits: deque[float] = deque()
-        self.waited = 0
-        self.wait_total = self.wait_max = 0.0
-        # Whether it is being starved, as was said.
-        self.starved = False
+        self.waits = Waits()
+        # When the program was last told why it is empty, and in which words.
+        self.note = (0.0, "")
+        # The request whose wait was said to starve; None: it does not starve.
+        self.starved: Any = None
         # When the minute began over which discards are judged, and the figures then.
         self.window: tuple[float, int, int] | None = None
-        # The session that made it, if that is to be judged.
-        self.owner: SessionRef | None = None
+        # Who made it, if that is to be judged.
+        self.owner: Any = None
 
     @property
     def name(self) -> str:
@@ -145,7 +120,7 @@ class PoolRef(_PoolRef):
         Takes as long as the pool is large, however many are out.
         """
         self.bury()
-        queued = self._queued(self())
+        queued = self.queued()
         count = len(self.slots) - sum(id(one) in self.slots for one in queued)
         if self.block:  # Else nothing is lost, and there may be many.
             count -= sum(slot.lost for slot in list(self.slots.values()))
@@ -157,16 +132,38 @@ class PoolRef(_PoolRef):
 
         Of a collected pool, those that went with it.
         """
-        pool = self()
-        if pool is None:
+        if self() is None:
             slots = list(self.slots.values())
             return sum(slot.open and slot() is None for slot in slots)
-        return sum(is_open(connection) for connection in self._queued(pool))
+        return sum(map(self.ask.is_open, self.queued()))
+
+    @property
+    def sockets(self) -> int:
+        """The open connections, idle or out, also of a pool that was closed."""
+        connections = (slot() for slot in list(self.slots.values()))
+        return sum(one is not None and self.ask.is_open(one) for one in connections)
 
     @property
     def reused(self) -> int:
         """Requests that found an open connection."""
         return max(self.taken.value - self.connected.value, 0)
+
+    def idle_for(self, now: float) -> float:
+        """How long no request has taken a connection, as far as sweeps have seen.
+
+        Args:
+            now: Seconds of the guard's clock.
+        """
+        taken = self.taken.value
+        if taken != self.seen:
+            self.seen = taken
+            self.active = now
+        return now - self.active
+
+    def queued(self) -> list[Any]:
+        """The connections that wait in it: none in one that is closed or gone."""
+        pool = self()
+        return [] if pool is None else self.ask.queued(pool)
 
     def bury(self) -> None:
         """Forget connections that were collected.
@@ -190,7 +187,7 @@ class PoolRef(_PoolRef):
         if slot is None:
             slot = Slot(connection, self.graves.append)
             slot.key = id(connection)
-            slot.open = is_open(connection)
+            slot.open = self.ask.is_open(connection)
             slot.turn = 0
             slot.lost = False
             self.slots[slot.key] = slot
@@ -208,15 +205,20 @@ class PoolRef(_PoolRef):
 
     def has(self, slot: Slot) -> bool:
         """Whether a connection waits in the pool."""
-        return any(one is slot() for one in self._queued(self()))
+        return any(one is slot() for one in self.queued())
 
-    def connects(self, connection: Any) -> None:
-        """A request has taken a connection that has no socket yet.
+    def took(self, connection: Any, *, fresh: bool) -> None:
+        """A request has taken a connection.
 
         Args:
-            connection: New, or closed since: by the server, most often.
+            connection: Of this pool.
+            fresh: It has no socket yet: new, or closed since, by the server most often.
         """
-        self.know(connection).open = True
+        self.taken.add()
+        slot = self.know(connection)
+        if not fresh:
+            return
+        slot.open = True
         self.connected.add()
         # Connections that are open are taken first, so that more can be in use at
         # once only where one is new. Two threads at once: one sees the higher figure.
@@ -231,7 +233,7 @@ class PoolRef(_PoolRef):
         if slot.turn == GIVEN_UP:
             self.forget(slot)
             return
-        slot.open = is_open(connection)
+        slot.open = self.ask.is_open(connection)
         slot.lost = False
         if self.block:
             slot.turn += 1
@@ -244,88 +246,12 @@ class PoolRef(_PoolRef):
         """
         self.forget(self.slot_of(connection))
         pool = self()
-        if pool is None or pool.pool is None:
+        if pool is None or self.ask.is_closed(pool):
             return False  # A closed pool keeps nothing.
         self.discarded.add()
         return True
 
     def closes(self) -> None:
         """The program closes the pool, and with it the connections that are idle."""
-        for connection in self._queued(self()):
+        for connection in self.queued():
             self.forget(self.slot_of(connection))
-
-    def lose(self, lease: Lease, site: Frame) -> None:
-        """Count a slot that a leak has taken, once.
-
-        Args:
-            lease: A leak.
-            site: Where it was opened.
-        """
-        if not self.block or lease.kind is None or lease.lost:
-            return
-        lease.lost = True
-        self.lost += 1
-        if lease.slot is not None and is_out(lease):
-            lease.slot.lost = True
-        if len(self.losses) < _MOST_LOSSES or (lease.kind, site) in self.losses:
-            self.losses[lease.kind, site] += 1
-
-    def regain(self, lease: Lease | SessionRef, site: Frame) -> None:
-        """A slot that was counted as lost has come back."""
-        if not lease.lost or lease.kind is None:
-            return
-        lease.lost = False
-        self.lost -= 1
-        self.losses[lease.kind, site] -= 1
-        # What is not above zero goes.
-        self.losses = +self.losses
-
-    @staticmethod
-    def _queued(pool: HTTPConnectionPool | None) -> list[Any]:
-        """The connections that wait in a pool: none in a closed one."""
-        # `queue`: of the standard library's, urllib3's own and gevent's queues.
-        queue = getattr(getattr(pool, "pool", None), "queue", ())
-        return [connection for connection in list(queue) if connection is not None]
-
-    def settle_waits(self) -> None:
-        """Count the waits that have ended. One thread at a time."""
-        while self.waits:
-            seconds = self.waits.popleft()
-            self.waited += 1
-            self.wait_total += seconds
-            self.wait_max = max(self.wait_max, seconds)
-
-
-class Waiter:
-    """A request that waits for a connection of a blocking pool.
-
-    Args:
-        pool: Whose connection.
-        since: Seconds of the guard's clock.
-        thread: The thread's name.
-        stack: Where the request is made.
-    """
-
-    __slots__ = ("pool", "since", "stack", "thread")
-
-    def __init__(
-        self, pool: PoolRef, since: float, thread: str, stack: RawStack
-    ) -> None:
-        """Keep them."""
-        self.pool = pool
-        self.since = since
-        self.thread = thread
-        self.stack = stack
-
-
-def is_out(lease: Lease) -> bool:
-    """Whether the slot that a lease took is still missing in its pool.
-
-    False where that is not known: the connection was taken before `install`.
-    """
-    return lease.slot is not None and lease.slot.turn == lease.turn
-
-
-def is_open(connection: Any) -> bool:
-    """Whether a connection has a socket."""
-    return getattr(connection, "sock", None) is not None

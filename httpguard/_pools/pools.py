@@ -4,49 +4,49 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .pool import PoolRef
 from .totals import Totals, retire
 
 if TYPE_CHECKING:
-    from urllib3.connectionpool import HTTPConnectionPool
+    from collections.abc import Callable
 
-    from .._leases.sessions import Sessions
+    from .kind import PoolKind
 
 
 class Pools:
     """The pools that requests have gone through.
 
     Args:
-        sessions: Whose pools some of them are.
+        gone: Told of each pool that was collected while it had an owner.
     """
 
-    def __init__(self, sessions: Sessions) -> None:
-        """Start empty."""
+    def __init__(self, gone: Callable[[PoolRef], None]) -> None:
         self.known: dict[int, PoolRef] = {}
         self.retired: dict[str, Totals] = {}
-        self._sessions = sessions
+        self._gone = gone
         # Collected, and their figures still to be kept.
         self._dead: deque[PoolRef] = deque()
         self._retiring = threading.Lock()
 
-    def get(self, pool: HTTPConnectionPool) -> PoolRef | None:
+    def get(self, pool: Any) -> PoolRef | None:
         """What is known of a pool, or None."""
         known = self.known.get(id(pool))
         return known if known is not None and known() is pool else None
 
-    def meet(self, pool: HTTPConnectionPool, now: float) -> PoolRef:
+    def meet(self, pool: Any, kind: PoolKind, now: float) -> PoolRef:
         """What is known of a pool, from here on if need be.
 
         Args:
             pool: The pool.
+            kind: How it is asked.
             now: Seconds of the guard's clock.
         """
         known = self.get(pool)
         if known is None:
             known = PoolRef(pool, self._dead.append)
-            known.met = now
+            known.meet(pool, kind, now)
             self.known[known.key] = known
             if self._dead:
                 self.prune()
@@ -62,8 +62,7 @@ class Pools:
                 if self.known.get(pool.key) is pool:
                     self.known.pop(pool.key, None)
                 retire(self.retired, pool)
-                if pool.owner is not None and pool.owner() is not None:
-                    # Its manager has had too many pools, and let go of this one.
-                    self._sessions.disown(pool)
+                if pool.owner is not None:
+                    self._gone(pool)
         finally:
             self._retiring.release()

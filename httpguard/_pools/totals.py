@@ -35,15 +35,14 @@ class Totals:
 
     def add(self, pool: PoolRef) -> None:
         """Take a pool's figures in."""
-        pool.settle_waits()
         self.pools += 1
         self.taken += pool.taken.value
         self.connected += pool.connected.value
         self.discarded += pool.discarded.value
-        self.waited += pool.waited
+        self.waited += pool.waits.count
         self.reclaimed += pool.reclaimed
-        self.wait_total += pool.wait_total
-        self.wait_max = max(self.wait_max, pool.wait_max)
+        self.wait_total += pool.waits.total
+        self.wait_max = max(self.wait_max, pool.waits.longest)
         self.peak = max(self.peak, pool.peak)
         self.maxsize = max(self.maxsize, pool.maxsize)
 

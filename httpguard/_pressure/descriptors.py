@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import errno
+import itertools
 import os
 import threading
 from collections import Counter
@@ -28,6 +29,8 @@ _SHARE: Final = 0.8
 _CALM: Final = 0.7
 _MINUTE: Final = 60.0
 _MOST_SITES: Final = 10
+# Of the requests that open a connection, so many look at one time.
+_EVERY: Final = 16
 _HINT: Final = (
     "close the responses and sessions at these lines; sockets in CLOSE_WAIT are"
     " those that the server has closed and the program has not"
@@ -42,9 +45,17 @@ class Descriptors:
     """
 
     def __init__(self, registry: Registry) -> None:
-        """Nothing said yet."""
         self._registry = registry
         self._said: float | None = None
+        self._glances = itertools.count(1)
+
+    def glance(self, now: float) -> dict[str, Any] | None:
+        """As `look`, once in a while: for requests that have opened a connection.
+
+        Args:
+            now: Seconds of the guard's clock.
+        """
+        return None if next(self._glances) % _EVERY else self.look(now)
 
     def look(self, now: float) -> dict[str, Any] | None:
         """What to report if more than 80 % of the descriptors are in use.

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from .._leases.lease import lease_of
 from .._stacks.capture import capture
 from .._stacks.ownership import http_package, is_own
 from .._stacks.running import innermost_frames
@@ -12,51 +13,49 @@ from .._stacks.variables import first_argument
 if TYPE_CHECKING:
     from types import FrameType
 
-    from urllib3.connectionpool import HTTPConnectionPool
-
     from .._leases.registry import Registry
+    from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
 
 # The function of ours in which a request waits for a connection.
 _WAITING = "_wait"
 
 
-def in_flight(pool: HTTPConnectionPool, registry: Registry) -> list[RawStack]:
+def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
     """Where requests are being made that hold a connection and have no lease.
 
     They send, wait for the answer, or requests reads the body for them. Costs about
     20 us a thread, and under gevent a walk over all objects.
 
     Args:
-        pool: Whose connections.
+        known: Whose connections.
         registry: Knows the responses that have a lease.
 
     Returns:
         The stack of each.
     """
+    pool = known()
+    if pool is None:
+        return []
     tops = innermost_frames(here=False)
     found = []
     while tops:
-        frame = _request(tops.pop(), pool, registry)
+        frame = _request(tops.pop(), known, pool)
         if frame is not None:
             found.append(capture(frame, registry.depth, registry.origins))
         del frame
     return found
 
 
-def _request(
-    frame: FrameType | None, pool: HTTPConnectionPool, registry: Registry
-) -> FrameType | None:
+def _request(frame: FrameType | None, known: PoolRef, pool: Any) -> FrameType | None:
     """The innermost frame of a stack that works with a connection of the pool."""
     while frame is not None:
         code = frame.f_code
         if code.co_name == _WAITING and is_own(code.co_filename):
             return None
-        if http_package(code.co_filename) == "urllib3":
+        if http_package(code.co_filename) is not None:
             owner = first_argument(frame)
-            if code.co_name == "urlopen" and owner is pool:
-                return frame
-            if getattr(owner, "_pool", None) is pool and registry.get(owner) is None:
+            if known.ask.is_request(pool, owner, code.co_name) and not lease_of(owner):
                 return frame
         frame = frame.f_back
     return None

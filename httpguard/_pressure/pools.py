@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 import gc
-import queue
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.registry import thread_name
+from .._leases.threads import thread_name
 from .._model.redaction import printable
 from .._model.rhythm import Rhythm
-from .._pools.pool import GIVEN_UP, Waiter, is_out
+from .._pools.slot import GIVEN_UP, is_out
 from .._pools.totals import rate
+from .._pools.waits import Waiter
 from .._stacks.capture import capture, find_site
 from .shortage import describe_shortage
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from types import FrameType
 
     from .._leases.lease import Lease
@@ -28,9 +28,6 @@ if TYPE_CHECKING:
 _MINUTE: Final = 60.0
 _DISCARDED_SHARE: Final = 0.1
 _FEW: Final = 10
-# Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
-# very thread's, below a finalizer.
-_PATIENCE: Final = 0.05
 _MOST_NAMES: Final = 200
 # Garbage is collected for waiting requests at most so often, in seconds.
 _OFTEN: Final = 0.1
@@ -41,16 +38,14 @@ class PoolWatch:
 
     Args:
         registry: The pools, leases and waiters.
-        settings: The thresholds.
+        settings: The thresholds of the moment.
     """
 
-    def __init__(self, registry: Registry, settings: Settings) -> None:
-        """Nothing said yet; `settings` is replaced by a second `install`."""
+    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
         self.registry = registry
-        self.settings = settings
+        self._settings = settings
         # Lost slots to give back; any thread appends.
         self.owed: deque[Lease] = deque()
-        self.reclaimed = 0
         # How often a pool starved and was too small: for the summary.
         self.starved = 0
         self.pressed = 0
@@ -78,12 +73,12 @@ class PoolWatch:
     def end_wait(self, waiter: Waiter) -> None:
         """It got a connection, or gave up."""
         self.registry.waiters.pop(id(waiter), None)
-        waiter.pool.waits.append(self.registry.clock() - waiter.since)
+        waiter.pool.waits.add(self.registry.clock() - waiter.since)
 
     def is_dry(self, known: PoolRef) -> bool:
         """Whether a pool has nothing to give, and responses of it may be garbage."""
         pool = known()
-        if pool is None or pool.pool is None or not pool.pool.empty():
+        if pool is None or known.ask.is_closed(pool) or not known.ask.is_empty(pool):
             return False
         return any(lease.pool is known for lease in list(self.registry.leases.values()))
 
@@ -131,13 +126,10 @@ class PoolWatch:
         """Give one slot back, once; False where that has to wait."""
         known = lease.pool
         pool = known()
-        if lease.ended or pool is None or pool.pool is None or not is_out(lease):
+        if lease.ended or pool is None or known.ask.is_closed(pool):
             return True
-        mutex = getattr(pool.pool, "mutex", None)
-        if mutex is not None:
-            if not mutex.acquire(timeout=_PATIENCE):
-                return False
-            mutex.release()
+        if not is_out(lease):
+            return True
         site = find_site(lease.stack or (), self.registry.origins)
         response = lease()
         if response is not None:
@@ -145,19 +137,20 @@ class PoolWatch:
                 return True  # It is open: somebody may read on.
             lease.ended = True
             self.registry.discard(lease)
-            response.release_conn()
+            lease.client.release(response)
         elif lease.slot is not None:
-            lease.slot.turn = GIVEN_UP
+            turn, lease.slot.turn = lease.slot.turn, GIVEN_UP
+            given = known.ask.refill(pool)
+            if given is None:
+                lease.slot.turn = turn
+                return False
             if lease.slot() is None:
-                # Else whoever has it may bring it back: see patches/_pools.py.
+                # Else whoever has it may bring it back, and it is not put back then.
                 known.forget(lease.slot)
-            try:
-                pool.pool.put(None, block=False)
-            except queue.Full:  # Somebody has made up for it already.
+            if not given:
                 return True
-        known.regain(lease, site)
+        known.losses.remove(lease, site)
         known.reclaimed += 1
-        self.reclaimed += 1
         return True
 
     # In a sweep.
@@ -167,7 +160,7 @@ class PoolWatch:
 
         Each once for as long as it lasts, and once a minute at most.
         """
-        limit = self.settings.max_wait
+        limit = self._settings().max_wait
         if limit is None or not self.registry.waiters:
             self._recover(set())
             return
@@ -179,11 +172,11 @@ class PoolWatch:
         self._recover(set(first))
         for waiter in first.values():
             pool = waiter.pool
-            if now - waiter.since < limit or pool.starved:
+            if now - waiter.since < limit or pool.starved is waiter:
                 continue
             if now - self._said.get(pool.name, now - _MINUTE) < _MINUTE:
                 continue
-            pool.starved = True
+            pool.starved = waiter
             self.starved += 1
             if len(self._said) >= _MOST_NAMES:
                 self._said.clear()
@@ -216,21 +209,21 @@ class PoolWatch:
 
     def next_look(self, now: float) -> float | None:
         """In how many seconds a request will have waited for too long, if any waits."""
-        limit = self.settings.max_wait
+        limit = self._settings().max_wait
         waiters = list(self.registry.waiters.values())
         if limit is None or not waiters:
             return None
         times = [waiter.since + limit - now for waiter in waiters]
         coming = [seconds for seconds in times if seconds > 0]
-        if self.settings.reclaim:
+        if self._settings().reclaim:
             coming.append(max(self._next_collection - now, _OFTEN))
         return min(coming) if coming else None
 
     def _recover(self, waiting: set[int]) -> None:
         """Pools for which nothing waits any more starve no more."""
         for pool in list(self.registry.pools.known.values()):
-            if pool.starved and pool.key not in waiting:
-                pool.starved = False
+            if pool.starved is not None and pool.key not in waiting:
+                pool.starved = None
 
 
 def describe_pressure(pool: PoolRef) -> dict[str, Any]:

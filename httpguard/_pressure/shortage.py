@@ -16,7 +16,8 @@ if TYPE_CHECKING:
 
     from .._leases.registry import Registry
     from .._model.leak import Frame
-    from .._pools.pool import PoolRef, Waiter
+    from .._pools.pool import PoolRef
+    from .._pools.waits import Waiter
 
 _MOST_THREADS: Final = 20
 
@@ -42,14 +43,13 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
     """
     waiters = waiters_of(pool, registry)
     holders = _holders(pool, registry, now)
-    owner = pool()
-    under_way = [] if owner is None else in_flight(owner, registry)
+    under_way = in_flight(pool, registry)
     busy = Counter(find_site(stack, registry.origins) for stack in under_way)
     lost = [
         {"kind": kind.value, "site": asdict(site), "count": count}
-        for (kind, site), count in pool.losses.most_common()
+        for (kind, site), count in pool.losses.by_site.most_common()
     ]
-    known = sum(held["count"] for held in holders) + len(under_way) + pool.lost
+    known = sum(held["count"] for held in holders) + len(under_way) + pool.losses.count
     return {
         "pool": printable(pool.name),
         "maxsize": pool.maxsize,
@@ -58,7 +58,7 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
         "waiters": _waiters(waiters, registry, now),
         "holders": holders,
         "lost": lost,
-        "lost_slots": pool.lost,
+        "lost_slots": pool.losses.count,
         "busy": _by_site(busy),
         "unknown": max(pool.maxsize - known, 0),
         "hint": _hint(pool, holders),
@@ -114,7 +114,7 @@ def _by_site(counts: Counter[Frame]) -> list[dict[str, Any]]:
 
 def _hint(pool: PoolRef, holders: list[dict[str, Any]]) -> str:
     """What to do about it."""
-    if pool.lost:
+    if pool.losses.count:
         return (
             "close or read the responses at the lines that lost slots;"
             " until then `httpguard.install(reclaim=True)` gives such slots back"

@@ -23,6 +23,7 @@ from .._reporting import Destinations, Members, Run
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
+    from .._clients import Patches
     from .._guard.guard import Follower, Guard
     from .._guard.outbox import Outbox
     from .._metrics.observers import Observer
@@ -89,6 +90,7 @@ class Process:
         # What monitoring systems were given.
         self.collector: Collector | None = None
         self.instrumentations: list[OpenTelemetry] = []
+        self.patches: Patches | None = None
         # Told of every fork.
         self.parts = Parts(failed)
         # Serves the page that the settings ask for; set as httpguard is imported.
@@ -133,7 +135,6 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         ConfigError: This is a subinterpreter.
     """
     with PROCESS.lock:
-        from .. import _clients as patches
         from .interpreter import is_main
 
         PROCESS.visitors = 0
@@ -144,7 +145,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             if host is not None:
                 guard.share(host)
             # Another library may have taken ours off, with its own below.
-            patches.apply(guard)
+            _put_patches_on(guard)
         else:
             if not is_main():
                 raise ConfigError(_SUBINTERPRETER)
@@ -157,7 +158,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             _finish_with_worker()
             _once_a_worker_begins()
         if settings.follow_executors:
-            patches.follow_executors()
+            _patches().follow_executors()
         if PROCESS.page is not None:
             PROCESS.page.follow(settings)
         # A process is counted though it never opens a response.
@@ -168,20 +169,51 @@ def _new_guard(
     settings: Settings, clock: Callable[[], float], host: Guard | None
 ) -> Guard:
     """A guard that the patches tell: the only one, or one beside a session's."""
-    from .. import _clients as patches
-    from .._guard.guard import Guard
-
-    guard = Guard(settings, _outbox(PROCESS.destinations), clock, beside=host)
+    guard = _make_guard(settings, PROCESS.destinations, clock, beside=host)
     PROCESS.begun = True
     try:
-        patches.apply(guard)
+        _put_patches_on(guard)
     except BaseException:
         if host is None:
-            patches.remove()
+            _patches().take_off()
         else:
-            patches.connect(host)
+            _patches().tell(host)
         raise
     return guard
+
+
+def _make_guard(
+    settings: Settings,
+    destinations: Destinations | None,
+    clock: Callable[[], float],
+    beside: Guard | None,
+) -> Guard:
+    from .._guard.guard import Guard
+    from .._reporting.context import bound_now
+
+    return Guard(
+        settings,
+        _outbox(destinations),
+        clock,
+        addresses=PROCESS.addresses,
+        digest=bound_now,
+        beside=beside,
+    )
+
+
+def _patches() -> Patches:
+    """What is patched; the clients are imported with the first guard."""
+    if PROCESS.patches is None:
+        from .._clients import Patches
+
+        PROCESS.patches = Patches()
+    return PROCESS.patches
+
+
+def _put_patches_on(guard: Guard) -> None:
+    patches = _patches()
+    patches.tell(guard)
+    patches.put_on()
 
 
 def _outbox(destinations: Destinations | None) -> Outbox:
@@ -202,15 +234,13 @@ def _take_off() -> tuple[Guard | None, JsonLines | None]:
     with PROCESS.lock:
         if not PROCESS.begun:
             return None, None
-        from .. import _clients as patches
-
         host = PROCESS.host
         guard, PROCESS.guard = PROCESS.guard, host
         if host is None:
-            patches.remove()
+            _patches().take_off()
         else:
             host.configure(host.settings)
-            patches.connect(host)
+            _patches().tell(host)
         atexit.unregister(_finish)
         if PROCESS.page is not None:
             PROCESS.page.follow(None)
@@ -222,7 +252,7 @@ def _wind_up(guard: Guard | None, log: JsonLines | None) -> None:
     """Report what is known by now. Without our lock: a log handler may take its own."""
     if guard is not None:
         guard.watch()
-        guard.watcher.stop()
+        guard.parts.watcher.stop()
     _close_log(log)
 
 
@@ -256,15 +286,12 @@ def enter_session(settings: Settings) -> Guard:
     """
     with PROCESS.lock:
         if PROCESS.host is None:
-            from .. import _clients as patches
-            from .._guard.guard import Guard
-
             PROCESS.begun = True
             present = PROCESS.guard
-            PROCESS.host = Guard(settings, _outbox(None), beside=present)
+            PROCESS.host = _make_guard(settings, None, time.monotonic, present)
             if present is None:
                 PROCESS.guard = PROCESS.host
-                patches.apply(PROCESS.host)
+                _put_patches_on(PROCESS.host)
             else:
                 present.share(PROCESS.host)
         return PROCESS.host
@@ -372,10 +399,8 @@ def _finish() -> None:
     guard, PROCESS.guard = PROCESS.guard, None
     if guard is not None:
         try:
-            from .. import _clients as patches
-
             guard.finish(is_scope=PROCESS.is_scope)
-            patches.disconnect()
+            _patches().tell(None)
         except Exception as error:
             guard.step_aside("exit", error)
 
@@ -420,7 +445,7 @@ def _before_fork() -> None:
             preload_origins()
             preload()
         if sys.version_info >= (3, 12):
-            guard.watcher.pause()
+            guard.pause()
     except Exception as error:
         failed("fork", error)
 
@@ -430,7 +455,7 @@ def _after_fork_in_parent() -> None:
     PROCESS.parts.resume()
     try:
         if PROCESS.guard is not None:
-            PROCESS.guard.watcher.resume()
+            PROCESS.guard.resume()
     except Exception as error:
         failed("fork", error)
 
@@ -442,9 +467,9 @@ def _after_fork_in_child() -> None:
     try:
         if PROCESS.guard is None:
             return
+        PROCESS.guard.forget()
         if PROCESS.host is not None and PROCESS.host is not PROCESS.guard:
-            PROCESS.host.after_fork_in_child()
-        PROCESS.guard.after_fork_in_child()
+            PROCESS.host.forget(cleared=True)
         _once_a_worker_begins()
     except Exception as error:
         failed("fork", error)

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import sys
+from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from contextvars import Context
-
     from opentelemetry.trace import SpanContext
 
 # structlog.contextvars.STRUCTLOG_KEY_PREFIX, without importing it.
 _PREFIX: Final = "structlog_"
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, type(None)})
+# The classes of these modules refer to nothing but what they show.
+_HARMLESS: Final = frozenset(
+    {"datetime", "decimal", "fractions", "ipaddress", "pathlib", "uuid"}
+)
+_MOST_ITEMS: Final = 50
+_MOST_DEPTH: Final = 4
 
 
 class Bound(dict[str, Any]):
@@ -28,6 +34,7 @@ class Bound(dict[str, Any]):
     __slots__ = ("span",)
 
     def __init__(self, values: dict[str, Any], span: SpanContext | None = None) -> None:
+        """Put the span's fields beside the values."""
         super().__init__()
         if span is not None:
             self["trace_id"] = f"{span.trace_id:032x}"
@@ -37,26 +44,50 @@ class Bound(dict[str, Any]):
         self.span = span
 
 
-def keep_bound(context: Context) -> Bound:
-    """What `structlog.contextvars.bind_contextvars` had bound, and the span.
+def bound_now() -> Bound | None:
+    """What is bound to the log context at this moment, None where that is nothing.
 
-    Args:
-        context: Of the moment of opening. The rest of it, the span's own data too,
-            is not kept alive.
+    That is what `structlog.contextvars.bind_contextvars` has bound, and the span. It
+    keeps nothing of the program alive: values of its own classes are named by class.
     """
     values = {}
-    span = None
-    # Where the program has not imported what makes spans, there are none; and while
-    # another thread imports it, it is half made.
-    trace = sys.modules.get("opentelemetry.trace")
-    module = sys.modules.get("opentelemetry.context.context")
-    otel = getattr(module, "Context", None)
-    for variable, value in context.items():
-        if variable.name.startswith(_PREFIX):
+    variables = getattr(sys.modules.get("structlog.contextvars"), "_CONTEXT_VARS", None)
+    if variables:
+        # Another thread may bind a new name meanwhile.
+        for name, variable in list(variables.items()):
+            value = variable.get(Ellipsis)
             if value is not Ellipsis:
-                values[variable.name.removeprefix(_PREFIX)] = value
-        elif otel is not None and isinstance(value, otel):
-            get_current_span = getattr(trace, "get_current_span", None)
-            if get_current_span is not None:
-                span = get_current_span(value).get_span_context()
-    return Bound(values, span if span is not None and span.is_valid else None)
+                values[name.removeprefix(_PREFIX)] = digested(value)
+    span = _span()
+    return Bound(values, span) if values or span is not None else None
+
+
+def digested(value: Any, depth: int = 0) -> Any:
+    """A value that a log line can have, without the objects of the program.
+
+    Args:
+        value: Anything.
+        depth: How far inside of containers.
+    """
+    kind = type(value)
+    if kind in _PLAIN or isinstance(value, Enum):
+        return value
+    if kind.__module__.partition(".")[0] in _HARMLESS:
+        return value
+    if depth < _MOST_DEPTH:
+        if kind is dict:
+            items = list(value.items())[:_MOST_ITEMS]
+            return {str(key): digested(item, depth + 1) for key, item in items}
+        if kind in {list, tuple, set, frozenset}:
+            return [digested(item, depth + 1) for item in list(value)[:_MOST_ITEMS]]
+    return f"<{kind.__module__}.{kind.__qualname__}>"
+
+
+def _span() -> SpanContext | None:
+    """The identity of the current span of OpenTelemetry, if there is one."""
+    trace = sys.modules.get("opentelemetry.trace")
+    get_current_span = getattr(trace, "get_current_span", None)
+    if get_current_span is None:  # Not there, or half made in another thread.
+        return None
+    span: SpanContext = get_current_span().get_span_context()
+    return span if span.is_valid else None

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .._baseline.baseline import Baseline
     from .._guard.guard import Guard
-    from .._leases.detector import Finding
+    from .._leases.finding import Finding
     from .._model.leak import Leak
     from .found import Found
     from .subject import Subject
@@ -166,7 +166,7 @@ class Judge:
     def _wait_for_threads(self, subject: Subject) -> None:
         """A server in a thread may be just about to close what it has proxied."""
         for _ in range(_GRACE_STEPS):
-            left = self._guard.detector.left_open(subject)
+            left = self._guard.parts.detector.left_open(subject)
             if all(lease.thread == _MAIN_THREAD for lease in left):
                 return
             del left

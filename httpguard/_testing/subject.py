@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .._leases.detector import Finding
+    from .._leases.finding import Finding
     from .._stacks.capture import RawStack
 
 _ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'

@@ -12,11 +12,13 @@ from .._model.event import (
     POOL_PRESSURE,
     POOL_STARVED,
     RESOLVED,
+    SESSION_CHURN,
     SUMMARY,
     TOO_MANY_OPEN,
 )
 from .leaks import describe_above_stack, describe_resolved, fold_stack, format_frame
 from .pools import (
+    describe_churn,
     describe_descriptors,
     describe_pools,
     describe_pressure,
@@ -153,6 +155,7 @@ _RENDERERS: Final[Mapping[str, _Renderer]] = {
     TOO_MANY_OPEN: _crowd,
     POOL_STARVED: _details(describe_starved),
     POOL_PRESSURE: _details(describe_pressure),
+    SESSION_CHURN: _details(describe_churn),
     FD_PRESSURE: _details(describe_descriptors),
     SUMMARY: _summary,
 }

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
 from .words import place, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+
+# The details that are a frame.
+_FRAMES: Final = frozenset({"site", "maker"})
 
 
 def describe_starved(details: Mapping[str, Any]) -> str:
@@ -76,6 +79,17 @@ def describe_descriptors(details: Mapping[str, Any]) -> str:
     return "\n".join([headline, *lines, f"  fix: {details['hint']}"])
 
 
+def describe_churn(details: Mapping[str, Any]) -> str:
+    """A line that makes sessions and drops them for nothing."""
+    site, maker = Frame(**details["site"]), Frame(**details["maker"])
+    made = f"{details['sessions']:,} sessions of {details['client']} made and dropped"
+    hosts = ", ".join(details["hosts"])
+    lines = [f"session churn {place(site)} · {made}, to {hosts}"]
+    if maker != site:
+        lines.append(f"  made in {place(maker)}")
+    return "\n".join([*lines, f"  fix: {details['hint']}"])
+
+
 def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
     """A line for the pools of each name, for the summary."""
     return [_pool_line(pool) for pool in pools]
@@ -83,12 +97,13 @@ def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
 
 def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
     """The details with each site as ``file:line in function``."""
-    return {
-        key: [_with_site_as_text(item) for item in value]
-        if isinstance(value, list)
-        else value
-        for key, value in details.items()
-    }
+    facts = dict(details)
+    for key, value in details.items():
+        if isinstance(value, list):
+            facts[key] = [_with_site_as_text(item) for item in value]
+        elif key in _FRAMES:
+            facts[key] = whole_place(Frame(**value))
+    return facts
 
 
 def _with_site_as_text(item: Any) -> Any:

@@ -111,7 +111,7 @@ def leaks(
             needs=needs,
             settings=settings or {},
             subprocess=subprocess,
-            idle=1.5 if kind in {"held", "unreleased"} else 0.0,
+            idle=1.5 if kind in {"held", "unreleased", "session"} else 0.0,
         )
         CASES.append(case)
         return function

@@ -127,13 +127,24 @@ def many_after_each_other(server: Address) -> object:
     return [login() for _ in range(25)]
 
 
-@leaks("session", needs=("grequests",), subprocess=True)
-def grequests_session_each(server: Address) -> None:
-    """grequests makes a session for each request: 25 of them at once."""
+@leaks("session", count=5, needs=("grequests",), subprocess=True)
+def grequests_session_each(server: Address) -> object:
+    """grequests makes a session for each request, and who keeps the requests has 25."""
     import grequests
 
     urls = [server.url("/lines")] * 25
     calls = [grequests.get(url) for url in urls]  # LEAK
+    assert all(response.ok for response in grequests.map(calls))
+    return calls
+
+
+@innocent(twin_of=grequests_session_each, needs=("grequests",), subprocess=True)
+def grequests_session_dropped(server: Address) -> None:
+    """The sessions go with the requests, and the sockets with the sessions."""
+    import grequests
+
+    urls = [server.url("/lines")] * 25
+    calls = [grequests.get(url) for url in urls]
     assert all(response.ok for response in grequests.map(calls))
 
 

@@ -16,6 +16,7 @@ import pytest
 import requests
 
 from httpguard import LeakKind
+from httpguard._leases.lease import lease_of
 from httpguard._leases.readers import being_read
 
 if TYPE_CHECKING:
@@ -107,10 +108,12 @@ def test_a_thread_that_waits_is_innocent(
     thread = threading.Thread(target=wait, args=(raw,), daemon=True)
     thread.start()
     # On its way into the wait it is seen in other functions.
+    lease = lease_of(raw)
+    assert lease is not None
     until, seen = time.monotonic() + 10, 0
     while seen < 5 and time.monotonic() < until:
         time.sleep(0.02)
-        seen = seen + 1 if being_read([raw]) else 0
+        seen = seen + 1 if being_read([(lease, raw)]) else 0
     for _ in range(3):
         guard.advance(61)
         assert guard.check().leaks == ()

@@ -8,11 +8,6 @@ from typing import TYPE_CHECKING, Any, Final
 if TYPE_CHECKING:
     from urllib3.response import HTTPResponse
 
-NOTE: Final = (
-    "httpguard closed this response, since nothing was read from it for max_idle"
-    " seconds: on_held='close' (HTTPGUARD_ON_HELD)"
-)
-
 
 class _Shut:
     """In the place of a body that is closed: every read says so.
@@ -24,13 +19,14 @@ class _Shut:
     Args:
         read: Bytes that were read.
         missing: Bytes that were announced and not read; None: not known.
+        note: Why it is closed.
     """
 
     closed: Final = False
 
-    def __init__(self, read: int, missing: int | None) -> None:
-        """Keep the figures for the error."""
+    def __init__(self, read: int, missing: int | None, note: str) -> None:
         self._read = read
+        self._note = note
         self._missing = missing
         # http.client's response has the file of the socket there.
         self.fp = self
@@ -45,7 +41,7 @@ class _Shut:
             error = ProtocolError(f"Connection broken: {cause!r}", cause)
         # CPython 3.11 and later.
         if hasattr(error, "add_note"):
-            error.add_note(NOTE)
+            error.add_note(self._note)
         raise error
 
     read = read1 = readinto = readline = peek = _raise
@@ -58,13 +54,14 @@ class _Shut:
         """It is."""
 
 
-def shut(response: HTTPResponse) -> None:
+def shut(response: HTTPResponse, note: str) -> None:
     """Close a response and give its connection back; what reads it later is told.
 
     Args:
         response: Open, and read by nobody.
+        note: For the error of a later read.
     """
-    stub = _Shut(response._fp_bytes_read, response.length_remaining)
+    stub = _Shut(response._fp_bytes_read, response.length_remaining, note)
     response.close()
     response.release_conn()
     response._fp = stub  # type: ignore[assignment]  # it is read like one

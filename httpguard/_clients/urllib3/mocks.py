@@ -9,22 +9,25 @@ from typing import Any, Final
 # real one. The others fake the socket.
 _MOCKED_BODIES: Final = ("vcr.",)
 _MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
+_MOST_CLASSES: Final = 256
 
 
 class _Reality(dict[type, bool]):
     """Class of a body or a socket -> whether it is of the real world.
+
+    Bounded: a program may make classes without end.
 
     Args:
         mocks: How the names of the modules of mocks begin.
     """
 
     def __init__(self, mocks: tuple[str, ...]) -> None:
-        """Start with nothing known."""
         super().__init__()
         self._mocks = mocks
 
     def __missing__(self, kind: type) -> bool:
-        """Judge a class seen for the first time."""
+        if len(self) >= _MOST_CLASSES:
+            self.clear()
         self[kind] = known = not kind.__module__.startswith(self._mocks)
         return known
 
@@ -33,9 +36,10 @@ class _Responses(dict[type, bool]):
     """Class -> whether it is urllib3's ``HTTPResponse`` or derived from it."""
 
     def __missing__(self, kind: type) -> bool:
-        """Judge a class seen for the first time."""
         from urllib3.response import HTTPResponse
 
+        if len(self) >= _MOST_CLASSES:
+            self.clear()
         self[kind] = known = issubclass(kind, HTTPResponse)
         return known
 

@@ -6,19 +6,87 @@ looks at a stack unless the pool has nothing to give.
 
 from __future__ import annotations
 
+import queue
 import sys
-from typing import Any
+from typing import TYPE_CHECKING, Any, Final
 
-from ..._pools.pool import GIVEN_UP, PoolRef
-from ..patching import STATE, Hub, Method, wrap
+from ..._pools.kind import PoolFacts
+from ..._pools.slot import GIVEN_UP
+from ..gate import GATE
+
+if TYPE_CHECKING:
+    from ..._leases.client import Patcher
+    from ..._leases.lease import Lease
+    from ..._pools.pool import PoolRef
+    from ..gate import Guard
+    from ..patching import Method
+
+# Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
+# very thread's, below a finalizer.
+_PATIENCE: Final = 0.05
 
 
-def apply() -> None:
+class Urllib3Pools:
+    """The pools of urllib3. Implements `PoolKind`."""
+
+    def facts(self, pool: Any) -> PoolFacts:
+        """See `PoolKind`."""
+        return PoolFacts(
+            scheme=pool.scheme,
+            host=pool.host,
+            port=pool.port,
+            block=bool(pool.block),
+            # None once the pool is closed.
+            maxsize=getattr(pool.pool, "maxsize", 0),
+        )
+
+    def queued(self, pool: Any) -> list[Any]:
+        """See `PoolKind`."""
+        # `queue`: of the standard library's, urllib3's own and gevent's queues.
+        queued = getattr(getattr(pool, "pool", None), "queue", ())
+        return [connection for connection in list(queued) if connection is not None]
+
+    def is_open(self, connection: Any) -> bool:
+        """See `PoolKind`."""
+        return getattr(connection, "sock", None) is not None
+
+    def is_closed(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        return pool.pool is None
+
+    def is_empty(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        return bool(pool.pool.empty())
+
+    def is_request(self, pool: Any, owner: object, name: str) -> bool:
+        """See `PoolKind`."""
+        if owner is pool:
+            return name == "urlopen"
+        return getattr(owner, "_pool", None) is pool
+
+    def refill(self, pool: Any) -> bool | None:
+        """See `PoolKind`."""
+        mutex = getattr(pool.pool, "mutex", None)
+        if mutex is not None:
+            if not mutex.acquire(timeout=_PATIENCE):
+                return None
+            mutex.release()
+        try:
+            pool.pool.put(None, block=False)
+        except queue.Full:
+            return False
+        return True
+
+
+POOLS: Final = Urllib3Pools()
+
+
+def patch(patcher: Patcher) -> None:
     """Patch what `urllib3.connectionpool` defines."""
     from urllib3.connectionpool import HTTPConnectionPool
 
-    wrap(HTTPConnectionPool, "_get_conn", _get_conn)
-    wrap(HTTPConnectionPool, "close", _close)
+    patcher.wrap(HTTPConnectionPool, "_get_conn", _get_conn)
+    patcher.wrap(HTTPConnectionPool, "close", _close)
 
 
 def _get_conn(wrapped: Method) -> Method:
@@ -31,7 +99,7 @@ def _get_conn(wrapped: Method) -> Method:
         try:
             if connection.sock is not None:
                 # By `_took`, since it has an open connection.
-                STATE.registry.pools.known[id(self)].taken.add()
+                GATE.registry.pools.known[id(self)].taken.add()
                 return connection
         except Exception:  # noqa: S110  # It was opened before `install`.
             pass
@@ -43,30 +111,30 @@ def _get_conn(wrapped: Method) -> Method:
 
 def _take(wrapped: Method, pool: Any, timeout: float | None) -> Any:
     """As `_get_conn`, of a pool that blocks."""
-    hub = STATE.hub
-    known = None if hub is None else _meet(hub, pool)
+    guard = GATE.guard
+    known = None if guard is None else _meet(guard, pool)
     # `queue`: of the standard library's, urllib3's own and gevent's queues.
-    if hub is None or known is None or getattr(pool.pool, "queue", True):
+    if guard is None or known is None or getattr(pool.pool, "queue", True):
         connection = wrapped(pool, timeout)
     else:
-        connection = _wait(hub, wrapped, pool, timeout, known)
+        connection = _wait(guard, wrapped, pool, timeout, known)
     _took(pool, connection)
     return connection
 
 
 def _took(pool: Any, connection: Any) -> None:
     """A request has taken a connection, and there may be something to note."""
-    hub = STATE.hub
-    known = None if hub is None else _meet(hub, pool)
-    if hub is None or known is None:
+    guard = GATE.guard
+    known = None if guard is None else _meet(guard, pool)
+    if guard is None or known is None:
         return
     try:
-        known.taken.add()
-        known.know(connection)
-        if connection.sock is None:
-            known.connects(connection)
+        fresh = connection.sock is None
+        known.took(connection, fresh=fresh)
+        if fresh:
+            guard.opened()
     except Exception as error:
-        hub.step_aside("get_conn", error)
+        guard.step_aside("get_conn", error)
 
 
 def put_conn(wrapped: Method) -> Method:
@@ -76,13 +144,14 @@ def put_conn(wrapped: Method) -> Method:
     """
 
     def _put_conn(self: Any, conn: Any) -> Any:
-        registry = STATE.registry
+        registry = GATE.registry
         # Before another thread can take it.
         lease = registry.leases.pop(id(conn), None)
         if lease is not None:
             try:
-                # A dead one, of a reused id, is in the deque and is judged there.
-                if lease() is not None:
+                # A dead one is in the deque and is judged there: unless the collector
+                # has run code of the program that gives the connection back.
+                if lease() is not None or is_same(lease):
                     registry.end(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
@@ -100,19 +169,27 @@ def put_conn(wrapped: Method) -> Method:
     return _put_conn
 
 
+def is_same(lease: Lease) -> bool:
+    """Whether the connection of a dead lease is still the one that has its id.
+
+    Another one has been taken from the pool since, under a slot of its own.
+    """
+    return lease.slot is not None and lease.pool.slots.get(lease.key) is lease.slot
+
+
 def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
     """As `put_conn`, of a pool that blocks, or where there is nothing to keep."""
-    hub = STATE.hub
+    guard = GATE.guard
     slot = None
-    if hub is not None:
+    if guard is not None:
         try:
-            known = hub.registry.pools.get(pool)
+            known = guard.registry.pools.get(pool)
             if known is not None:
                 slot = known.slot_of(connection)
                 if slot is not None:
                     known.comes_back(slot, connection)
         except Exception as error:
-            hub.step_aside("put_conn", error)
+            guard.step_aside("put_conn", error)
     if slot is not None and slot.turn == GIVEN_UP:
         # The pool would be too full.
         return connection.close()
@@ -121,53 +198,53 @@ def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
 
 def _discarded(pool: Any, connection: Any) -> None:
     """A pool was full, or is closed, and has closed a connection that came back."""
-    hub = STATE.hub
-    if hub is not None:
+    guard = GATE.guard
+    if guard is not None:
         try:
-            known = hub.registry.pools.get(pool)
+            known = guard.registry.pools.get(pool)
             if known is not None and known.discards(connection):
-                hub.attend()
+                guard.attend()
         except Exception as error:
-            hub.step_aside("put_conn", error)
+            guard.step_aside("put_conn", error)
 
 
 def _close(wrapped: Method) -> Method:
     """A pool closes the connections that wait in it."""
 
     def close(self: Any) -> None:
-        hub = STATE.hub
-        if hub is not None:
+        guard = GATE.guard
+        if guard is not None:
             try:
-                known = hub.registry.pools.get(self)
+                known = guard.registry.pools.get(self)
                 if known is not None:
                     known.closes()
             except Exception as error:
-                hub.step_aside("close", error)
+                guard.step_aside("close", error)
         wrapped(self)
 
     return close
 
 
-def _meet(hub: Hub, pool: Any) -> PoolRef | None:
+def _meet(guard: Guard, pool: Any) -> PoolRef | None:
     """Know a pool, from here on if need be; None if that fails."""
     try:
-        return hub.registry.pools.meet(pool, hub.registry.clock())
+        return guard.registry.pools.meet(pool, POOLS, guard.registry.clock())
     except Exception as error:
-        hub.step_aside("meet", error)
+        guard.step_aside("meet", error)
         return None
 
 
 def _wait(
-    hub: Hub, wrapped: Method, pool: Any, timeout: float | None, known: PoolRef
+    guard: Guard, wrapped: Method, pool: Any, timeout: float | None, known: PoolRef
 ) -> Any:
     """Wait for a connection where the guard can see it."""
     from urllib3.exceptions import EmptyPoolError
 
-    waiter = hub.begin_wait(known, sys._getframe(2))
+    waiter = guard.begin_wait(known, sys._getframe(2))
     try:
         return wrapped(pool, timeout)
     except EmptyPoolError as error:
-        hub.explain(known, error)
+        guard.explain(known, error)
         raise
     finally:
-        hub.end_wait(waiter)
+        guard.end_wait(waiter)

@@ -6,57 +6,65 @@ import io
 import sys
 from typing import TYPE_CHECKING, Any
 
+from ..._leases.client import Ending
 from ..._leases.lease import ANNOUNCED, FINALIZED
+from ..._leases.opening import begin
 from ..._model.errors import LeakError
 from ..._stacks.variables import first_argument
-from ..compiled import open_lease
 from ..forwarding import around
-from ..patching import STATE, Method, add, code_of, follow, step_aside, wrap
-from ..requests import above, reads_body, session_above
+from ..gate import GATE
+from ..patching import Method, code_of
+from .callers import CODES, above, outermost, reads_body, session_above
+from .client import URLLIB3
+from .compiled import open_lease
 from .mocks import holds_real_connection
-from .pools import put_conn
-from .response import is_shut
+from .pools import POOLS, is_same, put_conn
 
 if TYPE_CHECKING:
     from types import FrameType
 
+    from ..._leases.client import Client, Patcher
     from ..._leases.lease import Lease
 
 
-def apply() -> None:
+def patch(patcher: Patcher) -> None:
     """Patch what `urllib3.connectionpool` and `urllib3.response` define."""
     from urllib3.connectionpool import HTTPConnectionPool
     from urllib3.poolmanager import PoolManager
     from urllib3.response import HTTPResponse
 
-    STATE.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
-    STATE.manager_urlopen = code_of(PoolManager.__dict__["urlopen"])
-    wrap(HTTPResponse, "close", _close)
-    wrap(HTTPConnectionPool, "_put_conn", put_conn)
+    CODES.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
+    CODES.manager_urlopen = code_of(PoolManager.__dict__["urlopen"])
+    patcher.wrap(HTTPResponse, "close", _close)
+    patcher.wrap(HTTPConnectionPool, "_put_conn", put_conn)
     # urllib3's own `release_conn` gives the connection to the pool, which is seen.
-    follow(HTTPResponse, {"release_conn": _release_conn, "close": _close})
+    patcher.wrap_overrides(
+        HTTPResponse, {"release_conn": _release_conn, "close": _close}
+    )
     if "_handle_chunk" in HTTPResponse.__dict__:
-        wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
-    add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
+        patcher.wrap(HTTPResponse, "_handle_chunk", _handle_chunk)
+    patcher.add(HTTPResponse, "_dealloc_warn", _dealloc_warn)
     # Last: with this one responses are seen, and their end has to be.
-    wrap(HTTPConnectionPool, "urlopen", _urlopen)
-    follow(HTTPConnectionPool, {"_put_conn": put_conn, "urlopen": _urlopen})
-    STATE.settle()
+    patcher.wrap(HTTPConnectionPool, "urlopen", _urlopen)
+    patcher.wrap_overrides(
+        HTTPConnectionPool, {"_put_conn": put_conn, "urlopen": _urlopen}
+    )
+    CODES.settle()
 
 
 def _urlopen(wrapped: Method) -> Method:
     """The lowest call that hands a response out; redirects and retries re-enter it."""
     urlopen = around(wrapped, ("self", "method", "url"), _opened, _opening)
-    if wrapped.__code__ is STATE.urlopen:
-        STATE.own_urlopen = urlopen.__code__
+    if wrapped.__code__ is CODES.urlopen:
+        CODES.own_urlopen = urlopen.__code__
     return urlopen
 
 
 def _opening() -> None:
     """A request begins, and the guard has something to say."""
-    hub = STATE.hub
-    if hub is not None:
-        hub.before_request()
+    guard = GATE.guard
+    if guard is not None:
+        guard.before_request()
 
 
 def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
@@ -72,18 +80,18 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         connection = response._connection
     except Exception:  # None of urllib3's.
         return response
-    if connection is None or STATE.hub is None:
+    if connection is None or GATE.guard is None:
         return response  # Most are read inside.
     try:
-        swift = STATE.registry.swift
+        swift = GATE.registry.swift
         if swift is None or not open_lease(
-            swift, STATE.world, response, pool, method, url, None, ""
+            swift, CODES.world, response, pool, method, url, None, URLLIB3
         ):
             _look_at(response, pool, method, url, sys._getframe(2))
     except LeakError:
         raise
     except Exception as error:
-        step_aside("urlopen", error)
+        GATE.fault("urlopen", error)
     return response
 
 
@@ -98,61 +106,75 @@ def _look_at(response: Any, pool: Any, method: Any, url: Any, frame: FrameType) 
         frame: Of who called ``urlopen``.
     """
     code = frame.f_code
-    if code is STATE.urlopen:
-        frame = _outermost(frame)
+    if code is CODES.urlopen:
+        frame = outermost(frame)
         code = frame.f_code
-    if code is STATE.adapter_send:
+    if code is CODES.adapter_send:
         caller = frame.f_back
         # Unless somebody took the method before it was patched.
-        if caller is not None and caller.f_code is STATE.own_send:
+        if caller is not None and caller.f_code is CODES.own_send:
             return  # Our function around that hands it over.
-    if holds_real_connection(response):
-        if code.co_name == "send":
-            _hand_over(response, pool, method, url, frame)
-        else:
-            STATE.registry.add(response, pool, method, url, frame, "", reading=False)
-
-
-def _hand_over(
-    response: Any, pool: Any, method: Any, url: Any, frame: FrameType
-) -> None:
-    """Hand over what a ``send`` gets that may be called by requests."""
+    if not holds_real_connection(response):
+        return
+    if code.co_name != "send":
+        hand_over(URLLIB3, response, pool, method, url, frame)
+        return
+    # It may be requests' that called it.
     session = session_above(frame)
-    reading = session is not None and reads_body(session)
-    STATE.registry.add(
+    if session is None:
+        client = CODES.client if code is CODES.adapter_send else URLLIB3
+        hand_over(client, response, pool, method, url, frame)
+    elif reads_body(session):
+        hand_over(CODES.client, response, pool, method, url, frame, reading=True)
+    else:
+        hand_over(CODES.client, response, pool, method, url, above(session))
+
+
+def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
+    client: Client,
+    response: Any,
+    pool: Any,
+    method: Any,
+    url: Any,
+    frame: FrameType,
+    *,
+    reading: bool = False,
+    raising: bool = True,
+) -> None:
+    """Open a lease. Arguments as of `begin`, which takes more of a response.
+
+    Raises:
+        LeakError: As of `begin`.
+    """
+    registry = GATE.registry
+    # As `Pools.get`, without a call.
+    known = registry.pools.known.get(id(pool))
+    if known is None or known() is not pool:
+        known = registry.pools.meet(pool, POOLS, registry.clock())
+    begin(
+        registry,
+        client,
         response,
-        pool,
+        response._connection,
+        known,
         method,
         url,
-        frame if session is None or reading else above(session),
-        "" if session is None else "requests",
+        response.status,
+        response.length_remaining,
+        frame,
         reading=reading,
+        raising=raising,
     )
-
-
-def _outermost(frame: FrameType) -> FrameType:
-    """Who called ``urlopen``, which calls itself to try again or to follow a redirect.
-
-    Args:
-        frame: Of the call that does.
-    """
-    while frame.f_code is STATE.urlopen:
-        ours = frame.f_back
-        caller = None if ours is None else ours.f_back
-        if ours is None or ours.f_code is not STATE.own_urlopen or caller is None:
-            break
-        frame = caller
-    return frame
 
 
 def _release_conn(wrapped: Method) -> Method:
     """A subclass gives its connection back, perhaps without the pool's knowledge."""
 
     def release_conn(self: Any) -> None:
-        registry = STATE.registry
+        registry = GATE.registry
         lease = None
         try:
-            lease = registry.get(self)
+            lease = registry.get(self._connection, self)
         except Exception as error:
             registry.give_up(None, "release_conn", error)
         wrapped(self)
@@ -173,7 +195,7 @@ def _close(wrapped: Method) -> Method:
     """
 
     def close(self: Any) -> None:
-        registry = STATE.registry
+        registry = GATE.registry
         lease = None
         try:
             lease = registry.leases.get(id(getattr(self, "_connection", None)))
@@ -192,21 +214,27 @@ def _note_close(
     response: Any, lease: Lease, now: float, frame: FrameType | None
 ) -> None:
     """A response with a lease is about to be closed by whoever's frame it is."""
-    # The cycle collector has cleared the reference before it finalizes.
     owner = lease()
+    if owner is not None and owner is not response:
+        return
     by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
-    if owner is response or (owner is None and by_finalizer):
-        bytes_read = response._fp_bytes_read + lease.chunked
-        if bytes_read != lease.bytes_read:
-            # No sweep looks at it once a finalizer has closed it.
-            lease.bytes_read = bytes_read
-            lease.active = now
-        lease.finalizing = FINALIZED if by_finalizer else 0
-        if lease.closed is None and (not by_finalizer or is_shut(response)):
-            lease.closed = now
-            if not lease.pool.block:
-                # Nothing waits for it to come back.
-                lease.pool.forget(lease.slot)
+    # The cycle collector has cleared the reference before it finalizes: what closes
+    # it then is its finalizer, or code of the program that the collector runs.
+    if owner is None and not by_finalizer and not is_same(lease):
+        return
+    bytes_read = lease.read_so_far(response)
+    if bytes_read != lease.bytes_read:
+        # No sweep looks at it once a finalizer has closed it.
+        lease.bytes_read = bytes_read
+        lease.active = now
+    lease.finalizing = FINALIZED if by_finalizer else 0
+    if lease.closed is None and (
+        not by_finalizer or URLLIB3.state(response) is not Ending.OPEN
+    ):
+        lease.closed = now
+        if not lease.pool.block:
+            # Nothing waits for it to come back.
+            lease.pool.forget(lease.slot)
 
 
 def _handle_chunk(wrapped: Method) -> Method:
@@ -218,9 +246,9 @@ def _handle_chunk(wrapped: Method) -> Method:
 
     def _handle_chunk(self: Any, amt: int | None) -> bytes:
         chunk: bytes = wrapped(self, amt)
-        lease = STATE.registry.leases.get(id(getattr(self, "_connection", None)))
+        lease = GATE.registry.leases.get(id(getattr(self, "_connection", None)))
         if lease is not None:
-            lease.chunked += len(chunk)
+            lease.uncounted += len(chunk)
         return chunk
 
     return _handle_chunk
@@ -232,9 +260,9 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     ``io`` announces this (CPython 3.10 to 3.14, as it does to ``FileIO``) and
     then closes the response by a call that looks like the program's own.
     """
-    registry = STATE.registry
+    registry = GATE.registry
     try:
-        lease = registry.get(self)
+        lease = registry.get(self._connection, self)
         if lease is not None:
             lease.finalizing = ANNOUNCED
     except Exception as error:

@@ -9,6 +9,6 @@ def open_lease(
     method: Any,
     url: Any,
     frame: FrameType | None,
-    client: str,
+    client: Any,
     /,
 ) -> bool: ...

@@ -1,6 +1,6 @@
 /* The lease of an ordinary response, opened in one call.
 
-   What the patches and `Registry.add` do for it takes longer in Python: between the
+   What the patches and `begin` do for it takes longer in Python: between the
    requests of a program the interpreter meets each step unprepared
    (`python -m benchmarks.requests_cost` compares the two).
 
@@ -18,30 +18,31 @@
 #error "Not made for interpreters without the global lock."
 #endif
 
-#define BRIEF 8    /* Frames of a stack in brief, as `_stack.BRIEF`. */
+#define BRIEF 8    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
 
 /* The slots of a lease, all of which `open_lease` fills. */
 #define SLOTS(X)                                                                       \
     X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
     X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
-    X(slot)
+    X(slot) X(ident)
 #define INDEX(name) SLOT_##name,
 #define QUOTED(name) #name,
 enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
 
 /* The names of other attributes, made once. */
 #define NAMES(X)                                                                       \
+    X(_CONTEXT_VARS)                                                                   \
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(block)      \
-    X(co_name) X(get_ident) X(length_remaining) X(opentelemetry) X(slots) X(sock)      \
-    X(status) X(structlog)
+    X(co_name) X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
+    X(slots) X(sock) X(status) X(structlog)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
-/* What `Registry.settle` and `State.settle` put together, in their order. */
+/* What `Registry.settle` and `Codes.settle` put together, in their order. */
 enum registry {
     LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, SAMPLE, RANDOM,
-    SCOPE, ADDRESSES, MODULES, THREADING, REGISTRY
+    SCOPE, ADDRESSES, MODULES, THREADING, DIGEST, REGISTRY
 };
 enum world {
     MANAGER_URLOPEN, URLOPEN, ADAPTER_SEND, OWN_SEND, RESPONSES, BODIES, SOCKETS, WORLD
@@ -268,26 +269,71 @@ is_sampled(PyObject *sample, PyObject *random)
     return drawn < share ? YES : NO;
 }
 
-/* The context variables of the moment, None where nobody can have set one. */
-static PyObject *
-context(PyObject *modules)
+/* Whether something may be bound to the log context: structlog keeps a context
+   variable for each name that was ever bound, and OpenTelemetry has spans. */
+static enum answer
+may_be_bound(PyObject *modules)
 {
-    int there = PyDict_Contains(modules, str_structlog);
-    if (there == 0) {
-        there = PyDict_Contains(modules, str_opentelemetry);
+    PyObject *structlog = PyDict_GetItemWithError(modules, str_structlog);
+    if (structlog != NULL) {
+        PyObject *variables = PyObject_GetAttr(structlog, str__CONTEXT_VARS);
+        if (variables == NULL) {
+            return FAILED;
+        }
+        Py_ssize_t count = PyDict_Check(variables) ? PyDict_Size(variables) : 1;
+        Py_DECREF(variables);
+        if (count > 0) {
+            return YES;
+        }
     }
-    if (there > 0) {
-        return PyContext_CopyCurrent();
+    else if (PyErr_Occurred()) {
+        return FAILED;
     }
-    if (there == 0) {
-        Py_RETURN_NONE;
-    }
-    return NULL;
+    return PyDict_Contains(modules, str_opentelemetry);
 }
 
-/* The name of the thread that runs, None where `threading` does not know it. */
+/* What the log context has bound, None where that is nothing. */
 static PyObject *
-thread_name(PyObject *threading)
+context(PyObject *modules, PyObject *digest)
+{
+    enum answer may_be = may_be_bound(modules);
+    if (may_be == FAILED) {
+        if (!PyErr_ExceptionMatches(PyExc_AttributeError)) {
+            return NULL;
+        }
+        PyErr_Clear(); /* Half imported, or a structlog that has it elsewhere. */
+        may_be = YES;
+    }
+    if (may_be == YES) {
+        return PyObject_CallNoArgs(digest);
+    }
+    Py_RETURN_NONE;
+}
+
+/* Whether a pool's address is one of our own pages. */
+static enum answer
+is_own_page(PyObject *addresses, PyObject *pool)
+{
+    if (PySet_GET_SIZE(addresses) == 0) {
+        return NO;
+    }
+    enum answer is = FAILED;
+    PyObject *host = PyObject_GetAttr(pool, str_host);
+    PyObject *port = PyObject_GetAttr(pool, str_port);
+    PyObject *address = host == NULL || port == NULL ? NULL : PyTuple_Pack(2, host, port);
+    if (address != NULL) {
+        is = PySet_Contains(addresses, address);
+    }
+    Py_XDECREF(host);
+    Py_XDECREF(port);
+    Py_XDECREF(address);
+    return is;
+}
+
+/* The name of the thread that runs, None where `threading` does not know it, and
+   its number. */
+static PyObject *
+thread_name(PyObject *threading, PyObject **number)
 {
     PyObject *get_ident = PyDict_GetItemWithError(threading, str_get_ident);
     PyObject *ident = NULL, *active = NULL, *thread = NULL, *name = NULL;
@@ -303,7 +349,7 @@ thread_name(PyObject *threading)
     if (active != NULL) {
         thread = PyDict_GetItemWithError(active, ident);
     }
-    Py_XDECREF(ident);
+    *number = ident;
     if (thread != NULL) {
         Py_INCREF(thread);
         name = PyObject_GetAttr(thread, str__name);
@@ -426,7 +472,8 @@ static PyObject *
 open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
-    PyObject *slot = NULL, *stack = NULL, *thread = NULL, *copied = NULL, *now = NULL;
+    PyObject *slot = NULL, *stack = NULL, *thread = NULL, *bound = NULL, *now = NULL;
+    PyObject *ident = NULL;
     PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
     PyObject *lease = NULL, *counted = NULL;
     const Py_ssize_t *offsets;
@@ -459,8 +506,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         holds_real_connection(args[KNOWN], args[RESPONSE], connection) != YES) {
         goto leave;
     }
-    if (PySet_Size(PART(ADDRESSES)) != 0 ||
-        PyContextVar_Get(PART(SCOPE), NULL, &scope) < 0 || scope != Py_None) {
+    if (PyContextVar_Get(PART(SCOPE), NULL, &scope) < 0 || scope != Py_None) {
         goto leave;
     }
     key = PyLong_FromVoidPtr(connection);
@@ -469,10 +515,10 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         goto leave;
     }
     pool = find_pool(PART(POOLS), args[POOL], args[RESPONSE]);
-    if (NOT_ORDINARY(pool)) {
+    if (NOT_ORDINARY(pool) || is_own_page(PART(ADDRESSES), pool) != NO) {
         goto leave;
     }
-    thread = thread_name(PART(THREADING));
+    thread = thread_name(PART(THREADING), &ident);
     if (NOT_ORDINARY(thread)) {
         goto leave;
     }
@@ -493,7 +539,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         goto leave;
     }
     if ((slot = find_slot(pool, key)) == NULL ||
-        (copied = context(PART(MODULES))) == NULL ||
+        (bound = context(PART(MODULES), PART(DIGEST))) == NULL ||
         (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
         goto leave;
     }
@@ -513,7 +559,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     FILL(key, key);
     FILL(scope, Py_None);
     FILL(stack, stack);
-    FILL(context, copied);
+    FILL(context, bound);
     FILL(opened, now);
     FILL(active, now);
     FILL(ended, Py_False);
@@ -527,6 +573,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     FILL(thread, thread);
     FILL(pool, pool);
     FILL(slot, slot);
+    FILL(ident, ident);
     /* From here on a sweep sees it. */
     if (PyDict_SetItem(PART(LEASES), key, lease) < 0) {
         goto leave;
@@ -534,6 +581,11 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     counted = PyObject_CallNoArgs(PART(OPENED));
     answer = YES;
 leave:
+    /* A response that is only half one: Python code steps over it. */
+    if (lease == NULL && PyErr_Occurred() &&
+        PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
     Py_XDECREF(connection);
     Py_XDECREF(frame);
     Py_XDECREF(scope);
@@ -542,7 +594,8 @@ leave:
     Py_XDECREF(slot);
     Py_XDECREF(stack);
     Py_XDECREF(thread);
-    Py_XDECREF(copied);
+    Py_XDECREF(bound);
+    Py_XDECREF(ident);
     Py_XDECREF(now);
     Py_XDECREF(bytes_read);
     Py_XDECREF(length);
@@ -561,14 +614,14 @@ PyDoc_STRVAR(open_lease_doc,
              "Open the lease of a response; False where it takes Python code to do so.\n\n"
              "Args:\n"
              "    parts: `Registry.swift`.\n"
-             "    world: `State.world`.\n"
+             "    world: `Codes.world`.\n"
              "    response: What a call returned.\n"
-             "    pool: As of `Registry.add`.\n"
-             "    method: As of `Registry.add`.\n"
-             "    url: As of `Registry.add`.\n"
+             "    pool: As of `begin`.\n"
+             "    method: As of `begin`.\n"
+             "    url: As of `begin`.\n"
              "    frame: The innermost to keep; None: that of who called `urlopen`, two\n"
              "        above the one that calls here.\n"
-             "    client: As of `Registry.add`.");
+             "    client: As of `begin`.");
 
 static PyMethodDef methods[] = {
     {"open_lease", (PyCFunction)(void (*)(void))open_lease, METH_FASTCALL,
@@ -578,8 +631,8 @@ static PyMethodDef methods[] = {
 
 static struct PyModuleDef definition = {
     PyModuleDef_HEAD_INIT,
-    .m_name = "httpguard._clients._speedups",
-    .m_doc = "What `Registry.add` does for ordinary responses, compiled.",
+    .m_name = "httpguard._clients.urllib3._speedups",
+    .m_doc = "What `begin` does for ordinary responses, compiled.",
     .m_size = -1,
     .m_methods = methods,
 };
@@ -592,5 +645,11 @@ PyInit__speedups(void)
         return NULL;                                                                   \
     }
     NAMES(INTERN)
+    /* The modules that have what is looked for. */
+    Py_SETREF(str_structlog, PyUnicode_InternFromString("structlog.contextvars"));
+    Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.trace"));
+    if (str_structlog == NULL || str_opentelemetry == NULL) {
+        return NULL;
+    }
     return PyModule_Create(&definition);
 }

@@ -1,0 +1,206 @@
+"""What the wrappers of clients call: the one global of ours inside other people's code.
+
+A wrapper has no ``self`` of ours. It finds the guard here, and passes its call through
+where there is none. Written by the process alone, which knows who is to be told.
+"""
+
+from __future__ import annotations
+
+import contextlib
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+from .._leases.lease import FINALIZED
+from .._leases.opening import begin
+from .._leases.registry import Listener, Registry
+from .._model.errors import LeakError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import FrameType
+
+    from .._leases.client import Client
+    from .._leases.sessions import SessionRef
+    from .._pools.kind import PoolKind
+    from .._pools.pool import PoolRef
+    from .._pools.waits import Waiter
+
+
+class Guard(Listener, Protocol):
+    """The guard, as the wrappers see it. Nothing but `LeakError` ever rises."""
+
+    registry: Registry
+    judges_sessions: bool
+    """Whether sessions are looked at."""
+
+    def before_request(self) -> None:
+        """A guarded call begins; may raise `LeakError`."""
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """A wrapper failed: it is said once."""
+
+    def attend(self) -> None:
+        """Something happened that the watcher should look at."""
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection."""
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """It waits no more."""
+
+    def opened(self) -> None:
+        """A request is about to open a connection."""
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """It got none: say to the program why."""
+
+    def made(
+        self, session: Any, client: Client, frame: FrameType, *, lonely: bool = False
+    ) -> SessionRef | None:
+        """The program made a session."""
+
+    def own(self, session: SessionRef, pool: PoolRef) -> None:
+        """A session made a pool."""
+
+
+class Gate:
+    """Implements `Leases` for the wrappers of every client.
+
+    The registry is there at any time: one that stays empty where there is no guard.
+    """
+
+    __slots__ = ("guard", "registry")
+
+    def __init__(self) -> None:
+        self.guard: Guard | None = None
+        self.registry = _NOBODY
+
+    def open(self, guard: Guard) -> None:
+        """Let the wrappers tell a guard."""
+        self.guard = guard
+        self.registry = guard.registry
+        self.registry.listen(guard)
+
+    def shut(self) -> None:
+        """Let the wrappers pass everything through, without taking them off."""
+        self.guard = None
+        self.registry = _NOBODY
+
+    def before(self) -> None:
+        """See `Leases`."""
+        registry = self.registry
+        guard = self.guard
+        if guard is not None and (registry.dead or registry.resolved or registry.alert):
+            guard.before_request()
+
+    def begin(
+        self,
+        client: Client,
+        response: Any,
+        connection: object,
+        pool: PoolRef | None,
+        *,
+        method: Any,
+        url: Any,
+        status: int,
+        length: int | None,
+        frame: FrameType,
+        reading: bool = False,
+    ) -> None:
+        """See `Leases`."""
+        if self.guard is None or pool is None:
+            return
+        try:
+            begin(
+                self.registry,
+                client,
+                response,
+                connection,
+                pool,
+                method,
+                url,
+                status,
+                length,
+                frame,
+                reading=reading,
+            )
+        except LeakError:
+            raise
+        except Exception as error:
+            self.fault("begin", error)
+
+    def end(self, connection: object) -> None:
+        """See `Leases`. Runs in finalizers too: no lock, no log."""
+        registry = self.registry
+        lease = registry.leases.pop(id(connection), None)
+        if lease is not None:
+            try:
+                if lease() is not None:
+                    registry.end(lease)
+            except Exception as error:
+                registry.give_up(lease, "end", error)
+
+    def closed(self, connection: object, *, by_finalizer: bool) -> None:
+        """See `Leases`. Runs in finalizers too: no lock, no log."""
+        lease = self.registry.leases.get(id(connection))
+        if lease is None:
+            return
+        if by_finalizer:
+            lease.finalizing = FINALIZED
+        elif lease.closed is None:
+            lease.closed = self.registry.clock()
+
+    def read(self, connection: object, wire_bytes: int) -> None:
+        """See `Leases`."""
+        lease = self.registry.leases.get(id(connection))
+        if lease is not None:
+            lease.uncounted += wire_bytes
+
+    def pool(self, pool: object, kind: PoolKind) -> PoolRef | None:
+        """See `Leases`."""
+        if self.guard is None:
+            return None
+        try:
+            return self.registry.pools.meet(pool, kind, self.registry.clock())
+        except Exception as error:
+            self.fault("pool", error)
+            return None
+
+    def took(self, pool: object, connection: object, *, fresh: bool) -> None:
+        """See `Leases`."""
+        try:
+            known = self.registry.pools.get(pool)
+            if known is not None:
+                known.took(connection, fresh=fresh)
+        except Exception as error:
+            self.fault("took", error)
+
+    @contextlib.contextmanager
+    def waiting(self, pool: object, frame: FrameType) -> Iterator[None]:
+        """See `Leases`."""
+        guard = self.guard
+        known = self.registry.pools.get(pool)
+        if guard is None or known is None:
+            yield
+            return
+        waiter = guard.begin_wait(known, frame)
+        try:
+            yield
+        except Exception as error:
+            guard.explain(known, error)
+            raise
+        finally:
+            guard.end_wait(waiter)
+
+    def session(self, session: Any, client: Client, frame: FrameType) -> None:
+        """See `Leases`."""
+        if self.guard is not None and self.guard.judges_sessions:
+            self.guard.made(session, client, frame)
+
+    def fault(self, where: str, error: Exception) -> None:
+        """See `Leases`."""
+        if self.guard is not None:
+            self.guard.step_aside(where, error)
+
+
+_NOBODY: Final = Registry()
+GATE: Final = Gate()

@@ -1,0 +1,115 @@
+"""Whose call it is: the functions of urllib3 and requests in a stack."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._stacks.variables import UNREADABLE, variable
+from .client import URLLIB3
+from .mocks import KNOWN
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+    from ..._leases.client import Client
+
+
+class Codes:
+    """The code by which the wrappers recognise a caller; None: not imported yet."""
+
+    __slots__ = (
+        "adapter_send",
+        "client",
+        "dispatch_hook",
+        "manager_urlopen",
+        "new_pool",
+        "own_send",
+        "own_urlopen",
+        "session_send",
+        "urlopen",
+        "world",
+    )
+
+    def __init__(self) -> None:
+        self.session_send: CodeType | None = None
+        self.adapter_send: CodeType | None = None
+        self.dispatch_hook: CodeType | None = None
+        self.urlopen: CodeType | None = None
+        self.manager_urlopen: CodeType | None = None
+        # Of the functions in which a manager makes a pool.
+        self.new_pool: frozenset[CodeType | None] = frozenset()
+        # Our own functions around the adapter's and the pool's.
+        self.own_send: CodeType | None = None
+        self.own_urlopen: CodeType | None = None
+        # Whose responses those are that sessions are given: requests', if it is there.
+        self.client: Client = URLLIB3
+        self.settle()
+
+    def settle(self) -> None:
+        """Put together what compiled code has to know, when some of it has changed."""
+        # In the order in which `_speedups.c` names them.
+        self.world: tuple[Any, ...] = (
+            self.manager_urlopen,
+            self.urlopen,
+            self.adapter_send,
+            self.own_send,
+            *KNOWN,
+        )
+
+
+CODES: Final = Codes()
+
+
+def outermost(frame: FrameType) -> FrameType:
+    """Who called ``urlopen``, which calls itself to try again or to follow a redirect.
+
+    Args:
+        frame: Of the call that does.
+    """
+    while frame.f_code is CODES.urlopen:
+        ours = frame.f_back
+        caller = None if ours is None else ours.f_back
+        if ours is None or ours.f_code is not CODES.own_urlopen or caller is None:
+            break
+        frame = caller
+    return frame
+
+
+def session_above(frame: FrameType | None) -> FrameType | None:
+    """The call of ``Session.send`` for which a request is made, or None.
+
+    None where a response hook of the application makes a request of its own.
+
+    Args:
+        frame: The innermost.
+    """
+    while frame is not None and CODES.session_send is not None:
+        if frame.f_code is CODES.session_send:
+            return frame
+        if frame.f_code is CODES.dispatch_hook:
+            return None
+        frame = frame.f_back
+    return None
+
+
+def above(session: FrameType) -> FrameType:
+    """Who called ``Session.send``: it has nothing to say itself."""
+    return session.f_back or session
+
+
+def reads_body(session: FrameType) -> bool:
+    """Whether requests reads the body before it returns: no ``stream=True``.
+
+    Args:
+        session: The frame of ``Session.send``.
+    """
+    stream = variable(session, "stream")
+    # Where that is not known, the application is not blamed for what requests left.
+    return stream is UNREADABLE or not stream
+
+
+def is_api(frame: FrameType) -> bool:
+    """Whether it is a function such as `requests.get`, which makes itself a session."""
+    return frame.f_code.co_name == "request" and (
+        frame.f_globals.get("__name__") == "requests.api"
+    )

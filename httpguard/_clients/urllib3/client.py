@@ -1,0 +1,111 @@
+"""urllib3 as the engine sees it: questions by its private parts, and hints."""
+
+from __future__ import annotations
+
+import socket
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.client import Ending
+from ..._model.leak import LeakKind
+from .closing import shut
+
+if TYPE_CHECKING:
+    from ..._leases.client import Leases, Patcher
+
+_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "read it to its end, or call `close()` and then `release_conn()` in a"
+        " `finally:`"
+    ),
+    LeakKind.HELD: (
+        "call `close()` and `release_conn()` when done with it; if it is still"
+        " needed, say so with `httpguard.touch(response)`"
+    ),
+    LeakKind.UNRELEASED: (
+        "call `release_conn()` after `close()`: closing alone, as `with` does,"
+        " does not give the slot of a blocking pool back"
+    ),
+    LeakKind.SESSION: (
+        "make one PoolManager and use it for all requests; or make it with"
+        " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
+    ),
+    LeakKind.OPEN: (
+        "read it to its end, or call `close()` and `release_conn()`, before the"
+        " scope ends"
+    ),
+}
+
+
+class Urllib3:
+    """urllib3 1.26 and 2.x. Implements `Client`."""
+
+    name = "urllib3"
+    imports: tuple[str, ...] = ("urllib3.connectionpool",)
+    packages: tuple[str, ...] = ("urllib3",)
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+        """See `Client`."""
+        from . import managers, pools, responses
+
+        responses.patch(patcher)
+        pools.patch(patcher)
+        managers.patch(patcher)
+
+    def state(self, response: Any) -> Ending:
+        """See `Client`."""
+        connection = response._connection
+        if connection is None:
+            return Ending.RELEASED
+        if is_cut(connection):
+            return Ending.CUT
+        return Ending.CLOSED if response.closed else Ending.OPEN
+
+    def bytes_read(self, response: Any) -> int:
+        """See `Client`. Not what is read by `stream` or by iteration: see `Leases`."""
+        count: int = response._fp_bytes_read
+        return count
+
+    def socket(self, response: Any) -> socket.socket | None:
+        """See `Client`. The connection may have handed it over."""
+        sock = getattr(response._connection, "sock", None)
+        if sock is None:
+            raw = getattr(getattr(response._fp, "fp", None), "raw", None)
+            sock = getattr(raw, "_sock", None)
+        return sock if isinstance(sock, socket.socket) else None
+
+    def readers(self, response: Any) -> list[object]:
+        """See `Client`. Some read the http.client response below it directly."""
+        parts: list[Any] = [response, response._connection]
+        below: Any = response._fp
+        # http.client's response, its buffer, that one's raw stream, the socket.
+        for name in ("fp", "raw", "_sock", ""):
+            parts.append(below)
+            below = getattr(below, name, None) if name else None
+        parts.append(getattr(response._connection, "sock", None))
+        return [part for part in parts if part is not None]
+
+    def close(self, response: Any, note: str) -> bool:
+        """See `Client`."""
+        shut(response, note)
+        return True
+
+    def release(self, response: Any) -> None:
+        """See `Client`."""
+        response.release_conn()
+
+    def hint(self, kind: LeakKind) -> str:
+        """See `Client`."""
+        return _HINTS[kind]
+
+
+def is_cut(connection: Any) -> bool:
+    """Whether the program closed the socket of a connection.
+
+    docker's ``CancellableStream.close`` does so.
+    """
+    # `socket.socket` and `ssl.SSLSocket` tell so; other sockets never look cut.
+    sock = getattr(connection, "sock", None)
+    return sock is not None and getattr(sock, "_closed", False) is True
+
+
+URLLIB3: Final = Urllib3()

@@ -1,0 +1,208 @@
+"""What the wrappers of clients tell the guard."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .._pressure.shortage import describe_shortage
+from .._text.pools import describe_starved
+from .strict import crowd_error
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from .._leases.client import Client
+    from .._leases.lease import Lease
+    from .._leases.sessions import SessionRef
+    from .._pools.pool import PoolRef
+    from .._pools.waits import Waiter
+    from .parts import Parts
+
+# A pool that is out of connections is looked at once in so many seconds: a storm of
+# timeouts is when a program can least pay for it.
+_OFTEN: Final = 1.0
+
+
+class Calls:
+    """The side of a guard that the wrappers see. Nothing but `LeakError` ever rises.
+
+    Args:
+        parts: Of the guard.
+    """
+
+    # Whether it wants to be told of new leases.
+    attentive: bool
+    # Whether sessions are looked at.
+    judges_sessions: bool
+
+    def __init__(self, parts: Parts) -> None:
+        self.parts = parts
+        self.registry = parts.registry
+
+    def before_request(self) -> None:
+        """Judge what ended since the last time, and sweep where no thread does.
+
+        Raises:
+            LeakError: In strict mode, this thread's leaks past ``max_leaks``.
+        """
+        parts = self.parts
+        try:
+            if parts.outbox.busy:
+                return
+            registry = self.registry
+            if parts.is_lazy and registry.clock() >= parts.next_sweep:
+                parts.sweep(parts.everything, patience=0)
+                parts.notify()
+            elif registry.dead or registry.resolved:
+                parts.sweep(parts.detector.bury, patience=0)
+            parts.report()
+        except Exception as failure:
+            self.step_aside("before_request", failure)
+        parts.raise_due(everybody=False)
+
+    def attend_to(self, lease: Lease, response: Any, *, raising: bool) -> None:
+        """A lease was opened: see to it that it is watched, and count.
+
+        Args:
+            lease: It.
+            response: Its response.
+            raising: False where an error of the program is on its way.
+
+        Raises:
+            LeakError: In strict mode, it is one more than ``max_open``; it is
+                closed.
+        """
+        self.attend()
+        limit = self.parts.settings.max_open
+        if limit is not None and raising and len(self.registry.leases) > limit:
+            self._check_crowd(lease, response, limit)
+
+    def attend(self) -> None:
+        """Something happened that a sweep should see: have the watcher run."""
+        if self.parts.watcher.idle:
+            self.parts.watcher.start()
+
+    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+        """A request is about to wait for a connection of a blocking pool.
+
+        Args:
+            pool: Has nothing to give.
+            frame: The innermost frame to keep.
+
+        Returns:
+            What `end_wait` takes; None if we failed.
+        """
+        parts = self.parts
+        try:
+            waiter = parts.pools.begin_wait(pool, frame)
+            self.attend()
+            soon = parts.next_look()
+            if soon is not None and soon < parts.settings.check_interval:
+                parts.watcher.hurry()
+            if parts.settings.reclaim:
+                parts.sweep(parts.detector.bury, patience=0)
+                for young in (True, False):
+                    if parts.pools.is_dry(pool) and parts.pools.collect(young=young):
+                        parts.sweep(parts.detector.bury, patience=0)
+        except Exception as error:
+            self.step_aside("begin_wait", error)
+            return None
+        return waiter
+
+    def end_wait(self, waiter: Waiter | None) -> None:
+        """A request got its connection, or an error."""
+        if waiter is not None:
+            try:
+                self.parts.pools.end_wait(waiter)
+            except Exception as error:
+                self.step_aside("end_wait", error)
+
+    def explain(self, pool: PoolRef, error: Exception) -> None:
+        """Tell the program why its pool is empty, in a note to its error.
+
+        Args:
+            pool: Had nothing to give for as long as the program would wait.
+            error: The client's own, on its way to the program.
+        """
+        # CPython 3.11 and later.
+        add_note = getattr(error, "add_note", None)
+        if add_note is None:
+            return
+        try:
+            now = self.registry.clock()
+            when, note = pool.note
+            if not note or now - when >= _OFTEN:
+                self.parts.sweep(self.parts.detector.bury, patience=0)
+                details = describe_shortage(pool, self.registry, now)
+                note = f"httpguard: {describe_starved(details)}"
+                pool.note = (now, note)
+            add_note(note)
+        except Exception as failure:
+            self.step_aside("explain", failure)
+
+    def made(
+        self, session: Any, client: Client, frame: FrameType, *, lonely: bool = False
+    ) -> SessionRef | None:
+        """The program, or a library for it, made a session.
+
+        Args:
+            session: Whatever makes pools.
+            client: Whose session.
+            frame: Where.
+            lonely: It is one request's own.
+
+        Returns:
+            What is known of it; None if we failed.
+        """
+        try:
+            return self.registry.add_session(session, client, frame, lonely=lonely)
+        except Exception as error:
+            self.step_aside("made", error)
+            return None
+
+    def own(self, session: SessionRef, pool: PoolRef) -> None:
+        """A session made a pool, for its first request to a host."""
+        try:
+            count = self.registry.sessions.own(session, pool)
+            limit = self.parts.settings.max_sessions
+            if limit is not None and count > limit:
+                self.attend()
+        except Exception as error:
+            self.step_aside("own", error)
+
+    def opened(self) -> None:
+        """A request opens connections: now and then, see how many the process has."""
+        try:
+            pressure = self.parts.descriptors.glance(self.registry.clock())
+            if pressure is not None:
+                self.parts.reports.pressure(pressure)
+                self.parts.report()
+        except Exception as error:
+            self.step_aside("descriptors", error)
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """Something of ours failed: say so once, and leave the program alone."""
+        self.parts.outbox.step_aside(where, error)
+
+    def _check_crowd(self, lease: Lease, response: Any, limit: int) -> None:
+        """Whether the response just opened is one too many."""
+        parts = self.parts
+        try:
+            crowd = parts.detector.crowd()
+            if len(crowd) <= limit or not any(one is lease for one in crowd):
+                return
+            strict = parts.settings.strict
+            responses = parts.reports.overrun(crowd, limit, described=strict)
+            if not strict:
+                return
+            now = self.registry.clock()
+            origins = self.registry.origins
+            error = crowd_error(crowd, responses, limit, origins, now)
+            lease.ended = True
+            self.registry.discard(lease)
+            response.close()
+            lease.client.release(response)
+        except Exception as failure:
+            self.step_aside("max_open", failure)
+            return
+        raise error

@@ -1,0 +1,227 @@
+"""The parts of a guard, and what they do together: sweep, report, raise."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING, Final
+
+from .._leases.detector import Detector
+from .._leases.table import LeakTable
+from .._metrics.measures import Told
+from .._pressure.descriptors import Descriptors
+from .._pressure.pools import PoolWatch
+from .._stacks.ownership import Origins
+from .reports import Reports
+from .strict import Pending, leak_error
+from .sweeps import Sweeps
+from .watcher import Watcher
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator
+
+    from .._leases.finding import Finding
+    from .._leases.registry import Registry
+    from .._model.errors import LeakError
+    from .._model.settings import Settings
+    from .outbox import Outbox
+
+    Find = Callable[[], Settings]
+
+# With no watcher thread, guarded calls look at open responses this often.
+_LAZY_SECONDS: Final = 5.0
+_NOTE: Final = (
+    "httpguard closed this response, since nothing was read from it for max_idle"
+    " seconds: on_held='close' (HTTPGUARD_ON_HELD)"
+)
+
+
+class Parts:
+    """One of each part of a guard.
+
+    Args:
+        registry: The leases.
+        settings: What to do.
+        outbox: Where reports go.
+        watch: What the watcher thread calls.
+        notify: Tells the monitoring systems that follow.
+    """
+
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Settings,
+        outbox: Outbox,
+        *,
+        watch: Callable[[], None],
+        notify: Callable[[], None],
+    ) -> None:
+        self.registry = registry
+        self.settings = settings
+        self.outbox = outbox
+        self.notify = notify
+        self.watcher = Watcher(watch, settings.check_interval, self.next_look)
+        self.begin()
+
+    def begin(self) -> None:
+        """The state that a forked child starts anew."""
+        registry = self.registry
+
+        def settings() -> Settings:
+            return self.settings
+
+        self.outbox.clear()
+        self.detector = Detector(registry, settings)
+        self.table = LeakTable(registry.origins)
+        self.pools = PoolWatch(registry, settings)
+        self.descriptors = Descriptors(registry)
+        self.reports = Reports(
+            registry,
+            self.detector.verdicts,
+            self.table,
+            self.pools,
+            self.outbox,
+            settings,
+        )
+        self.told = Told()
+        self.pending = Pending()
+        # Held responses that were closed for the program.
+        self.shut = 0
+        self.next_sweep = 0.0
+        self.sweeps = Sweeps(
+            registry,
+            self._found,
+            self.reports.note_resolved,
+            self.outbox.step_aside,
+        )
+
+    @property
+    def is_lazy(self) -> bool:
+        """Whether guarded calls do the work of a watcher thread."""
+        return self.settings.check_interval == 0
+
+    def sweep(
+        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
+    ) -> None:
+        """Judge, one thread at a time; then give back the slots that this has freed.
+
+        Arguments as of `Sweeps.run`.
+        """
+        self.sweeps.run(judge, patience=patience)
+        lost = self.detector.lost
+        while lost:
+            self.pools.owed.append(lost.popleft())
+        if self.pools.owed:
+            self.pools.give_back()
+
+    def everything(self) -> Iterator[Finding]:
+        """Look at everything: what died, what is open, what is due to be said."""
+        now = self.registry.clock()
+        self.next_sweep = now + (self.settings.check_interval or _LAZY_SECONDS)
+        yield from self.detector.sweep()
+        self.reports.say_what_is_due(now, self.descriptors.look(now))
+
+    def report(self) -> None:
+        """Send what is due; then, where that is asked for, close what is held."""
+        self.outbox.flush()
+        held = self.detector.held
+        while held:
+            lease = held.popleft()
+            response = lease()
+            if response is None or lease.ended or lease.closed is not None:
+                continue
+            if self.detector.is_read_on(lease, response):
+                continue
+            # Before it gives its connection back: that is not the program's doing.
+            lease.ended = True
+            self.registry.discard(lease)
+            if lease.client.close(response, _NOTE):
+                self.shut += 1
+            else:
+                lease.ended = False
+                self.registry.leases[lease.key] = lease
+
+    def next_look(self) -> float | None:
+        """When the watcher should look the next time, if there is a reason."""
+        return self.pools.next_look(self.registry.clock())
+
+    def settle_alert(self) -> None:
+        """Whether guarded calls have to report in although nothing ended."""
+        self.registry.alert = self.is_lazy or (
+            self.settings.strict
+            and self.table.total > self.settings.max_leaks
+            and self.pending.awaited()
+        )
+
+    def raise_due(self, *, everybody: bool) -> None:
+        """In strict mode, past ``max_leaks``, raise each leak once.
+
+        Args:
+            everybody: All that is due, not only what this thread has opened.
+
+        Raises:
+            LeakError: Something is due.
+        """
+        error = None
+        try:
+            error = self._due(everybody=everybody)
+        except Exception as failure:
+            self.outbox.step_aside("strict", failure)
+        if error is not None:
+            raise error
+
+    def tallies(self) -> dict[str, int]:
+        """Those counters of the snapshot that are kept here."""
+        return {
+            "too_many_open": self.reports.overruns.value,
+            "pool_starved": self.pools.starved,
+            "held_closed": self.shut,
+            "errors": self.outbox.errors,
+        }
+
+    def configure(self) -> None:
+        """Tell the registry how stacks are kept by these settings."""
+        self.table.origins = Origins(self.settings.app)
+        self.share(None)
+        self.watcher.set_interval(self.settings.check_interval)
+        self.settle_alert()
+
+    def share(self, other: Settings | None) -> None:
+        """Have the registry keep what this guard needs, and another one with it.
+
+        Args:
+            other: Of a test session, which misses nothing, whatever the program's own
+                guard would leave out.
+        """
+        both = [self.settings] if other is None else [self.settings, other]
+        self.registry.configure(
+            self.table.origins,
+            depth=max(settings.stack_depth for settings in both),
+            sample=max(settings.sample for settings in both),
+            follow=any(settings.follow_executors for settings in both),
+        )
+
+    def _found(self, finding: Finding) -> None:
+        """Take a finding into the table and its scope, and report it."""
+        group = self.table.add(finding)
+        if self.settings.strict:
+            self.pending.add(finding)
+            self.settle_alert()
+        promise = finding.scope.promise if finding.scope is not None else None
+        if promise is not None:
+            promise.findings.append(finding)
+        # The table keeps the finding, and shall not keep the scope.
+        finding.scope = None
+        self.reports.leaked(group)
+
+    def _due(self, *, everybody: bool) -> LeakError | None:
+        if not self.pending or not self.settings.strict:
+            return None
+        limit = self.settings.max_leaks
+        if self.table.total <= limit:
+            return None
+        # No lock: on the request path nobody waits for a sweep.
+        findings = self.pending.take(None if everybody else threading.get_ident())
+        self.settle_alert()
+        if not findings:
+            return None
+        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)

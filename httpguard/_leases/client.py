@@ -1,0 +1,203 @@
+"""What the engine asks of an HTTP client, and what a client's wrappers may call.
+
+A client is one file or folder of `_clients`. The engine asks nothing of a response, a
+connection or a pool except through it.
+"""
+
+from __future__ import annotations
+
+import enum
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Callable
+    from contextlib import AbstractContextManager
+    from types import FrameType, ModuleType
+
+    from .._model.leak import LeakKind
+    from .._pools.kind import PoolKind
+    from .._pools.pool import PoolRef
+
+
+class Ending(enum.Enum):
+    """How far a response is on its way to giving its connection back."""
+
+    OPEN = "open"
+    RELEASED = "released"
+    """It has given its connection back."""
+    CLOSED = "closed"
+    """It is closed, and may still have its connection."""
+    CUT = "cut"
+    """The program closed the connection or its socket, and not the response."""
+
+
+class Client(Protocol):
+    """An HTTP client. The methods run no program code, do not block, and do not raise.
+
+    They are called in sweeps, in any thread, but `patch`, which is called once.
+    """
+
+    name: str
+    """As `Leak.client` has it."""
+    imports: tuple[str, ...]
+    """The modules after whose import `patch` is called."""
+    packages: tuple[str, ...]
+    """The packages whose frames are never the site."""
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:
+        """Wrap what opens, reads, closes and releases responses.
+
+        Args:
+            patcher: Puts wrappers on, and takes them off at `uninstall`.
+            leases: What the wrappers call.
+
+        Raises:
+            Exception: Whatever goes wrong: it is said once, and the client is left
+                alone.
+        """
+
+    def state(self, response: Any) -> Ending:
+        """How far a response is on its way."""
+
+    def bytes_read(self, response: Any) -> int:
+        """The bytes that were read of its body: grows with every read.
+
+        Reads that the client does not count are told by `Leases.read`.
+        """
+
+    def socket(self, response: Any) -> socket.socket | None:
+        """The socket that it is read from; None: none of Python's own."""
+
+    def readers(self, response: Any) -> list[object]:
+        """The response and what it reads from, down to the socket.
+
+        Whoever runs a method of one of these reads the response.
+        """
+
+    def close(self, response: Any, note: str) -> bool:
+        """Close a response that nobody reads, so that a later read says why.
+
+        Args:
+            response: Open.
+            note: For the error of a later read.
+
+        Returns:
+            False: it can not be closed from this thread.
+        """
+
+    def release(self, response: Any) -> None:
+        """Give the connection of a closed response back to its pool."""
+
+    def hint(self, kind: LeakKind) -> str:
+        """How to fix a leak, in the words of this client."""
+
+
+class Patcher(Protocol):
+    """Puts wrappers on, and remembers how to take them off."""
+
+    def wrap(
+        self,
+        owner: type | ModuleType,
+        name: str,
+        factory: Callable[[Any], Any],
+    ) -> None:
+        """Replace a function by one around it.
+
+        Args:
+            owner: The class or module whose own attribute it is.
+            name: The attribute.
+            factory: Makes the function from the original.
+        """
+
+    def add(self, owner: type, name: str, function: Any) -> None:
+        """Give a class an attribute that it does not have."""
+
+    def wrap_overrides(
+        self, owner: type, factories: dict[str, Callable[[Any], Any]]
+    ) -> None:
+        """Wrap what the subclasses of a class define themselves, now and later."""
+
+
+class Leases(Protocol):
+    """What a client's wrappers may call. Nothing but `LeakError` ever rises.
+
+    Without a guard all of it does nothing.
+    """
+
+    def before(self) -> None:
+        """A request begins.
+
+        Raises:
+            LeakError: In strict mode, this thread has leaked.
+        """
+
+    def begin(
+        self,
+        client: Client,
+        response: Any,
+        connection: object,
+        pool: PoolRef | None,
+        *,
+        method: Any,
+        url: Any,
+        status: int,
+        length: int | None,
+        frame: FrameType,
+        reading: bool = False,
+    ) -> None:
+        """The application is given a response that holds a connection.
+
+        Args:
+            client: Whose response.
+            response: Weak-referenceable.
+            connection: Its identity is the key of the lease until that ends.
+            pool: What `pool` returned, if there is one.
+            method: As the program gave it.
+            url: Absolute, or a path of the pool.
+            status: Of the answer.
+            length: The bytes that the server announced; None: unknown.
+            frame: The innermost frame to keep.
+            reading: The client itself is about to read the body.
+
+        Raises:
+            LeakError: In strict mode, it is one more than ``max_open``.
+        """
+
+    def end(self, connection: object) -> None:
+        """A connection came back to its pool: the lease under it ended well."""
+
+    def closed(self, connection: object, *, by_finalizer: bool) -> None:
+        """The response of a connection was closed.
+
+        Args:
+            connection: Of the lease.
+            by_finalizer: Not by the program: what a finalizer closes was dropped.
+        """
+
+    def read(self, connection: object, wire_bytes: int) -> None:
+        """Bytes of a response were read that `Client.bytes_read` does not count."""
+
+    def pool(self, pool: object, kind: PoolKind) -> PoolRef | None:
+        """What is known of a pool, from here on if need be; None: no guard."""
+
+    def took(self, pool: object, connection: object, *, fresh: bool) -> None:
+        """A request has taken a connection of a pool that is known.
+
+        Args:
+            pool: The pool.
+            connection: The connection.
+            fresh: It has no socket yet.
+        """
+
+    def waiting(self, pool: object, frame: FrameType) -> AbstractContextManager[None]:
+        """A request waits for a connection of a pool that is known, meanwhile.
+
+        An error on its way through gets a note that says who holds the connections.
+        """
+
+    def session(self, session: Any, client: Client, frame: FrameType) -> None:
+        """The program, or a library for it, made a session."""
+
+    def fault(self, where: str, error: Exception) -> None:
+        """A wrapper failed inside: it is said once."""

@@ -1,0 +1,134 @@
+"""How a lease is opened."""
+
+from __future__ import annotations
+
+import random
+import threading
+from typing import TYPE_CHECKING, Any
+
+from .._model.scope import CURRENT_SCOPE, current_scope
+from .._stacks.capture import capture_brief
+from .._stacks.submission import submission
+from .lease import Lease
+from .threads import thread_name
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from .._model.scope import Scope
+    from .._pools.pool import PoolRef
+    from .._stacks.capture import RawStack
+    from .client import Client
+    from .registry import Registry
+
+
+def begin(  # noqa: PLR0917  # By position: it is called for each lease.
+    registry: Registry,
+    client: Client,
+    response: Any,
+    connection: object,
+    pool: PoolRef,
+    method: Any,
+    url: Any,
+    status: int,
+    length: int | None,
+    frame: FrameType,
+    *,
+    reading: bool,
+    raising: bool = True,
+) -> None:
+    """The application is given a response that holds a connection: open a lease.
+
+    About 2 us in a loop, four times that between requests (``benchmarks/``).
+
+    Args:
+        registry: Takes the lease.
+        client: Whose response.
+        response: Holds the connection.
+        connection: Of the pool.
+        pool: The pool.
+        method: As the program gave it.
+        url: Absolute, or a path of the pool.
+        status: Of the answer.
+        length: As the server announced it; None: unknown.
+        frame: The innermost frame to keep.
+        reading: The client is going to read the body first.
+        raising: False where an error of the program is on its way.
+
+    Raises:
+        LeakError: By the listener, in strict mode.
+    """
+    key = id(connection)
+    known = registry.leases.get(key)
+    if known is not None and _goes_on(registry, known, response):
+        return  # A redirect or retry re-entered the client.
+    if registry.addresses and (pool.host, pool.port) in registry.addresses:
+        return
+    lease = Lease(response, registry.bury)
+    lease.key = key
+    scope = CURRENT_SCOPE.get()
+    if scope is not None:
+        scope = current_scope()
+    lease.scope = scope
+    if scope is None and registry.plain:
+        lease.stack = capture_brief(frame, registry.proven) or registry.capture(frame)
+    else:
+        lease.stack = _stack(registry, frame, scope)
+    # What is bound to the log context and the current span are there around the
+    # request, and gone when a sweep reports its leak.
+    lease.context = registry.digest()
+    lease.opened = lease.active = registry.clock()
+    lease.ended = False
+    lease.reading = reading
+    lease.bytes_read = client.bytes_read(response)
+    lease.length = length
+    lease.status = status
+    lease.method = method
+    lease.url = url
+    lease.client = client
+    lease.ident = threading.get_ident()
+    try:
+        # As `thread_name`, without a call.
+        lease.thread = threading._active[lease.ident]._name  # type: ignore[attr-defined]
+    except KeyError:
+        lease.thread = thread_name()
+    lease.pool = pool
+    lease.slot = pool.slots.get(key)
+    if pool.block:
+        lease.slot = slot = pool.slot_of(connection)
+        lease.turn = 0 if slot is None else slot.turn
+    # From here on a sweep sees it. A dead lease under the same key is in the
+    # deque already.
+    registry.leases[key] = lease
+    registry.opened.add()
+    if registry.claim is not None:
+        registry.claim(lease)
+    listener = registry.listener
+    if listener is not None and listener.attentive:
+        listener.attend_to(lease, response, raising=raising)
+
+
+def _goes_on(registry: Registry, lease: Lease, response: Any) -> bool:
+    """Whether the lease of a connection is that of the response it now has.
+
+    Another response's is over: the pool got the connection unseen, and lent it on.
+    """
+    earlier = lease()
+    if earlier is not None and earlier is not response:
+        registry.end(lease)
+    return earlier is response
+
+
+def _stack(
+    registry: Registry, frame: FrameType, scope: Scope | None
+) -> RawStack | None:
+    """As in `begin`, where something was asked for that few ask for.
+
+    None where the lease is not sampled. What a scope judges always is, with its
+    whole stack.
+    """
+    if scope is None and random.random() >= registry.sample:
+        return None
+    stack = scope is None and capture_brief(frame, registry.proven)
+    stack = stack or registry.capture(frame)
+    return stack + submission(frame) if registry.follow else stack

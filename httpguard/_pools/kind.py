@@ -1,0 +1,61 @@
+"""How the pools of a client are asked."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
+    """What is said of a pool in reports.
+
+    Args:
+        scheme: ``http`` or ``https``.
+        host: The name or address.
+        port: None: the scheme's.
+        block: Whether a request waits when all connections are in use.
+        maxsize: The connections it keeps.
+    """
+
+    scheme: str
+    host: str
+    port: int | None
+    block: bool
+    maxsize: int
+
+
+class PoolKind(Protocol):
+    """How a client's pools are asked. As `Client`: no program code, no blocking."""
+
+    def facts(self, pool: Any) -> PoolFacts:
+        """What is said of it in reports."""
+
+    def queued(self, pool: Any) -> list[Any]:
+        """The connections that wait in it: none in a closed one."""
+
+    def is_open(self, connection: Any) -> bool:
+        """Whether a connection has a socket."""
+
+    def is_closed(self, pool: Any) -> bool:
+        """Whether the program has closed it."""
+
+    def is_empty(self, pool: Any) -> bool:
+        """Whether it has nothing to give."""
+
+    def is_request(self, pool: Any, owner: object, name: str) -> bool:
+        """Whether a call works with a connection of the pool.
+
+        Args:
+            pool: The pool.
+            owner: What the function was called with first.
+            name: The function.
+        """
+
+    def refill(self, pool: Any) -> bool | None:
+        """Give a lost slot back to it.
+
+        Returns:
+            None: another thread has its hand on the pool, so that this has to wait.
+            False: somebody has made up for the slot already.
+        """

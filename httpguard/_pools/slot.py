@@ -1,0 +1,92 @@
+"""The slots of a pool: its connections, who has them, and which are lost."""
+
+from __future__ import annotations
+
+import weakref
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+if TYPE_CHECKING:
+    from .._model.leak import Frame, LeakKind
+
+    _ConnectionRef = weakref.ref[Any]
+else:
+    _ConnectionRef = weakref.ref
+
+# Programs can leak at lines without end.
+_MOST_LOSSES: Final = 100
+
+GIVEN_UP: Final = -1
+
+
+class Slot(_ConnectionRef):
+    """A weak reference to a connection of a pool.
+
+    Made once for each connection, not for each request.
+    """
+
+    __slots__ = ("key", "lost", "open", "turn")
+
+    # id() of the connection.
+    key: int
+    # Whether it had a socket when it was last seen.
+    open: bool
+    # Raised as the connection comes back to a pool that blocks: who knows the turn in
+    # which it left can tell whether it has come back since. `GIVEN_UP` where the pool
+    # got another one instead.
+    turn: int
+    # Its slot of a pool that blocks is counted as lost.
+    lost: bool
+
+
+class Taker(Protocol):
+    """Whoever has a connection of a pool: a lease."""
+
+    kind: LeakKind | None
+    slot: Slot | None
+    turn: int
+    lost: bool
+
+
+def is_out(taker: Taker) -> bool:
+    """Whether the slot that a lease took is still missing in its pool.
+
+    False where that is not known: the connection was taken before `install`.
+    """
+    return taker.slot is not None and taker.slot.turn == taker.turn
+
+
+class Losses:
+    """The slots of a blocking pool that leaks have taken."""
+
+    __slots__ = ("by_site", "count")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.by_site: Counter[tuple[LeakKind, Frame]] = Counter()
+
+    def add(self, taker: Taker, site: Frame) -> None:
+        """Count a slot once.
+
+        Args:
+            taker: The lease of the leak.
+            site: Where it was opened.
+        """
+        if taker.kind is None or taker.lost:
+            return
+        taker.lost = True
+        self.count += 1
+        if taker.slot is not None and is_out(taker):
+            taker.slot.lost = True
+        if len(self.by_site) < _MOST_LOSSES or (taker.kind, site) in self.by_site:
+            self.by_site[taker.kind, site] += 1
+
+    def remove(self, taker: Taker, site: Frame) -> None:
+        """A slot that was counted has come back."""
+        if not taker.lost or taker.kind is None:
+            return
+        taker.lost = False
+        self.count -= 1
+        self.by_site[taker.kind, site] -= 1
+        # What is not above zero goes.
+        self.by_site = +self.by_site

@@ -1,0 +1,42 @@
+"""Lines that make and drop sessions for nothing, as advice."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+from .._model.redaction import printable
+from .._stacks.capture import find_site, symbolize
+
+if TYPE_CHECKING:
+    from .._leases.churn import Wasted
+    from .._stacks.ownership import Origins
+
+
+def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
+    """How many sessions a line has made, and what one shared session would save.
+
+    Args:
+        wasted: The sessions of the line.
+        origins: Whose code a file is.
+
+    Returns:
+        JSON-ready values. ``maker`` is the innermost frame, a library's where one
+        has made the sessions, and ``site`` the application's line that called it.
+    """
+    frames = symbolize(wasted.stack, origins)
+    site = find_site(wasted.stack, origins)
+    maker = frames[-1] if frames else site
+    return {
+        "site": asdict(site),
+        "maker": asdict(maker),
+        "client": wasted.client,
+        "sessions": wasted.sessions,
+        "connects": wasted.connects,
+        "saved": wasted.saved,
+        "hosts": [printable(host) for host in sorted(wasted.hosts)[:5]],
+        "hint": (
+            f"one session for all {wasted.sessions:,} would have saved"
+            f" {wasted.saved:,} connects: make it once, and use it for all requests"
+        ),
+    }
