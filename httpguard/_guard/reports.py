@@ -69,8 +69,8 @@ class Reports:
         # How often more than `max_open` were open.
         self.overruns = Tally()
         self._overrun_rhythm = Rhythm()
-        # When the counts were last told, and what they were.
-        self._told = (-_MINUTE, 0, 0)
+        # When the counts were last told, in seconds of the guard's clock.
+        self._told = -_MINUTE
 
     def leaked(self, group: Group) -> None:
         """Report the leaks of a site, if that is due."""
@@ -175,14 +175,15 @@ class Reports:
 
     def _tell_counts(self, now: float) -> None:
         """Tell the totals by kind and site, once a minute at most while they change."""
-        when, total, resolved = self._told
-        counts = (self._table.total, self._table.resolved)
-        if counts != (total, resolved) and now - when >= _MINUTE:
-            self._told = (now, *counts)
+        if now - self._told >= _MINUTE and self._table.is_unsaid:
+            self._told = now
+            for group in self._table.groups():
+                group.said = group.totals
             self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def _post_group(self, name: str, group: Group) -> None:
         """Put a report about a site in the outbox."""
+        group.said = group.totals
         self._post(
             name,
             leaks=(group.leak(self.registry.origins),),

@@ -80,6 +80,8 @@ def digested(value: Any, depth: int = 0) -> Any:
             return {str(key): digested(item, depth + 1) for key, item in items}
         if kind in {list, tuple, set, frozenset}:
             return [digested(item, depth + 1) for item in list(value)[:_MOST_ITEMS]]
+    if isinstance(value, type):
+        return type.__repr__(value)
     return f"<{kind.__module__}.{kind.__qualname__}>"
 
 

@@ -17,7 +17,7 @@ import requests
 
 import httpguard
 from httpguard import _reporting
-from httpguard._model.event import COUNTS, SESSION_CHURN, Event
+from httpguard._model.event import COUNTS, Event
 from httpguard._process.process import PROCESS
 from httpguard._reporting.append import append_line
 from httpguard._reporting.json_lines import JsonLines
@@ -116,9 +116,12 @@ def test_held_resolved_and_too_many(
     assert [line["event"] for line in lines] == [
         "httpguard.too_many_open",
         "httpguard.leak",
+        # The leak's line tells of the first of two.
+        "httpguard.counts",
         "httpguard.resolved",
     ]
-    crowd, leak, resolved = lines
+    crowd, leak, counts, resolved = lines
+    assert [each["count"] for each in (leak, *counts["leaks"])] == [1, 2]
     assert [response["method"] for response in crowd["responses"]] == ["GET", "GET"]
     assert crowd["max_open"] == 1
     assert leak["kind"] == resolved["kind"] == "held"
@@ -522,7 +525,9 @@ def test_seconds_are_rounded_to_what_they_are_worth(
     log = tmp_path / "leaks.jsonl"
     guard.install(log=log, max_wait=1)
     details = {"longest_wait": 1.23456789, "waiters": [{"longest": 1.00049}]}
-    event = Event(SESSION_CHURN, error=False, details=details, context={"x": 0.12345})
+    event = Event(
+        "httpguard.news", error=False, details=details, context={"x": 0.12345}
+    )
     for _, send in PROCESS.destinations:
         send(event)
     (line,) = read(log)
