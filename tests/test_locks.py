@@ -15,7 +15,7 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._guard import guard as _guard
+from httpguard._guard import sweeps as _sweeps
 from httpguard._process import process as _process
 from tests.program import run
 
