@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import gc
 import json
 import os
 import sys
@@ -216,12 +217,16 @@ def _read(files: list[str], since: datetime | None, master: str) -> Observer:
             except EngineError as error:
                 typer.echo(f"httpguard report: {error}", err=True)
                 raise typer.Exit(1) from error
+        # Lines make millions of objects, and no cycle.
+        gc.disable()
         observer = Observer(begin)
         with _progress(inputs) as advance:
             for source in inputs:
                 read(source, observer, advance)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
+    finally:
+        gc.enable()
     return observer
 
 

@@ -1,32 +1,30 @@
-"""Files of logs, plain or compressed, as blocks of whole lines."""
+"""Files of logs, plain or compressed, read line by line."""
 
 from __future__ import annotations
 
+import io
 import os
 import sys
 from dataclasses import dataclass
-from operator import itemgetter
+from functools import partial
 from typing import IO, TYPE_CHECKING, Any, Final
 
 from .._model.errors import HTTPGuardError
 from .._model.extras import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable, Iterable
 
     from .observer import Observer
 
 STDIN: Final = "-"
-# A block without a line that was cut is searched for marks as a whole.
-_BLOCK: Final = 1 << 18
 # A file without line ends (a core dump, say) must not be taken into memory whole.
 _LONGEST_LINE: Final = 64 << 20
 _GZIP: Final = b"\x1f\x8b"
 _ZSTD: Final = b"\x28\xb5\x2f\xfd"
 _PARQUET: Final = b"PAR1"
-# A line that has one of these may be ours.
-_MARKS: Final = (b'"httpguard.', b"leak ", b"fix: ", b"ended well after all")
-_BRACE: Final = frozenset(b"}")
+# Progress is told after so many lines.
+_LINES: Final = 4096
 
 
 class InputError(HTTPGuardError):
@@ -106,28 +104,39 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
         InputError: It cannot be read.
         MissingExtraError: It is compressed by zstd, and nothing is there to read it.
     """
-    name = source.name
-    lines = 0
+    name, number = source.name, 0
     observer.begin(name)
     with _open(source) as raw:
         told = 0
-        damage: list[str] = []
-        for data in _blocks(_decompressed(raw, source), damage.append):
-            split = data.split(b"\n")
-            for begin in _candidates(data, split):
-                end = data.index(b"\n", begin)
-                line = data[begin:end].decode("utf-8", "replace").rstrip("\r")
-                problem = observer.observe(name, line)
-                if problem is not None:
-                    number = lines + data.count(b"\n", 0, begin) + 1
-                    observer.note_damage(name, number, problem)
-            lines += len(split) - 1
-            position = raw.tell() if raw.seekable() else 0
-            advance(position - told)
-            told = position
-    observer.lines += lines
-    for how in damage:
-        observer.note_damage(name, lines + 1, f"the rest cannot be decompressed: {how}")
+        text = io.TextIOWrapper(
+            _decompressed(raw, source), "utf-8", "replace", newline="\n"
+        )
+        try:
+            # About 0.7 us for a line that is not ours: text is searched faster than
+            # bytes.
+            for line in iter(partial(text.readline, _LONGEST_LINE), ""):
+                number += 1
+                if (
+                    '"httpguard.' in line
+                    or (line.startswith("{") and not line.rstrip().endswith("}"))
+                    or "leak " in line
+                    or "fix: " in line
+                    or "ended well after all" in line
+                ):
+                    problem = observer.observe(name, line.rstrip("\r\n"))
+                    if problem is not None:
+                        observer.note_damage(name, number, problem)
+                if not number % _LINES and raw.seekable():
+                    advance(raw.tell() - told)
+                    told = raw.tell()
+        except InputError:
+            raise
+        except Exception as error:  # Each form of compression has its own.
+            problem = f"the rest cannot be decompressed: {error}"
+            observer.note_damage(name, number + 1, problem)
+        # What is wrapped is closed by who has opened it.
+        text.detach()
+    observer.lines += number
 
 
 def _open(source: Input) -> IO[bytes]:
@@ -162,56 +171,3 @@ def _zstd(raw: IO[bytes]) -> Any:
     except ImportError as error:
         raise MissingExtraError("report", ["backports.zstd"]) from error
     return ZstdFile(raw)
-
-
-def _blocks(stream: Any, broken: Callable[[str], None]) -> Iterator[bytes]:
-    """Whole lines, each with its end."""
-    begun: list[bytes] = []
-    length = 0
-    while data := _fill(stream, broken):
-        end = data.rfind(b"\n") + 1
-        if end:
-            yield b"".join((*begun, data[:end]))
-            begun, length = [], 0
-        begun.append(data[end:])
-        length += len(data) - end
-        if length > _LONGEST_LINE:
-            yield b"".join((*begun, b"\n"))
-            begun, length = [], 0
-    if length:
-        yield b"".join((*begun, b"\n"))
-
-
-def _fill(stream: Any, broken: Callable[[str], None]) -> bytes:
-    """The next bytes; none at the end, or where they are damaged."""
-    try:
-        # All at once: what was decompressed before the damage would be lost.
-        return bytes(stream.read1(_BLOCK))
-    except Exception as error:  # Each form has its own.
-        broken(str(error))
-        return b""
-
-
-def _candidates(data: bytes, lines: list[bytes]) -> list[int]:
-    """Where the lines begin that may be ours, or were cut.
-
-    About 0.5 us for each line that is neither: no line is looked at by itself but
-    where a block has one that no brace ends.
-
-    Args:
-        data: Whole lines.
-        lines: The same without their ends.
-    """
-    begins = set()
-    for mark in _MARKS:
-        at = data.find(mark)
-        while at >= 0:
-            begins.add(data.rfind(b"\n", 0, at) + 1)
-            at = data.find(mark, data.index(b"\n", at))
-    if not _BRACE.issuperset(map(itemgetter(-1), filter(None, lines))):
-        begin = 0
-        for line in lines:
-            if line.startswith(b"{") and not line.rstrip(b"\r").endswith(b"}"):
-                begins.add(begin)
-            begin += len(line) + 1
-    return sorted(begins)

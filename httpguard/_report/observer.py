@@ -29,6 +29,7 @@ _HOST: Final = ("host", "hostname")
 _LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
 # Where collectors and formatters put the text of a line they wrap.
 _WRAPPED: Final = ("log", "message", "MESSAGE", "msg", "event")
+_DECODER: Final = json.JSONDecoder()
 _WHOLE: Final = 2**63
 _MOST_NOTICES: Final = 1000
 _MOST_TIMES: Final = 10_000
@@ -156,17 +157,10 @@ class Observer:
                 return "not JSON" if document else None
             self._observe_text(file, line, line, {})
             return None
-        nested = '\\"httpguard.' in line
-        if nested or not ours:
+        if not ours:
             inner = _first(fields, _WRAPPED)
-            if not ours:
-                self._observe_text(file, line if inner is None else inner, line, fields)
-                return None
-            if inner is not None and "{" in inner:
-                inner = inner[inner.find("{") :]
-                deeper = _parsed(inner)
-                if deeper is not None:
-                    fields, document = deeper, inner
+            self._observe_text(file, line if inner is None else inner, line, fields)
+            return None
         return self._observe_event(file, fields, document)
 
     def _observe_event(
@@ -175,16 +169,22 @@ class Observer:
         """Take in a document; says what is wrong with it."""
         event = _name_of(fields)
         if event is None:
-            return None
+            # As the text of a member, written by a collector.
+            inner = _first(fields, _WRAPPED) or ""
+            document = inner[inner.find("{") :] if "{" in inner else ""
+            fields = _parsed(document) or {}
+            event = _name_of(fields)
+            if event is None:
+                return None
         self.ours[file] += 1
         if whole(fields.get("schema"), 0) > SCHEMA:
             return "of a newer schema"
-        if event in _LEAK_EVENTS:
-            if fields.get("kind") is None or fields.get("site") is None:
-                return "without kind or site"
-            self._observe_leak(file, fields, fields, document)
-        else:
+        if event not in _LEAK_EVENTS:
             self._observe_others(file, event, fields)
+        elif fields.get("kind") is None or fields.get("site") is None:
+            return "without kind or site"
+        else:
+            self._observe_leak(file, fields, fields, document)
         self.events[event] += 1
         return None
 
@@ -225,10 +225,18 @@ class Observer:
         if seen is None:
             seen = epoch(_first(head, _LOGGED))
         first = self._first_seen(leak.get("first_seen"))
-        filename, lineno, function = site_of(leak["site"])
-        group = self._add(
-            (text_of(leak["kind"]) or "", filename, lineno, function),
-            (file, head),
+        kind, site = leak["kind"], leak["site"]
+        try:
+            # Nearly always it is known, and needs no second look.
+            group = self.groups[
+                kind, site["filename"], site["lineno"], site["function"]
+            ]
+        except (KeyError, TypeError):
+            group = self._group((text_of(kind) or "", *site_of(site)))
+        told = self._add(
+            group,
+            _process(file, head),
+            head,
             (
                 whole(leak.get("count"), 1),
                 whole(leak.get("resolved"), 0),
@@ -239,7 +247,7 @@ class Observer:
         rank = 1 if "client" in leak else 0
         if leak.get("stack") != []:
             rank += ("stack" in leak) * (2 if document else 1)
-        if group is not None and group.is_less_telling(rank, seen):
+        if told and group.is_less_telling(rank, seen):
             group.sample = (rank, seen or 0, document or json.dumps(leak))
 
     def _first_seen(self, text: Any) -> int | None:
@@ -264,12 +272,10 @@ class Observer:
         seen = epoch(find_time(_first(head, _LOGGED) or line))
         if leak.final:
             self.ended.add(_process(file, head))
-        group = self._add(
-            (leak.kind, leak.filename, leak.lineno, leak.function),
-            (file, head),
-            (leak.count, leak.resolved, seen, seen),
-        )
-        if group is not None and group.is_less_telling(0, seen):
+        group = self._group((leak.kind, leak.filename, leak.lineno, leak.function))
+        figures = (leak.count, leak.resolved, seen, seen)
+        told = self._add(group, _process(file, head), head, figures)
+        if told and group.is_less_telling(0, seen):
             group.sample = (0, seen or 0, text)
             self._without_fix = None if leak.hint else (file, group)
 
@@ -281,29 +287,31 @@ class Observer:
                 rank, seen, sample = group.sample
                 group.sample = (rank, seen, f"{sample}\n{text}")
 
-    def _add(
-        self,
-        key: Key,
-        origin: tuple[str, dict[str, Any]],
-        figures: tuple[int, int, int | None, int | None],
-    ) -> Group | None:
-        """Count a leak in its group and process; None: it is of the time before."""
+    def _group(self, key: Key) -> Group:
         group = self.groups.get(key)
         if group is None:
             group = self.groups[key] = Group()
-        process = _process(*origin)
+        return group
+
+    def _add(
+        self,
+        group: Group,
+        process: str,
+        head: dict[str, Any],
+        figures: tuple[int, int, int | None, int | None],
+    ) -> bool:
+        """Count a leak; says whether it is of the time asked for."""
         tally = group.tallies.get(process)
         if tally is None:
             tally = group.tallies[process] = Tally(self.since)
         if not tally.add(*figures):
-            return None
+            return False
         # A line that does not say them may be of the same process.
-        host, program = _first(origin[1], _HOST), text_of(origin[1].get("program"))
-        if host and host > tally.host:
-            tally.host = host
-        if program and program > tally.program:
-            tally.program = program
-        return group
+        if not tally.host:
+            tally.host = _first(head, _HOST) or ""
+        if not tally.program:
+            tally.program = text_of(head.get("program")) or ""
+        return True
 
 
 def _name_of(fields: dict[str, Any]) -> str | None:
@@ -319,7 +327,7 @@ def _process(file: str, head: dict[str, Any]) -> str:
     """Which process a line is of: its run, else host and pid, else its file."""
     run = head.get("run")
     if run is not None:
-        return text_of(run) or ""
+        return run if isinstance(run, str) else json.dumps(run)
     pid = _first(head, _PID)
     return f"file {file}" if pid is None else f"{_first(head, _HOST) or ''}/{pid}"
 
@@ -347,8 +355,10 @@ def _parsed(document: str) -> dict[str, Any] | None:
     if not document:
         return None
     try:
-        fields = json.loads(document)
+        fields, end = _DECODER.raw_decode(document)
     except (ValueError, RecursionError):
+        return None
+    if end < len(document) and document[end:].strip():
         return None
     return fields if isinstance(fields, dict) else None
 
@@ -371,8 +381,8 @@ def text_of(value: Any) -> str | None:
 
 def whole(value: Any, default: int) -> int:
     """A JSON value as a whole number of 64 bits, if it is one."""
-    if value is None:
-        return default
+    if type(value) is int and -_WHOLE <= value < _WHOLE:
+        return value
     try:
         number = int(value)
     except (TypeError, ValueError, OverflowError):
@@ -400,13 +410,18 @@ def epoch(text: Any) -> int | None:
     """Microseconds since 1970 of an ISO 8601 text; without an offset it is UTC."""
     if not isinstance(text, str):
         return None
-    for form in (str, find_time):
+    try:
+        time = datetime.fromisoformat(text)
+    except ValueError:
+        # Before 3.11 not every form is known.
         try:
-            time = datetime.fromisoformat(form(text) or "")
-            if time.tzinfo is None:
-                time = time.replace(tzinfo=timezone.utc)
-            since_epoch = round(time.timestamp() * 1e6)
-        except (ValueError, OverflowError):
-            continue
-        return since_epoch if since_epoch >= 0 else None
-    return None
+            time = datetime.fromisoformat(find_time(text) or "")
+        except ValueError:
+            return None
+    if time.tzinfo is None:
+        time = time.replace(tzinfo=timezone.utc)
+    try:
+        since_epoch = round(time.timestamp() * 1e6)
+    except OverflowError:
+        return None
+    return since_epoch if since_epoch >= 0 else None

@@ -65,8 +65,10 @@ class Tally:
         else:
             hour = _UNTIMED if seen is None else seen // HOUR
             self.events += 1
-            self.first = _least(self.first, first)
-            self.last = _most(self.last, seen)
+            if first is not None and (self.first is None or first < self.first):
+                self.first = first
+            if seen is not None and (self.last is None or seen > self.last):
+                self.last = seen
         largest = self._largest
         if count > largest.get(hour, -1):
             largest[hour] = count
@@ -81,8 +83,9 @@ class Tally:
         self.host = max(self.host, other.host)
         self.program = max(self.program, other.program)
         self.events += other.events
-        self.first = _least(self.first, other.first)
-        self.last = _most(self.last, other.last)
+        times = (self.first, other.first, self.last, other.last)
+        known = [time for time in times if time is not None]
+        self.first, self.last = min(known, default=None), max(known, default=None)
         for hour, count in other._largest.items():
             self._largest[hour] = max(count, self._largest.get(hour, 0))
         for hour, count in (other._resolved or {}).items():
@@ -110,20 +113,6 @@ def _growth(largest: dict[int, int]) -> dict[int, int]:
             if hour != _BEFORE:
                 grown[hour] = more
     return grown
-
-
-def _least(one: int | None, other: int | None) -> int | None:
-    """The earlier of two times, as far as they are known."""
-    if one is None or other is None:
-        return other if one is None else one
-    return min(one, other)
-
-
-def _most(one: int | None, other: int | None) -> int | None:
-    """The later of two times, as far as they are known."""
-    if one is None or other is None:
-        return other if one is None else one
-    return max(one, other)
 
 
 def time_of(microseconds: int | None) -> datetime | None:

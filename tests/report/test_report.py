@@ -268,19 +268,6 @@ class TestCounting:
         assert sum(made["reading"]["problems"].values()) == damaged
         assert made["reading"]["lines"] == 6000
 
-    @pytest.mark.parametrize("size", [1, 100, 5000])
-    def test_the_size_of_a_block_changes_nothing(
-        self, size: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        lines = [leak(n, run=f"{n % 3}") for n in range(1, 12)]
-        named = log(tmp_path / "a", "{cut", *lines, "ünïcode", summary(leak(40)))
-        whole = read(named)
-        monkeypatch.setattr(_inputs, "_BLOCK", size)
-        pieces = read(named)
-        assert pieces["sites"] == whole["sites"]
-        assert pieces["reading"] == whole["reading"]
-        assert whole["sites"][0]["leaks"] == 40 + 9 + 10 + 11
-
 
 SITE = "/srv/app/views.py:12 in fetch"
 TEXT = (
@@ -537,7 +524,6 @@ class TestInputs:
     def test_a_line_without_end_is_cut(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(_inputs, "_BLOCK", 100)
         monkeypatch.setattr(_inputs, "_LONGEST_LINE", 2000)
         made = read(log(tmp_path / "a", "x" * 4500, leak(5)))
         assert (made["leaks"], made["reading"]["lines"]) == (5, 4)
