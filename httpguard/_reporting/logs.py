@@ -10,12 +10,12 @@ if TYPE_CHECKING:
 
     from .._model.event import Event
 
-# What structlog, its processors or the standard library have a use of their own for.
+# What structlog or its processors have a use of their own for.
 _RESERVED: Final = frozenset(
     {
-        *("event", "level", "timestamp", "logger", "logger_name", "name"),
+        *("event", "level", "level_number", "timestamp", "logger"),
         *("exc_info", "exception", "stack_info", "positional_args"),
-        *("_record", "_from_structlog", "_logger", "_name"),
+        *("_record", "_from_structlog"),
     }
 )
 

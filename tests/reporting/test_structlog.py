@@ -105,7 +105,7 @@ def test_context_variables_of_any_name(
     assert (report["level"], report["open_now"]) == ("warning", 0)
     assert "requests.get(sys.argv[1]" in report["stack"]
     assert report["request_id"] == "mine request_id"
-    assert report["self"] == "mine self"
+    assert (report["self"], report["name"]) == ("mine self", "mine name")
     for name in names:
         kept = report.get(f"context_{name}", report.get(name))
         assert kept == f"mine {name}", name
