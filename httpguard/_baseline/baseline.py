@@ -64,9 +64,6 @@ class Baseline:
     def load(cls, path: str | os.PathLike[str]) -> Baseline:
         """Read a baseline.
 
-        Args:
-            path: The file; what it names is relative to its directory.
-
         Raises:
             BaselineError: It cannot be read, or is not what it should be.
         """
@@ -80,20 +77,12 @@ class Baseline:
 
     @classmethod
     def of(cls, leaks: Iterable[object], root: str | os.PathLike[str] = "") -> Baseline:
-        """A baseline that tolerates just these leaks.
-
-        Args:
-            leaks: Whatever `place_of` takes.
-            root: The directory that it will be saved in; the current one if empty.
-        """
+        """A baseline that tolerates just these leaks."""
         base = os.path.abspath(os.fspath(root))
         return cls((_entry(place_of(leak), base) for leak in leaks), base)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, whole or not at all.
-
-        Args:
-            path: Where; files are written relative to its directory.
 
         Raises:
             BaselineError: It cannot be written.
@@ -116,12 +105,7 @@ class Baseline:
     def split(
         self, leaks: Iterable[T], place: Callable[[T], Place] = place_of
     ) -> Comparison[T]:
-        """Tell new leaks from known ones, and what is fixed.
-
-        Args:
-            leaks: Whatever `place` takes.
-            place: Says what the baseline knows a leak by.
-        """
+        """Tell new leaks from known ones, and what is fixed."""
         new: list[T] = []
         known: list[T] = []
         needed: set[Entry] = set()

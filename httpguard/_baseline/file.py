@@ -47,11 +47,7 @@ class Entry:
 
 
 def dump(entries: Iterable[Entry]) -> str:
-    """The text of a file, one entry a line.
-
-    Args:
-        entries: In their order.
-    """
+    """The text of a file, one entry a line."""
     lines = ",\n".join(
         f"    {json.dumps(entry.to_dict(), ensure_ascii=False)}" for entry in entries
     )
@@ -61,10 +57,6 @@ def dump(entries: Iterable[Entry]) -> str:
 
 def parse(text: str, name: str) -> list[Entry]:
     """The entries of a file's text.
-
-    Args:
-        text: Of the file.
-        name: Of the file, for messages.
 
     Raises:
         BaselineError: It is not what it should be.

@@ -9,10 +9,9 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from .._model.leak import Frame, Leak
+from .._model.redaction import MOST_SOURCE
 from .._stacks.capture import source_line
 
-# Longer lines are generated code; both sides of a comparison are cut alike.
-_MOST_SOURCE: Final = 200
 _SITE_TEXT: Final = re.compile(
     r"(?P<file>.+):(?P<line>\d+) in (?P<function>.+)", re.DOTALL
 )
@@ -83,16 +82,11 @@ def _split_site(site: object) -> Mapping[str, Any]:
 def _place(kind: str, site: Frame, source: str | None) -> Place:
     """A place, its source read from the file where the leak does not carry it."""
     text = source_line(site) if source is None else source.strip()
-    return Place(kind, site.filename, site.function, text[:_MOST_SOURCE])
+    return Place(kind, site.filename, site.function, text[:MOST_SOURCE])
 
 
 def portable_name(filename: str, root: str) -> str:
-    """The name of a file that is the same on every machine, if there is one.
-
-    Args:
-        filename: As Python names it.
-        root: An absolute directory.
-    """
+    """The name of a file that is the same on every machine, if there is one."""
     if filename.startswith("<"):
         return filename
     path = os.path.abspath(filename)
@@ -129,7 +123,7 @@ def is_same_source(one: str, other: str) -> bool:
         one: Stripped and perhaps cut; empty: not known.
         other: Likewise. Reports put a mark in place of the last character they keep.
     """
-    kept = _MOST_SOURCE - 1
+    kept = MOST_SOURCE - 1
     return not (one and other) or one[:kept] == other[:kept]
 
 

@@ -8,6 +8,9 @@ from typing import Final
 from .secrets import HIDDEN, redact_path
 
 _MAX_LENGTH: Final = 300
+# Characters of a line of source. Longer ones are generated code, and whoever compares
+# two has to cut both alike.
+MOST_SOURCE: Final = 200
 # Of a URL without end, this much is looked at.
 _MOST_READ: Final = 8192
 _AUTHORITY: Final = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:)?//([^/?#]*@)?([^/?#]*)")

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .._model.redaction import printable
+from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
 from .observer import site_of
 from .texts import find_leak
@@ -17,7 +17,6 @@ if TYPE_CHECKING:
     from .observer import Sample
 
 _MOST_FRAMES: Final = 64
-_MOST_SOURCE: Final = 200
 _MOST_HINT: Final = 500
 _FRAME: Final = re.compile(r"  ([> ]) (.+):(\d+) in (.*)")
 
@@ -165,7 +164,7 @@ def _stack_of_text(text: str) -> tuple[Step, ...]:
                 int(match[3]),
                 printable(match[4]),
                 own=match[1] == ">",
-                source=printable(source, _MOST_SOURCE),
+                source=printable(source, MOST_SOURCE),
             )
         )
     return tuple(steps[-_MOST_FRAMES:])
@@ -183,7 +182,7 @@ def python_source(frame: Frame) -> str:
     """
     if frame.lineno <= 0 or not frame.filename.endswith(".py"):
         return ""
-    return printable(source_line(frame), _MOST_SOURCE)
+    return printable(source_line(frame), MOST_SOURCE)
 
 
 def _text(value: Any, limit: int = 300) -> str:

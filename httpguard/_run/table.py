@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from .._model.redaction import printable
+from .._model.redaction import MOST_SOURCE, printable
 from .._report.result import many, shorten, what_leaked
 
 if TYPE_CHECKING:
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from .outcome import Outcome
 
 _MOST_ROWS: Final = 50
-_MOST_SOURCE: Final = 200
 _NARROWEST: Final = 24
 
 
@@ -98,7 +97,7 @@ def _place(site: Site, root: str) -> Text:
     """The site, its line where it can be read, and the request."""
     where = f"{shorten(site.filename, root)}:{site.lineno} in {site.function}"
     text = Text(where, style="bold")
-    source = printable(site.source, _MOST_SOURCE)
+    source = printable(site.source, MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")
     example = site.example

@@ -32,9 +32,6 @@ _GUARD: Final = pytest.StashKey["Guard"]()
 def install(config: pytest.Config) -> Guard | None:
     """Guard the process until pytest ends.
 
-    Args:
-        config: Of the session.
-
     Returns:
         The guard; None if ``HTTPGUARD_ENABLED`` says no.
 
@@ -61,10 +58,6 @@ def install(config: pytest.Config) -> Guard | None:
 
 def start(config: pytest.Config, *, warn: bool) -> None:
     """Watch the tests of a session.
-
-    Args:
-        config: Of the session.
-        warn: List leaks at the end, and fail nothing for them.
 
     Raises:
         pytest.UsageError: The baseline cannot be read.

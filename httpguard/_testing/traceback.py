@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from typing import TYPE_CHECKING, Final
 
 from _pytest._code.code import (
@@ -19,7 +20,7 @@ from .._text.words import bytes_read, request
 from .places import callers, source_around
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Sequence
 
     from .._model.leak import Frame, Leak
     from .found import Crowd
@@ -117,15 +118,10 @@ def _crowd_traceback(crowd: Crowd, style: str) -> ReprTraceback:
     lines = [f"httpguard: {crowd}", "  opened at:"]
     lines += [
         f"    {short_path(site.filename)}:{site.lineno} in {site.function} ({n} open)"
-        for site, n in _counted(crowd.sites)
+        for site, n in Counter(crowd.sites).items()
     ]
     entry = _entry(crowd.sites[-1], "max_open", lines, style)
     return ReprTraceback([entry], None, style)  # type: ignore[arg-type]
-
-
-def _counted(sites: Iterable[Frame]) -> list[tuple[Frame, int]]:
-    sites = list(sites)
-    return [(site, sites.count(site)) for site in dict.fromkeys(sites)]
 
 
 def _entry(site: Frame, message: str, explanation: list[str], style: str) -> ReprEntry:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
-from .._model.redaction import printable
+from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
 from .words import bytes_read, place, request, seconds
 
@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .._model.leak import Frame, Leak
 
-_MOST_SOURCE: Final = 200
 _CUT: Final = "    … (not kept: this line's responses had all ended well)"
 _SEPARATORS: Final = re.compile(r"[\\/]")
 # Where packages lie, the standard library's included.
@@ -66,7 +65,7 @@ def format_frame(frame: Frame) -> str:
     lines = [f"  {mark} {submitted}{place(frame)}"]
     if frame.cut:
         lines.insert(0, _CUT)
-    source = printable(source_line(frame), _MOST_SOURCE)
+    source = printable(source_line(frame), MOST_SOURCE)
     if source:
         lines.append(f"        {source}")
     return "\n".join(lines)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import bytes_read, describe_open, open_leases
 from .._model.leak import Frame
-from .._model.redaction import printable
+from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import find_site, source_line
 
 if TYPE_CHECKING:
@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 _MOST_LEASES: Final = 20_000
 # The innermost frames of a stack; recursion makes longer ones.
 _MOST_FRAMES: Final = 60
-_MOST_SOURCE: Final = 200
 _OF_THE_OLDEST: Final = (
     *("site", "age", "method", "url", "pool", "client", "thread", "stack"),
     "frames_left_out",
@@ -133,4 +132,4 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
 def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
     """A frame's names fit to show, and the text of its line when first asked for."""
     source = source_line(Frame(filename, lineno, function))
-    return printable(filename), printable(function), printable(source, _MOST_SOURCE)
+    return printable(filename), printable(function), printable(source, MOST_SOURCE)
