@@ -145,7 +145,6 @@ class Baseline:
         return Baseline((*self.entries, *added), self.root)
 
     def without(self, entries: Iterable[Entry]) -> Baseline:
-        """All but some entries."""
         gone = set(entries)
         return Baseline((e for e in self.entries if e not in gone), self.root)
 
@@ -161,6 +160,5 @@ class Baseline:
 
 
 def _entry(place: Place, root: str) -> Entry:
-    """The entry that tolerates a leak at a place."""
     file = portable_name(place.filename, root)
     return Entry(file, place.function, place.source, place.kind)

@@ -41,7 +41,6 @@ class Entry:
     note: str = field(default="", compare=False)
 
     def to_dict(self) -> dict[str, str]:
-        """The fields in the order of the file."""
         fields = {name: getattr(self, name) for name in _FIELDS}
         return {**fields, "note": self.note} if self.note else fields
 
@@ -86,7 +85,6 @@ def parse(text: str, name: str) -> list[Entry]:
 
 
 def _wrong(fields: object) -> str | None:
-    """What is wrong with an entry, None if nothing is."""
     names = ", ".join(_FIELDS)
     if not isinstance(fields, dict):
         return f"{fields!r} is no entry; accepted: an object with {names}"
