@@ -1,5 +1,1 @@
-"""The commands of `httpguard`, one module each.
-
-A module has a function ``register(app)`` that adds its command, and is listed in
-`app`. Only `extras` may be imported without the packages of the extra ``cli``.
-"""
+"""The commands of `httpguard`, one module each; `app` puts them together."""

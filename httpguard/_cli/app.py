@@ -2,20 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
-from . import baseline, demo, report, run, top
-
-# Each adds its command; the order is that of the help text.
-_REGISTER: Final = (
-    demo.register,
-    run.register,
-    report.register,
-    top.register,
-    baseline.register,
-)
+from .baseline import register as register_baseline
+from .demo import demo
+from .report import report
+from .run import RunCommand, run
+from .top import top
 
 
 def build() -> typer.Typer:
@@ -28,8 +23,12 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    for register in _REGISTER:
-        register(app)
+    # The order is that of the help text.
+    app.command("demo")(demo)
+    app.command("run", cls=RunCommand)(run)
+    app.command("report")(report)
+    app.command("top")(top)
+    register_baseline(app)
     return app
 
 

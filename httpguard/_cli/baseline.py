@@ -27,11 +27,7 @@ _SOURCES_HELP: Final = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands.
-
-    Args:
-        app: To this.
-    """
+    """Add the commands."""
     group = typer.Typer(
         rich_markup_mode="markdown",
         no_args_is_help=True,

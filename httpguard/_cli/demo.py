@@ -9,15 +9,6 @@ import typer
 from .._model.extras import require
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command.
-
-    Args:
-        app: To this.
-    """
-    app.command("demo")(demo)
-
-
 def demo(
     *,
     source: Annotated[

@@ -47,15 +47,6 @@ class EngineName(str, enum.Enum):
     SPARK = "spark"
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command.
-
-    Args:
-        app: To this.
-    """
-    app.command("report")(report)
-
-
 def report(
     files: Annotated[
         list[str],

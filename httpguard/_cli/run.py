@@ -31,7 +31,7 @@ def _setting(name: str, metavar: str, more: str = "") -> Any:
     )
 
 
-class _RunCommand(TyperCommand):
+class RunCommand(TyperCommand):
     """A command whose options end where the program begins."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -58,15 +58,6 @@ class _RunCommand(TyperCommand):
                 break
             index += 2 if word in with_value else 1
         return min(index, len(args))
-
-
-def register(app: typer.Typer) -> None:
-    """Add the command.
-
-    Args:
-        app: To this.
-    """
-    app.command("run", cls=_RunCommand)(run)
 
 
 def run(

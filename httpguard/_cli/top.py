@@ -19,15 +19,6 @@ if TYPE_CHECKING:
 _WIDE: Final = 1000
 
 
-def register(app: typer.Typer) -> None:
-    """Add the command.
-
-    Args:
-        app: To this.
-    """
-    app.command("top")(top)
-
-
 def top(
     target: Annotated[
         str,

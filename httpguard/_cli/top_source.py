@@ -32,10 +32,6 @@ class UnreachableError(HTTPGuardError):
 class Source:
     """A page.
 
-    Args:
-        url: Of the page.
-        token: Its token; None: it has none.
-
     Raises:
         UnreachableError: The URL is none.
     """

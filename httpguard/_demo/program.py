@@ -10,6 +10,7 @@ import subprocess
 import sys
 import tempfile
 import threading
+from collections import Counter
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -65,11 +66,7 @@ class Outcome:
 
 
 def find_report(line: str) -> Place | None:
-    """The leak whose report a line of a log begins, if it does.
-
-    Args:
-        line: Any line.
-    """
+    """The leak whose report a line of a log begins, if it does."""
     match = _HEADLINE.search(line)
     if match is None:
         return None
@@ -77,21 +74,13 @@ def find_report(line: str) -> Place | None:
 
 
 def read_source(name: str) -> list[str]:
-    """The lines of a program.
-
-    Args:
-        name: `LEAKY` or `FIXED`.
-    """
+    """The lines of a program."""
     with open(os.path.join(_HERE, name), encoding="utf-8") as file:
         return file.read().splitlines()
 
 
 def find_marks(name: str) -> list[Place]:
-    """The leaks that a program's comments own up to, sorted.
-
-    Args:
-        name: `LEAKY` or `FIXED`.
-    """
+    """The leaks that a program's comments own up to, sorted."""
     lines = enumerate(read_source(name), 1)
     found = [(number, _MARK.search(line)) for number, line in lines]
     return sorted(Place(name, number, mark["kind"]) for number, mark in found if mark)
@@ -170,3 +159,21 @@ def _parse_counters(output: str) -> dict[str, int]:
     except ValueError:
         return {}
     return counters if isinstance(counters, dict) else {}
+
+
+def judge(name: str, outcome: Outcome) -> list[str]:
+    """What went otherwise than promised, a sentence each; empty if all is well.
+
+    The comments of a program say which leaks are to be reported, each once; where
+    there are none, its log has not a word of ours.
+    """
+    if outcome.exit_code != 0 or not outcome.counters:
+        return [f"{name} did not get to its end (exit code {outcome.exit_code})"]
+    promised = find_marks(name)
+    seen, due = Counter(outcome.reported), Counter(promised)
+    said = [] if promised else [it for it in outcome.log if " httpguard: " in it]
+    return [
+        *(f"not reported: {place}" for place in sorted((due - seen).elements())),
+        *(f"reported, not promised: {place}" for place in sorted(seen - due)),
+        *(f"{name} was to be silent, but its log says: {line}" for line in said),
+    ]

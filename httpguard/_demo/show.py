@@ -4,8 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .program import FIXED, LEAKY, Outcome, find_marks, find_report, read_source, run
-from .promise import judge_fixed, judge_leaky
+from .program import (
+    FIXED,
+    LEAKY,
+    Outcome,
+    find_marks,
+    find_report,
+    judge,
+    read_source,
+    run,
+)
 from .shop import open_shop
 
 if TYPE_CHECKING:
@@ -36,33 +44,26 @@ _SUMMARY_MARK: Final = " httpguard: summary"
 def show_demo(console: Console) -> list[str]:
     """Run both programs and show their logs.
 
-    Args:
-        console: Where.
-
     Returns:
         What went otherwise than promised, a sentence each; empty if all is well.
     """
     with open_shop() as url:
         _say_title(console, LEAKY, "a shop's nightly job that leaks in four ways", url)
         leaky = run(LEAKY, url, lambda line: _show_line(console, line))
-        wrong = judge_leaky(leaky)
+        wrong = judge(LEAKY, leaky)
         if wrong:
             return wrong
         _say_found(console, leaky)
         _say_title(console, FIXED, "the same job, repaired", url)
         fixed = run(FIXED, url, lambda line: _show_line(console, line))
-    wrong = judge_fixed(fixed, leaky)
+    wrong = judge(FIXED, fixed)
     if not wrong:
         _say_silent(console, fixed)
     return wrong
 
 
 def show_sources(console: Console) -> None:
-    """Print both programs with their line numbers.
-
-    Args:
-        console: Where.
-    """
+    """Print both programs with their line numbers."""
     for name in (LEAKY, FIXED):
         marked = {place.line for place in find_marks(name)}
         console.rule(f"[bold]{name}[/bold]", align="left")

@@ -37,21 +37,13 @@ def commands(report: Report, root: str) -> Iterator[str]:
 
 
 def name_of(kind: str) -> str:
-    """A kind of leak in two words: ``dropped response``.
-
-    Args:
-        kind: As the log has it.
-    """
+    """A kind of leak in two words: ``dropped response``."""
     noun = what_leaked(kind)
     return f"leaked {noun}" if noun == kind else f"{kind} {noun}"
 
 
 def describe(site: Site) -> str:
-    """A site's leaks in a few sentences, for a tool that shows the line itself.
-
-    Args:
-        site: Any.
-    """
+    """A site's leaks in a few sentences, for a tool that shows the line itself."""
     noun, lost = what_leaked(site.kind), "opened here {} never given back"
     if noun == "session":
         lost = "made here {} never closed"
@@ -69,18 +61,10 @@ def describe(site: Site) -> str:
 
 
 def escape(text: str) -> str:
-    """A message, escaped as `@actions/core` does.
-
-    Args:
-        text: Anything.
-    """
+    """A message, escaped as `@actions/core` does."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def escape_property(text: str) -> str:
-    """The value of a property, escaped as `@actions/core` does.
-
-    Args:
-        text: Anything.
-    """
+    """The value of a property, escaped as `@actions/core` does."""
     return escape(text).replace(":", "%3A").replace(",", "%2C")

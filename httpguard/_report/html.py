@@ -44,11 +44,7 @@ def render(report: Report, root: str) -> str:
 
 
 def bars(trend: Trend) -> list[dict[str, Any]]:
-    """The bars of a trend, as rectangles in a drawing.
-
-    Args:
-        trend: Of one site.
-    """
+    """The bars of a trend, as rectangles in a drawing."""
     top = max(trend.leaks, default=0)
     if not top:
         return []

@@ -203,11 +203,7 @@ def many(number: int, one: str, several: str = "") -> str:
 
 
 def what_leaked(kind: str) -> str:
-    """What a leak of a kind is one of.
-
-    Args:
-        kind: As the log has it.
-    """
+    """What a leak of a kind is one of."""
     return "session" if kind == LeakKind.SESSION else "response"
 
 

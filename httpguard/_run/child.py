@@ -30,10 +30,6 @@ def run_child(target: Target, environment: Mapping[str, str]) -> int:
     It has our standard streams and our process group, so that a terminal's keys
     (Ctrl-C, Ctrl-Z) reach it as they would without us, and are not passed on.
 
-    Args:
-        target: What to run.
-        environment: All of it.
-
     Returns:
         Its exit code; negative: the number of the signal that ended it.
 
@@ -66,10 +62,6 @@ def run_child(target: Target, environment: Mapping[str, str]) -> int:
 
 def become(target: Target, environment: Mapping[str, str]) -> NoReturn:
     """Be the program from here on.
-
-    Args:
-        target: What to run.
-        environment: All of it.
 
     Raises:
         OSError: It could not be started.

@@ -26,13 +26,7 @@ _NARROWEST: Final = 24
 
 
 def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> None:
-    """Print what leaked, and how to fix it.
-
-    Args:
-        console: Where.
-        outcome: Of the run.
-        found: What of it is to be shown.
-    """
+    """Print what leaked, and how to fix it."""
     console.print(_title(outcome, found), style="bold", markup=False)
     shown = found[:_MOST_ROWS]
     root = os.getcwd()
