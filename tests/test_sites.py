@@ -13,7 +13,8 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._stacks.capture import find_site, source_line, symbolize
+from httpguard._stacks.brief import Proven
+from httpguard._stacks.capture import find_place, find_site, source_line, symbolize
 from httpguard._stacks.ownership import (
     Origins,
     is_application,
@@ -25,8 +26,10 @@ from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import CodeType
 
     from httpguard import Leak
+    from httpguard._stacks.capture import RawStack
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -187,6 +190,58 @@ def test_origins_are_judged_once_a_file() -> None:
     assert origins[__file__] is True
     assert origins[str(requests.__file__)] is False
     assert set(origins) == {__file__, str(requests.__file__)}
+
+
+def test_origins_are_bounded() -> None:
+    origins = Origins()
+    for number in range(20_000):
+        assert origins[f"<cell {number}>"]
+    assert len(origins) <= 4096
+
+
+GENERATED = """
+import sys
+import httpguard; httpguard.install()
+from dataclasses import dataclass, field
+from functools import partial
+import requests
+def fetch():
+    get = partial(requests.get, sys.argv[1], stream=True)
+    @dataclass
+    class Download:
+        response: object = field(default_factory=get)
+    Download()  # LEAK
+fetch()
+"""
+
+
+def test_a_generated_method_is_no_site(url: str, tmp_path: Path) -> None:
+    program = write(tmp_path / "app.py", GENERATED + SHOW)
+    line = line_of(GENERATED, "# LEAK")
+    assert run(program, url).stdout == f"dropped {program} {line} fetch\n"
+
+
+def test_who_leaked_is_trusted_no_more_after_any_number_of_places() -> None:
+    proven, origins = Proven(32), Origins()
+    codes = [compile("0", f"<cell {number}>", "exec") for number in range(20_000)]
+
+    def stack(code: CodeType) -> RawStack:
+        return (code, 0) * 20
+
+    proven.distrust(stack(codes[0]), origins)
+    for code in codes[1:]:
+        proven.learn(stack(code), origins)
+    for _ in range(20):
+        proven.learn(stack(codes[0]), origins)
+        proven.learn(stack(codes[-1]), origins)
+    assert find_place(stack(codes[0]), origins) not in proven
+    assert find_place(stack(codes[-1]), origins) in proven
+    for code in codes:
+        proven.distrust(stack(code), origins)
+    for _ in range(20):
+        proven.learn(stack(codes[0]), origins)
+    assert len(proven) == 0
+    assert len(proven._counts) <= 4096
 
 
 def test_modules_are_named() -> None:

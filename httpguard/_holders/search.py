@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._stacks.ownership import is_own
 from .._stacks.running import running_frames
 from .._stacks.variables import variables
-from .steps import Root, describe, isinstance_of_type, type_name
+from .steps import COLLECTIONS, Root, describe, isinstance_of_type, type_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 _SECONDS_A_BLOCK: Final = 25e-9
 _thread_time: Final = getattr(time, "thread_time", time.perf_counter)
 _MOST_STEPS: Final = 16
+# Classes that are named of a cycle.
+_MOST_KINDS: Final = 4
 # Of a larger container only the first and the last so many items are looked at.
 _MOST_ITEMS: Final = 1024
 _CLOCK_EVERY: Final = 512
@@ -130,7 +132,7 @@ class _Search:
         for index, root in enumerate(self._roots):
             if root.application is application:
                 if root.value is self._target:
-                    return describe(str(root), [self._target])
+                    return self._said(root, [self._target])
                 self._enqueue(root.value, -1 - index, seen)
         found, owners, target = self._found, self._owners, self._target
         is_tracked = gc.is_tracked
@@ -165,7 +167,20 @@ class _Search:
         while position >= 0:
             chain.insert(0, self._found[position])
             position = self._owners[position]
-        return describe(str(self._roots[-1 - position]), chain)
+        return self._said(self._roots[-1 - position], chain)
+
+    def _said(self, root: Root, chain: list[Any]) -> str:
+        """A chain in words; by the collection that keeps what a variable has, too."""
+        first = chain[0]
+        if type(first) not in COLLECTIONS:
+            for other in self._roots:
+                if (
+                    other.application
+                    and type(other.value) in COLLECTIONS
+                    and any(item is first for item in _referents(other.value))
+                ):
+                    return describe(str(other), [other.value, *chain])
+        return describe(str(root), chain)
 
     def backward(self) -> str | None:
         """From the response to a root, one scan of all objects a step."""
@@ -189,18 +204,35 @@ class _Search:
                 if isinstance_of_type(item) or type_name(type(item)) in _RUN_BY_A_LOOP:
                     name = type_name(item if isinstance_of_type(item) else type(item))  # type: ignore[arg-type]
                     return describe(name, self._way(item))
-        return None
+        return None if level else self._cycle()
+
+    def _cycle(self) -> str | None:
+        """Nothing else refers to the response: whether these refer to each other."""
+        owners = [item for item, _ in self._known.values()]
+        referred = {id(item) for owner in owners for item in gc.get_referents(owner)}
+        if not all(id(owner) in referred for owner in owners):
+            return None  # What is written in C keeps one of them.
+        kinds = dict.fromkeys(type_name(type(owner)) for owner in owners)
+        return f"only a reference cycle ({', '.join(list(kinds)[:_MOST_KINDS])})"
 
     def _referrers(self, level: list[Any]) -> list[Any]:
         """What refers to the objects of one level, one step further away."""
         wanted = {id(item) for item in level}
-        referrers = gc.get_referrers(*level)
+        # By it the arguments of the call are known, which CPython 3.13 finds, too.
+        mark = object()
+        referrers = gc.get_referrers(*level, mark)
         entries = {id(entry) for entry in self._known.values()}
-        ours = {id(part) for part in vars(self).values()} | {id(level), id(vars(self))}
+        ours = {id(part) for part in vars(self).values()} | {
+            id(level),
+            id(vars(self)),
+            id(self),
+        }
         following = []
         for referrer in referrers:
             key = id(referrer)
             if key in self._known or key in ours or key in entries or _is_own(referrer):
+                continue
+            if type(referrer) is tuple and referrer and referrer[-1] is mark:
                 continue
             for item in gc.get_referents(referrer):
                 if id(item) in wanted:
@@ -222,7 +254,7 @@ class _Search:
 
 def _module_spaces() -> Spaces:
     """Name, namespace and file of each module, without running a line of it."""
-    spaces = {}
+    spaces: Spaces = {}
     for name, module in list(sys.modules.items()):
         if issubclass(type(module), ModuleType):
             space = _space_of(module)
@@ -230,7 +262,8 @@ def _module_spaces() -> Spaces:
             if type(filename) is not str:
                 # Typed in, or built in.
                 filename = "<stdin>" if name == "__main__" else ""
-            spaces[id(space)] = (name, space, filename)
+            # The first of two names: `__main__`, not multiprocessing's `__mp_main__`.
+            spaces.setdefault(id(space), (name, space, filename))
     return spaces
 
 

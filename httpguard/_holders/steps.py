@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import os
 import types
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable, redact_url
@@ -20,7 +21,9 @@ if TYPE_CHECKING:
 _LONGEST_KEY: Final = 60
 _MOST_ITEMS: Final = 100_000
 _LIBRARIES: Final = ("requests", "urllib3", "http", "io", "_io")
-_PLAIN: Final = (int, float, bool, bytes, type(None))
+_PLAIN: Final = (int, float, bool, type(None))
+COLLECTIONS: Final = (list, dict, set, tuple, frozenset, deque)
+"""What a program keeps many objects in."""
 _SUSPENDED: Final = {
     types.GeneratorType: "gi_frame",
     types.CoroutineType: "cr_frame",
@@ -224,8 +227,6 @@ def _item(owner: Any, child: object) -> str | None:
 
 def _place_in_deque(owner: Any, child: object) -> str | None:
     """The place in a `collections.deque`."""
-    from collections import deque
-
     if type(owner) is not deque:
         return None
     for index, value in enumerate(deque.copy(owner)):
@@ -292,8 +293,12 @@ def key_text(key: object) -> str:
     Args:
         key: Any object; of others than Python's own only the class is told.
     """
+    if type(key) is bytes:
+        return f"b{key_text(key.decode('latin-1'))}"
     if type(key) is str:
-        text = redact_url(key) if "://" in key else printable(key)
+        # It may be a URL, a path, a query, or a token by itself.
+        query = "=" in key and "?" not in key
+        text = redact_url(f"?{key}")[1:] if query else redact_url(key)
         if len(text) > _LONGEST_KEY:
             text = f"{text[:_LONGEST_KEY]}..."
         return f"'{text}'"

@@ -159,27 +159,34 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
         The innermost frame of the application's own code; failing that, the
         innermost outside the HTTP libraries and httpguard.
     """
-    fallback = None
-    for code, offset in _pairs(stack):
-        filename = code.co_filename
-        if origins[filename]:
-            return _frame(code, offset, application=True)
-        if fallback is None and not is_own(filename) and not http_package(filename):
-            fallback = _frame(code, offset, application=False)
-    return fallback or NOWHERE
+    place = place_of(stack, origins)
+    if not place:
+        return NOWHERE
+    code, offset = place
+    return _frame(code, offset, application=origins[code.co_filename])
 
 
-def place_of(stack: RawStack, origins: Origins) -> RawStack:
+def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[()]:
     """As `find_site`, without looking at any source: code object and offset.
 
     Args:
         stack: What `capture` returned.
         origins: Whose code a file is.
     """
+    fallback: tuple[CodeType, int] | tuple[()] = ()
     for code, offset in _pairs(stack):
-        if origins[code.co_filename]:
-            return (code, offset)
-    return stack[:2]
+        filename = code.co_filename
+        if origins[filename]:
+            return code, offset
+        # Of generated code there is nothing to see.
+        if not (
+            fallback
+            or filename.startswith("<")
+            or is_own(filename)
+            or http_package(filename)
+        ):
+            fallback = code, offset
+    return fallback
 
 
 def find_place(stack: RawStack, origins: Origins) -> int:
@@ -192,7 +199,7 @@ def find_place(stack: RawStack, origins: Origins) -> int:
     code, offset = place_of(stack, origins) or (CUT, 0)
     # From CPython 3.11 on the code of a function lies in its code object, so that no
     # two places have the same number.
-    return id(code) + offset  # type: ignore[operator]
+    return id(code) + offset
 
 
 def find_client(stack: RawStack) -> str:

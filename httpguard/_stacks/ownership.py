@@ -14,8 +14,15 @@ HTTP_PACKAGES: Final = ("urllib3", "requests")
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
-# typed; all others (<string>, <stdin>, <ipython-input-…>, <doctest …>) are.
-_GENERATED: Final = ("<frozen ", "<attrs generated", "<decorator-gen", "<__array_")
+# typed; all others (<stdin>, <ipython-input-…>, <doctest …>) are.
+_GENERATED: Final = (
+    *("<frozen ", "<attrs generated", "<decorator-gen", "<__array_"),
+    *("<makefun-gen", "<lambdifygenerated"),
+)
+# What `exec` makes without a name: the methods of dataclasses and named tuples.
+_NAMELESS: Final = "<string>"
+# Programs that make code as they run have file names without end.
+_MOST_FILES: Final = 4096
 
 
 class Origins(dict[str, bool]):
@@ -36,6 +43,8 @@ class Origins(dict[str, bool]):
     def __missing__(self, filename: str) -> bool:
         """Judge a file seen for the first time."""
         known = is_application(filename, self.app)
+        if len(self) >= _MOST_FILES:
+            self.clear()
         self[filename] = known
         return known
 
@@ -52,6 +61,8 @@ def is_application(filename: str, app: tuple[str, ...]) -> bool:
         False for httpguard, the HTTP libraries, the standard library, what lies
         in site-packages, console scripts and generated code; else True.
     """
+    if filename == _NAMELESS:
+        return _is_typed_in()
     if filename.startswith("<"):
         return not filename.startswith(_GENERATED)
     path = os.path.abspath(filename)
@@ -135,6 +146,12 @@ def _main_package() -> tuple[str, ...]:
     main = sys.modules.get("__main__")
     name = getattr(main, "__package__", None)
     return (name.partition(".")[0],) if isinstance(name, str) and name else ()
+
+
+def _is_typed_in() -> bool:
+    """Whether the program is the argument of ``python -c``."""
+    main = sys.modules.get("__main__")
+    return getattr(main, "__file__", None) is None and "-c" in sys.orig_argv
 
 
 def _package_directory(name: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
+import gc
 import queue
 import sys
 import threading
@@ -396,11 +397,69 @@ def test_the_end_of_a_large_container_is_seen(
         (7, "7"),
         (None, "None"),
         (("a",), "<tuple>"),
+        ("/items?token=S3CR3T&user=bob", "'/items?token=…&user=…'"),
+        ("token=S3CR3T", "'token=…'"),
+        ("sk_live_4eC39HqLyjWDarjtT1zdp7dc", "'…'"),
+        (b"sk_live_4eC39HqLyjWDarjtT1zdp7dc", "b'…'"),
+        ("orders/2024", "'orders/2024'"),
         (Slotted(1), "<Slotted>"),
     ],
 )
 def test_keys(key: object, text: str) -> None:
     assert key_text(key) == text
+
+
+def test_the_list_is_named_not_the_loops_variable(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(max_idle=60, explain=GENEROUS)
+    pool = urllib3.PoolManager()
+
+    def work() -> str | None:
+        bodies = [pool.request("GET", url, preload_content=False) for _ in range(3)]
+        for body in bodies:
+            body.read(10)
+        guard.check()
+        guard.advance(61)
+        (leak,) = guard.check().leaks
+        return leak.held_by
+
+    held = str(work())
+    assert held.startswith("bodies (local of work()")
+    assert " -> [cut: list[" in held
+
+
+def test_a_module_with_two_names_has_its_first(
+    guard: GuardControl,
+    app: types.ModuleType,
+    url: str,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setitem(sys.modules, "__mp_held_app__", app)
+    held = hold_one(guard, app, url, in_list)
+    assert held == "held_app.cache (module global) -> [cut: list[1]]"
+
+
+class Knot:
+    """Refers to itself."""
+
+    def __init__(self, kept: object) -> None:
+        self.kept = kept
+        self.knot = self
+
+
+def test_what_only_a_cycle_keeps(guard: GuardControl, url: str) -> None:
+    guard.install(max_idle=60, explain=GENEROUS)
+    gc.collect()
+    gc.disable()
+    try:
+        Knot(urllib3.PoolManager().request("GET", url, preload_content=False))
+        guard.advance(61)
+        (leak,) = guard.check().leaks
+    finally:
+        gc.enable()
+    assert str(leak.held_by).startswith("only a reference cycle (HTTPResponse, ")
+    assert "Knot" in str(leak.held_by)
 
 
 def _open() -> list[Any]:
