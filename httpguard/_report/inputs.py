@@ -114,11 +114,11 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
         try:
             # About 0.7 us for a line that is not ours: text is searched faster than
             # bytes.
-            for line in iter(partial(text.readline, _LONGEST_LINE), ""):
-                number += 1
+            whole_lines = iter(partial(text.readline, _LONGEST_LINE), "")
+            for number, line in enumerate(whole_lines, 1):
                 if (
                     '"httpguard.' in line
-                    or (line.startswith("{") and not line.rstrip().endswith("}"))
+                    or (not line.endswith("}\n") and _is_cut(line))
                     or "leak " in line
                     or "fix: " in line
                     or "ended well after all" in line
@@ -137,6 +137,11 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
         # What is wrapped is closed by who has opened it.
         text.detach()
     observer.lines += number
+
+
+def _is_cut(line: str) -> bool:
+    """Whether a line begins as JSON does and has another end."""
+    return line.startswith("{") and not line.rstrip("\r\n").endswith("}")
 
 
 def _open(source: Input) -> IO[bytes]:
