@@ -21,15 +21,19 @@ from urllib3.exceptions import ProtocolError
 from urllib3.response import HTTPResponse
 
 from httpguard import LeakKind
+from httpguard._clients import client_packages
 from httpguard._leases.lease import lease_of
 from httpguard._leases.readers import being_read
 from httpguard._process import process as _process
+from httpguard._stacks.ownership import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from tests.conftest import GuardControl
     from tests.server import Server
+
+ORIGINS = Origins(clients=client_packages())
 
 
 @pytest.fixture
@@ -117,7 +121,7 @@ def read_to_the_bitter_end(read: Callable[[], object]) -> None:
 def is_read(response: HTTPResponse) -> bool:
     lease = lease_of(response)
     assert lease is not None
-    return bool(being_read([(lease, response)]))
+    return bool(being_read([(lease, response)], ORIGINS))
 
 
 def hang_up(response: HTTPResponse) -> None:

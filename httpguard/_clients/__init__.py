@@ -25,6 +25,13 @@ if TYPE_CHECKING:
 CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS)
 
 
+def client_packages() -> tuple[str, ...]:
+    """The packages whose frames are never the site, of every client."""
+    return tuple(
+        dict.fromkeys(package for client in CLIENTS for package in client.packages)
+    )
+
+
 class Patches:
     """What is patched in this process."""
 

@@ -6,16 +6,16 @@ where there is none. Written by the process alone, which knows who is to be told
 
 from __future__ import annotations
 
-import contextlib
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
 
 from .._leases.lease import FINALIZED
 from .._leases.opening import begin
 from .._leases.registry import Listener, Registry
 from .._model.errors import LeakError
+from .._pools.slot import GIVEN_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable
     from types import FrameType
 
     from .._leases.client import Client
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._pools.waits import Waiter
+
+T = TypeVar("T")
 
 
 class Guard(Listener, Protocol):
@@ -128,26 +130,47 @@ class Gate:
         except Exception as error:
             self.fault("begin", error)
 
-    def end(self, connection: object) -> None:
+    def end(self, pool: object, connection: object) -> bool:
         """See `Leases`. Runs in finalizers too: no lock, no log."""
         registry = self.registry
         lease = registry.leases.pop(id(connection), None)
-        if lease is not None:
-            try:
-                if lease() is not None:
-                    registry.end(lease)
-            except Exception as error:
-                registry.give_up(lease, "end", error)
+        try:
+            # A dead one is in the deque and is judged there: unless the collector has
+            # run code of the program that gives the connection back.
+            if lease is not None and (lease() is not None or lease.is_current):
+                registry.end(lease)
+            known = registry.pools.get(pool)
+            slot = None if known is None else known.slot_of(connection)
+            if known is None or slot is None:
+                return True
+            stays = slot.turn != GIVEN_UP
+            known.comes_back(slot, connection)
+        except Exception as error:
+            registry.give_up(lease, "end", error)
+            return True
+        return stays
 
     def closed(self, connection: object, *, by_finalizer: bool) -> None:
         """See `Leases`. Runs in finalizers too: no lock, no log."""
-        lease = self.registry.leases.get(id(connection))
+        registry = self.registry
+        lease = registry.leases.get(id(connection))
         if lease is None:
             return
-        if by_finalizer:
-            lease.finalizing = FINALIZED
-        elif lease.closed is None:
-            lease.closed = self.registry.clock()
+        try:
+            response = lease()
+            if response is not None:
+                # The last look, where a sweep will find it closed.
+                lease.progressed(response, registry.clock())
+            elif not by_finalizer and not lease.is_current:
+                return
+            lease.finalizing = FINALIZED if by_finalizer else 0
+            if not by_finalizer and lease.closed is None:
+                lease.closed = registry.clock()
+                if not lease.pool.block:
+                    # Nothing waits for it to come back.
+                    lease.pool.forget(lease.slot)
+        except Exception as error:
+            registry.give_up(lease, "close", error)
 
     def read(self, connection: object, wire_bytes: int) -> None:
         """See `Leases`."""
@@ -155,37 +178,56 @@ class Gate:
         if lease is not None:
             lease.uncounted += wire_bytes
 
-    def pool(self, pool: object, kind: PoolKind) -> PoolRef | None:
+    def pool(
+        self, pool: object, kind: PoolKind, session: object = None
+    ) -> PoolRef | None:
         """See `Leases`."""
-        if self.guard is None:
+        guard, registry = self.guard, self.registry
+        if guard is None:
             return None
         try:
-            return self.registry.pools.meet(pool, kind, self.registry.clock())
+            known = registry.pools.meet(pool, kind, registry.clock())
+            if session is not None and known.owner is None:
+                owner = registry.sessions.get(session)
+                if owner is not None:
+                    guard.own(owner, known)
         except Exception as error:
             self.fault("pool", error)
             return None
+        return known
 
     def took(self, pool: object, connection: object, *, fresh: bool) -> None:
         """See `Leases`."""
+        guard = self.guard
         try:
             known = self.registry.pools.get(pool)
-            if known is not None:
+            if guard is not None and known is not None:
                 known.took(connection, fresh=fresh)
+                if fresh:
+                    guard.opened()
         except Exception as error:
             self.fault("took", error)
 
-    @contextlib.contextmanager
-    def waiting(self, pool: object, frame: FrameType) -> Iterator[None]:
+    def waiting(
+        self,
+        pool: object,
+        frame: FrameType,
+        take: Callable[[], T],
+        empty: type[Exception],
+    ) -> T:
         """See `Leases`."""
-        guard = self.guard
+        guard, waiter = self.guard, None
         known = self.registry.pools.get(pool)
-        if guard is None or known is None:
-            yield
-            return
-        waiter = guard.begin_wait(known, frame)
+        if guard is None or known is None or not known.block:
+            return take()
         try:
-            yield
+            if known.ask.is_empty(pool):
+                waiter = guard.begin_wait(known, frame)
         except Exception as error:
+            self.fault("waiting", error)
+        try:
+            return take()
+        except empty as error:
             guard.explain(known, error)
             raise
         finally:
@@ -195,6 +237,18 @@ class Gate:
         """See `Leases`."""
         if self.guard is not None and self.guard.judges_sessions:
             self.guard.made(session, client, frame)
+
+    def owner_closed(self, owner: object) -> None:
+        """See `Leases`."""
+        registry = self.registry
+        try:
+            session, pool = registry.sessions.get(owner), registry.pools.get(owner)
+            if session is not None:
+                registry.sessions.close(session)
+            if pool is not None:
+                pool.closes()
+        except Exception as error:
+            self.fault("close", error)
 
     def fault(self, where: str, error: Exception) -> None:
         """See `Leases`."""

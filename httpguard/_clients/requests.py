@@ -254,14 +254,7 @@ def _session_close(wrapped: Method) -> Method:
     """A session is closed: what refers to a pool of it keeps that one's sockets."""
 
     def close(self: Any) -> None:
-        guard = GATE.guard
-        if guard is not None:
-            try:
-                known = guard.registry.sessions.get(self)
-                if known is not None:
-                    guard.registry.sessions.close(known)
-            except Exception as error:
-                guard.step_aside("Session.close", error)
+        GATE.owner_closed(self)
         wrapped(self)
 
     return close

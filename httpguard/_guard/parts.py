@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from typing import TYPE_CHECKING, Final
 
+from .._clients import client_packages
 from .._leases.detector import Detector
 from .._leases.table import LeakTable
 from .._metrics.measures import Told
@@ -180,7 +181,7 @@ class Parts:
 
     def configure(self) -> None:
         """Tell the registry how stacks are kept by these settings."""
-        self.table.origins = Origins(self.settings.app)
+        self.table.origins = Origins(self.settings.app, client_packages())
         self.share(None)
         self.watcher.set_interval(self.settings.check_interval)
         self.settle_alert()

@@ -7,17 +7,18 @@ connection or a pool except through it.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeVar
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
-    from contextlib import AbstractContextManager
     from types import FrameType, ModuleType
 
     from .._model.leak import LeakKind
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
+
+T = TypeVar("T")
 
 
 class Ending(enum.Enum):
@@ -152,7 +153,7 @@ class Leases(Protocol):
             client: Whose response.
             response: Weak-referenceable.
             connection: Its identity is the key of the lease until that ends.
-            pool: What `pool` returned, if there is one.
+            pool: What `pool` returned.
             method: As the program gave it.
             url: Absolute, or a path of the pool.
             status: Of the answer.
@@ -164,11 +165,18 @@ class Leases(Protocol):
             LeakError: In strict mode, it is one more than ``max_open``.
         """
 
-    def end(self, connection: object) -> None:
-        """A connection came back to its pool: the lease under it ended well."""
+    def end(self, pool: object, connection: object) -> bool:
+        """A connection comes back to its pool: the lease under it ended well.
+
+        To be called before another request can take it. Finalizers may.
+
+        Returns:
+            False: the pool was given another one in its place, and is full. To be
+                closed, not kept.
+        """
 
     def closed(self, connection: object, *, by_finalizer: bool) -> None:
-        """The response of a connection was closed.
+        """The response of a connection is about to be closed. Finalizers may.
 
         Args:
             connection: Of the lease.
@@ -178,8 +186,16 @@ class Leases(Protocol):
     def read(self, connection: object, wire_bytes: int) -> None:
         """Bytes of a response were read that `Client.bytes_read` does not count."""
 
-    def pool(self, pool: object, kind: PoolKind) -> PoolRef | None:
-        """What is known of a pool, from here on if need be; None: no guard."""
+    def pool(
+        self, pool: object, kind: PoolKind, session: object = None
+    ) -> PoolRef | None:
+        """What is known of a pool, from here on if need be; None: no guard.
+
+        Args:
+            pool: The pool.
+            kind: How it is asked.
+            session: Whose it is, where `session` was told of that one.
+        """
 
     def took(self, pool: object, connection: object, *, fresh: bool) -> None:
         """A request has taken a connection of a pool that is known.
@@ -190,14 +206,31 @@ class Leases(Protocol):
             fresh: It has no socket yet.
         """
 
-    def waiting(self, pool: object, frame: FrameType) -> AbstractContextManager[None]:
-        """A request waits for a connection of a pool that is known, meanwhile.
+    def waiting(
+        self,
+        pool: object,
+        frame: FrameType,
+        take: Callable[[], T],
+        empty: type[Exception],
+    ) -> T:
+        """Take a connection of a pool that is known, for which a request may wait.
 
-        An error on its way through gets a note that says who holds the connections.
+        Args:
+            pool: The pool.
+            frame: The innermost frame to keep.
+            take: Takes the connection.
+            empty: The client's error for having waited in vain: it gets a note that
+                says who holds the connections.
+
+        Returns:
+            What `take` does.
         """
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:
         """The program, or a library for it, made a session."""
+
+    def owner_closed(self, owner: object) -> None:
+        """The program is about to close a session or a pool."""
 
     def fault(self, where: str, error: Exception) -> None:
         """A wrapper failed inside: it is said once."""

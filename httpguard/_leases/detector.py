@@ -101,7 +101,8 @@ class Detector:
         """
         left = self.left_open(None)
         busy = being_read(
-            [(lease, response) for lease in left if (response := lease()) is not None]
+            [(lease, response) for lease in left if (response := lease()) is not None],
+            self.registry.origins,
         )
         yield from self._close([lease for lease in left if id(lease()) not in busy])
         yield from self.sessions.sweep(self.registry.clock())
@@ -203,7 +204,7 @@ class Detector:
         """The suspects that nobody is reading."""
         if not suspects:
             return
-        busy = being_read(suspects)
+        busy = being_read(suspects, self.registry.origins)
         while suspects:
             lease, response = suspects.pop()
             if id(response) in busy:
@@ -258,7 +259,7 @@ class Detector:
     def is_read_on(self, lease: Lease, response: Any) -> bool:
         """Whether a response that was idle is not so any more."""
         return lease.read_so_far(response) != lease.bytes_read or bool(
-            being_read([(lease, response)])
+            being_read([(lease, response)], self.registry.origins)
         )
 
     def _explain(self, stack: RawStack, response: Any) -> str | None:

@@ -141,6 +141,14 @@ class Lease(_ResponseRef):
         return True
 
     @property
+    def is_current(self) -> bool:
+        """Whether the connection of a dead lease is still the one that has its id.
+
+        Another one may have been taken from the pool since, under a slot of its own.
+        """
+        return self.slot is not None and self.pool.slots.get(self.key) is self.slot
+
+    @property
     def was_given_up(self) -> bool:
         """Whether the client began to read the body, for itself, and gave up.
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 from typing import TYPE_CHECKING, Any, Final
 
-from .._stacks.ownership import http_package
 from .._stacks.running import innermost_frames
 from .._stacks.variables import UNBOUND, UNREADABLE, first_argument
 from .._stacks.waits import registered, waited_for
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
+    from .._stacks.ownership import Origins
     from .lease import Lease
 
 # The modules of the standard library whose objects lie below a response.
@@ -25,16 +25,17 @@ _BELOW: Final = tuple(
 _QUESTIONS: Final = frozenset({"tell", "closed", "isclosed", "fileno"})
 
 
-def being_read(suspects: Iterable[tuple[Lease, Any]]) -> set[int]:
+def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[int]:
     """Which of the responses some thread or greenlet waits for right now.
 
-    A reader shows as a frame of urllib3, http.client, socket or ssl whose first
+    A reader shows as a frame of an HTTP client, http.client, socket or ssl whose first
     argument is that very response, or what it reads from. Others poll its socket.
     Costs about 20 us a thread, and under gevent a walk over all objects: the only way
     to find greenlets.
 
     Args:
         suspects: Leases whose response made no progress, with that response.
+        origins: Whose code a file is.
 
     Returns:
         The ids of those that somebody waits for.
@@ -55,7 +56,7 @@ def being_read(suspects: Iterable[tuple[Lease, Any]]) -> set[int]:
             found |= waited_for(frame, parts, descriptors)
         while frame is not None:
             found |= registered(frame, descriptors)
-            owner = _reader(frame)
+            owner = _reader(frame, origins)
             if owner is UNREADABLE:
                 # It may be any of them.
                 return set(parts.values())
@@ -65,11 +66,11 @@ def being_read(suspects: Iterable[tuple[Lease, Any]]) -> set[int]:
     return found
 
 
-def _reader(frame: FrameType) -> object:
+def _reader(frame: FrameType, origins: Origins) -> object:
     """The object whose reading method this frame runs."""
     name, filename = frame.f_code.co_name, frame.f_code.co_filename
     if name in _QUESTIONS or not (
-        http_package(filename) == "urllib3" or filename.endswith(_BELOW)
+        filename.endswith(_BELOW) or origins.http_package(filename)
     ):
         return UNBOUND
     return first_argument(frame)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._leases.lease import lease_of
 from .._stacks.capture import capture
-from .._stacks.ownership import http_package, is_own
+from .._stacks.ownership import is_own
 from .._stacks.running import innermost_frames
 from .._stacks.variables import first_argument
 
@@ -16,9 +16,10 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
+    from .._stacks.ownership import Origins
 
 # The function of ours in which a request waits for a connection.
-_WAITING = "_wait"
+_WAITING = "waiting"
 
 
 def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
@@ -40,20 +41,22 @@ def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
     tops = innermost_frames(here=False)
     found = []
     while tops:
-        frame = _request(tops.pop(), known, pool)
+        frame = _request(tops.pop(), known, pool, registry.origins)
         if frame is not None:
             found.append(capture(frame, registry.depth, registry.origins))
         del frame
     return found
 
 
-def _request(frame: FrameType | None, known: PoolRef, pool: Any) -> FrameType | None:
+def _request(
+    frame: FrameType | None, known: PoolRef, pool: Any, origins: Origins
+) -> FrameType | None:
     """The innermost frame of a stack that works with a connection of the pool."""
     while frame is not None:
         code = frame.f_code
         if code.co_name == _WAITING and is_own(code.co_filename):
             return None
-        if http_package(code.co_filename) is not None:
+        if origins.http_package(code.co_filename) is not None:
             owner = first_argument(frame)
             if known.ask.is_request(pool, owner, code.co_name) and not lease_of(owner):
                 return frame

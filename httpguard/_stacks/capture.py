@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .ownership import Origins, http_package, is_own
+from .ownership import Origins, is_own
 from .submission import MARK
 
 if TYPE_CHECKING:
@@ -183,7 +183,7 @@ def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[
             fallback
             or filename.startswith("<")
             or is_own(filename)
-            or http_package(filename)
+            or origins.http_package(filename)
         ):
             fallback = code, offset
     return fallback
@@ -200,23 +200,6 @@ def find_place(stack: RawStack, origins: Origins) -> int:
     # From CPython 3.11 on the code of a function lies in its code object, so that no
     # two places have the same number.
     return id(code) + offset
-
-
-def find_client(stack: RawStack) -> str:
-    """Which HTTP library was called: the outermost one above the site's frame.
-
-    Args:
-        stack: What `capture` returned, from a call of urllib3.
-    """
-    client = "urllib3"
-    for code, _ in _pairs(stack):
-        if is_own(code.co_filename):
-            continue
-        package = http_package(code.co_filename)
-        if package is None:
-            break
-        client = package
-    return client
 
 
 def filenames(stack: RawStack) -> Iterable[str]:

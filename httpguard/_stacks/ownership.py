@@ -9,8 +9,6 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
-# The packages whose frames stand between the application and the response.
-HTTP_PACKAGES: Final = ("urllib3", "requests")
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
@@ -33,29 +31,45 @@ class Origins(dict[str, bool]):
 
     Args:
         app: Module prefixes that are the application's although installed.
+        clients: The packages of HTTP clients, whose frames stand between the
+            application and the response.
     """
 
-    def __init__(self, app: tuple[str, ...] = ()) -> None:
+    def __init__(
+        self, app: tuple[str, ...] = (), clients: tuple[str, ...] = ()
+    ) -> None:
         """Start with nothing known."""
         super().__init__()
         self.app = app
+        self.clients = clients
 
     def __missing__(self, filename: str) -> bool:
         """Judge a file seen for the first time."""
-        known = is_application(filename, self.app)
+        known = is_application(filename, self.app, self.clients)
         if len(self) >= _MOST_FILES:
             self.clear()
         self[filename] = known
         return known
 
+    def http_package(self, filename: str) -> str | None:
+        """The package of an HTTP client that a file belongs to, or None.
 
-def is_application(filename: str, app: tuple[str, ...]) -> bool:
+        Args:
+            filename: As in ``code.co_filename``.
+        """
+        return http_package(filename, self.clients)
+
+
+def is_application(
+    filename: str, app: tuple[str, ...], clients: tuple[str, ...] = ()
+) -> bool:
     """Whether a file is the application's own code.
 
     Args:
         filename: As in ``code.co_filename``.
         app: Module prefixes that count although they are installed. The
             top-level package of ``__main__`` counts by itself.
+        clients: As of `Origins`.
 
     Returns:
         False for httpguard, the HTTP libraries, the standard library, what lies
@@ -66,7 +80,7 @@ def is_application(filename: str, app: tuple[str, ...]) -> bool:
     if filename.startswith("<"):
         return not filename.startswith(_GENERATED)
     path = os.path.abspath(filename)
-    if path.startswith(_OWN_DIRECTORY) or http_package(path) is not None:
+    if path.startswith(_OWN_DIRECTORY) or http_package(path, clients) is not None:
         return False
     installed = _installed_module(path)
     if installed is not None:
@@ -75,15 +89,16 @@ def is_application(filename: str, app: tuple[str, ...]) -> bool:
     return not os.path.normcase(path).startswith(_library_directories())
 
 
-def http_package(filename: str) -> str | None:
-    """The HTTP library a file belongs to: ``urllib3``, ``requests`` or None.
+def http_package(filename: str, clients: tuple[str, ...]) -> str | None:
+    """Which of some imported packages a file belongs to, or None.
 
     Args:
         filename: As in ``code.co_filename``.
+        clients: Their names.
     """
-    for name in HTTP_PACKAGES:
-        directory = _package_directory(name)
-        if directory is not None and filename.startswith(directory):
+    for name in clients:
+        file = getattr(sys.modules.get(name), "__file__", None)
+        if file and filename.startswith(_extent(file)):
             return name
     return None
 
@@ -154,10 +169,10 @@ def _is_typed_in() -> bool:
     return getattr(main, "__file__", None) is None and "-c" in sys.orig_argv
 
 
-def _package_directory(name: str) -> str | None:
-    """Where an imported package lies, with a trailing separator."""
-    file = getattr(sys.modules.get(name), "__file__", None)
-    return _directory(file) if file else None
+def _extent(file: str) -> str:
+    """What the names of a package's files begin with; of a module, its own."""
+    is_package = os.path.basename(file).startswith("__init__.")
+    return _directory(file) if is_package else file
 
 
 @lru_cache(maxsize=64)

@@ -24,7 +24,6 @@ CORE: Final = (
         "_model.failure",
         "_stacks.submission",
         "_guard.guard",
-        "_text.hints",
     ),
     *(
         "_holders.search",

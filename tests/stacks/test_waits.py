@@ -16,8 +16,10 @@ import pytest
 import requests
 
 from httpguard import LeakKind
+from httpguard._clients import client_packages
 from httpguard._leases.lease import lease_of
 from httpguard._leases.readers import being_read
+from httpguard._stacks.ownership import Origins
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
     from tests.server import Server
 
     Wait = Callable[[Any], object]
+
+ORIGINS = Origins(clients=client_packages())
 
 
 class Client:
@@ -113,7 +117,7 @@ def test_a_thread_that_waits_is_innocent(
     until, seen = time.monotonic() + 10, 0
     while seen < 5 and time.monotonic() < until:
         time.sleep(0.02)
-        seen = seen + 1 if being_read([(lease, raw)]) else 0
+        seen = seen + 1 if being_read([(lease, raw)], ORIGINS) else 0
     for _ in range(3):
         guard.advance(61)
         assert guard.check().leaks == ()

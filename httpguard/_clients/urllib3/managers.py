@@ -104,14 +104,7 @@ def _clear(wrapped: Method) -> Method:
     """All pools of a manager go: what else refers to one keeps its sockets open."""
 
     def clear(self: Any) -> None:
-        guard = GATE.guard
-        if guard is not None:
-            try:
-                session = guard.registry.sessions.get(self)
-                if session is not None:
-                    guard.registry.sessions.close(session)
-            except Exception as error:
-                guard.step_aside("clear", error)
+        GATE.owner_closed(self)
         wrapped(self)
 
     return clear

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import queue
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
@@ -16,7 +17,6 @@ from ..gate import GATE
 
 if TYPE_CHECKING:
     from ..._leases.client import Patcher
-    from ..._leases.lease import Lease
     from ..._pools.pool import PoolRef
     from ..gate import Guard
     from ..patching import Method
@@ -113,11 +113,16 @@ def _take(wrapped: Method, pool: Any, timeout: float | None) -> Any:
     """As `_get_conn`, of a pool that blocks."""
     guard = GATE.guard
     known = None if guard is None else _meet(guard, pool)
+    # An empty list: who waits is noted, and costs a stack.
     # `queue`: of the standard library's, urllib3's own and gevent's queues.
-    if guard is None or known is None or getattr(pool.pool, "queue", True):
+    if known is None or getattr(pool.pool, "queue", True):
         connection = wrapped(pool, timeout)
     else:
-        connection = _wait(guard, wrapped, pool, timeout, known)
+        from urllib3.exceptions import EmptyPoolError
+
+        connection = GATE.waiting(
+            pool, sys._getframe(1), partial(wrapped, pool, timeout), EmptyPoolError
+        )
     _took(pool, connection)
     return connection
 
@@ -151,7 +156,7 @@ def put_conn(wrapped: Method) -> Method:
             try:
                 # A dead one is in the deque and is judged there: unless the collector
                 # has run code of the program that gives the connection back.
-                if lease() is not None or is_same(lease):
+                if lease() is not None or lease.is_current:
                     registry.end(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
@@ -167,14 +172,6 @@ def put_conn(wrapped: Method) -> Method:
         return result
 
     return _put_conn
-
-
-def is_same(lease: Lease) -> bool:
-    """Whether the connection of a dead lease is still the one that has its id.
-
-    Another one has been taken from the pool since, under a slot of its own.
-    """
-    return lease.slot is not None and lease.pool.slots.get(lease.key) is lease.slot
 
 
 def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
@@ -212,14 +209,7 @@ def _close(wrapped: Method) -> Method:
     """A pool closes the connections that wait in it."""
 
     def close(self: Any) -> None:
-        guard = GATE.guard
-        if guard is not None:
-            try:
-                known = guard.registry.pools.get(self)
-                if known is not None:
-                    known.closes()
-            except Exception as error:
-                guard.step_aside("close", error)
+        GATE.owner_closed(self)
         wrapped(self)
 
     return close
@@ -232,19 +222,3 @@ def _meet(guard: Guard, pool: Any) -> PoolRef | None:
     except Exception as error:
         guard.step_aside("meet", error)
         return None
-
-
-def _wait(
-    guard: Guard, wrapped: Method, pool: Any, timeout: float | None, known: PoolRef
-) -> Any:
-    """Wait for a connection where the guard can see it."""
-    from urllib3.exceptions import EmptyPoolError
-
-    waiter = guard.begin_wait(known, sys._getframe(2))
-    try:
-        return wrapped(pool, timeout)
-    except EmptyPoolError as error:
-        guard.explain(known, error)
-        raise
-    finally:
-        guard.end_wait(waiter)

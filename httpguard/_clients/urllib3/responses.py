@@ -18,7 +18,7 @@ from .callers import CODES, above, outermost, reads_body, session_above
 from .client import URLLIB3
 from .compiled import open_lease
 from .mocks import holds_real_connection
-from .pools import POOLS, is_same, put_conn
+from .pools import POOLS, put_conn
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -220,7 +220,7 @@ def _note_close(
     by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
     # The cycle collector has cleared the reference before it finalizes: what closes
     # it then is its finalizer, or code of the program that the collector runs.
-    if owner is None and not by_finalizer and not is_same(lease):
+    if owner is None and not by_finalizer and not lease.is_current:
         return
     bytes_read = lease.read_so_far(response)
     if bytes_read != lease.bytes_read:
