@@ -163,7 +163,8 @@ class Calls:
     def own(self, session: SessionRef, pool: PoolRef) -> None:
         """A session made a pool, for its first request to a host."""
         try:
-            count = self.registry.sessions.own(session, pool)
+            registry = self.registry
+            count = registry.sessions.own(session, pool, registry.origins)
             limit = self.parts.settings.max_sessions
             if limit is not None and count > limit:
                 self.attend()

@@ -188,7 +188,6 @@ class Registry:
             session,
             client,
             self.capture(frame),
-            self.origins,
             now=self.clock(),
             thread=thread_name(),
             context=self.digest(),

@@ -121,7 +121,6 @@ class Sessions:
         session: Any,
         client: Client,
         stack: RawStack,
-        origins: Origins,
         *,
         now: float,
         thread: str,
@@ -134,7 +133,6 @@ class Sessions:
             session: Whatever makes pools.
             client: Whose session.
             stack: Where it was made.
-            origins: Whose code a file is.
             now: Seconds of the guard's clock.
             thread: The name of the thread.
             context: What is bound to the log context.
@@ -145,7 +143,6 @@ class Sessions:
         ref.key = id(session)
         ref.client = client
         ref.stack = stack
-        ref.line = place_of(stack, origins)
         ref.scope = current_scope()
         ref.opened = now
         ref.ident = threading.get_ident()
@@ -165,14 +162,23 @@ class Sessions:
         ref = self.known.get(id(session))
         return ref if ref is not None and ref() is session else None
 
-    def own(self, ref: SessionRef, pool: PoolRef) -> int:
+    def own(self, ref: SessionRef, pool: PoolRef, origins: Origins) -> int:
         """A session has made a pool.
+
+        Its line is looked up here: many a library makes a session as it is imported,
+        and never uses it.
+
+        Args:
+            ref: The session.
+            pool: The pool.
+            origins: Whose code a file is.
 
         Returns:
             How many sessions of its line have pools now.
         """
         with self._lock:
             ref.closed = False
+            ref.line = place_of(ref.stack, origins)
             ref.name = ref.name or pool.name
             ref.pools.append(pool)
             pool.owner = ref
