@@ -10,6 +10,7 @@ import pytest
 import httpguard
 from httpguard import Snapshot
 from httpguard._model.failure import Failures
+from httpguard._process import installing as _installing
 from httpguard._process import process as _process
 from tests.server import Server
 
@@ -30,7 +31,7 @@ class GuardControl:
         Whoever asks for a watcher gets it; all else is as it is shipped.
         """
         settings.setdefault("check_interval", 0)
-        _process.start(httpguard.Settings(**settings), lambda: self.now)
+        _installing.start(httpguard.Settings(**settings), lambda: self.now)
 
     def advance(self, seconds: float) -> None:
         """Let time pass."""

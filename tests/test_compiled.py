@@ -345,7 +345,7 @@ def test_a_registry_that_starts_anew_counts_anew(
     guard.install()
     for _ in range(OFTEN):
         end(opener(server.url(BODY)))
-    registry().clear()
+    registry().forget()
     added.clear()
     response = opener(server.url(BODY))
     (lease,) = registry().leases.values()

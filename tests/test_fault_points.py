@@ -11,6 +11,8 @@ import requests
 import httpguard
 from httpguard._clients.urllib3 import mocks as _real
 from httpguard._model import failure as _failure
+from httpguard._process import exits as _exits
+from httpguard._process import forks as _forks
 from httpguard._process import process as _process
 from httpguard._stacks import capture as _stack
 from httpguard._stacks import ownership as _origin
@@ -62,18 +64,16 @@ WALLS: Final = frozenset(
         "_guard.outbox.Outbox.step_aside",
         "_model.failure.Failures.say",
         "_model.failure._traceback",
-        *(
-            f"_process.process.{name}"
-            for name in (
-                "current",
-                "enter_temporary",  # `no_leaks` that cannot watch raises.
-                "failed",
-                "_before_fork",
-                "_after_fork_in_parent",
-                "_after_fork_in_child",
-                "_finish",
-            )
-        ),
+        "_process.process.current",
+        "_process.process.failed",
+        "_process.installing.enter_temporary",  # `no_leaks` that cannot watch raises.
+        "_process.forks._before",
+        "_process.forks._in_child",
+        "_process.exits.finish",
+        "_model.fork.Parts.pause",
+        "_model.fork.Parts.resume",
+        "_model.fork.Parts.forget",
+        "_model.fork.Parts._tell",
         "_clients.requests._give_up",
         "_clients.urllib3.responses._dealloc_warn",
         "_leases.registry.Registry.give_up",
@@ -116,11 +116,11 @@ NOT_CALLED: Final = frozenset(
         "_model.plain._names",
         "_guard.outbox.Outbox._try",
         "_guard.outbox.Outbox.notify",
-        "_process.process.enter_session",
-        "_process.process.follow",
-        "_process.process.in_session",
-        "_process.process.is_installed",
-        "_process.process.leave_session",
+        "_process.session.enter_session",
+        "_process.exits.follow",
+        "_process.session.in_session",
+        "_process.session.is_installed",
+        "_process.session.leave_session",
         "_process.process.observe",
         "_leases.registry.Registry.claim_by",
         "_leases.registry.Registry.take_times",
@@ -156,13 +156,13 @@ class Guarded(Control):
 
     def fork(self) -> None:
         """As `os.fork` does, in parent and child."""
-        _process._before_fork()
-        _process._after_fork_in_parent()
-        _process._after_fork_in_child()
+        _forks._before()
+        _process.PROCESS.parts.resume()
+        _forks._in_child()
 
     def exit(self) -> None:
         """As the interpreter does."""
-        _process._finish()
+        _exits.finish()
 
 
 @pytest.fixture(autouse=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._process import installing as _installing
 from .._process import process as _process
 from . import public  # For typing.get_type_hints.
 
@@ -15,7 +16,7 @@ def uninstall() -> None:
     reported first.
     """
     try:
-        _process.stop()
+        _installing.stop()
     except Exception as error:
         _process.failed("uninstall", error)
 

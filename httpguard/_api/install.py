@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable  # noqa: TC003  # For get_type_hi
 from typing import Any, ParamSpec
 
 from .._model.errors import ConfigError
+from .._process import installing as _installing
 from .._process import process as _process
 
 _P = ParamSpec("_P")
@@ -31,9 +32,9 @@ def _as_given(declared: Callable[_P, None]) -> Callable[_P, None]:
 def _install(given: dict[str, Any]) -> None:
     """Install, or step aside."""
     try:
-        settings = _process.load_settings(given)
+        settings = _installing.load_settings(given)
         if not settings.enabled:
-            _process.stop()
+            _installing.stop()
             return
         from .._model.settings import unknown_variables
 
@@ -41,7 +42,7 @@ def _install(given: dict[str, Any]) -> None:
             logging.getLogger("httpguard").warning(
                 "httpguard knows no setting %s; is it a typo?", name
             )
-        _process.start(settings)
+        _installing.start(settings)
     except ConfigError:
         raise
     except Exception as error:

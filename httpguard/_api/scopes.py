@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._model.errors import HTTPGuardError
 from .._model.scope import CURRENT_SCOPE, Scope, current_scope
+from .._process import installing as _installing
 from .._process import process as _process
 
 if TYPE_CHECKING:
@@ -169,13 +170,13 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
     def __enter__(self) -> None:
         """Install if need be."""
         try:
-            if not _process.enter_temporary():
+            if not _installing.enter_temporary():
                 self._entries.missed += 1
                 return
             try:
                 super().__enter__()
             except BaseException:
-                _process.leave_temporary()
+                _installing.leave_temporary()
                 raise
         except HTTPGuardError:
             raise
@@ -201,7 +202,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 )
         finally:
             try:
-                _process.leave_temporary()
+                _installing.leave_temporary()
             except Exception as error:
                 _process.failed("no_leaks", error)
 

@@ -240,20 +240,11 @@ class Guard(Calls):
         """In the parent, after it."""
         self.parts.watcher.resume()
 
-    def forget(self, *, cleared: bool = False) -> None:
-        """In the child: the leases, leaks and threads are the parent's.
-
-        Args:
-            cleared: Another guard of the same registry has done that for it.
-        """
-        try:
-            if not cleared:
-                self.registry.clear()
-            self.parts.begin()
-            self.parts.watcher.forget()
-            self.parts.settle_alert()
-        except Exception as error:
-            self.step_aside("fork", error)
+    def forget(self) -> None:
+        """In the child: leaks and threads are the parent's; the registry is empty."""
+        self.parts.begin()
+        self.parts.watcher.forget()
+        self.parts.settle_alert()
 
     def _heed(self) -> None:
         """Whether new leases matter, now that something has changed."""

@@ -252,8 +252,16 @@ class Registry:
         if self.leases.get(lease.key) is lease:
             self.leases.pop(lease.key, None)
 
-    def clear(self) -> None:
-        """Forget everything, as a forked child does: the leases are its parent's."""
+    # A part of the process's state, for which a fork matters: see `Forked`.
+
+    def pause(self) -> None:
+        """In the parent, before a fork: it has no threads."""
+
+    def resume(self) -> None:
+        """In the parent, after it."""
+
+    def forget(self) -> None:
+        """In the child: the leases are its parent's."""
         if self.times is not None:
             self.times.clear()
         self.alert = False

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 
 from .._model.event import COUNTS, Event
 from .._model.settings import load_settings
+from .._process import exits as _exits
+from .._process import installing as _installing
 from .._process import process as _process
+from .._process import session as _session
 from .._reporting.json_lines import JsonLines
 
 if TYPE_CHECKING:
@@ -73,8 +76,8 @@ def begin(run: str) -> None:
         log = RunLog(f"{run}.jsonl", _process.PROCESS.run)
         follower = log.follow
         _process.PROCESS.destinations.add(log, log.name)
-    _process.follow(follower)
-    if not _process.is_installed():
+    _exits.follow(follower)
+    if not _session.is_installed():
         settings = load_settings({}, os.environ)
         if settings.enabled:
-            _process.start(settings)
+            _installing.start(settings)

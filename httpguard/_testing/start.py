@@ -11,7 +11,7 @@ from .._baseline.baseline import Baseline
 from .._model.errors import BaselineError, ConfigError
 from .._model.project import with_project
 from .._model.settings import load_settings
-from .._process import process as _process
+from .._process import session as _session
 from .collector import Collector
 from .judge import Judge
 from .session import GuardedSession
@@ -49,10 +49,10 @@ def install(config: pytest.Config) -> Guard | None:
         if not settings.enabled:
             return None
         # In a session inside a test, the guard is that of the session outside.
-        outermost = not _process.in_session()
-        guard = config.stash[_GUARD] = _process.enter_session(settings)
+        outermost = not _session.in_session()
+        guard = config.stash[_GUARD] = _session.enter_session(settings)
         if outermost:
-            config.add_cleanup(_process.leave_session)
+            config.add_cleanup(_session.leave_session)
     return guard
 
 

@@ -11,6 +11,7 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 import httpguard
+from httpguard._process import installing as _installing
 from httpguard._process import process as _process
 from httpguard._stacks.ownership import is_own
 
@@ -78,7 +79,7 @@ class _Observation:
             under if _is_ours(now) else now
             for now, under in zip(_attributes(), known, strict=True)
         ]
-        _process.start(httpguard.Settings(check_interval=0), lambda: self.now)
+        _installing.start(httpguard.Settings(check_interval=0), lambda: self.now)
 
     def take(self, step: str) -> list[bool]:
         """Take a step; after ``-guard``, whether each attribute is as it should be."""

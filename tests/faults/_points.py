@@ -38,6 +38,10 @@ CORE: Final = (
     *(
         "_pools.pools",
         "_process.process",
+        "_process.exits",
+        "_process.forks",
+        "_process.installing",
+        "_process.session",
         "_stacks.brief",
         "_leases.readers",
         "_model.redaction",

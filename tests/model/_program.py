@@ -16,7 +16,7 @@ from urllib3.exceptions import EmptyPoolError
 
 import httpguard
 from httpguard import LeakError, Snapshot
-from httpguard._process import process as _process
+from httpguard._process import installing as _installing
 
 from ._bodies import BODIES, ask
 from ._compare import differences, unlike_raised
@@ -157,7 +157,7 @@ class Program(RuleBasedStateMachine):
             stack_depth=4,
             ignore=(f"*{terms.ignored}/*",) if terms.ignored else (),
         )
-        _process.start(settings, lambda: self.ledger.now)
+        _installing.start(settings, lambda: self.ledger.now)
 
     def teardown(self) -> None:
         """Let go of everything, one thing after the other, and compare."""
