@@ -29,6 +29,9 @@ class Patcher:
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
         self._applied: list[tuple[type | ModuleType, str, Any, Any]] = []
+        # What to look for in subclasses. These are not noted one by one: a program
+        # may make classes without end, and drops them.
+        self._overridden: dict[type, set[str]] = {}
 
     def wrap(
         self,
@@ -48,25 +51,10 @@ class Patcher:
             name: The attribute.
             factory: Makes the function from the original.
         """
-        import inspect
-
-        import wrapt
-
         original = owner.__dict__[name]
-        if is_wrapped(original):
-            return
-
-        def make(method: Method) -> Method:
-            inner = _callable(method) if isinstance(owner, type) else method
-            function = functools.wraps(method)(factory(inner))
-            # `inspect.getfullargspec` does not look below a wrapper.
-            with suppress(TypeError, ValueError):
-                vars(function)["__signature__"] = inspect.signature(method)
-            setattr(function, _MARK, True)
-            return function
-
-        wrapt.wrap_object(owner, name, make)  # type: ignore[arg-type]  # any factory
-        self._applied.append((owner, name, original, owner.__dict__[name]))
+        if not is_wrapped(original):
+            _replace(owner, name, factory)
+            self._applied.append((owner, name, original, owner.__dict__[name]))
 
     def add(self, owner: type, name: str, function: Method) -> None:
         """Give a class an attribute that it does not have.
@@ -97,8 +85,8 @@ class Patcher:
         def wrap_own(kind: type) -> None:
             try:
                 for name, factory in factories.items():
-                    if name in vars(kind):
-                        self.wrap(kind, name, factory)
+                    if name in vars(kind) and not is_wrapped(vars(kind)[name]):
+                        _replace(kind, name, factory)
             except Exception as error:
                 gate.fault("subclass", error)
 
@@ -107,6 +95,7 @@ class Patcher:
             if gate.guard is not None:
                 wrap_own(cls)
 
+        self._overridden.setdefault(owner, set()).update(factories)
         self.add(owner, "__init_subclass__", classmethod(init_subclass))
         for kind in _subclasses(owner):
             wrap_own(kind)
@@ -118,19 +107,46 @@ class Patcher:
         passes everything through from now on. Should they take theirs off, and put
         that function back, the next `remove` takes it away.
         """
+        for owner, names in self._overridden.items():
+            for kind in _subclasses(owner):
+                for name in names & vars(kind).keys():
+                    function: Any = vars(kind)[name]
+                    # What others have put around ours has its mark, but is another.
+                    if getattr(function, _MARK, _ABSENT) is function:
+                        setattr(kind, name, function.__wrapped__)
         buried = []
         while self._applied:
             patch = self._applied.pop()
-            owner, name, original, ours = patch
-            current = owner.__dict__.get(name, _ABSENT)
+            place, name, original, ours = patch
+            current = place.__dict__.get(name, _ABSENT)
             if current is not ours:
                 if current is not original:
                     buried.append(patch)
             elif original is _ABSENT:
-                delattr(owner, name)
+                delattr(place, name)
             else:
-                setattr(owner, name, original)
+                setattr(place, name, original)
         self._applied.extend(reversed(buried))
+
+
+def _replace(
+    owner: type | ModuleType, name: str, factory: Callable[[Method], Method]
+) -> None:
+    """Arguments as of `Patcher.wrap`."""
+    import inspect
+
+    import wrapt
+
+    def make(method: Method) -> Method:
+        inner = _callable(method) if isinstance(owner, type) else method
+        function = functools.wraps(method)(factory(inner))
+        # `inspect.getfullargspec` does not look below a wrapper.
+        with suppress(TypeError, ValueError):
+            vars(function)["__signature__"] = inspect.signature(method)
+        setattr(function, _MARK, function)
+        return function
+
+    wrapt.wrap_object(owner, name, make)  # type: ignore[arg-type]  # any factory
 
 
 def code_of(function: Any) -> CodeType | None:
@@ -143,7 +159,7 @@ def code_of(function: Any) -> CodeType | None:
 def is_wrapped(function: Any) -> bool:
     """Whether our function is in a chain of wrappers already."""
     while function is not None:
-        if getattr(function, _MARK, False):
+        if getattr(function, _MARK, None) is not None:
             return True
         function = getattr(function, "__wrapped__", None)
     return False
