@@ -185,6 +185,8 @@ class PoolRef(_PoolRef):
         """
         slot = self.slot_of(connection)
         if slot is None:
+            if self.graves:
+                self.bury()
             slot = Slot(connection, self.graves.append)
             slot.key = id(connection)
             slot.open = self.ask.is_open(connection)
