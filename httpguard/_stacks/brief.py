@@ -64,6 +64,8 @@ class Proven(set[int]):
             stack: Where it was opened.
             origins: Whose code a file is.
         """
+        if not self._learns:
+            return
         place = find_place(stack, origins)
         self._counts[place] = _NEVER
         self.discard(place)
@@ -78,4 +80,5 @@ class Proven(set[int]):
         self._counts = {place: count for place, count in counts if count < 0}
         if len(self._counts) >= _MOST_PLACES:
             self._learns = False
+            self._counts = {}
             self._counts = {}
