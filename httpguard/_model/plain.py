@@ -5,7 +5,7 @@ from __future__ import annotations
 import enum
 from dataclasses import fields, is_dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 from typing import Any, Final
 
 _READY: Final = frozenset({str, int, float, bool, type(None)})
@@ -19,7 +19,7 @@ def to_plain(value: Any) -> dict[str, Any]:
     return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
 
 
-@cache
+@lru_cache(maxsize=64)
 def _names(kind: type) -> tuple[str, ...]:
     """The names of a dataclass's fields."""
     return tuple(each.name for each in fields(kind))

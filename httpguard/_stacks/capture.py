@@ -23,6 +23,9 @@ RawStack = tuple[CodeType | int, ...]
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
 _MOST_FRAMES: Final = 256
+# Programs that make files as they run can have sources without end, and `linecache`
+# keeps each for good.
+_MOST_SOURCES: Final = 2000
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -213,7 +216,10 @@ def source_line(frame: Frame) -> str:
     Args:
         frame: Any frame. Zipapps and notebooks are read through their loaders.
     """
+    known = frame.filename in linecache.cache
     line = linecache.getline(frame.filename, frame.lineno)
+    if not known and len(linecache.cache) > _MOST_SOURCES:
+        linecache.cache.pop(frame.filename, None)
     if not line and not frame.filename.startswith("<"):
         for module in list(sys.modules.values()):
             if getattr(module, "__file__", None) == frame.filename:

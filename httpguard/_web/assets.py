@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
 from typing import Final
@@ -24,7 +24,7 @@ FILES: Final = {"/": "index.html"} | {f"/static/{name}": name for name in _SHARE
 """Path and file in static/: no other path reaches a file."""
 
 
-@cache
+@lru_cache(maxsize=64)
 def load(path: str) -> Answer:
     """The answer with one of `FILES`, which is read once."""
     name = FILES[path]
