@@ -428,7 +428,7 @@ def _sessions_that_ask_nothing() -> Step:
 @contextlib.contextmanager
 def guarded(settings: dict[str, Any]) -> Iterator[Callable[[], None]]:
     """A guard of a clock of its own; what it yields lets half a second pass."""
-    from httpguard._process import process
+    from httpguard._process import installing
 
     now = [1000.0]
 
@@ -436,7 +436,7 @@ def guarded(settings: dict[str, Any]) -> Iterator[Callable[[], None]]:
         now[0] += 0.5
 
     httpguard.uninstall()
-    process.start(httpguard.Settings(check_interval=0, **settings), lambda: now[0])
+    installing.start(httpguard.Settings(check_interval=0, **settings), lambda: now[0])
     try:
         yield tick
     finally:

@@ -112,8 +112,9 @@ class Patcher:
                 for name in names & vars(kind).keys():
                     function: Any = vars(kind)[name]
                     # What others have put around ours has its mark, but is another.
-                    if getattr(function, _MARK, _ABSENT) is function:
-                        setattr(kind, name, function.__wrapped__)
+                    mark: Any = getattr(function, _MARK, None)
+                    if mark is not None and mark is function:
+                        setattr(kind, name, mark.__wrapped__)
         buried = []
         while self._applied:
             patch = self._applied.pop()
