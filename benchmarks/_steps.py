@@ -27,7 +27,7 @@ from httpguard._clients.urllib3.client import URLLIB3
 from httpguard._clients.urllib3.compiled import open_lease
 from httpguard._clients.urllib3.responses import hand_over
 from httpguard._leases.lease import Lease
-from httpguard._leases.threads import thread_name
+from httpguard._leases.threads import running
 from httpguard._process.process import current
 from httpguard._stacks.capture import capture, capture_brief, find_place
 
@@ -150,7 +150,7 @@ def _parts(client: Client) -> dict[str, float]:
         "capture()": lambda: capture(frame, 32, registry.origins),
         "capture_brief()": lambda: capture_brief(frame, {place}),
         "Lease()": lambda: Lease(response, registry.dead.append),
-        "thread_name()": thread_name,
+        "running()": running,
         "copy_context()": contextvars.copy_context,
         "ContextVar.get()": lambda: variable.get(0),
         "ContextVar.set() and reset()": lambda: variable.reset(variable.set(1)),

@@ -24,6 +24,7 @@ from httpguard._clients.urllib3 import compiled as _compiled
 from httpguard._clients.urllib3.callers import CODES
 from httpguard._clients.urllib3.pools import POOLS
 from httpguard._leases.lease import Lease
+from httpguard._leases.threads import running
 from httpguard._process import process as _process
 from httpguard._stacks.capture import CUT
 from tests.program import line_of, run, write
@@ -166,7 +167,7 @@ def facts(lease: Lease) -> dict[str, Any]:
     """All that a lease has, but what differs from response to response."""
     found = {name: getattr(lease, name) for name in Lease.__slots__ if name[0] != "_"}
     assert found.pop("slot")() is not None
-    assert (found.pop("ident") == threading.get_ident()) == (lease.thread != "short")
+    assert (found.pop("runner") == running()[0]) == (lease.thread != "short")
     assert found.pop("key") in registry().leases
     found["pool"] = found["pool"].name
     found["context"] = found["context"] and dict(found["context"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextvars
 import pickle
 import threading
 from typing import TYPE_CHECKING
@@ -12,8 +14,13 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError, LeakKind
+from tests.program import run, write
+from tests.running import guarded
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+    from pathlib import Path
+
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -193,6 +200,222 @@ def test_it_never_rises_in_another_thread(guard: GuardControl, url: str) -> None
     assert raised == []
     with pytest.raises(LeakError):
         requests.get(url)
+
+
+def caught_in(function: Callable[[], object]) -> LeakError | None:
+    """What a guarded call raises of other people's leaks."""
+    try:
+        function()
+    except LeakError as error:
+        return error
+    return None
+
+
+def test_an_innocent_exporter_keeps_its_batch(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True, check_interval=0.01)
+    leaked, exported = threading.Event(), threading.Event()
+    sent: list[bytes] = []
+    raised: list[LeakError | None] = []
+
+    def export() -> None:
+        leaked.wait()
+        while not httpguard.snapshot().leaks:
+            pass
+        batch = [lambda: sent.append(requests.get(url).content)] * 3
+        raised.extend(caught_in(send) for send in batch)
+        exported.set()
+
+    exporter = threading.Thread(target=export)
+    exporter.start()
+    leak(url)
+    leaked.set()
+    exported.wait()
+    exporter.join()
+    assert (len(sent), raised) == (3, [None] * 3)
+    with pytest.raises(LeakError, match=r"in leak "):
+        requests.get(url)
+    assert guard.check().counters["dropped"] == 1
+
+
+def test_the_next_thread_does_not_inherit_from_one_that_ended(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(strict=True)
+    raised: list[LeakError | None] = []
+    idents = set()
+
+    def work(number: int) -> None:
+        idents.add(threading.get_ident())
+        if number == 0:
+            leak(url)
+        else:
+            raised.append(caught_in(lambda: requests.get(url)))
+
+    for number in range(5):
+        thread = threading.Thread(target=work, args=(number,))
+        thread.start()
+        thread.join()
+    # Python gives the number of a thread that has ended to the next one.
+    assert len(idents) < 5
+    assert raised == [None] * 4
+    assert caught_in(lambda: requests.get(url)) is None
+    with pytest.raises(LeakError, match=r"in leak "):
+        guard.check()
+    guard.check()
+
+
+def test_tasks_of_one_thread(guard: GuardControl, url: str) -> None:
+    guard.install(strict=True)
+    raised: dict[str, LeakError | None] = {}
+
+    async def main() -> None:
+        leaked, asked = asyncio.Event(), asyncio.Event()
+
+        async def guilty() -> None:
+            leak(url)
+            leaked.set()
+            await asked.wait()
+            raised["guilty"] = caught_in(lambda: requests.get(url))
+
+        async def innocent() -> None:
+            await leaked.wait()
+            raised["innocent"] = caught_in(lambda: requests.get(url))
+            asked.set()
+
+        await asyncio.gather(guilty(), innocent())
+        raised["main"] = caught_in(lambda: requests.get(url))
+
+    asyncio.run(main())
+    assert raised["innocent"] is raised["main"] is None
+    assert "in leak " in str(raised["guilty"])
+    guard.check()
+
+
+def test_what_an_ended_task_left_rises_in_its_thread(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(strict=True)
+
+    async def main() -> None:
+        async def guilty() -> None:
+            leak(url)
+
+        await asyncio.create_task(guilty())
+        assert caught_in(lambda: requests.get(url)) is None
+
+    asyncio.run(main())
+    with pytest.raises(LeakError, match=r"in leak "):
+        requests.get(url)
+
+
+def test_each_leak_rises_once_in_threads_that_ask_at_once(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(strict=True)
+    raised: list[LeakError] = []
+
+    def work() -> None:
+        for _ in range(5):
+            leak(url)
+            error = caught_in(lambda: requests.get(url)) or caught_in(guard.check)
+            if error is not None:
+                raised.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    error = caught_in(guard.check)
+    if error is not None:
+        raised.append(error)
+    assert sum(leak.count for error in raised for leak in error.leaks) == 20
+
+
+def test_a_scope_raises_what_its_threads_have_left(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(strict=True)
+    with pytest.raises(LeakError, match=r"in leak "), httpguard.no_leaks():
+        context = contextvars.copy_context()
+        thread = threading.Thread(target=context.run, args=(leak, url))
+        thread.start()
+        thread.join()
+        assert caught_in(lambda: requests.get(url)) is None
+    guard.check()
+
+
+GREENLETS = """
+import sys
+from gevent import monkey; monkey.patch_all()
+import gevent, gc
+import httpguard; httpguard.install(strict=True, check_interval=0)
+import requests
+def caught(innocent):
+    try:
+        requests.get(sys.argv[1])
+    except httpguard.LeakError as error:
+        return [leak.count for leak in error.leaks]
+def guilty():
+    requests.get(sys.argv[1], stream=True)
+    gevent.sleep(0)
+    asked.wait()
+    return caught(False)
+def innocent():
+    found = caught(True)
+    asked.set()
+    return found
+from gevent.event import Event
+asked = Event()
+work = [gevent.spawn(guilty)]
+gevent.sleep(0.5)
+work.append(gevent.spawn(innocent))
+gevent.joinall(work, raise_error=True)
+print([one.value for one in work])
+gone = gevent.spawn(requests.get, sys.argv[1], stream=True)
+gone.join()
+del gone
+found = [gevent.spawn(caught, True) for _ in range(5)]
+gevent.joinall(found)
+print([one.value for one in found], caught(True))
+try:
+    httpguard.check()
+except httpguard.LeakError as error:
+    print([leak.count for leak in error.leaks])
+"""
+
+
+def test_greenlets_of_one_thread(server: Server, tmp_path: Path) -> None:
+    pytest.importorskip("gevent")
+    done = run(write(tmp_path / "app.py", GREENLETS), server.url("/bytes/90000"))
+    assert done.returncode == 0, done.stderr
+    assert done.stdout.splitlines() == [
+        "[[1], None]",
+        "[None, None, None, None, None] None",
+        "[1]",
+    ], done.stderr
+
+
+def test_the_end_of_a_run_knows_what_ended_threads_left(
+    server: Server, tmp_path: Path
+) -> None:
+    source = """
+    import sys, threading
+    import requests
+    def work():
+        response = requests.get(sys.argv[1], stream=True)
+        if sys.argv[2] == "close":
+            response.close()
+    thread = threading.Thread(target=work)
+    thread.start()
+    thread.join()
+    requests.get(sys.argv[1])
+    print("the end")
+    """
+    program = write(tmp_path / "app.py", source)
+    for how, code in (("drop", 23), ("close", 0)):
+        done = guarded("--strict", program, server.url("/bytes/90000"), how)
+        assert (done.returncode, done.stdout) == (code, "the end\n"), done.stderr
 
 
 def test_leak_error_survives_pickling(guard: GuardControl, url: str) -> None:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import threading
 from typing import TYPE_CHECKING, Final
 
 from .._clients import client_packages
 from .._leases.detector import Detector
 from .._leases.table import LeakTable
+from .._leases.threads import runner
 from .._metrics.measures import Told
 from .._pressure.descriptors import Descriptors
 from .._pressure.pools import PoolWatch
@@ -157,7 +157,7 @@ class Parts:
         """In strict mode, past ``max_leaks``, raise each leak once.
 
         Args:
-            everybody: All that is due, not only what this thread has opened.
+            everybody: All that is due, not only what was opened by what runs now.
 
         Raises:
             LeakError: Something is due.
@@ -221,7 +221,7 @@ class Parts:
         if self.table.total <= limit:
             return None
         # No lock: on the request path nobody waits for a sweep.
-        findings = self.pending.take(None if everybody else threading.get_ident())
+        findings = self.pending.take(None if everybody else runner())
         self.settle_alert()
         if not findings:
             return None

@@ -1,13 +1,13 @@
-"""What strict mode and `no_leaks` raise, and in which thread."""
+"""What strict mode and `no_leaks` raise, and where."""
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
 from .._leases.finding import Finding
 from .._leases.table import leaks_of
+from .._leases.threads import is_alive, is_of
 from .._model.errors import LeakError
 from .._model.leak import LeakKind
 from .._model.words import leaked
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._leases.lease import Lease
+    from .._leases.threads import Runner
     from .._model.snapshot import OpenResponse
     from .._stacks.ownership import Origins
 
@@ -35,14 +36,14 @@ class Pending:
         return bool(self._findings)
 
     def add(self, finding: Finding) -> None:
-        """It is to be raised: in the thread that opened it, or by `check`."""
+        """It is to be raised: where it was opened, or by `check`."""
         self._findings.append(finding)
 
-    def take(self, ident: int | None) -> list[Finding]:
+    def take(self, now: Runner | None) -> list[Finding]:
         """Those that this call is to raise: each once.
 
         Args:
-            ident: The thread's number: only what it has opened. None: all.
+            now: What runs: only what it has opened. None: all.
         """
         taken = []
         for _ in range(len(self._findings)):
@@ -52,7 +53,7 @@ class Pending:
                 break
             if finding.raised:
                 continue
-            if ident is None or finding.ident == ident:
+            if now is None or is_of(finding.runner, now):
                 finding.raised = True
                 taken.append(finding)
             else:
@@ -60,12 +61,9 @@ class Pending:
         return taken
 
     def awaited(self) -> bool:
-        """Whether a thread that lives has opened one: its next request raises."""
-        alive = threading._active  # type: ignore[attr-defined]  # the table behind enumerate()
-        # Under gevent the number is a greenlet's, and no table has these.
-        greenlets = threading.get_ident.__module__ != "_thread"
+        """Whether one that lives has opened one: its next request raises."""
         return any(
-            not finding.raised and (greenlets or finding.ident in alive)
+            not finding.raised and is_alive(finding.runner)
             for finding in list(self._findings)
         )
 

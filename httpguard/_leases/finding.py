@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .lease import Lease
     from .sessions import SessionRef
+    from .threads import Runner
 
 
 class Finding:
@@ -31,13 +32,13 @@ class Finding:
         "client",
         "context",
         "held_by",
-        "ident",
         "idle",
         "kind",
         "length",
         "method",
         "pool",
         "raised",
+        "runner",
         "scope",
         "sockets",
         "stack",
@@ -50,8 +51,8 @@ class Finding:
     client: Client
     stack: RawStack
     scope: Scope | None
-    # The thread that opened it: its number and its name.
-    ident: int
+    # What opened it, and the name of the thread.
+    runner: Runner
     thread: str
     # What refers to the response, where that was searched for and found.
     held_by: str | None
@@ -74,7 +75,7 @@ class Finding:
         self.client = leaked.client
         self.stack = leaked.stack or ()
         self.scope = leaked.scope
-        self.ident = leaked.ident
+        self.runner = leaked.runner
         self.thread = leaked.thread
         self.url = leaked.absolute_url
         self.age = now - leaked.opened

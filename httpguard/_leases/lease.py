@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from .._pools.slot import Slot
     from .._stacks.capture import RawStack
     from .client import Client
+    from .threads import Runner
 
     _ResponseRef = weakref.ref[Any]
 else:
@@ -40,13 +41,13 @@ class Lease(_ResponseRef):
         "client",
         "context",
         "ended",
-        "ident",
         "key",
         "length",
         "method",
         "opened",
         "pool",
         "reading",
+        "runner",
         "scope",
         "slot",
         "stack",
@@ -92,8 +93,8 @@ class Lease(_ResponseRef):
     lost: bool = False
     # The client reads the body before the application gets the response.
     reading: bool
-    # The thread that opened it: its number and its name.
-    ident: int
+    # What opened it, and the name of the thread.
+    runner: Runner
     thread: str
     # None: not sampled, counted only.
     stack: RawStack | None

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import random
-import threading
 from typing import TYPE_CHECKING, Any
 
 from .._model.scope import CURRENT_SCOPE, current_scope
 from .._stacks.capture import capture_brief
 from .._stacks.submission import submission
 from .lease import Lease
-from .threads import thread_name
+from .threads import running
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -86,12 +85,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     lease.method = method
     lease.url = url
     lease.client = client
-    lease.ident = threading.get_ident()
-    try:
-        # As `thread_name`, without a call.
-        lease.thread = threading._active[lease.ident]._name  # type: ignore[attr-defined]
-    except KeyError:
-        lease.thread = thread_name()
+    lease.runner, lease.thread = running()
     lease.pool = pool
     lease.slot = pool.slots.get(key)
     if pool.block:

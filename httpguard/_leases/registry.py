@@ -18,7 +18,6 @@ from .._stacks.capture import BRIEF, CUT, capture
 from .._stacks.ownership import Origins
 from .lease import Lease
 from .sessions import Sessions
-from .threads import thread_name
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -189,7 +188,6 @@ class Registry:
             client,
             self.capture(frame),
             now=self.clock(),
-            thread=thread_name(),
             context=self.digest(),
             lonely=lonely,
         )

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.scope import current_scope, is_within
 from .._stacks.capture import place_of
 from .churn import Churn
+from .threads import is_alive, running, strand_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
     from .client import Client
+    from .threads import Runner, Strand
 
     _SessionRef = weakref.ref[Any]
 else:
@@ -46,7 +48,6 @@ class SessionRef(_SessionRef):
         "closed",
         "context",
         "ended",
-        "ident",
         "judged",
         "key",
         "kind",
@@ -55,6 +56,7 @@ class SessionRef(_SessionRef):
         "name",
         "opened",
         "pools",
+        "runner",
         "scope",
         "sockets",
         "stack",
@@ -72,8 +74,8 @@ class SessionRef(_SessionRef):
     judged: bool
     kind: LeakKind | None
     ended: bool
-    # The thread that made it: its number and its name.
-    ident: int
+    # What made it, and the name of the thread.
+    runner: Runner
     thread: str
     stack: RawStack
     scope: Scope | None
@@ -123,7 +125,6 @@ class Sessions:
         stack: RawStack,
         *,
         now: float,
-        thread: str,
         context: dict[str, Any] | None,
         lonely: bool = False,
     ) -> SessionRef:
@@ -134,7 +135,6 @@ class Sessions:
             client: Whose session.
             stack: Where it was made.
             now: Seconds of the guard's clock.
-            thread: The name of the thread.
             context: What is bound to the log context.
             lonely: It is one request's own.
         """
@@ -145,8 +145,7 @@ class Sessions:
         ref.stack = stack
         ref.scope = current_scope()
         ref.opened = now
-        ref.ident = threading.get_ident()
-        ref.thread = thread
+        ref.runner, ref.thread = running()
         ref.context = context
         ref.lonely = lonely
         ref.closed = ref.judged = ref.ended = False
@@ -280,11 +279,13 @@ def _without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
     Args:
         crowd: The oldest first.
     """
-    threads = {*threading._active}  # type: ignore[attr-defined]  # the table behind enumerate()
+    served: set[Strand] = set()
     spare = set()
     for ref in crowd:
-        if ref.ident in threads and not ref.closed and ref() is not None:
-            threads.remove(ref.ident)
+        strand = strand_of(ref.runner)
+        alive = not ref.closed and ref() is not None and is_alive(strand)
+        if alive and strand not in served:
+            served.add(strand)
         else:
             spare.add(id(ref))
     return spare

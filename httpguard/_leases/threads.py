@@ -1,19 +1,88 @@
-"""The thread that runs, without waking what Python has not made yet."""
+"""What runs at this moment: a thread, a greenlet or a task."""
 
 from __future__ import annotations
 
 import threading
+import weakref
+from sys import modules
+from typing import Any
+
+Reference = weakref.ref[Any]
+Strand = Reference | int
+"""A thread or greenlet, weakly; the number of one that Python does not know."""
+Runner = Strand | tuple[Reference, Strand]
+"""A strand, or a task and the strand in which its loop runs."""
 
 
-def thread_name() -> str:
-    """The name of the thread, or the number of the greenlet, that runs this.
+def running() -> tuple[Runner, str]:
+    """The task, greenlet or thread that runs this, and the name of the thread.
 
-    Not by ``threading.current_thread()``: for a thread that Python did not
-    start, that one makes a dummy which the program would see.
+    Their numbers are given to others as soon as they have ended. The weak reference to
+    a thread is one that all of its responses share. Not by
+    ``threading.current_thread()``: for a thread that Python did not start, that one
+    makes a dummy which the program would see.
     """
     ident = threading.get_ident()
     thread = threading._active.get(ident)  # type: ignore[attr-defined]  # the table behind enumerate()
     if thread is not None:
-        return thread._name  # type: ignore[no-any-return]  # the property is twice as slow
-    # Not a greenlet's `name` either: gevent assigns one as it is asked for.
-    return f"thread-{ident}"
+        name = thread._name  # The property is twice as slow.
+        strand: Strand = weakref.ref(thread)
+    else:
+        # Not a greenlet's `name` either: gevent assigns one as it is asked for.
+        name = f"thread-{ident}"
+        strand = _greenlet() or ident
+    events = modules.get("asyncio.events")
+    loop = None if events is None else events._get_running_loop()
+    if loop is not None:
+        task = modules["asyncio.tasks"].current_task(loop)
+        if task is not None:
+            return (weakref.ref(task), strand), name
+    return strand, name
+
+
+def runner() -> Runner:
+    """The task, greenlet or thread that runs this."""
+    return running()[0]
+
+
+def strand_of(known: Runner) -> Strand:
+    """The thread or greenlet, where the loop of a task runs too."""
+    return known[1] if isinstance(known, tuple) else known
+
+
+def _greenlet() -> Reference | None:
+    """The greenlet that runs this, where gevent or eventlet has patched threads."""
+    greenlet = modules.get("greenlet")
+    if greenlet is None or threading.get_ident.__module__ == "_thread":
+        return None
+    return weakref.ref(greenlet.getcurrent())
+
+
+def is_alive(known: Runner) -> bool:
+    """Whether it may still make a request."""
+    if isinstance(known, tuple):
+        return _is_under_way(known[0]) or is_alive(known[1])
+    if isinstance(known, int):
+        return True
+    strand = known()
+    if isinstance(strand, threading.Thread):
+        # Without its lock.
+        return threading._active.get(strand._ident) is strand  # type: ignore[attr-defined]
+    return strand is not None
+
+
+def is_of(known: Runner, now: Runner) -> bool:
+    """Whether what runs now is the one, or has run the task that has ended.
+
+    Args:
+        known: What opened a response.
+        now: As of `runner`.
+    """
+    if known == now:
+        return True
+    return isinstance(known, tuple) and known[1] == now and not _is_under_way(known[0])
+
+
+def _is_under_way(reference: Reference) -> bool:
+    task = reference()
+    return task is not None and not task.done()

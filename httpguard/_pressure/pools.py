@@ -6,7 +6,7 @@ import gc
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.threads import thread_name
+from .._leases.threads import running
 from .._model.redaction import printable
 from .._model.rhythm import Rhythm
 from .._pools.slot import GIVEN_UP, is_out
@@ -66,7 +66,7 @@ class PoolWatch:
         """
         registry = self.registry
         stack = capture(frame, registry.depth, registry.origins)
-        waiter = Waiter(pool, registry.clock(), thread_name(), stack)
+        waiter = Waiter(pool, registry.clock(), running()[1], stack)
         registry.waiters[id(waiter)] = waiter
         return waiter
 

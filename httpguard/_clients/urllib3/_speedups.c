@@ -25,7 +25,7 @@
 #define SLOTS(X)                                                                       \
     X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
     X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
-    X(slot) X(ident)
+    X(slot) X(runner)
 #define INDEX(name) SLOT_##name,
 #define QUOTED(name) #name,
 enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
@@ -33,7 +33,8 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
 /* The names of other attributes, made once. */
 #define NAMES(X)                                                                       \
     X(_CONTEXT_VARS)                                                                   \
-    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_name) X(_pool) X(block)      \
+    X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
+    X(_pool) X(asyncio) X(block)                                                       \
     X(co_name) X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
     X(slots) X(sock) X(status) X(structlog)
 #define DECLARE(name) static PyObject *str_##name;
@@ -330,10 +331,35 @@ is_own_page(PyObject *addresses, PyObject *pool)
     return is;
 }
 
+/* Whether an event loop runs in this thread: then it may be a task that runs. */
+static enum answer
+is_in_loop(PyObject *modules)
+{
+    PyObject *events = PyDict_GetItemWithError(modules, str_asyncio);
+    PyObject *get = NULL, *loop = NULL;
+    enum answer is = FAILED;
+
+    if (events == NULL) {
+        return PyErr_Occurred() ? FAILED : NO;
+    }
+    Py_INCREF(events);
+    get = PyObject_GetAttr(events, str__get_running_loop);
+    Py_DECREF(events);
+    if (get != NULL) {
+        loop = PyObject_CallNoArgs(get);
+        Py_DECREF(get);
+    }
+    if (loop != NULL) {
+        is = loop == Py_None ? NO : YES;
+        Py_DECREF(loop);
+    }
+    return is;
+}
+
 /* The name of the thread that runs, None where `threading` does not know it, and
-   its number. */
+   a weak reference to it. */
 static PyObject *
-thread_name(PyObject *threading, PyObject **number)
+thread_name(PyObject *threading, PyObject **reference)
 {
     PyObject *get_ident = PyDict_GetItemWithError(threading, str_get_ident);
     PyObject *ident = NULL, *active = NULL, *thread = NULL, *name = NULL;
@@ -349,10 +375,13 @@ thread_name(PyObject *threading, PyObject **number)
     if (active != NULL) {
         thread = PyDict_GetItemWithError(active, ident);
     }
-    *number = ident;
+    Py_XDECREF(ident);
     if (thread != NULL) {
         Py_INCREF(thread);
-        name = PyObject_GetAttr(thread, str__name);
+        *reference = PyWeakref_NewRef(thread, NULL);
+        if (*reference != NULL) {
+            name = PyObject_GetAttr(thread, str__name);
+        }
         Py_DECREF(thread);
     }
     else if (!PyErr_Occurred()) {
@@ -473,7 +502,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
     PyObject *slot = NULL, *stack = NULL, *thread = NULL, *bound = NULL, *now = NULL;
-    PyObject *ident = NULL;
+    PyObject *runner = NULL;
     PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
     PyObject *lease = NULL, *counted = NULL;
     const Py_ssize_t *offsets;
@@ -518,7 +547,10 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     if (NOT_ORDINARY(pool) || is_own_page(PART(ADDRESSES), pool) != NO) {
         goto leave;
     }
-    thread = thread_name(PART(THREADING), &ident);
+    if (is_in_loop(PART(MODULES)) != NO) {
+        goto leave;
+    }
+    thread = thread_name(PART(THREADING), &runner);
     if (NOT_ORDINARY(thread)) {
         goto leave;
     }
@@ -573,7 +605,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     FILL(thread, thread);
     FILL(pool, pool);
     FILL(slot, slot);
-    FILL(ident, ident);
+    FILL(runner, runner);
     /* From here on a sweep sees it. */
     if (PyDict_SetItem(PART(LEASES), key, lease) < 0) {
         goto leave;
@@ -595,7 +627,7 @@ leave:
     Py_XDECREF(stack);
     Py_XDECREF(thread);
     Py_XDECREF(bound);
-    Py_XDECREF(ident);
+    Py_XDECREF(runner);
     Py_XDECREF(now);
     Py_XDECREF(bytes_read);
     Py_XDECREF(length);
@@ -648,7 +680,8 @@ PyInit__speedups(void)
     /* The modules that have what is looked for. */
     Py_SETREF(str_structlog, PyUnicode_InternFromString("structlog.contextvars"));
     Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.trace"));
-    if (str_structlog == NULL || str_opentelemetry == NULL) {
+    Py_SETREF(str_asyncio, PyUnicode_InternFromString("asyncio.events"));
+    if (str_structlog == NULL || str_opentelemetry == NULL || str_asyncio == NULL) {
         return NULL;
     }
     return PyModule_Create(&definition);
