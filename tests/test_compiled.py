@@ -492,6 +492,7 @@ def test_a_failure_costs_the_lease_alone(
 
 def references(parts: tuple[Any, ...]) -> list[int]:
     gc.collect()
+    httpguard.check()  # Forgets the sessions that were collected.
     # Not of what others refer to as well: numbers, and what the server's threads run.
     return [
         sys.getrefcount(part)
