@@ -56,6 +56,25 @@ class Patcher:
             _replace(owner, name, factory)
             self._applied.append((owner, name, original, owner.__dict__[name]))
 
+    def wrap_call(
+        self, owner: type | ModuleType, name: str, call: Callable[..., Any]
+    ) -> None:
+        """As `wrap`, by a function that gets the original and then the arguments.
+
+        Args:
+            owner: The class or module whose own attribute it is.
+            name: The attribute.
+            call: Called in its place.
+        """
+
+        def factory(wrapped: Method) -> Method:
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return call(wrapped, *args, **kwargs)
+
+            return wrapper
+
+        self.wrap(owner, name, factory)
+
     def add(self, owner: type, name: str, function: Method) -> None:
         """Give a class an attribute that it does not have.
 

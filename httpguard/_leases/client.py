@@ -111,6 +111,19 @@ class Patcher(Protocol):
             factory: Makes the function from the original.
         """
 
+    def wrap_call(
+        self, owner: type | ModuleType, name: str, call: Callable[..., Any]
+    ) -> None:
+        """As `wrap`, by a function that gets the original and then the arguments.
+
+        A call costs 0.3 us more than by `wrap`, and a frame.
+
+        Args:
+            owner: The class or module whose own attribute it is.
+            name: The attribute.
+            call: Called in its place; of a method, the arguments begin with self.
+        """
+
     def add(self, owner: type, name: str, function: Any) -> None:
         """Give a class an attribute that it does not have."""
 
