@@ -51,21 +51,27 @@ class Patches:
         """Patch every client that is imported, and each other one when it is."""
         for client in CLIENTS:
             for module in client.imports:
-                self._hook(client.name, module, client.patch)
+                self.hook(client.name, module, client.patch)
 
     def follow_executors(self) -> None:
         """Patch thread pools, for the time until `take_off`."""
-        self._hook("executors", EXECUTORS, patch_executors)
+        self.hook("executors", EXECUTORS, patch_executors)
 
     def take_off(self) -> None:
         """Give every attribute back."""
         GATE.shut()
         self._patcher.remove()
 
-    def _hook(
+    def hook(
         self, name: str, module: str, patch: Callable[[Patcher, Gate], None]
     ) -> None:
-        """Patch a module now or when it is imported."""
+        """Patch a module now or when it is imported, for the time until `take_off`.
+
+        Args:
+            name: With the module, of the patch.
+            module: Its full name.
+            patch: Puts the patch on.
+        """
         # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
         import wrapt
 

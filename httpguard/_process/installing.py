@@ -146,9 +146,12 @@ def patches() -> Patches:
 
 def put_patches_on(guard: Guard) -> None:
     """Patch the clients, and have them tell this guard."""
+    from .workers import MULTIPROCESSING, patch_workers
+
     ours = patches()
     ours.tell(guard)
     ours.put_on()
+    ours.hook("workers", MULTIPROCESSING, patch_workers)
 
 
 def _outbox(destinations: Destinations | None) -> Outbox:

@@ -1,0 +1,106 @@
+"""multiprocessing: a worker is guarded as its parent is, however it is started.
+
+A forked worker has its parent's guard. One that begins as a new interpreter, or as the
+fork of a server, has imported what its ``__main__`` imports, and no more: where
+`install` stands below ``if __name__ == "__main__"``, nothing there guards it. The
+settings go with the pickled process object, which the worker reads after its path and
+its ``__main__`` are as they shall be.
+"""
+
+from __future__ import annotations
+
+import pickle
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Final
+
+from .process import PROCESS, current, failed
+from .session import is_installed
+
+if TYPE_CHECKING:
+    from .._clients.gate import Gate
+    from .._clients.patching import Method, Patcher
+
+MULTIPROCESSING: Final = "multiprocessing.process"
+_ATTRIBUTE: Final = "_httpguard"
+# Runs while a worker unpickles its process. There it may be that there is no httpguard,
+# or another one: a worker begins all the same.
+_SOURCE: Final = """
+try:
+    from httpguard._process.workers import begin
+except Exception:
+    pass
+else:
+    begin(settings)
+"""
+
+
+class _Given:
+    """What a worker is given: unpickled, it has the worker guarded.
+
+    Args:
+        settings: Pickled.
+    """
+
+    def __init__(self, settings: bytes) -> None:
+        self._settings = settings
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Nothing that a worker would have to import."""
+        return exec, (_SOURCE, {"settings": self._settings})
+
+
+def patch_workers(patcher: Patcher, gate: Gate) -> None:
+    """Have every process object that is started take the settings along."""
+    from multiprocessing.process import BaseProcess
+
+    def start(wrapped: Method) -> Method:
+        def start(self: Any) -> Any:
+            given = None
+            try:
+                given = _given()
+                if given is not None:
+                    vars(self)[_ATTRIBUTE] = given
+            except Exception as error:
+                gate.fault("workers", error)
+            try:
+                return wrapped(self)
+            finally:
+                if given is not None:
+                    vars(self).pop(_ATTRIBUTE, None)
+
+        return start
+
+    patcher.wrap(BaseProcess, "start", start)
+
+
+def begin(settings: bytes) -> None:
+    """Guard this worker as its parent was when it started it. It never raises.
+
+    Args:
+        settings: As they were given.
+    """
+    try:
+        from .installing import start
+
+        wanted = pickle.loads(settings)  # noqa: S301  # As all else of a worker.
+        guard = current()
+        if guard is not None and is_installed():
+            wanted = replace(
+                wanted,
+                serve=guard.settings.serve,
+                serve_token=guard.settings.serve_token,
+            )
+        start(wanted)
+    except Exception as error:
+        failed("workers", error)
+
+
+def _given() -> _Given | None:
+    """The settings of the moment; None where only a scope or test session guards."""
+    guard = current()
+    if guard is None or PROCESS.visitors or not is_installed():
+        return None
+    # The port of the page is the parent's; a relative path is from where it is.
+    log = None if PROCESS.log is None else PROCESS.log.path
+    settings = replace(guard.settings, serve=None, serve_token=None, log=log)
+    return _Given(pickle.dumps(settings))
