@@ -37,6 +37,8 @@ class Outbox:
         failures: Failures,
     ) -> None:
         self._destinations = destinations
+        # Whether nobody takes an event, so that none needs to be made.
+        self.silent = destinations is None
         self.observers = observers
         self._failures = failures
         self.clear()
@@ -50,11 +52,6 @@ class Outbox:
     def busy(self) -> bool:
         """Whether this thread or task is in the middle of a report of ours."""
         return _REPORTING.get()
-
-    @property
-    def silent(self) -> bool:
-        """Whether nobody takes an event, so that none needs to be made."""
-        return self._destinations is None
 
     def post(self, event: Event) -> None:
         """Keep an event for the next `flush`."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .._clients import client_packages
@@ -66,10 +67,7 @@ class Parts:
     def begin(self) -> None:
         """The state that a forked child starts anew."""
         registry = self.registry
-
-        def settings() -> Settings:
-            return self.settings
-
+        settings: Find = partial(getattr, self, "settings")
         self.outbox.clear()
         self.detector = Detector(registry, settings)
         self.table = LeakTable(registry.origins)

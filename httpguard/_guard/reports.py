@@ -101,8 +101,9 @@ class Reports:
         """
         if self._outbox.silent:
             return
-        for group in self._table.groups():
-            self.leaked(group)
+        groups = self._table.groups()
+        for group in [one for one in groups if one.rhythm.due(one.count, now)]:
+            self._post_group(LEAK, group)
         for details in self._pools.starving(now):
             self._post(POOL_STARVED, details=details)
         for details in self._pools.pressed_hard(now):

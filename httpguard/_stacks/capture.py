@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .ownership import Origins, is_own
+from .ownership import OWN_DIRECTORY, Origins
 from .submission import MARK
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
         elif code is MARK:
             # In a worker it is a frame too; only the last one is the mark.
             submitted = offset == 0
-        elif not is_own(code.co_filename):
+        elif not code.co_filename.startswith(OWN_DIRECTORY):
             frame = _frame(code, offset, application=origins[code.co_filename])
             if submitted and frame.application:
                 frame = replace(frame, submitted=True)
@@ -184,8 +184,7 @@ def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[
         # Of generated code there is nothing to see.
         if not (
             fallback
-            or filename.startswith("<")
-            or is_own(filename)
+            or filename.startswith(("<", OWN_DIRECTORY))
             or origins.http_package(filename)
         ):
             fallback = code, offset

@@ -80,7 +80,7 @@ def is_application(
     if filename.startswith("<"):
         return not filename.startswith(_GENERATED)
     path = os.path.abspath(filename)
-    if path.startswith(_OWN_DIRECTORY) or http_package(path, clients) is not None:
+    if path.startswith(OWN_DIRECTORY) or http_package(path, clients) is not None:
         return False
     installed = _installed_module(path)
     if installed is not None:
@@ -105,7 +105,7 @@ def http_package(filename: str, clients: tuple[str, ...]) -> str | None:
 
 def is_own(filename: str) -> bool:
     """Whether a file is httpguard's own."""
-    return filename.startswith(_OWN_DIRECTORY)
+    return filename.startswith(OWN_DIRECTORY)
 
 
 def module_of(filename: str) -> str:
@@ -210,4 +210,4 @@ def preload_origins() -> None:
     _library_directories()
 
 
-_OWN_DIRECTORY: Final = _directory(os.path.dirname(os.path.abspath(__file__)))
+OWN_DIRECTORY: Final = _directory(os.path.dirname(os.path.abspath(__file__)))

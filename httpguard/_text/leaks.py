@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
-from .words import bytes_read, place, request, seconds
+from .words import bytes_read, place, places, request, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -22,7 +22,7 @@ _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?
 
 def describe(leak: Leak) -> str:
     """A leak as a report has it."""
-    frames = [format_frame(frame) for frame in leak.stack]
+    frames = format_frames(leak.stack)
     return f"{describe_above_stack(leak)}\n{fold_stack(leak.stack, leak.site, frames)}"
 
 
@@ -58,14 +58,22 @@ def describe_resolved(leak: Leak) -> str:
     )
 
 
-def format_frame(frame: Frame) -> str:
-    """A frame with its source line, the application's own marked ``>``."""
+def format_frames(frames: Sequence[Frame]) -> list[str]:
+    """Each frame with its source line, the application's own marked ``>``."""
+    lines = [source_line(frame) for frame in frames]
+    sources = [printable(line, MOST_SOURCE) for line in lines]
+    return [
+        _format_frame(*each)
+        for each in zip(frames, places(frames), sources, strict=True)
+    ]
+
+
+def _format_frame(frame: Frame, where: str, source: str) -> str:
     mark = ">" if frame.application else " "
     submitted = "submitted at " if frame.submitted else ""
-    lines = [f"  {mark} {submitted}{place(frame)}"]
+    lines = [f"  {mark} {submitted}{where}"]
     if frame.cut:
         lines.insert(0, _CUT)
-    source = printable(source_line(frame), MOST_SOURCE)
     if source:
         lines.append(f"        {source}")
     return "\n".join(lines)

@@ -8,6 +8,8 @@ from .._model.redaction import printable
 from .._model.words import short_path
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from .._model.leak import Frame, Leak
     from .._model.snapshot import OpenResponse
 
@@ -17,8 +19,17 @@ _UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "m
 
 def place(frame: Frame) -> str:
     """``file:line in function``, the file relative where it is below the cwd."""
-    filename = printable(short_path(frame.filename))
-    return f"{filename}:{frame.lineno} in {printable(frame.function)}"
+    (text,) = places([frame])
+    return text
+
+
+def places(frames: Sequence[Frame]) -> list[str]:
+    """As `place`, of each frame."""
+    paths = [short_path(frame.filename) for frame in frames]
+    return [
+        f"{printable(path)}:{frame.lineno} in {printable(frame.function)}"
+        for path, frame in zip(paths, frames, strict=True)
+    ]
 
 
 def whole_place(frame: Frame) -> str:

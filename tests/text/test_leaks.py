@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from httpguard import Frame
-from httpguard._text.leaks import describe, fold_stack, format_frame
+from httpguard._text.leaks import describe, fold_stack, format_frames
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
@@ -20,7 +20,7 @@ PACKAGES = f"{LIB}/site-packages"
 
 
 def format_stack(stack: tuple[Frame, ...], site: Frame) -> str:
-    return fold_stack(stack, site, [format_frame(frame) for frame in stack])
+    return fold_stack(stack, site, format_frames(stack))
 
 
 def test_runs_of_other_frames_are_one_line_each() -> None:
