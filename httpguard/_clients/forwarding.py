@@ -7,8 +7,8 @@ that our patch of such a method does.
 
 from __future__ import annotations
 
+import ast
 import inspect
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .gate import GATE
@@ -23,9 +23,7 @@ _NEWS: Final = (
     "if _gate.registry.dead or _gate.registry.resolved or _gate.registry.alert:"
     " _before()"
 )
-# Tracebacks of the program show these lines. No variable has the result: they may
-# keep the frame.
-_LINE: Final = sys._getframe().f_lineno + 1
+# No variable has the result: it may keep the frame.
 _SOURCE: Final = """
 def {name}({declared}):
     {first}
@@ -33,6 +31,24 @@ def {name}({declared}):
         return _after({given}_method({passed}**{others}))
     return _after({given}_method({passed}))
 """
+
+
+def _shown(
+    before: Callable[[], None], after: Callable[..., Any], wrapped: Method
+) -> Method:
+    """What such a function does, in the words that tracebacks show of it."""
+
+    def passing(self: Any, *args: Any, **kwargs: Any) -> Any:
+        before()
+        return after(self, *args, wrapped(self, *args, **kwargs))
+
+    return passing
+
+
+# The line of its first statement; the second one, and the call within that.
+_BEFORE: Final = _shown.__code__.co_firstlineno + 6
+_AFTER: Final = (_BEFORE + 1, 8, 65)
+_WRAPPED: Final = (_BEFORE + 1, 34, 64)
 
 
 def around(
@@ -63,12 +79,33 @@ def around(
         "_gate": GATE,
     }
     # By its file the frame is known as ours.
-    code = compile("\n" * (_LINE - 1) + source, __file__, "exec")
-    exec(code, names)  # noqa: S102  # Our own text.
+    exec(compile(_placed(source), __file__, "exec"), names)  # noqa: S102  # Our own.
     function: Method = names[_name(method)]
     function.__defaults__ = method.__defaults__
     function.__kwdefaults__ = method.__kwdefaults__
     return function
+
+
+def _placed(source: str) -> ast.Module:
+    """The source of a function, put where `_shown` says what it does."""
+    module = ast.parse(source)
+    for node in ast.walk(module):
+        _put(node, (_BEFORE, 8, 16))
+    for node in ast.walk(module):
+        if isinstance(node, ast.Return):
+            for part in ast.walk(node):
+                _put(part, _AFTER)
+            # The last argument of the call that it returns.
+            _put(node.value.args[-1], _WRAPPED)  # type: ignore[union-attr]  # `_SOURCE`
+    return module
+
+
+def _put(node: ast.AST, place: tuple[int, int, int]) -> None:
+    """Say that a node is found at a line, from one column to another."""
+    if hasattr(node, "lineno"):
+        line, column, end = place
+        vars(node).update(lineno=line, end_lineno=line)
+        vars(node).update(col_offset=column, end_col_offset=end)
 
 
 def _name(method: Method) -> str:

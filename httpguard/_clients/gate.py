@@ -6,7 +6,8 @@ where there is none. Written by the process alone, which knows who is to be told
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, Protocol, TypeVar
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._leases.lease import FINALIZED
 from .._leases.opening import begin
@@ -15,7 +16,7 @@ from .._model.errors import LeakError
 from .._pools.slot import GIVEN_UP
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import FrameType
 
     from .._leases.client import Client
@@ -23,8 +24,6 @@ if TYPE_CHECKING:
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._pools.waits import Waiter
-
-T = TypeVar("T")
 
 
 class Guard(Listener, Protocol):
@@ -62,6 +61,39 @@ class Guard(Listener, Protocol):
 
     def own(self, session: SessionRef, pool: PoolRef) -> None:
         """A session made a pool."""
+
+
+class _Waiting:
+    """Surrounds the taking of a connection, with no frame in a traceback.
+
+    Args:
+        guard: Is told.
+        pool: Whose connection.
+        waiter: The request; None: it does not have to wait, or we failed.
+        empty: The client's error for having waited in vain.
+    """
+
+    __slots__ = ("_empty", "_guard", "_pool", "_waiter")
+
+    def __init__(
+        self,
+        guard: Guard,
+        pool: PoolRef,
+        waiter: Waiter | None,
+        empty: type[Exception],
+    ) -> None:
+        self._guard = guard
+        self._pool = pool
+        self._waiter = waiter
+        self._empty = empty
+
+    def __enter__(self) -> None:
+        pass
+
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
+        if isinstance(error, self._empty):
+            self._guard.explain(self._pool, error)
+        self._guard.end_wait(self._waiter)
 
 
 class Gate:
@@ -209,29 +241,19 @@ class Gate:
             self.fault("took", error)
 
     def waiting(
-        self,
-        pool: object,
-        frame: FrameType,
-        take: Callable[[], T],
-        empty: type[Exception],
-    ) -> T:
+        self, pool: object, frame: FrameType, empty: type[Exception]
+    ) -> AbstractContextManager[None]:
         """See `Leases`."""
         guard, waiter = self.guard, None
         known = self.registry.pools.get(pool)
         if guard is None or known is None or not known.block:
-            return take()
+            return nullcontext()
         try:
             if known.ask.is_empty(pool):
                 waiter = guard.begin_wait(known, frame)
         except Exception as error:
             self.fault("waiting", error)
-        try:
-            return take()
-        except empty as error:
-            guard.explain(known, error)
-            raise
-        finally:
-            guard.end_wait(waiter)
+        return _Waiting(guard, known, waiter, empty)
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:
         """See `Leases`."""

@@ -7,18 +7,17 @@ connection or a pool except through it.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Protocol, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import socket
     from collections.abc import Callable
+    from contextlib import AbstractContextManager
     from types import FrameType, ModuleType
 
     from .._model.leak import LeakKind
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
-
-T = TypeVar("T")
 
 
 class Ending(enum.Enum):
@@ -220,23 +219,15 @@ class Leases(Protocol):
         """
 
     def waiting(
-        self,
-        pool: object,
-        frame: FrameType,
-        take: Callable[[], T],
-        empty: type[Exception],
-    ) -> T:
-        """Take a connection of a pool that is known, for which a request may wait.
+        self, pool: object, frame: FrameType, empty: type[Exception]
+    ) -> AbstractContextManager[None]:
+        """Around the taking of a connection, for which a request may wait.
 
         Args:
-            pool: The pool.
+            pool: It is known.
             frame: The innermost frame to keep.
-            take: Takes the connection.
             empty: The client's error for having waited in vain: it gets a note that
                 says who holds the connections.
-
-        Returns:
-            What `take` does.
         """
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:

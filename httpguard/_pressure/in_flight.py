@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
 
-# The function of ours in which a request waits for a connection.
-_WAITING = "waiting"
+# The function of ours in which a request gets a connection, or waits for one.
+_WAITING = "_get_conn"
 
 
 def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:

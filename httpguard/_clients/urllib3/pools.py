@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import queue
 import sys
-from functools import partial
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
@@ -16,6 +16,8 @@ from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
     from ..gate import Guard
@@ -89,12 +91,19 @@ def patch(patcher: Patcher) -> None:
     patcher.wrap(HTTPConnectionPool, "close", _close)
 
 
+_AT_ONCE: Final = nullcontext()
+
+
 def _get_conn(wrapped: Method) -> Method:
     """A request takes a connection, and waits for one where the pool blocks."""
 
     def _get_conn(self: Any, timeout: float | None = None) -> Any:
         if self.block:
-            return _take(wrapped, self, timeout)
+            # Called from here: the program's tracebacks have one frame of ours.
+            with _waiting(self):
+                connection = wrapped(self, timeout)
+            _took(self, connection)
+            return connection
         connection = wrapped(self, timeout)
         try:
             if connection.sock is not None:
@@ -109,22 +118,17 @@ def _get_conn(wrapped: Method) -> Method:
     return _get_conn
 
 
-def _take(wrapped: Method, pool: Any, timeout: float | None) -> Any:
-    """As `_get_conn`, of a pool that blocks."""
+def _waiting(pool: Any) -> AbstractContextManager[None]:
+    """What surrounds the taking of a connection of a pool that blocks."""
     guard = GATE.guard
     known = None if guard is None else _meet(guard, pool)
     # An empty list: who waits is noted, and costs a stack.
     # `queue`: of the standard library's, urllib3's own and gevent's queues.
     if known is None or getattr(pool.pool, "queue", True):
-        connection = wrapped(pool, timeout)
-    else:
-        from urllib3.exceptions import EmptyPoolError
+        return _AT_ONCE
+    from urllib3.exceptions import EmptyPoolError
 
-        connection = GATE.waiting(
-            pool, sys._getframe(1), partial(wrapped, pool, timeout), EmptyPoolError
-        )
-    _took(pool, connection)
-    return connection
+    return GATE.waiting(pool, sys._getframe(2), EmptyPoolError)
 
 
 def _took(pool: Any, connection: Any) -> None:
@@ -165,7 +169,9 @@ def put_conn(wrapped: Method) -> Method:
         except Exception:  # No connection, or none of urllib3's.
             plain = False
         if not plain:
-            return _put_back(wrapped, self, conn)
+            if _may_come_back(self, conn):
+                return wrapped(self, conn)
+            return conn.close()
         result = wrapped(self, conn)
         if conn.sock is None:
             _discarded(self, conn)
@@ -174,8 +180,12 @@ def put_conn(wrapped: Method) -> Method:
     return _put_conn
 
 
-def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
-    """As `put_conn`, of a pool that blocks, or where there is nothing to keep."""
+def _may_come_back(pool: Any, connection: Any) -> bool:
+    """As `put_conn`, of a pool that blocks, or where there is nothing to keep.
+
+    Returns:
+        Whether there is room: the pool may have been given another one instead.
+    """
     guard = GATE.guard
     slot = None
     if guard is not None:
@@ -187,10 +197,7 @@ def _put_back(wrapped: Method, pool: Any, connection: Any) -> Any:
                     known.comes_back(slot, connection)
         except Exception as error:
             guard.step_aside("put_conn", error)
-    if slot is not None and slot.turn == GIVEN_UP:
-        # The pool would be too full.
-        return connection.close()
-    return wrapped(pool, connection)
+    return slot is None or slot.turn != GIVEN_UP
 
 
 def _discarded(pool: Any, connection: Any) -> None:
