@@ -329,7 +329,7 @@ def test_a_leak_tells_its_facts(guard: GuardControl, server: Server) -> None:
     assert leak.first_seen.utcoffset() is not None
     assert leak.site.function == "fetch"
     assert leak.site in leak.stack
-    assert "with requests.get" in leak.hint
+    assert "with requests.post(..., stream=True)" in leak.hint
 
 
 def test_an_open_response_tells_its_facts(guard: GuardControl, url: str) -> None:

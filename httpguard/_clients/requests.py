@@ -6,10 +6,12 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
-from .._model.leak import LeakKind
 from .._stacks.variables import first_argument
 from .forwarding import around
 from .gate import GATE
+from .hints import requests_hint
+from .hooks import build_response, dispatch_hook
+from .losing import ADAPTER, blame, note_retries
 from .patching import Method, code_of, is_wrapped
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3
@@ -21,33 +23,11 @@ from .urllib3.responses import hand_over
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .._leases.client import Leases, Patcher
+    from .._leases.client import Facts, Leases, Patcher
+    from .._stacks.capture import RawStack
 
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
-
-_HINTS: Final = {
-    LeakKind.DROPPED: (
-        "open it with `with requests.get(..., stream=True) as response:`, or read"
-        " it to its end, before the last reference goes"
-    ),
-    LeakKind.HELD: (
-        "call `close()` when done with it, or open it with `with`; if it is still"
-        " needed, say so with `httpguard.touch(response)`"
-    ),
-    LeakKind.UNRELEASED: (
-        "close the requests response itself, not its `.raw`: only that gives the"
-        " slot of a blocking pool back"
-    ),
-    LeakKind.SESSION: (
-        "make one Session, use it for all requests, and close it at the end; or"
-        " make it with `with requests.Session() as session:`"
-    ),
-    LeakKind.OPEN: (
-        "close it before the scope ends: `with requests.get(..., stream=True) as"
-        " response:`"
-    ),
-}
 
 
 class Requests(Urllib3):
@@ -61,9 +41,9 @@ class Requests(Urllib3):
         """See `Client`."""
         _patch(patcher)
 
-    def hint(self, kind: LeakKind) -> str:
+    def hint(self, facts: Facts) -> str:
         """See `Client`."""
-        return _HINTS[kind]
+        return requests_hint(facts)
 
 
 REQUESTS: Final = Requests()
@@ -80,7 +60,9 @@ def _patch(patcher: Patcher) -> None:
     CODES.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
     CODES.dispatch_hook = code_of(sessions.dispatch_hook)
     patcher.wrap(adapters.HTTPAdapter, "send", _send)
-    patcher.wrap(sessions, "dispatch_hook", _dispatch_hook)
+    patcher.wrap(adapters.HTTPAdapter, "build_response", build_response)
+    patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": build_response})
+    patcher.wrap(sessions, "dispatch_hook", dispatch_hook)
     patcher.wrap(sessions.Session, "__init__", _session_init)
     patcher.wrap(sessions.Session, "close", _session_close)
     CODES.client = REQUESTS
@@ -113,6 +95,8 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
             if by_session and not stream:
                 return response
             raw: Any = getattr(response, "raw", None)
+            if guard.registry.leases:
+                note_retries(guard.registry, request.url, frame)
             swift = guard.registry.swift
             if (
                 swift is not None
@@ -133,14 +117,9 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
             if not holds_real_connection(raw):
                 return response
             reading = False
+            place: RawStack = ()
             if not by_session:
-                session = session_above(frame)
-                # An adapter of the application's own, between the two, may
-                # forget what requests would read. Else it is no place to
-                # look at: all calls pass it.
-                reading = session is not None and not stream
-                if session is not None and stream:
-                    frame = above(session)
+                frame, reading, place = _caller(frame, stream=stream)
             elif (
                 raw.status in _REDIRECTS
                 and response.is_redirect
@@ -158,6 +137,8 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
                 frame,
                 reading=reading,
             )
+            # Until the session has it.
+            blame(guard.registry.get(raw._connection, raw), place, ADAPTER)
         except LeakError:
             raise
         except Exception as error:
@@ -165,53 +146,24 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
     return response
 
 
-def _dispatch_hook(wrapped: Method) -> Method:
-    """``dispatch_hook``: a response hook gets the response before it is read.
+def _caller(frame: FrameType, *, stream: Any) -> tuple[FrameType, bool, RawStack]:
+    """Of an adapter's ``send`` that no session has called itself.
 
-    Where the hook raises, or puts another response in its place, nobody else
-    will read it.
+    Args:
+        frame: Of whoever called.
+        stream: As ``send`` was called with.
+
+    Returns:
+        The innermost frame to keep; whether requests is going to read the body; and
+        the place of an adapter of the application's own, which may lose the response.
     """
-
-    def dispatch_hook(key: Any, hooks: Any, hook_data: Any, **kwargs: Any) -> Any:
-        if not (hooks and hooks.get(key)):
-            # The other arguments are for the hooks alone.
-            return wrapped(key, hooks, hook_data)
-        try:
-            result = wrapped(key, hooks, hook_data, **kwargs)
-        except BaseException:
-            _give_up(hook_data, sys._getframe(1), raising=False)
-            # What a traceback keeps of this frame shall keep nothing alive.
-            del hook_data
-            raise
-        if result is not hook_data:
-            _give_up(hook_data, sys._getframe(1), raising=True)
-        return result
-
-    return dispatch_hook
-
-
-def _give_up(response: Any, frame: FrameType, *, raising: bool) -> None:
-    """Requests is not going to read this one."""
-    guard = GATE.guard
-    if guard is None:
-        return
-    try:
-        raw: Any = getattr(response, "raw", None)
-        if holds_real_connection(raw):
-            request = getattr(response, "request", None)
-            hand_over(
-                REQUESTS,
-                raw,
-                raw._pool,
-                getattr(request, "method", None),
-                getattr(request, "url", None),
-                above(frame),
-                raising=raising,
-            )
-    except LeakError:
-        raise
-    except Exception as error:
-        guard.step_aside("dispatch_hook", error)
+    session = session_above(frame)
+    if session is None:
+        return frame, False, ()
+    place = (frame.f_code, frame.f_lasti)
+    # An adapter between the two may forget what requests would read. Else it is no
+    # place to look at: all calls pass it.
+    return (above(session), False, place) if stream else (frame, True, place)
 
 
 def _is_followed(frame: FrameType) -> bool:

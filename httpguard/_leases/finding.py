@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from .._model.leak import LeakKind
 from .._model.redaction import printable
 
 if TYPE_CHECKING:
-    from .._model.leak import LeakKind
     from .._model.scope import Scope
     from .._stacks.capture import RawStack
     from .client import Client
@@ -28,6 +28,7 @@ class Finding:
     __slots__ = (
         "age",
         "alive",
+        "block",
         "bytes_read",
         "client",
         "context",
@@ -35,6 +36,8 @@ class Finding:
         "idle",
         "kind",
         "length",
+        "lost_by",
+        "lost_in",
         "method",
         "pool",
         "raised",
@@ -64,6 +67,12 @@ class Finding:
     length: int | None
     bytes_read: int
     pool: str
+    # Whether the pool blocks.
+    block: bool
+    # Code and offset that lost the response, where that is not the site; and what
+    # that code is.
+    lost_in: RawStack
+    lost_by: str
     # Seconds without progress, or without a request.
     idle: float
     # Of a session: those of its line that keep sockets, and how many sockets.
@@ -81,6 +90,9 @@ class Finding:
         self.age = now - leaked.opened
         self.context: dict[str, Any] = leaked.context or {}
         self.held_by = None
+        self.block = False
+        self.lost_in = ()
+        self.lost_by = ""
         self.raised = False
 
     @classmethod
@@ -90,6 +102,9 @@ class Finding:
         found.method = str(lease.method)
         found.status = lease.status
         found.pool = printable(lease.pool.name)
+        found.block = bool(lease.pool.block)
+        if kind is LeakKind.DROPPED:
+            found.lost_in, found.lost_by = lease.lost_in, lease.lost_by
         found.length = lease.announced
         found.bytes_read = lease.bytes_read
         found.idle = now - lease.active

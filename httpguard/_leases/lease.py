@@ -72,6 +72,10 @@ class Lease(_ResponseRef):
     kind: LeakKind | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0
+    # Code and offset of whoever has it before the application, and will have lost it
+    # if it is dropped: a hook, a retry or an adapter.
+    lost_in: RawStack = ()
+    lost_by: str = ""
     # Bytes on the wire, as of the last look; those of reads that the client does
     # not count.
     bytes_read: int

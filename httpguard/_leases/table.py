@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
-from .._stacks.capture import find_site, symbolize
+from .._stacks.capture import find_library, find_site, frame_at, symbolize
+from .client import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -35,10 +36,12 @@ class Group:
 
     __slots__ = (
         "count",
+        "culprit",
         "first_seen",
         "held_by",
         "last_seen",
         "latest",
+        "lost_by",
         "resolved",
         "resolved_rhythm",
         "rhythm",
@@ -53,6 +56,8 @@ class Group:
         self.count = 1
         self.resolved = 0
         self.held_by = finding.held_by
+        # Of the latest that has one.
+        self.culprit, self.lost_by = finding.lost_in, finding.lost_by
         self.first_seen = self.last_seen = when
         self.rhythm = Rhythm()
         self.resolved_rhythm = Rhythm()
@@ -67,6 +72,22 @@ class Group:
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
         latest = self.latest
+        culprit = frame_at(self.culprit, origins)
+        if culprit == self.site:
+            culprit = None
+        package, function = find_library(latest.stack, self.site, origins)
+        facts = Facts(
+            kind=latest.kind,
+            method=printable(latest.method),
+            bytes_read=latest.bytes_read,
+            length=latest.length,
+            block=latest.block,
+            package=package,
+            function=function,
+            culprit=culprit,
+            lost_by=self.lost_by,
+            held_by=self.held_by,
+        )
         return Leak(
             kind=latest.kind,
             site=self.site,
@@ -85,10 +106,11 @@ class Group:
             idle=latest.idle,
             bytes_read=latest.bytes_read,
             length=latest.length,
-            hint=latest.client.hint(latest.kind),
+            hint=latest.client.hint(facts),
             alive=latest.alive,
             sockets=latest.sockets,
             held_by=self.held_by,
+            culprit=culprit,
         )
 
 
@@ -126,6 +148,8 @@ class LeakTable:
             group.last_seen = when
             group.latest = finding
             group.held_by = group.held_by or finding.held_by
+            if finding.lost_in:
+                group.culprit, group.lost_by = finding.lost_in, finding.lost_by
         return group
 
     def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:

@@ -72,7 +72,10 @@ class Leak:
     server announced (None: unknown). `held_by` is, of the first `held` or `open`
     one, the chain of what refers to the response, such as ``app.cache (module
     global) -> [cut: dict['k']] -> Response.raw``, with the step in brackets that a
-    person would cut (None: not searched, or not found within `explain`).
+    person would cut (None: not searched, or not found within `explain`). `culprit` is
+    the frame that lost the response, where that is code between the site and the
+    client: a response hook, a `send` that tries again, an adapter (None: none is
+    known).
     """
 
     kind: LeakKind
@@ -96,6 +99,7 @@ class Leak:
     alive: int = 0
     sockets: int = 0
     held_by: str | None = None
+    culprit: Frame | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""

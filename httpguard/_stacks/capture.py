@@ -11,7 +11,7 @@ from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .ownership import OWN_DIRECTORY, Origins
+from .ownership import OWN_DIRECTORY, Origins, installed_package
 from .submission import MARK
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ _MOST_FRAMES: Final = 256
 # Programs that make files as they run can have sources without end, and `linecache`
 # keeps each for good.
 _MOST_SOURCES: Final = 2000
+# What decorators call their functions: no names that say anything.
+_DECORATORS: Final = frozenset({"inner", "wrapped", "wrapper"})
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -167,6 +169,40 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
         return NOWHERE
     code, offset = place
     return _frame(code, offset, application=origins[code.co_filename])
+
+
+def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
+    """The installed package that a site has called, and the function of it.
+
+    Args:
+        stack: What `capture` returned.
+        site: What `find_site` returned for it.
+        origins: Whose code a file is.
+
+    Returns:
+        Both empty where it has called the HTTP library itself.
+    """
+    below: CodeType | None = None
+    for code, offset in _pairs(stack):
+        if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
+            continue
+        if origins[code.co_filename] and _frame(code, offset, application=True) == site:
+            break
+        if below is None or code.co_name not in _DECORATORS:
+            below = code
+    else:
+        below = None
+    if below is None or origins.http_package(below.co_filename):
+        return "", ""
+    package = installed_package(below.co_filename)
+    return (package, below.co_name) if package else ("", "")
+
+
+def frame_at(stack: RawStack, origins: Origins) -> Frame | None:
+    """The innermost frame of a stack; None: it has none."""
+    for code, offset in _pairs(stack):
+        return _frame(code, offset, application=origins[code.co_filename])
+    return None
 
 
 def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[()]:

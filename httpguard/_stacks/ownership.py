@@ -108,6 +108,13 @@ def is_own(filename: str) -> bool:
     return filename.startswith(OWN_DIRECTORY)
 
 
+def installed_package(filename: str) -> str:
+    """The top-level package of a file in site-packages; empty: it lies elsewhere."""
+    if filename.startswith("<"):
+        return ""
+    return (_installed_module(filename) or "").partition(".")[0]
+
+
 def module_of(filename: str) -> str:
     """The dotted module name of a file, as well as it can be told.
 

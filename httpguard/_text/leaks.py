@@ -44,6 +44,8 @@ def describe_above_stack(leak: Leak) -> str:
         headline += [request(leak), str(leak.status)]
         opened = f"opened by thread {leak.thread} {seconds(leak.age)} ago"
         lines = [f"{opened} · {bytes_read(leak)}"]
+    if leak.culprit is not None:
+        lines.append(f"lost in {place(leak.culprit)}")
     lines.append(f"fix: {leak.hint}")
     if leak.held_by:
         lines.append(f"held by: {leak.held_by}")

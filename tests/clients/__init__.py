@@ -1,0 +1,1 @@
+"""The clients: requests and urllib3."""

@@ -6,34 +6,11 @@ import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
-from ..._model.leak import LeakKind
+from ..hints import urllib3_hint
 from .closing import shut
 
 if TYPE_CHECKING:
-    from ..._leases.client import Leases, Patcher
-
-_HINTS: Final = {
-    LeakKind.DROPPED: (
-        "read it to its end, or call `close()` and then `release_conn()` in a"
-        " `finally:`"
-    ),
-    LeakKind.HELD: (
-        "call `close()` and `release_conn()` when done with it; if it is still"
-        " needed, say so with `httpguard.touch(response)`"
-    ),
-    LeakKind.UNRELEASED: (
-        "call `release_conn()` after `close()`: closing alone, as `with` does,"
-        " does not give the slot of a blocking pool back"
-    ),
-    LeakKind.SESSION: (
-        "make one PoolManager and use it for all requests; or make it with"
-        " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
-    ),
-    LeakKind.OPEN: (
-        "read it to its end, or call `close()` and `release_conn()`, before the"
-        " scope ends"
-    ),
-}
+    from ..._leases.client import Facts, Leases, Patcher
 
 
 class Urllib3:
@@ -93,9 +70,9 @@ class Urllib3:
         """See `Client`."""
         response.release_conn()
 
-    def hint(self, kind: LeakKind) -> str:
+    def hint(self, facts: Facts) -> str:
         """See `Client`."""
-        return _HINTS[kind]
+        return urllib3_hint(facts)
 
 
 def is_cut(connection: Any) -> bool:

@@ -13,6 +13,7 @@ from ..._model.errors import LeakError
 from ..._stacks.variables import first_argument
 from ..forwarding import around
 from ..gate import GATE
+from ..losing import note_retries
 from ..patching import Method, code_of
 from .callers import CODES, above, outermost, reads_body, session_above
 from .client import URLLIB3
@@ -83,6 +84,8 @@ def _opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
     if connection is None or GATE.guard is None:
         return response  # Most are read inside.
     try:
+        if GATE.registry.leases:
+            note_retries(GATE.registry, url, sys._getframe(2))
         swift = GATE.registry.swift
         if swift is None or not open_lease(
             swift, CODES.world, response, pool, method, url, None, URLLIB3

@@ -1,0 +1,183 @@
+"""How to fix a leak: for this one, by what the application holds and can call."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from .._model.leak import LeakKind
+
+if TYPE_CHECKING:
+    from .._leases.client import Facts
+
+# A rest of a body that is cheaper to read than a connection is to make, in bytes.
+_SHORT: Final = 64 * 1024
+# Packages whose stream is what the application holds: it has `read` and `close`.
+_STREAMS: Final = {
+    "aiobotocore": "`StreamingBody`",
+    "boto3": "`StreamingBody`",
+    "botocore": "`StreamingBody`",
+}
+_TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
+_SHORTCUTS: Final = frozenset({"delete", "get", "options", "patch", "post", "put"})
+
+URLLIB3_SESSION: Final = (
+    "make one PoolManager and use it for all requests; or make it with"
+    " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
+)
+REQUESTS_SESSION: Final = (
+    "make one Session, use it for all requests, and close it at the end; or"
+    " make it with `with requests.Session() as session:`"
+)
+
+
+def urllib3_hint(facts: Facts) -> str:
+    """For whoever holds a response of urllib3."""
+    if facts.kind is LeakKind.SESSION:
+        return URLLIB3_SESSION
+    found = _lost(facts) or _of_library(facts, "`close()` and then `release_conn()`")
+    if found:
+        return found
+    if facts.kind is LeakKind.UNRELEASED:
+        return (
+            "call `release_conn()` after `close()`: closing alone, as `with` does,"
+            " does not give the slot of a blocking pool back"
+        )
+    return _for_urllib3(facts)
+
+
+def _for_urllib3(facts: Facts) -> str:
+    """What the application calls on its response of urllib3."""
+    if facts.method.upper() == "HEAD":
+        return "leave out `preload_content=False`: an answer to HEAD has no body"
+    hint = f"read it to its end, or call {_end(facts)} in a `finally:`"
+    if facts.kind is LeakKind.HELD:
+        hint = f"call {_end(facts)} when done with it; {_TOUCH}"
+    elif facts.kind is LeakKind.OPEN:
+        hint = f"read it to its end, or call {_end(facts)}, before the scope ends"
+    return hint + _at_its_end(facts)
+
+
+def requests_hint(facts: Facts) -> str:
+    """For whoever holds a response of requests."""
+    if facts.kind is LeakKind.SESSION:
+        return REQUESTS_SESSION
+    found = _lost(facts) or _of_library(facts, "`close()`")
+    if found:
+        return found
+    if facts.kind is LeakKind.UNRELEASED:
+        return (
+            "close the requests response itself, not its `.raw`: only that gives the"
+            " slot of a blocking pool back; who has the `.raw` alone calls"
+            " `release_conn()` after `close()`"
+        )
+    return _for_response(facts)
+
+
+def _for_response(facts: Facts) -> str:
+    """What the application calls on its response of requests, or on the ``.raw``."""
+    if facts.held_by and ".raw" not in facts.held_by:
+        return (
+            "what is held is the `.raw`: call `close()` and then `release_conn()` on"
+            f" it when done with it; {_TOUCH}"
+        )
+    if facts.method.upper() == "HEAD":
+        return "leave out `stream=True`: an answer to HEAD has no body"
+    opened = f"`with {_call(facts.method)} as response:`"
+    hint = f"open it with {opened}, or read it to its end, before the last reference"
+    hint += " goes"
+    if facts.kind is LeakKind.HELD:
+        hint = f"call `close()` when done with it, or open it with `with`; {_TOUCH}"
+    elif facts.kind is LeakKind.OPEN:
+        hint = f"close it before the scope ends: {opened}"
+    return hint + _at_its_end(facts)
+
+
+def _call(method: str) -> str:
+    """How a streamed request of a method is written."""
+    if method.lower() in _SHORTCUTS:
+        return f"requests.{method.lower()}(..., stream=True)"
+    return "requests.request(..., stream=True)"
+
+
+def _end(facts: Facts) -> str:
+    """What ends a response of urllib3 that was not read to its end.
+
+    `release_conn` alone would leave the rest to the next request, which fails by it,
+    and `drain_conn` of an endless body does not return.
+    """
+    if facts.length is not None and facts.length - facts.bytes_read <= _SHORT:
+        return "`drain_conn()`"
+    return "`close()` and then `release_conn()`"
+
+
+def _at_its_end(facts: Facts) -> str:
+    """A word for those who have read all of it."""
+    if not facts.bytes_read:
+        return ""
+    if facts.length is None:
+        return (
+            "; a body without a length ends when a read returns nothing: where all"
+            " of it was read, one more `read()` ends it"
+        )
+    if facts.bytes_read >= facts.length:
+        return "; all of it was read, and one more `read()` ends it"
+    return ""
+
+
+def _of_library(facts: Facts, calls: str) -> str:
+    """Where the application's line has called a library, and not the client.
+
+    Args:
+        facts: Of the leak.
+        calls: What a response of the client has.
+    """
+    package = facts.package
+    if not package:
+        return ""
+    after = ""
+    if facts.kind is LeakKind.HELD:
+        after = " when done with it"
+    elif facts.kind is LeakKind.OPEN:
+        after = " before the scope ends"
+    stream = _STREAMS.get(package)
+    if stream is not None:
+        touch = f"; {_TOUCH}" if facts.kind is LeakKind.HELD else ""
+        return (
+            f"read the {stream} to its end, or call its `close()`"
+            f"{after or ' in a `finally:`'}{touch}"
+        )
+    return (
+        f"read to its end what `{facts.function}` of {package} returned, or close it"
+        f"{after} (a response: {calls}); if that was no response and no stream,"
+        f" {package} should do so, and is to be told"
+    )
+
+
+def _lost(facts: Facts) -> str:
+    """Where code between the application's line and the client lost it."""
+    culprit = facts.culprit
+    if culprit is None:
+        return ""
+    what, meanwhile = {
+        "hook": (
+            "the response in whose place it puts another one, or before it raises",
+            "have a hook before it read `response.content`",
+        ),
+        "adapter": (
+            "the answer that it does not hand on, or before it raises",
+            "derive from it, and close the answer there",
+        ),
+    }.get(
+        facts.lost_by,
+        (
+            "each response after which it tries again",
+            "turn its retries off, or derive from it, and close the response there",
+        ),
+    )
+    hint = f"`{culprit.function}` should read or close {what}; the line that asked has"
+    hint += " nothing to close"
+    if not culprit.application:
+        hint += f". Until it does, {meanwhile}"
+    if facts.block:
+        hint += "; `httpguard.install(reclaim=True)` gives the pool its slots back"
+    return hint
