@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any
 
 from .._leases.lease import lease_of
 from .._stacks.capture import capture
-from .._stacks.ownership import is_own
 from .._stacks.running import innermost_frames
 from .._stacks.variables import first_argument
 
@@ -17,9 +16,6 @@ if TYPE_CHECKING:
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
-
-# The function of ours in which a request gets a connection, or waits for one.
-_WAITING = "_get_conn"
 
 
 def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
@@ -35,13 +31,17 @@ def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
     Returns:
         The stack of each.
     """
-    pool = known()
-    if pool is None:
+    if known() is None:
         return []
+    # Whoever takes a connection has none yet.
+    taking = {
+        (id(waiter.stack[0]), waiter.stack[1])
+        for waiter in list(registry.waiters.values())
+    }
     tops = innermost_frames(here=False)
     found = []
     while tops:
-        frame = _request(tops.pop(), known, pool, registry.origins)
+        frame = _request(tops.pop(), known, registry.origins, taking)
         if frame is not None:
             found.append(capture(frame, registry.depth, registry.origins))
         del frame
@@ -49,12 +49,16 @@ def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
 
 
 def _request(
-    frame: FrameType | None, known: PoolRef, pool: Any, origins: Origins
+    frame: FrameType | None,
+    known: PoolRef,
+    origins: Origins,
+    taking: set[tuple[int, Any]],
 ) -> FrameType | None:
     """The innermost frame of a stack that works with a connection of the pool."""
+    pool = known()
     while frame is not None:
         code = frame.f_code
-        if code.co_name == _WAITING and is_own(code.co_filename):
+        if (id(code), frame.f_lasti) in taking:
             return None
         if origins.http_package(code.co_filename) is not None:
             owner = first_argument(frame)

@@ -59,8 +59,6 @@ def test_a_refused_connection_through_requests(
     error = failure(lambda: requests.get(nowhere))
     assert isinstance(error, requests.ConnectionError)
     assert sorted(ours(error)) == [f"send: {SHOWN}", f"urlopen: {SHOWN}"]
-    text = "".join(traceback.format_exception(error))
-    assert "{" not in text
 
 
 def test_a_refused_connection_through_urllib3(
@@ -71,12 +69,11 @@ def test_a_refused_connection_through_urllib3(
     error = failure(lambda: pool.request("GET", nowhere, retries=False))
     assert isinstance(error, HTTPError)
     assert ours(error) == [f"urlopen: {SHOWN}"]
-    text = "".join(traceback.format_exception(error))
-    assert "{" not in text
     if sys.version_info >= (3, 11):
+        text = "".join(traceback.format_exception(error))
         lines = [line.strip() for line in text.splitlines()]
         below = lines[lines.index(SHOWN) + 1]
-        assert set(below) == {"^"}
+        assert set(below) <= {"^", "~"}
         assert len(below) == len("wrapped(self, *args, **kwargs)")
 
 
@@ -115,7 +112,6 @@ def test_a_leak_raised_as_a_request_begins(guard: GuardControl, server: Server) 
     error = failure(lambda: requests.get(server.url("/bytes/5")))
     assert isinstance(error, httpguard.LeakError)
     assert ours(error)[:2] == [f"send: {SHOWN}", "urlopen: before()"]
-    assert "{" not in "".join(traceback.format_tb(error.__traceback__))
 
 
 def test_a_program_that_ends_so(nowhere: str) -> None:
@@ -125,4 +121,4 @@ def test_a_program_that_ends_so(nowhere: str) -> None:
     )
     run = execute([sys.executable, "-c", program])
     assert SHOWN in run.stderr
-    assert "{" not in run.stderr
+    assert "_after(" not in run.stderr
