@@ -32,22 +32,22 @@ WALLS: Final = frozenset(
     {
         *(
             f"_guard.guard.Guard.{name}"
+            for name in ("check", "watch", "snapshot", "touch", "close_scope")
+        ),
+        *(
+            f"_guard.calls.Calls.{name}"
             for name in (
                 "before_request",
                 "step_aside",
-                "check",
-                "watch",
-                "snapshot",
-                "touch",
-                "close_scope",
-                "_raise_due",
                 "made",
                 "own",
+                "opened",
                 "begin_wait",
                 "end_wait",
                 "explain",
             )
         ),
+        "_guard.parts.Parts.raise_due",
         # The program's own call passes through it.
         "_stacks.submission.Followed.__call__",
         "_stacks.submission.Followed.__getattr__",
@@ -77,7 +77,7 @@ WALLS: Final = frozenset(
         "_clients.requests._give_up",
         "_clients.urllib3.responses._dealloc_warn",
         "_leases.registry.Registry.give_up",
-        "_clients.patching.step_aside",
+        "_clients.gate.Gate.fault",
     }
 )
 POINTS: Final = [
@@ -85,7 +85,7 @@ POINTS: Final = [
     for point in points()
     if point.name not in WALLS
     and not point.name.startswith(
-        ("_clients.patching.Hub.", "_leases.registry.Listener.")
+        ("_clients.gate.Guard.", "_leases.registry.Listener.")
     )
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
@@ -97,7 +97,6 @@ NOT_CALLED: Final = frozenset(
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
-        "_clients.patching.State.__init__",
         "_clients.urllib3.mocks._Reality.__init__",
         "_model.failure.Failures.__init__",
         "_reporting.destinations.Destinations.__init__",
@@ -124,7 +123,6 @@ NOT_CALLED: Final = frozenset(
         "_process.process.observe",
         "_leases.registry.Registry.claim_by",
         "_leases.registry.Registry.take_times",
-        "_leases.readers.is_read_on",
         # Once, or on other interpreters.
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
