@@ -57,7 +57,6 @@ WALLS: Final = frozenset(
         "_clients.urllib3.pools._put_back",
         "_clients.urllib3.pools._take",
         "_clients.urllib3.pools._took",
-        "_clients.urllib3.pools._wait",
         "_clients.requests._sent",
         "_clients.urllib3.responses._opened",
         "_clients.urllib3.responses._opening",
@@ -77,7 +76,6 @@ WALLS: Final = frozenset(
         "_clients.requests._give_up",
         "_clients.urllib3.responses._dealloc_warn",
         "_leases.registry.Registry.give_up",
-        "_clients.gate.Gate.fault",
     }
 )
 POINTS: Final = [
@@ -85,7 +83,14 @@ POINTS: Final = [
     for point in points()
     if point.name not in WALLS
     and not point.name.startswith(
-        ("_clients.gate.Guard.", "_leases.registry.Listener.")
+        (
+            "_clients.gate.Gate.",
+            "_clients.gate.Guard.",
+            "_leases.client.",
+            "_leases.registry.Listener.",
+            "_model.fork.Forked.",
+            "_pools.kind.",
+        )
     )
 ]
 # Not called by the programs: once as httpguard is imported, in another thread, by
@@ -131,6 +136,55 @@ NOT_CALLED: Final = frozenset(
         "_stacks.variables._unreadable",
         "_stacks.variables.Unknown.__init__",
         "_guard.watcher.Watcher.hurry",
+        # With other settings, in other worlds, or at a fork; cached since.
+        "_clients.Patches.__init__",
+        "_clients.patching.Patcher.__init__",
+        "_clients.patching.Patcher.wrap_call",
+        "_clients.urllib3.callers.Codes.__init__",
+        "_clients.urllib3.client.Urllib3.close",
+        "_clients.urllib3.closing._Shut.__init__",
+        "_clients.urllib3.closing._Shut._raise",
+        "_clients.urllib3.closing._Shut.close",
+        "_clients.urllib3.closing._Shut.isclosed",
+        "_clients.urllib3.closing.shut",
+        "_guard.guard.Guard.pause",
+        "_guard.guard.Guard.resume",
+        "_guard.guard.Guard.settings",
+        "_guard.guard.Guard.share",
+        "_guard.guard.Guard.table",
+        "_guard.reports.Reports.pressure",
+        "_guard.strict.Pending.awaited",
+        "_guard.watcher.Watcher.resume",
+        "_guard.watcher._wait",
+        "_leases.churn.Wasted.saved",
+        "_leases.detector.Detector.is_read_on",
+        "_leases.finding.Finding.of_session",
+        "_leases.lease.Lease.is_current",
+        "_leases.registry.Registry.pause",
+        "_leases.registry.Registry.resume",
+        "_leases.sessions.SessionRef.absolute_url",
+        "_leases.sessions._keeps",
+        "_leases.sessions._without_one_a_thread",
+        "_leases.sessions.sockets_of",
+        "_leases.threads._greenlet",
+        "_leases.threads._is_under_way",
+        "_leases.threads.is_alive",
+        "_leases.threads.strand_of",
+        "_model.fork.Parts.__init__",
+        "_model.words.relative",
+        "_pressure.churn.describe_churn",
+        "_pressure.descriptors._suspects",
+        "_pressure.descriptors.sockets_by_state",
+        "_reporting.context.Bound.__init__",
+        "_reporting.context.digested",
+        "_stacks.ownership._is_typed_in",
+        "_stacks.waits._callers",
+        "_stacks.waits._values",
+        "_text.pools.describe_churn",
+        "_text.pools.describe_descriptors",
+        "_stacks.variables._places",
+        "_stacks.waits._names",
+        "_model.failure.is_heard",
     }
 )
 

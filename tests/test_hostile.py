@@ -299,7 +299,7 @@ def test_a_fault_of_ours_tells_no_secrets(
     current = _process.current()
     assert current is not None
     monkeypatch.setattr(current.registry, "swift", None)
-    monkeypatch.setattr(current.registry, "add", fail)
+    monkeypatch.setattr("httpguard._clients.urllib3.responses.begin", fail)
 
     def refuse(*_arguments: object, **_options: object) -> None:
         msg = "hunter2"

@@ -220,7 +220,7 @@ class Guard(Calls):
             if self.registry.leases or self.registry.sessions.lines:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
-            parts.sweep(parts.detector.bury, patience=_EXIT_PATIENCE)
+            parts.sweep(parts.everything, patience=_EXIT_PATIENCE)
             if is_scope:
                 parts.sweep(parts.detector.close_process, patience=_EXIT_PATIENCE)
             parts.watcher.set_interval(0, patience=_EXIT_PATIENCE)

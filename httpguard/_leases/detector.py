@@ -105,7 +105,7 @@ class Detector:
             self.registry.origins,
         )
         yield from self._close([lease for lease in left if id(lease()) not in busy])
-        yield from self.sessions.sweep(self.registry.clock())
+        yield from self.sessions.sweep(self.registry.clock(), ended=True)
 
     def _close(self, left: list[Lease]) -> Iterator[Finding]:
         """Judge what should not be open any more."""

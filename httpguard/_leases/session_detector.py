@@ -32,15 +32,17 @@ class SessionDetector:
         self._settings = settings
         self._verdicts = verdicts
 
-    def sweep(self, now: float, scope: Scope | None = None) -> Iterator[Finding]:
+    def sweep(
+        self, now: float, scope: Scope | None = None, *, ended: bool = False
+    ) -> Iterator[Finding]:
         """Judge the sessions of a line that has made too many.
 
         Args:
             now: Seconds of the guard's clock.
-            scope: It has ended: of its own sessions nobody has to wait until they
-                are idle. None: all sessions.
+            scope: It has ended. None: all sessions.
+            ended: The process has: nobody waits until they have been idle.
         """
-        for crowd in self._crowds(now, scope):
+        for crowd in self._crowds(now, scope, ended=ended):
             for session in crowd:
                 if not session.judged and self._verdicts.count(
                     LeakKind.SESSION, session
@@ -50,11 +52,13 @@ class SessionDetector:
 
     def is_crowded(self, scope: Scope) -> bool:
         """Whether a scope that ends has left more sessions than it may."""
-        return any(self._crowds(0.0, scope))
+        return any(self._crowds(0.0, scope, ended=True))
 
-    def _crowds(self, now: float, scope: Scope | None) -> Iterator[list[SessionRef]]:
+    def _crowds(
+        self, now: float, scope: Scope | None, *, ended: bool
+    ) -> Iterator[list[SessionRef]]:
         settings = self._settings()
         if settings.max_sessions is None:
             return iter(())
-        idle = settings.max_idle if scope is None else 0.0
+        idle = 0.0 if ended or scope is not None else settings.max_idle
         return self._sessions.crowds(settings.max_sessions, idle, now, scope)

@@ -138,12 +138,6 @@ class PoolRef(_PoolRef):
         return sum(map(self.ask.is_open, self.queued()))
 
     @property
-    def sockets(self) -> int:
-        """The open connections, idle or out, also of a pool that was closed."""
-        connections = (slot() for slot in list(self.slots.values()))
-        return sum(one is not None and self.ask.is_open(one) for one in connections)
-
-    @property
     def reused(self) -> int:
         """Requests that found an open connection."""
         return max(self.taken.value - self.connected.value, 0)

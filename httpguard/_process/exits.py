@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import weakref
 from typing import TYPE_CHECKING, Final
 
 from .process import PROCESS
@@ -23,6 +24,10 @@ def follow(follower: Follower | None) -> None:
         follower: Told the table of leaks after each sweep. What it raises is
             logged once and stops nothing.
     """
+    # The first `weakref.finalize` of a process registers all of them with atexit. Before
+    # our own handler, which then runs before them: urllib3's pools close their sockets
+    # by one each.
+    weakref.finalize(PROCESS, int)
     with PROCESS.lock:
         PROCESS.is_scope = True
         PROCESS.follower = follower

@@ -55,6 +55,7 @@ CORE: Final = (
     "_leases.verdicts",
     "_leases.wire",
     "_model.failure",
+    "_model.fork",
     "_model.leak",
     "_model.plain",
     "_model.redaction",

@@ -303,7 +303,7 @@ def test_a_starved_pool_is_named(
 def test_a_session_has_no_request(
     guard: GuardControl, server: Server, backend: Backend
 ) -> None:
-    guard.install(max_sessions=1)
+    guard.install(max_sessions=1, max_idle=0)
     kept = [requests.Session() for _ in range(2)]
     for session in kept:
         session.get(server.url("/bytes/10"))
