@@ -18,8 +18,9 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
+from httpguard._clients.urllib3.client import Urllib3
 from httpguard._guard import watcher as _watcher
-from httpguard._leases import detector as _detector
+from httpguard._leases.client import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -143,12 +144,12 @@ def test_released_and_dropped_during_a_sweep_is_no_leak(
     rest = [second]
     del second
 
-    def another_thread_meanwhile(_response: object) -> bool:
+    def another_thread_meanwhile(_client: object, _response: object) -> Ending:
         if rest:
             rest.pop().release_conn()
-        return False
+        return Ending.OPEN
 
-    monkeypatch.setattr(_detector, "is_cut", another_thread_meanwhile)
+    monkeypatch.setattr(Urllib3, "state", another_thread_meanwhile)
     guard.check()
     state = guard.check()
     assert found(state) == []
@@ -246,21 +247,23 @@ def test_progress_is_seen_when_a_wrapper_is_dropped(
     response.release_conn()
 
 
-@pytest.mark.parametrize("look", ["is_cut", "is_shut"])
+@pytest.mark.parametrize("looks", [Ending.CUT, Ending.CLOSED])
 def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
     guard: GuardControl,
     plain: urllib3.HTTPConnectionPool,
     monkeypatch: pytest.MonkeyPatch,
-    look: str,
+    looks: Ending,
 ) -> None:
     guard.install()
     wrappers: list[io.BufferedIOBase] = [io.BufferedReader(opened(plain))]
 
-    def another_thread_meanwhile(_response: object) -> bool:
+    def another_thread_meanwhile(_client: object, _response: object) -> Ending:
+        if not wrappers:
+            return Ending.OPEN
         wrappers.clear()  # Its finalizer closes the response.
-        return True
+        return looks
 
-    monkeypatch.setattr(_detector, look, another_thread_meanwhile)
+    monkeypatch.setattr(Urllib3, "state", another_thread_meanwhile)
     guard.advance(61)
     guard.check()
     assert found(guard.check()) == [("dropped", 1, 0)]

@@ -24,9 +24,9 @@ def follow(follower: Follower | None) -> None:
         follower: Told the table of leaks after each sweep. What it raises is
             logged once and stops nothing.
     """
-    # The first `weakref.finalize` of a process registers all of them with atexit. Before
-    # our own handler, which then runs before them: urllib3's pools close their sockets
-    # by one each.
+    # The first `weakref.finalize` of a process registers all of them with atexit. Here
+    # it does so before our own handler, which then runs before them: urllib3's pools
+    # close their sockets by one each.
     weakref.finalize(PROCESS, int)
     with PROCESS.lock:
         PROCESS.is_scope = True

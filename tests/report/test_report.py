@@ -861,10 +861,8 @@ def test_a_real_program_with_plain_logging(server: Server, tmp_path: Path) -> No
 
 
 def test_a_real_program_that_leaks_sessions(server: Server, tmp_path: Path) -> None:
-    source = (
-        "import httpguard; httpguard.install(max_sessions=1, max_idle=0)" + SESSIONS
-    source += "httpguard.check()\n"
-    )
+    install = "import httpguard; httpguard.install(max_sessions=1, max_idle=0)"
+    source = f"{install}{SESSIONS}httpguard.check()\n"
     app = write(tmp_path / "app.py", source)
     done = run(app, server.url("/bytes/10"), "7", cwd=tmp_path)
     assert done.returncode == 0, done.stderr
