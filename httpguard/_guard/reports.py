@@ -113,7 +113,9 @@ class Reports:
             self._post(SESSION_CHURN, details=details)
         if pressure is not None:
             self.pressure(pressure)
-        self._tell_counts(now)
+        # Once a minute at most, while they change.
+        if now - self._told >= _MINUTE and self._table.is_unsaid:
+            self._tell_counts(now)
 
     def pressure(self, details: dict[str, Any]) -> None:
         """Report that the process is near its limit of open files."""
@@ -175,12 +177,11 @@ class Reports:
                 self._post_group(RESOLVED, group)
 
     def _tell_counts(self, now: float) -> None:
-        """Tell the totals by kind and site, once a minute at most while they change."""
-        if now - self._told >= _MINUTE and self._table.is_unsaid:
-            self._told = now
-            for group in self._table.groups():
-                group.said = group.totals
-            self._post(COUNTS, details={"leaks": self._table.counts()})
+        """Tell the totals by kind and site."""
+        self._told = now
+        for group in self._table.groups():
+            group.said = group.totals
+        self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def _post_group(self, name: str, group: Group) -> None:
         """Put a report about a site in the outbox."""

@@ -101,11 +101,11 @@ class Finding:
         found = cls(kind, lease, now)
         found.method = str(lease.method)
         found.status = lease.status
-        found.pool = printable(lease.pool.name)
         found.block = bool(lease.pool.block)
         if kind is LeakKind.DROPPED:
             found.lost_in, found.lost_by = lease.lost_in, lease.lost_by
         found.length = lease.announced
+        found.pool = printable(lease.pool.name)
         found.bytes_read = lease.bytes_read
         found.idle = now - lease.active
         found.alive = found.sockets = 0

@@ -28,17 +28,6 @@ def leaked(found: Iterable[tuple[str, int]]) -> str:
     )
 
 
-def short_path(filename: str) -> str:
-    """A file, relative to the working directory where it lies below that."""
-    try:
-        base = os.path.join(os.getcwd(), "")
-    except OSError:  # It was removed under us.
-        return filename
-    if len(base) > 1 and filename.startswith(base):
-        return filename[len(base) :]
-    return filename
-
-
 def relative(filename: str, directory: str) -> str | None:
     """A file from a directory, with slashes; None: it lies on another drive."""
     try:

@@ -52,7 +52,8 @@ class Proven(set[int]):
         place = find_place(stack, origins)
         if place in self:
             return  # It lies too deep in libraries.
-        self._make_room()
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
         self._counts[place] = count = self._counts.get(place, 0) + 1
         if count >= _ENOUGH:
             self.add(place)
@@ -69,16 +70,14 @@ class Proven(set[int]):
         place = find_place(stack, origins)
         self._counts[place] = _NEVER
         self.discard(place)
-        self._make_room()
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
 
     def _make_room(self) -> None:
         """Forget whom to trust, but nobody whom not to; at worst, trust no more."""
-        if len(self._counts) < _MOST_PLACES:
-            return
         self.clear()
         counts = list(self._counts.items())
         self._counts = {place: count for place, count in counts if count < 0}
         if len(self._counts) >= _MOST_PLACES:
             self._learns = False
-            self._counts = {}
             self._counts = {}

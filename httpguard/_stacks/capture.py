@@ -212,19 +212,17 @@ def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[
         stack: What `capture` returned.
         origins: Whose code a file is.
     """
-    fallback: tuple[CodeType, int] | tuple[()] = ()
+    for code, offset in _pairs(stack):
+        if origins[code.co_filename]:
+            return code, offset
     for code, offset in _pairs(stack):
         filename = code.co_filename
-        if origins[filename]:
-            return code, offset
         # Of generated code there is nothing to see.
         if not (
-            fallback
-            or filename.startswith(("<", OWN_DIRECTORY))
-            or origins.http_package(filename)
+            filename.startswith(("<", OWN_DIRECTORY)) or origins.http_package(filename)
         ):
-            fallback = code, offset
-    return fallback
+            return code, offset
+    return ()
 
 
 def find_place(stack: RawStack, origins: Origins) -> int:

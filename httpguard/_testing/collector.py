@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .._model.errors import BaselineError
-from .._model.words import leaked, many, short_path
+from .._model.words import leaked, many
+from .._text.words import short_path
 from .found import FOUND, NODEID, packed, unpacked
 
 if TYPE_CHECKING:

@@ -14,9 +14,9 @@ from _pytest._code.code import (
 
 from .._model.leak import LeakKind
 from .._model.redaction import printable
-from .._model.words import leaked, many, short_path
+from .._model.words import leaked, many
 from .._stacks.capture import source_line
-from .._text.words import bytes_read, request
+from .._text.words import bytes_read, request, short_path
 from .places import callers, source_around
 
 if TYPE_CHECKING:

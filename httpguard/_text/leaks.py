@@ -28,7 +28,7 @@ def describe(leak: Leak) -> str:
 
 def describe_above_stack(leak: Leak) -> str:
     """Kind, site, count and request on one line; who, how to fix it, what holds it."""
-    headline = [f"leak {leak.kind} {place(leak.site)}"]
+    headline = [f"leak {leak.kind.value} {place(leak.site)}"]
     if leak.count > 1:
         headline.append(f"{leak.count:,} times")
     if leak.kind == "session":

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable
-from .._model.words import short_path
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -15,6 +15,17 @@ if TYPE_CHECKING:
 
 # Below so many seconds: the unit's seconds, its format and its name.
 _UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
+
+
+def short_path(filename: str) -> str:
+    """A file, relative to the working directory where it lies below that."""
+    try:
+        base = os.path.join(os.getcwd(), "")
+    except OSError:  # It was removed under us.
+        return filename
+    if len(base) > 1 and filename.startswith(base):
+        return filename[len(base) :]
+    return filename
 
 
 def place(frame: Frame) -> str:
