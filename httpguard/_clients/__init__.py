@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
+from .httpx.client import HTTPX, HTTPX2
 from .patching import Patcher
 from .requests import REQUESTS
 from .urllib3.client import URLLIB3
@@ -22,7 +23,7 @@ if TYPE_CHECKING:
     from .._leases.client import Client
     from .gate import Gate, Guard
 
-CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS)
+CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS, HTTPX, HTTPX2)
 
 
 def client_packages() -> tuple[str, ...]:

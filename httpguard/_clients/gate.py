@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._pools.waits import Waiter
+    from .._stacks.capture import RawStack
 
 
 class Guard(Listener, Protocol):
@@ -139,6 +140,7 @@ class Gate:
         length: int | None,
         frame: FrameType,
         reading: bool = False,
+        stack: RawStack | None = None,
     ) -> None:
         """See `Leases`."""
         if self.guard is None or pool is None:
@@ -156,6 +158,7 @@ class Gate:
                 length,
                 frame,
                 reading=reading,
+                stack=stack,
             )
         except LeakError:
             raise

@@ -201,8 +201,9 @@ class Calls:
             error = crowd_error(crowd, responses, limit, origins, now)
             lease.ended = True
             self.registry.discard(lease)
-            response.close()
-            lease.client.release(response)
+            if not lease.client.is_async:  # Else its wrapper does.
+                response.close()
+                lease.client.release(response)
         except Exception as failure:
             self.step_aside("max_open", failure)
             return

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from .._model.leak import Frame, LeakKind
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
+    from .._stacks.capture import RawStack
 
 
 class Ending(enum.Enum):
@@ -74,6 +75,8 @@ class Client(Protocol):
     """The modules after whose import `patch` is called."""
     packages: tuple[str, ...]
     """The packages whose frames are never the site."""
+    is_async: bool
+    """Whether coroutines read its responses, and not threads."""
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:
         """Wrap what opens, reads, closes and releases responses.
@@ -188,6 +191,7 @@ class Leases(Protocol):
         length: int | None,
         frame: FrameType,
         reading: bool = False,
+        stack: RawStack | None = None,
     ) -> None:
         """The application is given a response that holds a connection.
 
@@ -202,6 +206,7 @@ class Leases(Protocol):
             length: The bytes that the server announced; None: unknown.
             frame: The innermost frame to keep.
             reading: The client itself is about to read the body.
+            stack: Of a task, in the place of the frame's.
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``.

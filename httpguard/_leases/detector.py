@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -209,9 +210,14 @@ class Detector:
             lease, response = suspects.pop()
             if id(response) in busy:
                 lease.active = now
+                lease.doubted = False
             elif lease.client.state(response) is not Ending.OPEN:
                 if not lease.finalizing:
                     lease.closed = now
+            elif lease.client.is_async and not (
+                lease.doubted or lease.ident == threading.get_ident()
+            ):
+                lease.doubted = True
             else:
                 yield from self._judge(LeakKind.HELD, lease, now, response)
 

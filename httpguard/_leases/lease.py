@@ -69,6 +69,9 @@ class Lease(_ResponseRef):
     # A lease is judged once; the kind of leak it was found to be, None if it
     # was excused.
     judged: bool = False
+    # A look from another thread than its loop's has found no reader: the next one
+    # has to agree, since tasks go on between what such a look sees.
+    doubted: bool = False
     kind: LeakKind | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0

@@ -35,6 +35,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     *,
     reading: bool,
     raising: bool = True,
+    stack: RawStack | None = None,
 ) -> None:
     """The application is given a response that holds a connection: open a lease.
 
@@ -53,6 +54,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
         frame: The innermost frame to keep.
         reading: The client is going to read the body first.
         raising: False where an error of the program is on its way.
+        stack: Of a task, in the place of the frame's.
 
     Raises:
         LeakError: By the listener, in strict mode.
@@ -69,7 +71,10 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     if scope is not None:
         scope = current_scope()
     lease.scope = scope
-    if scope is None and registry.plain:
+    if stack is not None:
+        sampled = scope is not None or random.random() < registry.sample
+        lease.stack = stack if sampled else None
+    elif scope is None and registry.plain:
         lease.stack = capture_brief(frame, registry.proven) or registry.capture(frame)
     else:
         lease.stack = _stack(registry, frame, scope)

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from .._stacks.running import innermost_frames
+from .._stacks.tasks import awaited
 from .._stacks.variables import UNBOUND, UNREADABLE, first_argument
 from .._stacks.waits import registered, waited_for
 from .wire import descriptor_of
@@ -42,13 +43,17 @@ def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[i
     """
     parts: dict[int, int] = {}
     descriptors: dict[int, int] = {}
+    of_tasks = []
     for lease, response in suspects:
         for part in lease.client.readers(response):
             parts[id(part)] = id(response)
+            if lease.client.is_async:
+                of_tasks.append(part)
         number = descriptor_of(lease, response)
         if number is not None:
             descriptors[number] = id(response)
-    found: set[int] = set()
+    found = awaited(of_tasks, parts, origins)
+    del of_tasks
     tops = innermost_frames()
     while tops:
         frame: FrameType | None = tops.pop()

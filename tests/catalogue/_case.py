@@ -105,7 +105,7 @@ def leaks(
             function=function,
             kind=kind,
             count=count,
-            filename=site or function.__code__.co_filename,
+            filename=site or inspect.unwrap(function).__code__.co_filename,
             lines=lines,
             client=client,
             needs=needs,

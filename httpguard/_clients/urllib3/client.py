@@ -19,6 +19,7 @@ class Urllib3:
     name = "urllib3"
     imports: tuple[str, ...] = ("urllib3.connectionpool",)
     packages: tuple[str, ...] = ("urllib3",)
+    is_async = False
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`."""

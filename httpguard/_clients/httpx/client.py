@@ -1,0 +1,184 @@
+"""httpx and httpx2 as the engine sees them: questions by private parts, and hints."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.client import Ending
+from ..._model.leak import LeakKind
+
+if TYPE_CHECKING:
+    from ..._leases.client import Leases, Patcher
+
+# From a response down to httpcore's stream, whatever transports have put between.
+_BELOW: Final = ("_stream", "_httpcore_stream", "stream")
+_MOST_STEPS: Final = 6
+
+_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "open it with `with client.stream(...) as response:`, or call `read()` or"
+        " `close()` before the last reference goes: the slot of an unread response"
+        " never comes back"
+    ),
+    LeakKind.HELD: (
+        "call `response.close()` when done with it, or open it with `with"
+        " client.stream(...)`; if it is still needed, say so with"
+        " `httpguard.touch(response)`"
+    ),
+    LeakKind.UNRELEASED: "call `response.close()`",
+    LeakKind.SESSION: (
+        "make one Client, use it for all requests, and call `close()` at the end; or"
+        " make it with `with {name}.Client() as client:`"
+    ),
+    LeakKind.OPEN: (
+        "close it before the scope ends: `with client.stream(...) as response:`"
+    ),
+}
+_ASYNC_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "open it with `async with client.stream(...) as response:`, or `await"
+        " response.aread()` or `await response.aclose()` before the last reference"
+        " goes: the slot of an unread response never comes back"
+    ),
+    LeakKind.HELD: (
+        "`await response.aclose()` when done with it, or open it with `async with"
+        " client.stream(...)`; if it is still needed, say so with"
+        " `httpguard.touch(response)`"
+    ),
+    LeakKind.UNRELEASED: "`await response.aclose()`",
+    LeakKind.SESSION: (
+        "make one AsyncClient, use it for all requests, and `await client.aclose()` at"
+        " the end; or make it with `async with {name}.AsyncClient() as client:`"
+    ),
+    LeakKind.OPEN: (
+        "close it before the scope ends: `async with client.stream(...) as response:`"
+    ),
+}
+
+
+class Httpx:
+    """The sync side of httpx or httpx2. Implements `Client`.
+
+    Args:
+        name: The package.
+        core: The package below it.
+    """
+
+    is_async = False
+    _hints = _HINTS
+
+    def __init__(self, name: str, core: str) -> None:
+        self.name = name
+        self.core = core
+        self.imports: tuple[str, ...] = (name, core)
+        self.packages: tuple[str, ...] = (name, core)
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+        """See `Client`. Called after the import of each of the two packages."""
+        from . import pools, responses
+
+        # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
+        module = sys.modules.get(self.name)
+        core = sys.modules.get(self.core)
+        if core is not None and core.__name__ == self.core:
+            pools.patch(patcher, self.core)
+        if module is not None and module.__name__ == self.name:
+            responses.patch(patcher, module, self, BESIDE[self.name])
+
+    def state(self, response: Any) -> Ending:
+        """See `Client`."""
+        stream = core_stream(response)
+        if stream is None or stream._closed:
+            return Ending.RELEASED
+        connection = stream._pool_request.connection
+        if connection is None or connection.is_closed():
+            # The program has closed the client.
+            return Ending.RELEASED
+        return Ending.CLOSED if response.is_closed else Ending.OPEN
+
+    def bytes_read(self, response: Any) -> int:
+        """See `Client`."""
+        count: int = response._num_bytes_downloaded
+        return count
+
+    def socket(self, response: Any) -> socket.socket | None:
+        """See `Client`. None with HTTP/2, whose sockets many responses share."""
+        if response.extensions.get("http_version") == b"HTTP/2":
+            return None
+        try:
+            sock = response.extensions["network_stream"].get_extra_info("socket")
+        except Exception:  # Closed meanwhile.
+            return None
+        # asyncio and trio have something around theirs.
+        sock = getattr(sock, "_sock", sock)
+        return sock if isinstance(sock, socket.socket) else None
+
+    def readers(self, response: Any) -> list[object]:
+        """See `Client`."""
+        return [response, *_streams(response)]
+
+    def close(self, response: Any, note: str) -> bool:
+        """See `Client`."""
+        response.close()
+        closed = sys.modules[self.name].StreamClosed
+
+        def iter_raw(_chunk_size: int | None = None) -> Any:
+            error = closed()
+            if hasattr(error, "add_note"):  # CPython 3.11 and later.
+                error.add_note(note)
+            raise error
+
+        response.iter_raw = iter_raw
+        return True
+
+    def release(self, response: Any) -> None:
+        """See `Client`. Closing does so."""
+
+    def hint(self, kind: LeakKind) -> str:
+        """See `Client`."""
+        return self._hints[kind].format(name=self.name)
+
+
+class AsyncHttpx(Httpx):
+    """The async side."""
+
+    is_async = True
+    _hints = _ASYNC_HINTS
+
+    def close(self, response: Any, note: str) -> bool:  # noqa: ARG002  # As `Httpx`.
+        """See `Client`. Only the task's own loop can do that."""
+        return False
+
+
+def _streams(response: Any) -> list[Any]:
+    """The streams below a response, the innermost last."""
+    found: list[Any] = []
+    one = getattr(response, "stream", None)
+    while one is not None and len(found) < _MOST_STEPS:
+        found.append(one)
+        if hasattr(one, "_pool_request"):
+            break
+        space = getattr(one, "__dict__", {})
+        one = next((space[name] for name in _BELOW if name in space), None)
+    return found
+
+
+def core_stream(response: Any) -> Any:
+    """The stream of httpcore, which holds the connection; None: there is none."""
+    try:
+        # As it is in httpx itself.
+        stream = response.stream._stream._httpcore_stream
+    except AttributeError:
+        stream = (_streams(response) or [None])[-1]
+    return stream if hasattr(stream, "_pool_request") else None
+
+
+HTTPX: Final = Httpx("httpx", "httpcore")
+HTTPX2: Final = Httpx("httpx2", "httpcore2")
+BESIDE: Final = {
+    "httpx": AsyncHttpx("httpx", "httpcore"),
+    "httpx2": AsyncHttpx("httpx2", "httpcore2"),
+}
+"""The async side of each."""

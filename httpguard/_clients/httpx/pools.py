@@ -1,0 +1,249 @@
+"""httpcore's connection pools: who has a connection, who waits, what comes back."""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._pools.kind import PoolFacts
+from ..._stacks.variables import first_argument
+from ..gate import GATE
+
+if TYPE_CHECKING:
+    from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..patching import Method
+
+_OWNER: Final = "_httpguard_owner"
+
+
+class HttpcorePools:
+    """The pools of httpcore. Implements `PoolKind`.
+
+    A pool is for all hosts, and bears the name of the first one.
+    """
+
+    def facts(self, pool: Any) -> PoolFacts:
+        """See `PoolKind`."""
+        requests = list(pool._requests)
+        origin = requests[0].request.url.origin if requests else None
+        most = pool._max_connections
+        return PoolFacts(
+            scheme=origin.scheme.decode("ascii", "replace") if origin else "http",
+            host=origin.host.decode("ascii", "replace") if origin else "unknown",
+            port=origin.port if origin else None,
+            block=most < sys.maxsize,
+            maxsize=most if most < sys.maxsize else 0,
+        )
+
+    def queued(self, pool: Any) -> list[Any]:
+        """See `PoolKind`."""
+        return [one for one in list(pool._connections) if one.is_idle()]
+
+    def is_open(self, connection: Any) -> bool:
+        """See `PoolKind`."""
+        inner = getattr(connection, "_connection", None)
+        return inner is not None and not connection.is_closed()
+
+    def is_closed(self, pool: Any) -> bool:
+        """See `PoolKind`. A closed one opens again with its next request."""
+        return not pool._connections
+
+    def is_empty(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        connections = list(pool._connections)
+        return len(connections) >= pool._max_connections and not any(
+            one.is_idle() for one in connections
+        )
+
+    def is_request(self, pool: Any, owner: object, name: str) -> bool:
+        """See `PoolKind`."""
+        if owner is pool:
+            return name == "handle_request"
+        return getattr(owner, "_pool", None) is pool
+
+    def refill(self, pool: Any) -> bool | None:  # noqa: ARG002
+        """See `PoolKind`."""
+        return False
+
+
+POOLS: Final = HttpcorePools()
+
+
+def patch(patcher: Patcher, core: str) -> None:
+    """Patch what httpcore or httpcore2 define.
+
+    Args:
+        patcher: Of the process.
+        core: The package, imported.
+    """
+    root = sys.modules[core]
+    empty = root.PoolTimeout
+    sync = sys.modules[f"{core}._sync.connection_pool"]
+    patcher.wrap(sync.PoolByteStream, "__init__", _stream_init)
+    patcher.wrap(sync.PoolByteStream, "close", _stream_close)
+    patcher.wrap(
+        sync.PoolRequest, "wait_for_connection", partial(_wait, sync=sync, empty=empty)
+    )
+    patcher.wrap(sync.ConnectionPool, "close", _pool_close)
+    # Without anyio or trio there is still this module.
+    other = sys.modules[f"{core}._async.connection_pool"]
+    patcher.wrap(other.PoolByteStream, "__init__", _stream_init)
+    patcher.wrap(other.PoolByteStream, "aclose", _stream_aclose)
+    patcher.wrap(
+        other.AsyncPoolRequest,
+        "wait_for_connection",
+        partial(_await, module=other, empty=empty),
+    )
+    patcher.wrap(other.AsyncConnectionPool, "aclose", _pool_aclose)
+
+
+def meet(pool: Any) -> PoolRef | None:
+    """Know a pool, from here on if need be."""
+    known = GATE.registry.pools.known.get(id(pool))
+    if known is not None and known() is pool:
+        return known
+    owner = getattr(pool, _OWNER, None)
+    return GATE.pool(pool, POOLS, None if owner is None else owner())
+
+
+def _stream_init(wrapped: Method) -> Method:
+    """A request got its answer: the connection was taken."""
+
+    def __init__(self: Any, stream: Any, pool_request: Any, pool: Any) -> None:  # noqa: N807
+        wrapped(self, stream, pool_request, pool)
+        if GATE.guard is not None:
+            try:
+                connection = pool_request.connection
+                meet(pool)
+                inner = getattr(connection, "_connection", None)
+                count = getattr(inner, "_request_count", 0)
+                GATE.took(pool, connection, fresh=count == 1)
+            except Exception as error:
+                GATE.fault("httpcore", error)
+
+    return __init__
+
+
+def _stream_close(wrapped: Method) -> Method:
+    """A connection comes back, in whichever way. Finalizers may come here."""
+
+    def close(self: Any) -> None:
+        if self._closed:
+            return
+        GATE.end(self._pool, self)
+        wrapped(self)
+        _came_back(self)
+
+    return close
+
+
+def _stream_aclose(wrapped: Method) -> Method:
+    """As `_stream_close`."""
+
+    async def aclose(self: Any) -> None:
+        if self._closed:
+            return
+        GATE.end(self._pool, self)
+        await wrapped(self)
+        _came_back(self)
+
+    return aclose
+
+
+def _came_back(stream: Any) -> None:
+    """It is back, or closed."""
+    registry = GATE.registry
+    try:
+        known = registry.pools.known.get(id(stream._pool))
+        connection = stream._pool_request.connection
+        slot = None if known is None else known.slot_of(connection)
+        if known is None or slot is None:
+            return
+        known.comes_back(slot, connection)
+        if connection.is_closed():
+            known.forget(slot)
+    except Exception as error:
+        registry.give_up(None, "httpcore", error)
+
+
+def _wait(wrapped: Method, *, sync: Any, empty: type[Exception]) -> Method:
+    """A request takes a connection, and waits for one where all are in use."""
+
+    def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
+        if self.connection is not None or GATE.guard is None:
+            return wrapped(self, timeout)
+        frame = sys._getframe(1)
+        pool = first_argument(frame)
+        if not isinstance(pool, sync.ConnectionPool):
+            return wrapped(self, timeout)
+        meet(pool)
+        return GATE.waiting(pool, frame, partial(wrapped, self, timeout), empty)
+
+    return wait_for_connection
+
+
+def _await(wrapped: Method, *, module: Any, empty: type[Exception]) -> Method:
+    """As `_wait`."""
+
+    async def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
+        guard = GATE.guard
+        if self.connection is not None or guard is None:
+            return await wrapped(self, timeout)
+        frame = sys._getframe(1)
+        pool = first_argument(frame)
+        known = waiter = None
+        if isinstance(pool, module.AsyncConnectionPool):
+            known = meet(pool)
+            if known is not None and known.block:
+                waiter = guard.begin_wait(known, frame)
+        # A task that is cancelled here shall not keep it.
+        del frame, pool
+        try:
+            return await wrapped(self, timeout)
+        except empty as error:
+            if known is not None:
+                guard.explain(known, error)
+            raise
+        finally:
+            guard.end_wait(waiter)
+
+    return wait_for_connection
+
+
+def _pool_close(wrapped: Method) -> Method:
+    """A pool closes all connections, those in use too."""
+
+    def close(self: Any) -> None:
+        _closes(self)
+        wrapped(self)
+
+    return close
+
+
+def _pool_aclose(wrapped: Method) -> Method:
+    """As `_pool_close`."""
+
+    async def aclose(self: Any) -> None:
+        _closes(self)
+        await wrapped(self)
+
+    return aclose
+
+
+def _closes(pool: Any) -> None:
+    """With a pool its responses end: nothing of them is left."""
+    registry = GATE.registry
+    GATE.owner_closed(pool)
+    try:
+        known = registry.pools.get(pool)
+        if known is None:
+            return
+        for lease in list(registry.leases.values()):
+            if lease.pool is known and lease() is not None:
+                registry.release(lease)
+        for slot in list(known.slots.values()):
+            known.forget(slot)
+    except Exception as error:
+        registry.give_up(None, "httpcore", error)

@@ -1,0 +1,188 @@
+"""The stack within a task: to the task's own frame, and not into the loop around it.
+
+Above that frame come the loop's frames and the line of ``asyncio.run(main())``, which
+has opened nothing.
+"""
+
+from __future__ import annotations
+
+import gc
+import sys
+from contextlib import suppress
+from types import AsyncGeneratorType, CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator
+    from types import CodeType, FrameType
+
+    from .capture import RawStack
+    from .ownership import Origins
+
+_MOST_FRAMES: Final = 256
+_MOST_STEPS: Final = 100
+# Futures between a task and the one that waits for it, as of a gather in a shield.
+_MOST_FUTURES: Final = 4
+_KINDS: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
+# What `async for` waits in: only the collector looks inside.
+_OPAQUE: Final = frozenset(
+    {"async_generator_asend", "async_generator_athrow", "coroutine_wrapper"}
+    | {"anext_awaitable"}
+)
+
+
+def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
+    """The stack of a running task.
+
+    Where it has no line of the application, as where `gather` or `create_task` was
+    given a coroutine of the client, the lines of whoever waits for the task follow.
+
+    Args:
+        frame: The innermost frame to keep.
+        depth: Application frames kept.
+        origins: Whose code a file is.
+
+    Returns:
+        As of `capture`; outside of tasks, the whole stack.
+    """
+    task, last = _running()
+    stack: list[CodeType | int] = []
+    seen = 0
+    one: FrameType | None = frame
+    while one is not None and seen < depth and len(stack) < 2 * _MOST_FRAMES:
+        stack.append(one.f_code)
+        stack.append(one.f_lasti)
+        seen += origins[one.f_code.co_filename]
+        if one is last:
+            break
+        one = one.f_back
+    if not seen and task is not None:
+        stack += _stack_of_waiting(task, origins)
+    return tuple(stack)
+
+
+def awaited(
+    objects: Iterable[object], parts: dict[int, int], origins: Origins
+) -> set[int]:
+    """Which objects an HTTP client's coroutine reads from that is suspended in a read.
+
+    About 50 ns for each object of the heap, however many are asked about. One that is
+    parked at a ``yield`` waits for the program, and is no reader.
+
+    Args:
+        objects: Streams and responses.
+        parts: By the id of each, what to return.
+        origins: Whose code a file is.
+    """
+    known = list(objects)
+    if not known:
+        return set()
+    found = set()
+    for referrer in gc.get_referrers(*known):
+        for reader in _generators(referrer):
+            if reader.ag_await is None or not origins.http_package(
+                reader.ag_code.co_filename
+            ):
+                continue
+            for part in gc.get_referents(reader.ag_frame or reader, reader):
+                if id(part) in parts:
+                    found.add(parts[id(part)])
+    return found
+
+
+def _generators(referrer: Any) -> Iterator[Any]:
+    """The async generator that a referrer is, or below CPython 3.11 whose frame."""
+    if type(referrer) is AsyncGeneratorType:
+        yield referrer
+    elif sys.version_info < (3, 11) and hasattr(referrer, "f_lasti"):
+        for outer in gc.get_referrers(referrer):
+            if type(outer) is AsyncGeneratorType:
+                yield outer
+
+
+def _running() -> tuple[Any, FrameType | None]:
+    """The task of asyncio that runs here, if any, and the outermost frame of a task."""
+    asyncio: Any = sys.modules.get("asyncio")
+    if asyncio is not None:
+        try:
+            task = asyncio.current_task()
+        except RuntimeError:  # No loop runs here.
+            task = None
+        if task is not None:
+            return task, _frame_of(task.get_coro())
+    trio: Any = sys.modules.get("trio")
+    if trio is not None:
+        try:
+            return None, _frame_of(trio.lowlevel.current_task().coro)
+        except (RuntimeError, AttributeError):
+            pass
+    return None, None
+
+
+def _frame_of(coroutine: Any) -> Any:
+    for name in ("cr_frame", "gi_frame", "ag_frame"):
+        frame = getattr(coroutine, name, None)
+        if frame is not None:
+            return frame
+    return None
+
+
+def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
+    """The suspended frames of who waits for a task, the innermost first."""
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        for waiting in _tasks_behind(callback, 0):
+            frames = list(_suspended(waiting.get_coro()))
+            if any(origins[frame.f_code.co_filename] for frame in frames):
+                stack: list[CodeType | int] = []
+                for frame in reversed(frames):
+                    stack += (frame.f_code, frame.f_lasti)
+                return stack
+    return []
+
+
+def _suspended(coroutine: Any) -> Iterator[FrameType]:
+    """The suspended frames of a coroutine, the outermost first."""
+    for _ in range(_MOST_STEPS):
+        if coroutine is None:
+            return
+        frame = _frame_of(coroutine)
+        if frame is not None:
+            yield frame
+        below = None
+        for name in ("cr_await", "gi_yieldfrom", "ag_await"):
+            below = below or getattr(coroutine, name, None)
+        if below is None and type(coroutine).__name__ in _OPAQUE:
+            below = next(
+                (
+                    one
+                    for one in gc.get_referents(coroutine)
+                    if isinstance(one, _KINDS) or type(one).__name__ in _OPAQUE
+                ),
+                None,
+            )
+        coroutine = below
+
+
+def _tasks_behind(callback: Any, depth: int) -> Iterator[Any]:
+    """The tasks that a callback of a task wakes up."""
+    owner = getattr(callback, "__self__", None)
+    if hasattr(owner, "get_coro"):
+        yield owner
+        return
+    # `TaskGroup._on_task_done`.
+    parent = getattr(owner, "_parent_task", None)
+    if parent is not None:
+        yield parent
+        return
+    if depth >= _MOST_FUTURES:
+        return
+    # `gather`, `shield` and `wait` have a future in a closure; `wait_for` of CPython
+    # 3.11 has one among the arguments of a partial.
+    values = list(getattr(callback, "args", ()))
+    for cell in getattr(callback, "__closure__", None) or ():
+        with suppress(ValueError):  # It is empty.
+            values.append(cell.cell_contents)
+    for value in values:
+        if hasattr(value, "_asyncio_future_blocking"):
+            for inner, _ in getattr(value, "_callbacks", None) or ():
+                yield from _tasks_behind(inner, depth + 1)
