@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import threading
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,6 +13,7 @@ from .client import Ending
 from .finding import Finding
 from .readers import being_read
 from .session_detector import SessionDetector
+from .threads import runner, strand_of
 from .verdicts import Verdicts
 from .wire import is_read_below
 
@@ -206,6 +206,7 @@ class Detector:
         if not suspects:
             return
         busy = being_read(suspects, self.registry.origins)
+        here = strand_of(runner())
         while suspects:
             lease, response = suspects.pop()
             if id(response) in busy:
@@ -215,7 +216,7 @@ class Detector:
                 if not lease.finalizing:
                     lease.closed = now
             elif lease.client.is_async and not (
-                lease.doubted or lease.ident == threading.get_ident()
+                lease.doubted or strand_of(lease.runner) == here
             ):
                 lease.doubted = True
             else:

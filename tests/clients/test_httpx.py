@@ -1,0 +1,327 @@
+"""httpx and httpx2: who reads, who waits, what comes back, and what is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import threading
+import time
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+import httpguard
+from httpguard import LeakKind
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+    Program = Callable[[], Awaitable[None]]
+
+trio = pytest.importorskip("trio")
+
+
+def run_asyncio(program: Program) -> None:
+    asyncio.run(program())  # type: ignore[arg-type]  # each is a coroutine function
+
+
+def run_trio(program: Program) -> None:
+    trio.run(program)
+
+
+@pytest.fixture(params=["httpx", "httpx2"])
+def httpx(request: pytest.FixtureRequest) -> Any:
+    """Either package."""
+    return pytest.importorskip(request.param)
+
+
+@pytest.fixture(params=[run_asyncio, run_trio])
+def run(request: pytest.FixtureRequest) -> Any:
+    """Either loop."""
+    return request.param
+
+
+def found() -> list[tuple[LeakKind, int]]:
+    """What was found so far: kind and count."""
+    return [(leak.kind, leak.count) for leak in httpguard.check().leaks]
+
+
+async def opened(client: Any, url: str) -> Any:
+    return await client.send(client.build_request("GET", url), stream=True)
+
+
+def test_a_response_that_a_task_keeps_is_held(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url("/lines"))
+            guard.check()
+            guard.advance(31)
+            (leak,) = guard.check().leaks
+            assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
+            assert leak.site.function == "opened"
+            assert leak.client == httpx.__name__
+            assert "aclose" in leak.hint
+            assert not response.is_closed
+
+    run(program)
+
+
+def test_a_task_that_waits_in_a_read_is_a_reader(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+    key = f"{httpx.__name__}-{run.__name__}"
+
+    async def program() -> None:
+        sleep = asyncio.sleep if run is run_asyncio else trio.sleep
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url(f"/slow/{key}"))
+
+            async def finish() -> None:
+                await sleep(0.05)
+                for _ in range(3):
+                    guard.check()
+                    guard.advance(31)
+                    assert guard.check().leaks == ()
+                await client.get(server.url(f"/finish/{key}"))
+
+            if run is run_asyncio:
+                task = asyncio.create_task(finish())
+                await response.aread()
+                await task
+            else:
+                async with trio.open_nursery() as tasks:
+                    tasks.start_soon(finish)
+                    await response.aread()
+            assert response.num_bytes_downloaded == 90_000
+
+    run(program)
+    assert found() == []
+
+
+def test_a_generator_parked_at_its_yield_is_no_reader(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url("/lines"))
+            chunks = response.aiter_raw(10)
+            assert await anext_of(chunks)
+            guard.check()
+            guard.advance(31)
+            guard.check()
+            assert found() == [(LeakKind.HELD, 1)]
+            await chunks.aclose()
+
+    run(program)
+
+
+async def anext_of(chunks: Any) -> Any:
+    """As `anext`."""
+    return await chunks.__anext__()
+
+
+def test_another_thread_looks_twice_at_what_tasks_read(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url("/lines"))
+            guard.check()
+            guard.advance(31)
+            await asyncio.to_thread(guard.check)
+            assert httpguard.snapshot().leaks == ()
+            await asyncio.to_thread(guard.check)
+            assert found() == [(LeakKind.HELD, 1)]
+            await response.aclose()
+
+    run_asyncio(program)
+
+
+def test_a_thread_that_waits_in_a_read_is_a_reader(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+    key = f"thread-{httpx.__name__}"
+    with httpx.Client() as client:
+        request = client.build_request("GET", server.url(f"/slow/{key}"))
+        response = client.send(request, stream=True)
+        thread = threading.Thread(target=response.read)
+        thread.start()
+        while response.num_bytes_downloaded < 10:
+            time.sleep(0.001)
+        for _ in range(3):
+            guard.check()
+            guard.advance(31)
+            assert guard.check().leaks == ()
+        client.get(server.url(f"/finish/{key}"))
+        thread.join()
+    assert found() == []
+
+
+def test_a_pool_timeout_says_who_holds_the_slots(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    limits = httpx.Limits(max_connections=2)
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+        kept = []
+        for _ in range(2):
+            request = client.build_request("GET", server.url("/lines"))
+            kept.append(client.send(request, stream=True))
+        with pytest.raises(httpx.PoolTimeout) as raised:
+            client.get(server.url("/lines"))
+        if hasattr(raised.value, "add_note"):
+            (note,) = raised.value.__notes__
+            assert "test_httpx.py" in note
+        del kept
+
+
+def test_a_pool_timeout_in_a_task_says_who_lost_the_slots(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        limits = httpx.Limits(max_connections=2)
+        timeout = httpx.Timeout(5, pool=0.1)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            for _ in range(2):
+                await opened(client, server.url("/lines"))
+            gc.collect()
+            with pytest.raises(httpx.PoolTimeout) as raised:
+                await client.get(server.url("/lines"))
+            if hasattr(raised.value, "add_note"):
+                (note,) = raised.value.__notes__
+                assert "2" in note
+                assert "opened" in note or "test_httpx.py" in note
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 2)]
+
+
+def test_figures_of_a_pool(httpx: Any, guard: GuardControl, server: Server) -> None:
+    guard.install()
+    with httpx.Client() as client:
+        client.get(server.url("/lines"))
+        client.get(server.url("/lines"))
+        request = client.build_request("GET", server.url("/lines"))
+        response = client.send(request, stream=True)
+        (pool,) = guard.check().pools
+        assert (pool.in_use, pool.idle, pool.connected, pool.reused) == (1, 0, 1, 2)
+        assert pool.maxsize == 100
+        response.close()
+        (pool,) = guard.check().pools
+        assert pool.in_use == 0
+
+
+def test_on_held_close_closes_what_no_thread_reads(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30, on_held="close")
+    with httpx.Client() as client:
+        request = client.build_request("GET", server.url("/lines"))
+        response = client.send(request, stream=True)
+        guard.check()
+        guard.advance(31)
+        assert guard.check().counters["held_closed"] == 1
+        assert response.is_closed
+        with pytest.raises(httpx.StreamClosed) as raised:
+            response.read()
+        if hasattr(raised.value, "add_note"):
+            assert "on_held" in raised.value.__notes__[0]
+
+
+def test_on_held_close_leaves_those_of_tasks(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30, on_held="close")
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url("/lines"))
+            guard.check()
+            guard.advance(31)
+            assert guard.check().counters["held_closed"] == 0
+            assert not response.is_closed
+            assert await response.aread()
+
+    run(program)
+    assert found() == [(LeakKind.HELD, 1)]
+
+
+def test_strict_raises_in_the_task_that_opened_one_too_many(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True, max_open=1)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            first = await opened(client, server.url("/lines"))
+            with pytest.raises(httpguard.LeakError):
+                await opened(client, server.url("/lines"))
+            await first.aclose()
+
+    run(program)
+
+
+def test_clients_that_one_line_makes_and_never_closes(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3, max_idle=30)
+    kept = []
+    for _ in range(5):
+        client = httpx.Client()
+        client.get(server.url("/lines"))
+        kept.append(client)
+    guard.check()
+    guard.advance(31)
+    assert found() == [(LeakKind.SESSION, 2)]
+    for client in kept:
+        client.close()
+
+
+def test_clients_that_are_closed_are_no_crowd(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3, max_idle=30)
+    kept = []
+    for _ in range(5):
+        with httpx.Client() as client:
+            client.get(server.url("/lines"))
+        kept.append(client)
+    guard.check()
+    guard.advance(31)
+    assert found() == []
+
+
+def test_uninstall_gives_every_attribute_back(guard: GuardControl, httpx: Any) -> None:
+    name = httpx.__name__
+    core = importlib.import_module(name.replace("httpx", "httpcore"))
+    owners = [httpx.Client, httpx.AsyncClient]
+    for side in ("_sync", "_async"):
+        module = importlib.import_module(f"{core.__name__}.{side}.connection_pool")
+        prefix = "Async" if side == "_async" else ""
+        owners += [
+            module.PoolByteStream,
+            getattr(module, f"{prefix}PoolRequest"),
+            getattr(module, f"{prefix}ConnectionPool"),
+        ]
+    before = [dict(vars(owner)) for owner in owners]
+    guard.install()
+    changed = [dict(vars(owner)) for owner in owners]
+    assert all(now != then for now, then in zip(changed, before, strict=True))
+    httpguard.uninstall()
+    assert [dict(vars(owner)) for owner in owners] == before
