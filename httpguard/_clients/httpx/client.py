@@ -10,7 +10,7 @@ from ..._leases.client import Ending
 from ..._model.leak import LeakKind
 
 if TYPE_CHECKING:
-    from ..._leases.client import Leases, Patcher
+    from ..._leases.client import Facts, Leases, Patcher
 
 # From a response down to httpcore's stream, whatever transports have put between.
 _BELOW: Final = ("_stream", "_httpcore_stream", "stream")
@@ -136,9 +136,9 @@ class Httpx:
     def release(self, response: Any) -> None:
         """See `Client`. Closing does so."""
 
-    def hint(self, kind: LeakKind) -> str:
+    def hint(self, facts: Facts) -> str:
         """See `Client`."""
-        return self._hints[kind].format(name=self.name)
+        return self._hints[facts.kind].format(name=self.name)
 
 
 class AsyncHttpx(Httpx):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
@@ -11,6 +12,8 @@ from ..._stacks.variables import first_argument
 from ..gate import GATE
 
 if TYPE_CHECKING:
+    from contextlib import AbstractContextManager
+
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
     from ..patching import Method
@@ -84,7 +87,9 @@ def patch(patcher: Patcher, core: str) -> None:
     patcher.wrap(sync.PoolByteStream, "__init__", _stream_init)
     patcher.wrap(sync.PoolByteStream, "close", _stream_close)
     patcher.wrap(
-        sync.PoolRequest, "wait_for_connection", partial(_wait, sync=sync, empty=empty)
+        sync.PoolRequest,
+        "wait_for_connection",
+        partial(_wait, kind=sync.ConnectionPool, empty=empty),
     )
     patcher.wrap(sync.ConnectionPool, "close", _pool_close)
     # Without anyio or trio there is still this module.
@@ -94,7 +99,7 @@ def patch(patcher: Patcher, core: str) -> None:
     patcher.wrap(
         other.AsyncPoolRequest,
         "wait_for_connection",
-        partial(_await, module=other, empty=empty),
+        partial(_await, kind=other.AsyncConnectionPool, empty=empty),
     )
     patcher.wrap(other.AsyncConnectionPool, "aclose", _pool_aclose)
 
@@ -168,48 +173,46 @@ def _came_back(stream: Any) -> None:
         registry.give_up(None, "httpcore", error)
 
 
-def _wait(wrapped: Method, *, sync: Any, empty: type[Exception]) -> Method:
+def _wait(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
     """A request takes a connection, and waits for one where all are in use."""
 
     def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
         if self.connection is not None or GATE.guard is None:
             return wrapped(self, timeout)
-        frame = sys._getframe(1)
-        pool = first_argument(frame)
-        if not isinstance(pool, sync.ConnectionPool):
+        with _waiting(kind, empty):
             return wrapped(self, timeout)
-        meet(pool)
-        return GATE.waiting(pool, frame, partial(wrapped, self, timeout), empty)
 
     return wait_for_connection
 
 
-def _await(wrapped: Method, *, module: Any, empty: type[Exception]) -> Method:
+def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
     """As `_wait`."""
 
     async def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
-        guard = GATE.guard
-        if self.connection is not None or guard is None:
+        if self.connection is not None or GATE.guard is None:
             return await wrapped(self, timeout)
-        frame = sys._getframe(1)
-        pool = first_argument(frame)
-        known = waiter = None
-        if isinstance(pool, module.AsyncConnectionPool):
-            known = meet(pool)
-            if known is not None and known.block:
-                waiter = guard.begin_wait(known, frame)
-        # A task that is cancelled here shall not keep it.
-        del frame, pool
-        try:
+        with _waiting(kind, empty):
             return await wrapped(self, timeout)
-        except empty as error:
-            if known is not None:
-                guard.explain(known, error)
-            raise
-        finally:
-            guard.end_wait(waiter)
 
     return wait_for_connection
+
+
+def _waiting(kind: type, empty: type[Exception]) -> AbstractContextManager[None]:
+    """What surrounds the wait for a connection.
+
+    Args:
+        kind: The class of the pools.
+        empty: The error for having waited in vain.
+    """
+    try:
+        frame = sys._getframe(2)
+        # Only the call that waits knows for what pool.
+        pool = first_argument(frame)
+        if isinstance(pool, kind) and meet(pool) is not None:
+            return GATE.waiting(pool, frame, empty)
+    except Exception as error:
+        GATE.fault("httpcore", error)
+    return nullcontext()
 
 
 def _pool_close(wrapped: Method) -> Method:
