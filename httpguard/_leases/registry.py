@@ -214,9 +214,7 @@ class Registry:
             self.times.append(self.clock() - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
-        stack = lease.stack
-        if stack and stack[-2] is not CUT:
-            self.proven.learn(stack, self.origins)
+        self._learn(lease)
 
     def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.
@@ -236,7 +234,7 @@ class Registry:
         self.faults.append((where, error.with_traceback(None)))
 
     def finish_closed(self, lease: Lease) -> None:
-        """Closed unread where nothing waits for the slot: that ends it well."""
+        """Closed unread, and nothing waits for its slot: that ends it well."""
         self.discard(lease)
         lease.ended = True
         self.closed.add()
@@ -244,6 +242,13 @@ class Registry:
             self.times.append(lease.closed - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
+        self._learn(lease)
+
+    def _learn(self, lease: Lease) -> None:
+        """One more response of a line has ended well."""
+        stack = lease.stack
+        if stack and stack[-2] is not CUT:
+            self.proven.learn(stack, self.origins)
 
     def discard(self, lease: Lease) -> None:
         """Forget a lease, unless its key has gone to another one."""

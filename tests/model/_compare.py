@@ -15,8 +15,6 @@ if TYPE_CHECKING:
 
 _COUNTERS: Final = (
     "opened",
-    "released",
-    "closed",
     "dropped",
     "held",
     "unreleased",
@@ -26,6 +24,8 @@ _COUNTERS: Final = (
     "too_many_open",
     "errors",
 )
+# Whether a body was at its end as it was closed is not the model's to know.
+_WELL: Final = ("released", "closed")
 _SITES: Final = {
     (site.filename, site.line, site.name, site.library): site.name
     for site in SITES.values()
@@ -61,6 +61,7 @@ def _said(snapshot: Snapshot) -> Facts:
     facts: dict[str, object] = {
         name: snapshot.counters[name] for name in _COUNTERS if snapshot.counters[name]
     }
+    facts["ended well"] = sum(snapshot.counters[name] for name in _WELL)
     for leak in snapshot.leaks:
         facts[f"{leak.kind} {_site(leak)}"] = (leak.count, leak.resolved)
     facts["listed"] = [_open_said(response) for response in snapshot.open]
@@ -71,7 +72,10 @@ def _said(snapshot: Snapshot) -> Facts:
 
 def _due(ledger: Ledger) -> Facts:
     """What it has to say."""
-    facts: dict[str, object] = {k: v for k, v in ledger.counters.items() if v}
+    facts: dict[str, object] = {
+        k: v for k, v in ledger.counters.items() if v and k not in _WELL
+    }
+    facts["ended well"] = sum(ledger.counters[name] for name in _WELL)
     for (kind, site), entries in ledger.leaks.items():
         key = f"{kind} {site.name}"
         facts[key] = (len(entries), ledger.resolved[kind, site])

@@ -85,10 +85,12 @@ POOLS: Final = Urllib3Pools()
 
 def patch(patcher: Patcher) -> None:
     """Patch what `urllib3.connectionpool` defines."""
+    from urllib3.connection import HTTPConnection
     from urllib3.connectionpool import HTTPConnectionPool
 
     patcher.wrap(HTTPConnectionPool, "_get_conn", _get_conn)
     patcher.wrap(HTTPConnectionPool, "close", _close)
+    patcher.wrap(HTTPConnection, "close", _cut)
 
 
 _AT_ONCE: Final = nullcontext()
@@ -161,7 +163,11 @@ def put_conn(wrapped: Method) -> Method:
                 # A dead one is in the deque and is judged there: unless the collector
                 # has run code of the program that gives the connection back.
                 if lease() is not None or lease.is_current:
-                    registry.end(lease)
+                    if lease.closed is not None and not POOLS.is_open(conn):
+                        # Left early: it comes back, its socket does not.
+                        registry.finish_closed(lease)
+                    else:
+                        registry.end(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
         try:
@@ -210,6 +216,29 @@ def _discarded(pool: Any, connection: Any) -> None:
                 guard.attend()
         except Exception as error:
             guard.step_aside("put_conn", error)
+
+
+def _cut(wrapped: Method) -> Method:
+    """A connection is closed: by the program, the response on it is over with it.
+
+    The response calls itself closed from then on, so that nobody closes it again. Runs
+    in finalizers: no lock, no log.
+    """
+
+    def close(self: Any) -> None:
+        registry = GATE.registry
+        lease = registry.leases.get(id(self))
+        if lease is not None and lease.closed is None and not lease.finalizing:
+            try:
+                if lease() is not None:
+                    lease.closed = registry.clock()
+                    if not lease.pool.block:
+                        lease.pool.forget(lease.slot)
+            except Exception as error:
+                registry.give_up(lease, "connection", error)
+        wrapped(self)
+
+    return close
 
 
 def _close(wrapped: Method) -> Method:
