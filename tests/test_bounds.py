@@ -15,11 +15,14 @@ from urllib3 import HTTPConnectionPool
 import httpguard
 from benchmarks._kept import kept
 from benchmarks._shapes import SHAPES, guarded, repeat
+from benchmarks._transport import HOST, memory_session
+from httpguard._leases.detector import Detector
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from httpguard._leases.lease import Lease
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -130,3 +133,36 @@ def test_sources_without_end_do_not_fill_linecache(
     finally:
         for number in range(most + 50 - before):
             linecache.cache.pop(f"taken {number}", None)
+
+
+def test_many_open_responses_are_not_looked_at_for_each_request(
+    guard: GuardControl, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.install(max_open=10)
+    looks = []
+    crowd = Detector.crowd
+
+    def looked(self: Detector) -> list[Lease]:
+        looks.append(self)
+        return crowd(self)
+
+    monkeypatch.setattr(Detector, "crowd", looked)
+    session = memory_session()
+    opened = [session.get(f"http://{HOST}/", stream=True) for _ in range(320)]
+    assert httpguard.snapshot().counters["too_many_open"] == 310
+    looks.clear()
+    opened += [session.get(f"http://{HOST}/", stream=True) for _ in range(40)]
+    assert httpguard.snapshot().counters["too_many_open"] == 350
+    assert 1 <= len(looks) <= 5
+    with httpguard.allow("many"):
+        opened += [session.get(f"http://{HOST}/", stream=True) for _ in range(40)]
+    assert httpguard.snapshot().counters["too_many_open"] == 350
+    for response in opened[10:360]:
+        response.close()
+        response.raw.release_conn()
+    opened.append(session.get(f"http://{HOST}/", stream=True))
+    assert httpguard.snapshot().counters["too_many_open"] == 351
+    opened.pop().close()
+    del opened[9:360]
+    opened.append(session.get(f"http://{HOST}/", stream=True))
+    assert httpguard.snapshot().counters["too_many_open"] == 351

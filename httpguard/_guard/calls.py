@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._pressure.shortage import describe_shortage
 from .._text.pools import describe_starved
+from .crowd import Crowd
 from .strict import crowd_error
 
 if TYPE_CHECKING:
@@ -38,6 +39,7 @@ class Calls:
     def __init__(self, parts: Parts) -> None:
         self.parts = parts
         self.registry = parts.registry
+        self._crowd = Crowd(parts.registry)
 
     def before_request(self) -> None:
         """Judge what ended since the last time, and sweep where no thread does.
@@ -188,11 +190,17 @@ class Calls:
     def _check_crowd(self, lease: Lease, response: Any, limit: int) -> None:
         """Whether the response just opened is one too many."""
         parts = self.parts
+        strict = parts.settings.strict
         try:
+            guess = None if strict else self._crowd.guess(lease, limit, parts.detector)
+            if guess:
+                parts.reports.overruns.add()
+            if guess is not None:
+                return
             crowd = parts.detector.crowd()
+            self._crowd.note(len(crowd), limit)
             if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return
-            strict = parts.settings.strict
             responses = parts.reports.overrun(crowd, limit, described=strict)
             if not strict:
                 return
