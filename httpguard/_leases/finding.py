@@ -99,7 +99,7 @@ class Finding:
     def of_response(cls, kind: LeakKind, lease: Lease, now: float) -> Finding:
         """A response that leaked. Arguments as of the class."""
         found = cls(kind, lease, now)
-        found.method = str(lease.method)
+        found.method = lease.method
         found.status = lease.status
         found.block = bool(lease.pool.block)
         if kind is LeakKind.DROPPED:

@@ -87,9 +87,9 @@ class Lease(_ResponseRef):
     taken: int | None = None
     length: int | None
     status: int
-    # As the program gave them; the URL is absolute or a path of the pool.
-    method: Any
-    url: Any
+    # The URL is absolute or a path of the pool.
+    method: str
+    url: str
     client: Client
     pool: PoolRef
     # The connection; None where it was taken before `install`. Of a pool that blocks,
@@ -121,7 +121,7 @@ class Lease(_ResponseRef):
     @property
     def absolute_url(self) -> str:
         """The URL with scheme and host, not redacted."""
-        url = str(self.url)
+        url = self.url
         return self.pool.name + url if url.startswith("/") or not url else url
 
     def read_so_far(self, response: Any) -> int:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from typing import TYPE_CHECKING, Any
 
+from .._model.plain import as_text
 from .._model.scope import CURRENT_SCOPE, current_scope
 from .._stacks.capture import capture_brief
 from .._stacks.submission import submission
@@ -87,8 +88,9 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     lease.bytes_read = client.bytes_read(response)
     lease.length = length
     lease.status = status
-    lease.method = method
-    lease.url = url
+    # Objects of the program are not kept for the sake of their text.
+    lease.method = method if type(method) is str else as_text(method)
+    lease.url = url if type(url) is str else as_text(url)
     lease.client = client
     lease.runner, lease.thread = running()
     lease.pool = pool

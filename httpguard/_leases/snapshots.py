@@ -103,7 +103,7 @@ def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
     return OpenResponse(
         site=find_site(stack, origins),
         stack=symbolize(stack, origins),
-        method=printable(str(lease.method)),
+        method=printable(lease.method),
         url=redact_url(lease.absolute_url),
         status=lease.status,
         client=lease.client.name,

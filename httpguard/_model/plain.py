@@ -38,3 +38,16 @@ def _plain(item: Any) -> Any:
     if isinstance(item, (list, tuple)):
         return [_plain(part) for part in item]
     return item
+
+
+def as_text(value: object) -> str:
+    """A value of the program as text alone; by its class where it has none to give."""
+    if isinstance(value, str):
+        return str.__str__(value)  # Not what a subclass makes of it.
+    if isinstance(value, bytes):
+        return value.decode("latin-1")
+    try:
+        return str.__str__(str(value))
+    except Exception:  # It is the program's.
+        kind = type(value)
+        return f"<{kind.__module__}.{kind.__qualname__}>"

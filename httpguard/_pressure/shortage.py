@@ -97,7 +97,7 @@ def _holders(pool: PoolRef, registry: Registry, now: float) -> list[dict[str, An
                 "site": asdict(site),
                 "count": 0,
                 "oldest": round(now - lease.opened, 3),
-                "method": printable(str(lease.method)),
+                "method": printable(lease.method),
                 "url": redact_url(lease.absolute_url),
             },
         )

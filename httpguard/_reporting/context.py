@@ -70,10 +70,11 @@ def digested(value: Any, depth: int = 0) -> Any:
         depth: How far inside of containers.
     """
     kind = type(value)
-    if kind in _PLAIN or isinstance(value, Enum):
+    known = kind in _PLAIN or kind.__module__.partition(".")[0] in _HARMLESS
+    if known or isinstance(value, Enum):
         return value
-    if kind.__module__.partition(".")[0] in _HARMLESS:
-        return value
+    if isinstance(value, str):
+        return str.__str__(value)
     if depth < _MOST_DEPTH:
         if kind is dict:
             items = list(value.items())[:_MOST_ITEMS]

@@ -527,6 +527,10 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
             goto leave;
         }
     }
+    /* Objects of the program are not kept for the sake of their text. */
+    if (!PyUnicode_CheckExact(args[METHOD]) || !PyUnicode_CheckExact(args[URL])) {
+        goto leave;
+    }
     if (is_response(args[KNOWN], args[RESPONSE]) != YES) {
         goto leave;
     }
