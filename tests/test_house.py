@@ -23,11 +23,6 @@ PROGRAMS = PACKAGE / "_demo"
 
 # These are to be split.
 LONG = {
-    "httpguard/_holders/search.py",
-    "httpguard/_holders/steps.py",
-    "httpguard/_leases/sessions.py",
-    "httpguard/_process/process.py",
-    "httpguard/_report/observer.py",
     "httpguard/_guard/guard.py: Guard",
     "httpguard/_leases/detector.py: Detector",
     "httpguard/_leases/registry.py: Registry",

@@ -14,17 +14,15 @@ from types import FrameType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._stacks.ownership import is_own
-from .._stacks.running import running_frames
-from .._stacks.variables import variables
-from .steps import COLLECTIONS, Root, describe, isinstance_of_type, type_name
+from .roots import Root, global_roots, local_roots, module_spaces
+from .steps import COLLECTIONS, describe, isinstance_of_type, type_name
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from .._stacks.ownership import Origins
 
     Clock = Callable[[], float]
-    Spaces = dict[int, tuple[str, dict[str, Any], str]]
 
 # What a scan for referrers takes for each block of memory in use, on CPython 3.11
 # and 3.13 (``python -m benchmarks.explain``).
@@ -38,8 +36,6 @@ _MOST_ITEMS: Final = 1024
 _CLOCK_EVERY: Final = 512
 # Of the time for the search forward, before libraries' frames have their turn.
 _SHARE_OF_THE_APPLICATION: Final = 0.75
-# A class derived from it may have a property of that name.
-_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
 # What a loop keeps by means that no search sees.
 _RUN_BY_A_LOOP: Final = frozenset({"Task", "Greenlet", "greenlet"})
 
@@ -88,11 +84,11 @@ class _Search:
         self._target = target
         self._deadline = deadline
         self._clock = clock
-        self._spaces = _module_spaces()
+        self._spaces = module_spaces()
         in_time = self._clock() + self._scan_seconds() < deadline
         self._roots = [
-            *_locals(self._spaces, origins, greenlets=in_time),
-            *_globals(self._spaces, origins),
+            *local_roots(self._spaces, origins, greenlets=in_time),
+            *global_roots(self._spaces, origins),
         ]
         # Objects in the order found, and the index of who refers to each; a
         # root's is -1 less its own index.
@@ -250,51 +246,6 @@ class _Search:
             item, key = self._known[key]
             way.append(item)
         return way
-
-
-def _module_spaces() -> Spaces:
-    """Name, namespace and file of each module, without running a line of it."""
-    spaces: Spaces = {}
-    for name, module in list(sys.modules.items()):
-        if issubclass(type(module), ModuleType):
-            space = _space_of(module)
-            filename = space.get("__file__")
-            if type(filename) is not str:
-                # Typed in, or built in.
-                filename = "<stdin>" if name == "__main__" else ""
-            # The first of two names: `__main__`, not multiprocessing's `__mp_main__`.
-            spaces.setdefault(id(space), (name, space, filename))
-    return spaces
-
-
-def _locals(spaces: Spaces, origins: Origins, *, greenlets: bool) -> Iterator[Root]:
-    """The local variables of every frame that runs."""
-    for frame in running_frames(greenlets=greenlets):
-        code = frame.f_code
-        if not is_own(code.co_filename):
-            lineno = frame.f_lineno or 0
-            application = origins[code.co_filename]
-            for name, value in variables(frame):
-                if gc.is_tracked(value) and id(value) not in spaces:
-                    yield Root(
-                        value, name, code, lineno=lineno, application=application
-                    )
-
-
-def _globals(spaces: Spaces, origins: Origins) -> Iterator[Root]:
-    """The global variables of the application's modules."""
-    # By the package, since to judge thousands of files would take too long.
-    packages: dict[str, bool] = {}
-    for name, space, filename in list(spaces.values()):
-        if not filename:
-            continue
-        package = name if origins.app else name.partition(".")[0]
-        if package not in packages:
-            packages[package] = origins[filename]
-        if packages[package]:
-            for variable, value in list(space.items()):
-                if gc.is_tracked(value) and type(value) is not ModuleType:
-                    yield Root(value, str(variable), name)
 
 
 def _referents(owner: Any) -> list[Any]:

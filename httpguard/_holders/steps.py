@@ -7,7 +7,6 @@ never from ``getattr``, ``repr`` or ``==`` of the program's own objects.
 from __future__ import annotations
 
 import functools
-import os
 import types
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -29,45 +28,6 @@ _SUSPENDED: Final = {
     types.CoroutineType: "cr_frame",
     types.AsyncGeneratorType: "ag_frame",
 }
-
-
-class Root:
-    """A place where chains begin, and what is there.
-
-    Args:
-        value: What it refers to.
-        name: The variable.
-        place: The module, or the code object that runs.
-        lineno: The line that runs; 0 for a module.
-        application: Whether it is the application's.
-    """
-
-    __slots__ = ("application", "lineno", "name", "place", "value")
-
-    def __init__(
-        self,
-        value: object,
-        name: str,
-        place: str | types.CodeType,
-        *,
-        lineno: int = 0,
-        application: bool = True,
-    ) -> None:
-        """Keep the facts; the text is made for one of thousands."""
-        self.value = value
-        self.name = name
-        self.place = place
-        self.lineno = lineno
-        self.application = application
-
-    def __str__(self) -> str:
-        """``app.cache (module global)``, or the local of a function."""
-        name = printable(self.name)
-        if isinstance(self.place, str):
-            return f"{printable(self.place)}.{name} (module global)"
-        file = printable(os.path.basename(self.place.co_filename))
-        function = printable(self.place.co_name)
-        return f"{name} (local of {function}() at {file}:{self.lineno})"
 
 
 def describe(root: str, chain: list[Any]) -> str:

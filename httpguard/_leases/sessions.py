@@ -296,8 +296,3 @@ def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
     if scope is None:
         return ref.scope is None or ref.scope.promise is None
     return is_within(ref.scope, scope)
-
-
-def sockets_of(ref: SessionRef) -> int:
-    """The connections that a session keeps: idle ones and those in use."""
-    return sum(pool.idle + pool.in_use for pool in list(ref.pools))

@@ -17,12 +17,12 @@ try:
 except ImportError:  # Windows.
     resource = None  # type: ignore[assignment]
 
-from .._leases.sessions import sockets_of
 from .._leases.snapshots import open_leases
 from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from .._leases.registry import Registry
+    from .._leases.sessions import SessionRef
 
 _SHARE: Final = 0.8
 # Said once, and again when it has been below this share, or a minute later.
@@ -129,7 +129,7 @@ def _suspects(registry: Registry) -> dict[str, Any]:
     for session in list(registry.sessions.known.values()):
         if session.pools:
             site = find_site(session.stack or (), registry.origins)
-            sessions[site] += sockets_of(session)
+            sessions[site] += _sockets_of(session)
     return {
         "responses": [
             {"site": asdict(site), "count": count}
@@ -140,3 +140,8 @@ def _suspects(registry: Registry) -> dict[str, Any]:
             for site, count in sessions.most_common(_MOST_SITES)
         ],
     }
+
+
+def _sockets_of(ref: SessionRef) -> int:
+    """The connections that a session keeps: idle ones and those in use."""
+    return sum(pool.idle + pool.in_use for pool in list(ref.pools))

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
-from .observer import site_of
+from .lines import site_of
 from .texts import find_leak
 
 if TYPE_CHECKING:

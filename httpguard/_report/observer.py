@@ -5,9 +5,21 @@ from __future__ import annotations
 import json
 from collections import Counter
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import Any, Final
 
+from .lines import (
+    HOST,
+    Damaged,
+    epoch,
+    first_of,
+    name_of,
+    parsed,
+    process_of,
+    site_of,
+    text_of,
+    whole,
+    without_stack,
+)
 from .notice import Notice, notice_of
 from .tally import Tally, time_of
 from .texts import TextLeak, find_leak, find_time
@@ -18,45 +30,19 @@ SCHEMA: Final = 1
 MOST_DAMAGED: Final = 20
 """So many damaged lines are named; all are counted."""
 
-_OURS: Final = "httpguard."
 _LEAK_EVENTS: Final = ("httpguard.leak", "httpguard.resolved")
 _SUMMARY: Final = "httpguard.summary"
 _COUNTS: Final = "httpguard.counts"
 # Names of what a line may have, the first that is there.
-_EVENT: Final = ("event", "message", "msg")
-_PID: Final = ("pid", "process")
-_HOST: Final = ("host", "hostname")
 _LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
 # Where collectors and formatters put the text of a line they wrap.
 _WRAPPED: Final = ("log", "message", "MESSAGE", "msg", "event")
-_DECODER: Final = json.JSONDecoder()
-_WHOLE: Final = 2**63
 _MOST_NOTICES: Final = 1000
 _MOST_TIMES: Final = 10_000
 _CUT_SHORT: Final = "cut short"
 
 Key = tuple[str, str, int, str]
 """What leaks are grouped by: kind, file, line, function."""
-
-
-@dataclass(frozen=True, slots=True)
-class Damaged:
-    """A line that could not be read.
-
-    Args:
-        file: As given on the command line.
-        number: From 1; None where nobody counts lines.
-        problem: What is wrong with it.
-    """
-
-    file: str
-    number: int | None
-    problem: str
-
-    def __str__(self) -> str:
-        """``file:line: problem``."""
-        where = self.file if self.number is None else f"{self.file}:{self.number}"
-        return f"{where}: {self.problem}"
 
 
 Sample = tuple[int, int, str]
@@ -150,7 +136,7 @@ class Observer:
             return _CUT_SHORT
         brace = line.find("{")
         document = line[brace:] if brace > 0 else line if brace == 0 else ""
-        fields = _parsed(_without_stack(document))
+        fields = parsed(without_stack(document))
         if fields is None:
             if ours:
                 # A mention of an event's name in a sentence is no damage.
@@ -158,7 +144,7 @@ class Observer:
             self._observe_text(file, line, line, {})
             return None
         if not ours:
-            inner = _first(fields, _WRAPPED)
+            inner = first_of(fields, _WRAPPED)
             self._observe_text(file, line if inner is None else inner, line, fields)
             return None
         return self._observe_event(file, fields, document)
@@ -167,13 +153,13 @@ class Observer:
         self, file: str, fields: dict[str, Any], document: str
     ) -> str | None:
         """Take in a document; says what is wrong with it."""
-        event = _name_of(fields)
+        event = name_of(fields)
         if event is None:
             # As the text of a member, written by a collector.
-            inner = _first(fields, _WRAPPED) or ""
+            inner = first_of(fields, _WRAPPED) or ""
             document = inner[inner.find("{") :] if "{" in inner else ""
-            fields = _parsed(document) or {}
-            event = _name_of(fields)
+            fields = parsed(document) or {}
+            event = name_of(fields)
             if event is None:
                 return None
         self.ours[file] += 1
@@ -195,15 +181,15 @@ class Observer:
             if isinstance(leak, dict) and leak.get("kind") and leak.get("site"):
                 self._observe_leak(file, fields, leak, "")
         if event == _SUMMARY:
-            self.ended.add(_process(file, fields))
+            self.ended.add(process_of(file, fields))
         elif event == _COUNTS:
-            self.counted.add(_process(file, fields))
+            self.counted.add(process_of(file, fields))
         else:
             self._observe_notice(event, fields)
 
     def _observe_notice(self, event: str, fields: dict[str, Any]) -> None:
         """Take in what is said of pools and of the process."""
-        seen = epoch(_first(fields, _LOGGED))
+        seen = epoch(first_of(fields, _LOGGED))
         if self.since is not None and (seen is None or seen < self.since):
             return
         notice = notice_of(event, fields, time_of(seen))
@@ -223,7 +209,7 @@ class Observer:
         """
         seen = epoch(leak.get("last_seen"))
         if seen is None:
-            seen = epoch(_first(head, _LOGGED))
+            seen = epoch(first_of(head, _LOGGED))
         first = self._first_seen(leak.get("first_seen"))
         kind, site = leak["kind"], leak["site"]
         try:
@@ -235,7 +221,7 @@ class Observer:
             group = self._group((text_of(kind) or "", *site_of(site)))
         told = self._add(
             group,
-            _process(file, head),
+            process_of(file, head),
             head,
             (
                 whole(leak.get("count"), 1),
@@ -269,12 +255,12 @@ class Observer:
             self._observe_fix(file, text)
             return
         self.ours[file] += 1
-        seen = epoch(find_time(_first(head, _LOGGED) or line))
+        seen = epoch(find_time(first_of(head, _LOGGED) or line))
         if leak.final:
-            self.ended.add(_process(file, head))
+            self.ended.add(process_of(file, head))
         group = self._group((leak.kind, leak.filename, leak.lineno, leak.function))
         figures = (leak.count, leak.resolved, seen, seen)
-        told = self._add(group, _process(file, head), head, figures)
+        told = self._add(group, process_of(file, head), head, figures)
         if told and group.is_less_telling(0, seen):
             group.sample = (0, seen or 0, text)
             self._without_fix = None if leak.hint else (file, group)
@@ -308,120 +294,7 @@ class Observer:
             return False
         # A line that does not say them may be of the same process.
         if not tally.host:
-            tally.host = _first(head, _HOST) or ""
+            tally.host = first_of(head, HOST) or ""
         if not tally.program:
             tally.program = text_of(head.get("program")) or ""
         return True
-
-
-def _name_of(fields: dict[str, Any]) -> str | None:
-    """The event's name; where an EventRenamer has been, `event` is something else."""
-    for name in _EVENT:
-        value = fields.get(name)
-        if isinstance(value, str) and value.startswith(_OURS):
-            return value
-    return None
-
-
-def _process(file: str, head: dict[str, Any]) -> str:
-    """Which process a line is of: its run, else host and pid, else its file."""
-    run = head.get("run")
-    if run is not None:
-        return run if isinstance(run, str) else json.dumps(run)
-    pid = _first(head, _PID)
-    return f"file {file}" if pid is None else f"{_first(head, _HOST) or ''}/{pid}"
-
-
-def _without_stack(document: str) -> str:
-    """A leak's document without the list that is most of it.
-
-    Only if no bracket is in that: in JSON an unescaped quote is none of a text, so
-    that this is the value of a key, up to its end.
-    """
-    if '"httpguard.leak"' not in document:
-        return document
-    begin = document.find('"stack": [')
-    if begin < 0:
-        begin = document.find('"stack":[')
-    end = document.find("]", begin)
-    inside = document.count("[", begin, end) > 1
-    if begin < 0 or end < 0 or inside or document[end - 1] == "[":
-        return document
-    return f'{document[:begin]}"stack": 0{document[end + 1 :]}'
-
-
-def _parsed(document: str) -> dict[str, Any] | None:
-    """A JSON object, or None where it is none."""
-    if not document:
-        return None
-    try:
-        fields, end = _DECODER.raw_decode(document)
-    except (ValueError, RecursionError):
-        return None
-    if end < len(document) and document[end:].strip():
-        return None
-    return fields if isinstance(fields, dict) else None
-
-
-def _first(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    """The first of several members that is there, as text."""
-    for name in names:
-        value = fields.get(name)
-        if value is not None:
-            return text_of(value)
-    return None
-
-
-def text_of(value: Any) -> str | None:
-    """A JSON value as text; None for null."""
-    if value is None or isinstance(value, str):
-        return value
-    return json.dumps(value)
-
-
-def whole(value: Any, default: int) -> int:
-    """A JSON value as a whole number of 64 bits, if it is one."""
-    if type(value) is int and -_WHOLE <= value < _WHOLE:
-        return value
-    try:
-        number = int(value)
-    except (TypeError, ValueError, OverflowError):
-        return default
-    return number if -_WHOLE <= number < _WHOLE else default
-
-
-def site_of(site: Any) -> tuple[str, int, str]:
-    """File, line and function of a site: an object, or ``file:line in function``."""
-    if isinstance(site, dict) and site.get("filename") is not None:
-        return (
-            text_of(site["filename"]) or "",
-            whole(site.get("lineno"), 0),
-            text_of(site.get("function")) or "",
-        )
-    text = text_of(site) or ""
-    head, within, function = text.rpartition(" in ")
-    filename, colon, lineno = head.rpartition(":")
-    if within and colon and lineno.isdecimal():
-        return filename, whole(lineno, 0), function
-    return text, 0, ""
-
-
-def epoch(text: Any) -> int | None:
-    """Microseconds since 1970 of an ISO 8601 text; without an offset it is UTC."""
-    if not isinstance(text, str):
-        return None
-    try:
-        time = datetime.fromisoformat(text)
-    except ValueError:
-        # Before 3.11 not every form is known.
-        try:
-            time = datetime.fromisoformat(find_time(text) or "")
-        except ValueError:
-            return None
-    if time.tzinfo is None:
-        time = time.replace(tzinfo=timezone.utc)
-    try:
-        since_epoch = round(time.timestamp() * 1e6)
-    except OverflowError:
-        return None
-    return since_epoch if since_epoch >= 0 else None

@@ -12,8 +12,8 @@ from .._stacks.capture import source_line
 
 if TYPE_CHECKING:
     from .example import Example
+    from .lines import Damaged
     from .notice import Notice
-    from .observer import Damaged
 
 SCHEMA: Final = 1
 """Of the JSON that a report is as `to_dict`."""

@@ -1,0 +1,109 @@
+"""Where chains of references begin: running functions, and modules."""
+
+from __future__ import annotations
+
+import gc
+import os
+import sys
+from types import CodeType, ModuleType
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.redaction import printable
+from .._stacks.ownership import is_own
+from .._stacks.running import running_frames
+from .._stacks.variables import variables
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+    from .._stacks.ownership import Origins
+
+Spaces = dict[int, tuple[str, dict[str, Any], str]]
+"""By the id of a namespace: the name of its module, itself, and its file."""
+
+# A class derived from it may have a property of that name.
+_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
+
+
+class Root:
+    """A place where chains begin, and what is there.
+
+    Args:
+        value: What it refers to.
+        name: The variable.
+        place: The module, or the code object that runs.
+        lineno: The line that runs; 0 for a module.
+        application: Whether it is the application's.
+    """
+
+    __slots__ = ("application", "lineno", "name", "place", "value")
+
+    def __init__(
+        self,
+        value: object,
+        name: str,
+        place: str | CodeType,
+        *,
+        lineno: int = 0,
+        application: bool = True,
+    ) -> None:
+        """Keep the facts; the text is made for one of thousands."""
+        self.value = value
+        self.name = name
+        self.place = place
+        self.lineno = lineno
+        self.application = application
+
+    def __str__(self) -> str:
+        """``app.cache (module global)``, or the local of a function."""
+        name = printable(self.name)
+        if isinstance(self.place, str):
+            return f"{printable(self.place)}.{name} (module global)"
+        file = printable(os.path.basename(self.place.co_filename))
+        function = printable(self.place.co_name)
+        return f"{name} (local of {function}() at {file}:{self.lineno})"
+
+
+def module_spaces() -> Spaces:
+    """Name, namespace and file of each module, without running a line of it."""
+    spaces: Spaces = {}
+    for name, module in list(sys.modules.items()):
+        if issubclass(type(module), ModuleType):
+            space = _space_of(module)
+            filename = space.get("__file__")
+            if type(filename) is not str:
+                # Typed in, or built in.
+                filename = "<stdin>" if name == "__main__" else ""
+            # The first of two names: `__main__`, not multiprocessing's `__mp_main__`.
+            spaces.setdefault(id(space), (name, space, filename))
+    return spaces
+
+
+def local_roots(spaces: Spaces, origins: Origins, *, greenlets: bool) -> Iterator[Root]:
+    """The local variables of every frame that runs."""
+    for frame in running_frames(greenlets=greenlets):
+        code = frame.f_code
+        if not is_own(code.co_filename):
+            lineno = frame.f_lineno or 0
+            application = origins[code.co_filename]
+            for name, value in variables(frame):
+                if gc.is_tracked(value) and id(value) not in spaces:
+                    yield Root(
+                        value, name, code, lineno=lineno, application=application
+                    )
+
+
+def global_roots(spaces: Spaces, origins: Origins) -> Iterator[Root]:
+    """The global variables of the application's modules."""
+    # By the package, since to judge thousands of files would take too long.
+    packages: dict[str, bool] = {}
+    for name, space, filename in list(spaces.values()):
+        if not filename:
+            continue
+        package = name if origins.app else name.partition(".")[0]
+        if package not in packages:
+            packages[package] = origins[filename]
+        if packages[package]:
+            for variable, value in list(space.items()):
+                if gc.is_tracked(value) and type(value) is not ModuleType:
+                    yield Root(value, str(variable), name)
