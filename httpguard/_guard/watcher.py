@@ -6,7 +6,8 @@ import contextlib
 import sys
 import threading
 import time
-from typing import TYPE_CHECKING, Final
+from contextvars import Context
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -71,7 +72,8 @@ class Watcher:
         # Two first leases at once: the second of the threads stops by itself.
         self._stop, self._thread = stop, thread
         try:
-            thread.start()
+            # Not in a copy of this context, which would keep what it has.
+            Context().run(thread.start)
         except RuntimeError:  # "can't start new thread", at exit or out of memory.
             self.stop()
 
@@ -102,8 +104,11 @@ class Watcher:
         """End the thread before a fork and wait for it.
 
         CPython 3.12 warns whoever forks while a second thread runs; a program
-        that had one thread shall not be warned for ours.
+        that had one thread shall not be warned for ours. A greenlet is none, and to
+        wait for it would let others run in the middle of the fork.
         """
+        if threading.get_ident.__module__ != "_thread":
+            return
         wanted = self._wanted
         self.stop(_PATIENCE)
         self._wanted = wanted
@@ -132,6 +137,12 @@ class Watcher:
 
     def _run(self, stop: threading.Event, interval: float) -> None:
         """The thread's work."""
+        self._sweep_until(stop, interval)
+        # A greenlet lives on in a forked child, where `threading` does not know it any
+        # more and is about to take it off its list: this puts it there.
+        threading.current_thread()
+
+    def _sweep_until(self, stop: threading.Event, interval: float) -> None:
         due = time.monotonic() + interval
         while True:
             pause = max(due - time.monotonic(), 0)
@@ -154,8 +165,12 @@ def _wait(stop: threading.Event, seconds: float) -> bool:
     Under gevent's monkey patching this runs in a greenlet, whose timer shall not keep
     the hub alive: where all others wait for ever, gevent says so by `LoopExit`.
     """
-    gevent = sys.modules.get("gevent")
-    if gevent is None or threading.Event.__module__ == "threading":
+    gevent: Any = sys.modules.get("gevent")
+    # By what runs: gevent may have patched `threading` after this thread began, or be
+    # in the middle of its import.
+    greenlet = getattr(gevent, "Greenlet", None)
+    current = getattr(gevent, "getcurrent", None)
+    if greenlet is None or current is None or not isinstance(current(), greenlet):
         return stop.wait(seconds)
     with gevent.Timeout(seconds, False, ref=False):
         stop.wait()
