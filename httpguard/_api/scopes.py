@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import abc
 import functools
-from collections.abc import Callable
+import logging
+import sys
+import time
+from collections.abc import Callable, Iterator
 from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
 
 from .._model.errors import HTTPGuardError
 from .._model.scope import CURRENT_SCOPE, Scope, current_scope
@@ -17,6 +20,12 @@ if TYPE_CHECKING:
     from contextvars import Token
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+
+
+# Work of the scope in other threads gets this many seconds to end.
+_PATIENCE: Final = 1.0
+_PAUSE: Final = 0.005
+_MOST_NAMES: Final = 5
 
 
 class _Entries:
@@ -153,9 +162,11 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
     Also ``async with``, and a decorator for sync and async functions. One object may
     be entered by many threads and tasks at once. Work that the scope hands to other
     threads or tasks belongs to it where context variables carry it there
-    (`asyncio.to_thread`, tasks, ``contextvars.copy_context().run``). Where httpguard
-    is not installed, it is installed for the time of the scope, with the settings of
-    the environment; where these say ``HTTPGUARD_ENABLED=0``, nothing is checked.
+    (`asyncio.to_thread`, tasks, ``contextvars.copy_context().run``). Its end waits for
+    such threads, one second at most, and the log says what still goes on then. Where
+    httpguard is not installed, it is installed for the time of the scope, with the
+    settings of the environment; where these say ``HTTPGUARD_ENABLED=0``, nothing is
+    checked.
 
     Raises:
         LeakError: At the end, responses opened inside leaked or are still open,
@@ -185,6 +196,22 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 f"no_leaks() cannot watch, and would prove nothing: {error!r}"
             ) from error
 
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        """As `__exit__`, but other tasks run while it waits."""
+        try:
+            scope, events = current_scope(), sys.modules.get("asyncio.events")
+            if error is None and scope is not None and events is not None:
+                looping = events._get_running_loop() is not None
+                for pause in _pauses(scope) if looping else ():
+                    await sys.modules["asyncio"].sleep(pause)
+        finally:
+            self.__exit__(kind, error, traceback)
+
     def _again(self) -> no_leaks:
         return no_leaks()
 
@@ -195,6 +222,10 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         guard = _process.current()
         try:
             if guard is not None:
+                if raising:
+                    for pause in _pauses(scope):
+                        time.sleep(pause)
+                    _say_unfinished(guard.unfinished(scope))
                 guard.close_scope(scope, raising=raising)
             elif raising:
                 raise HTTPGuardError(
@@ -205,6 +236,32 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 _installing.leave_temporary()
             except Exception as error:
                 _process.failed("no_leaks", error)
+
+
+def _pauses(scope: Scope) -> Iterator[float]:
+    """Seconds to sleep while threads work for a scope, and its patience is not over.
+
+    Args:
+        scope: It ends.
+    """
+    deadline = time.monotonic() + _PATIENCE
+    while not scope.waited:
+        guard = _process.current()
+        scope.waited = (
+            guard is None or not guard.unfinished(scope) or time.monotonic() >= deadline
+        )
+        if not scope.waited:
+            yield _PAUSE
+
+
+def _say_unfinished(names: list[str]) -> None:
+    """What these threads open later is judged as if there had been no scope."""
+    if names:
+        logging.getLogger("httpguard").warning(
+            "no_leaks() has ended while other threads still work for it, and did not"
+            " see what they open from now on: %s",
+            ", ".join(sorted(names)[:_MOST_NAMES]),
+        )
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

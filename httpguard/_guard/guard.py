@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -15,6 +16,7 @@ from .._model.snapshot import Counters, Snapshot
 from .calls import Calls
 from .parts import Parts
 from .strict import leak_error
+from .unfinished import unfinished
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,6 +185,14 @@ class Guard(Calls):
             self.parts.outbox.flush()
         except Exception as error:
             self.step_aside("bury", error)
+
+    def unfinished(self, scope: Scope) -> list[str]:
+        """What other threads still do for a scope, by name."""
+        try:
+            return unfinished(scope) if threading.active_count() > 1 else []
+        except Exception as error:
+            self.step_aside("unfinished", error)
+            return []
 
     def close_scope(self, scope: Scope, *, raising: bool) -> None:
         """Judge what a `no_leaks` scope leaves.

@@ -14,7 +14,7 @@ class Scope:
         reason: Given to `allow`; None for a `no_leaks` scope.
     """
 
-    __slots__ = ("findings", "over", "parent", "reason")
+    __slots__ = ("findings", "over", "parent", "reason", "waited")
 
     def __init__(self, parent: Scope | None, reason: str | None) -> None:
         self.parent = parent
@@ -23,6 +23,8 @@ class Scope:
         # `no_leaks` scope started, or the one where an `allow` scope was entered that
         # was left in another.
         self.over = False
+        # Its end has waited for work that other threads do for it.
+        self.waited = False
         # What was found of it so far, as the layer that finds it has it.
         self.findings: list[Any] = []
 
