@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,7 +14,7 @@ import urllib3
 import httpguard
 from httpguard._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from httpguard._pressure import descriptors as _descriptors
-from tests.test_pools import Waiting, blocking, crowd, leak, line
+from tests.test_pools import Waiting, blocking, crowd, guard_waiters, leak, line, until
 from tests.test_pools import events as _events
 
 if TYPE_CHECKING:
@@ -68,6 +69,37 @@ def test_starving_is_said_once_for_as_long_as_it_lasts(
     assert starve(25) == 2
     guard.advance(60)
     assert starve(25) == 3
+
+
+def test_whoever_waits_next_starves_too(
+    guard: GuardControl, server: Server, events: list[Event]
+) -> None:
+    guard.install(max_wait=5)
+    pool = blocking(server, 1)
+    first = opened(pool)
+    got, go_on = threading.Event(), threading.Event()
+
+    def work() -> None:
+        response = opened(pool)
+        got.set()
+        go_on.wait(30)
+        response.drain_conn()
+
+    second = threading.Thread(target=work)
+    second.start()
+    until(lambda: guard_waiters() == 1)
+    guard.advance(6)
+    guard.check()
+    third = Waiting(pool)
+    first.drain_conn()
+    assert got.wait(30)
+    for _ in range(4):
+        guard.advance(100)
+        guard.check()
+    go_on.set()
+    second.join()
+    third.join()
+    assert len(named(events, POOL_STARVED)) == 2
 
 
 def test_a_wait_of_just_the_limit_is_too_long(
