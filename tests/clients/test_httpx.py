@@ -325,3 +325,66 @@ def test_uninstall_gives_every_attribute_back(guard: GuardControl, httpx: Any) -
     assert all(now != then for now, then in zip(changed, before, strict=True))
     httpguard.uninstall()
     assert [dict(vars(owner)) for owner in owners] == before
+
+
+def test_reclaim_gives_the_slots_of_dropped_responses_back(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+    limits = httpx.Limits(max_connections=2)
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=5)) as client:
+        for _ in range(6):
+            request = client.build_request("GET", server.url("/lines"))
+            client.send(request, stream=True)
+        assert client.get(server.url("/lines")).status_code == 200
+        assert found() == [(LeakKind.DROPPED, 6)]
+        (pool,) = guard.check().pools
+        assert pool.in_use == 0
+        assert pool.lost == 0
+        assert guard.check().counters["reclaimed"] == 6
+
+
+def test_reclaim_has_the_loop_give_slots_back(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        limits = httpx.Limits(max_connections=2)
+        timeout = httpx.Timeout(5, pool=5)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            for _ in range(6):
+                await opened(client, server.url("/lines"))
+            assert (await client.get(server.url("/lines"))).status_code == 200
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 6)]
+    assert guard.check().counters["reclaimed"] == 6
+
+
+def test_without_reclaim_slots_stay_lost(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    with httpx.Client(limits=httpx.Limits(max_connections=2)) as client:
+        for _ in range(2):
+            request = client.build_request("GET", server.url("/lines"))
+            client.send(request, stream=True)
+        gc.collect()
+        assert found() == [(LeakKind.DROPPED, 2)]
+        (pool,) = guard.check().pools
+        assert pool.lost == 2
+        assert pool.in_use == 0
+
+
+def test_reclaim_leaves_what_somebody_has(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+    limits = httpx.Limits(max_connections=1)
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+        request = client.build_request("GET", server.url("/lines"))
+        stream = client.send(request, stream=True).stream
+        with pytest.raises(httpx.PoolTimeout):
+            client.get(server.url("/lines"))
+        assert sum(map(len, stream)) == 90_000

@@ -8,8 +8,10 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
+from ..._pools.slot import GIVEN_UP
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from .reclaiming import mark, refill
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -66,9 +68,17 @@ class HttpcorePools:
             return name == "handle_request"
         return getattr(owner, "_pool", None) is pool
 
-    def refill(self, pool: Any) -> bool | None:  # noqa: ARG002
+    def refill(self, pool: Any) -> bool | None:
         """See `PoolKind`."""
-        return False
+        known = GATE.registry.pools.get(pool)
+        if known is None:
+            return False
+
+        def is_given_up(connection: Any) -> bool:
+            slot = known.slot_of(connection)
+            return slot is not None and slot.turn == GIVEN_UP
+
+        return refill(pool, is_given_up)
 
 
 POOLS: Final = HttpcorePools()
@@ -125,6 +135,7 @@ def _stream_init(wrapped: Method) -> Method:
                 inner = getattr(connection, "_connection", None)
                 count = getattr(inner, "_request_count", 0)
                 GATE.took(pool, connection, fresh=count == 1)
+                mark(pool_request, self, is_async=hasattr(self, "aclose"))
             except Exception as error:
                 GATE.fault("httpcore", error)
 
