@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import subprocess
+import sys
 import threading
 import time
 from typing import TYPE_CHECKING, Any
@@ -388,3 +390,95 @@ def test_reclaim_leaves_what_somebody_has(
         with pytest.raises(httpx.PoolTimeout):
             client.get(server.url("/lines"))
         assert sum(map(len, stream)) == 90_000
+
+
+def test_what_respx_answers_has_no_lease(guard: GuardControl) -> None:
+    respx = pytest.importorskip("respx")
+    httpx = pytest.importorskip("httpx")
+    guard.install()
+    with respx.mock:
+        respx.get("http://service.invalid/").respond(200, text="x")
+        with httpx.Client() as client:
+            request = client.build_request("GET", "http://service.invalid/")
+            assert client.send(request, stream=True).status_code == 200
+        gc.collect()
+    assert guard.check().counters["opened"] == 0
+
+
+@pytest.mark.parametrize("first", ["guard", "instrumentation"])
+def test_beside_the_instrumentation_of_opentelemetry(
+    first: str, guard: GuardControl, server: Server
+) -> None:
+    telemetry = pytest.importorskip("opentelemetry.instrumentation.httpx")
+    httpx = pytest.importorskip("httpx")
+    before = dict(vars(httpx.Client)), dict(vars(httpx.AsyncClient))
+    instrumentor = telemetry.HTTPXClientInstrumentor()
+
+    def leak() -> None:
+        with httpx.Client() as client:
+            client.get(server.url("/lines"))
+            with client.stream("GET", server.url("/lines")) as response:
+                response.read()
+            request = client.build_request("GET", server.url("/lines"))
+            client.send(request, stream=True)
+            gc.collect()
+
+    def both_leak() -> None:
+        leak()
+
+        async def program() -> None:
+            async with httpx.AsyncClient() as client:
+                await client.get(server.url("/lines"))
+                await opened(client, server.url("/lines"))
+                gc.collect()
+
+        asyncio.run(program())
+
+    if first == "guard":
+        guard.install()
+    instrumentor.instrument()
+    try:
+        if first != "guard":
+            guard.install()
+        both_leak()
+        assert found() == [(LeakKind.DROPPED, 1), (LeakKind.DROPPED, 1)]
+    finally:
+        instrumentor.uninstrument()
+    both_leak()
+    assert found() == [(LeakKind.DROPPED, 2), (LeakKind.DROPPED, 2)]
+    assert guard.check().counters["errors"] == 0
+    httpguard.uninstall()
+    assert (dict(vars(httpx.Client)), dict(vars(httpx.AsyncClient))) == before
+
+
+def test_a_name_that_gives_the_other_package_is_patched_once() -> None:
+    pytest.importorskip("httpx2")
+    program = """
+import httpx2
+httpx2.alias_httpx()
+import httpx, httpguard
+httpguard.install(check_interval=0)
+assert httpx is httpx2
+assert not hasattr(httpx.Client.send.__wrapped__, "__wrapped__")
+assert httpguard.check().counters["errors"] == 0
+httpguard.uninstall()
+assert not hasattr(httpx.Client.send, "__wrapped__")
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    assert "stepped aside" not in done.stderr
+
+
+def test_a_client_that_is_not_imported_is_not_imported_by_us() -> None:
+    program = """
+import sys, httpguard
+httpguard.install(check_interval=0)
+clients = {"httpx", "httpx2", "httpcore", "httpcore2", "trio", "anyio"}
+assert not clients & {*sys.modules}
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", program], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
