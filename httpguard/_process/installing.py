@@ -130,7 +130,8 @@ def make_guard(
     )
     # In this order: a child forgets the leases, and then what was made of them. A
     # guard beside another one has the same registry.
-    PROCESS.parts.add(guard.registry)
+    if beside is None:
+        PROCESS.parts.add(guard.registry)
     PROCESS.parts.add(guard)
     return guard
 

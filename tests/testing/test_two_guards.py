@@ -79,6 +79,61 @@ def test_in_a_child_one_thread_at_a_time_judges(suite: Suite) -> None:
     suite.run().assert_outcomes(passed=1)
 
 
+@pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
+@pytest.mark.parametrize("first", ["program", "session"])
+def test_in_a_child_both_start_anew(suite: Suite, first: str) -> None:
+    suite.write(
+        "program.py",
+        """
+        import httpguard, pytest, sys
+        if sys.argv[1] == "program":
+            httpguard.install(check_interval=0)
+        sys.exit(pytest.main(["-q", "-p", "httpguard.pytest_plugin", "--httpguard"]))
+        """,
+    )
+    suite.test("""
+        import os, sys
+        import httpguard
+        from httpguard._process.process import PROCESS
+
+        def counts():
+            return [sum(leak.count for leak in guard.snapshot().leaks)
+                    for guard in (PROCESS.guard, PROCESS.host)]
+
+        def test_child():
+            if sys.argv[1] == "session":
+                httpguard.install(check_interval=0)
+            assert PROCESS.guard is not PROCESS.host
+            kept = shop.opened()
+            pid = os.fork()
+            if not pid:
+                try:
+                    assert not httpguard.snapshot().open
+                    del kept
+                    shop.status()
+                    shop.opened().close()
+                    httpguard.check()
+                    PROCESS.host.watch()
+                    # The one that judges first has it.
+                    assert sorted(counts()) in ([0, 1], [1, 1]), counts()
+                    assert httpguard.snapshot().counters["errors"] == 0
+                except BaseException:
+                    import traceback; traceback.print_exc()
+                    os._exit(1)
+                os._exit(0)
+            _, status = os.waitpid(pid, 0)
+            assert os.waitstatus_to_exitcode(status) == 0
+            assert len(httpguard.snapshot().open) == 1
+            kept.close()
+            assert counts() == [0, 0]
+    """)
+    suite.monkeypatch.setenv("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1")
+    result = suite.pytester.runpython_c(
+        f"import sys; sys.argv[1:] = [{first!r}]; exec(open('program.py').read())"
+    )
+    assert result.ret == 0, result.stdout.str()
+
+
 def test_no_event_is_made_that_nobody_takes(suite: Suite) -> None:
     suite.test("""
         import httpguard
