@@ -8,7 +8,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-_READY: Final = frozenset({str, int, float, bool, type(None)})
+_READY: Final = frozenset({str, int, bool, type(None)})
 
 
 def to_plain(value: Any) -> dict[str, Any]:
@@ -26,18 +26,19 @@ def _names(kind: type) -> tuple[str, ...]:
 
 
 def _plain(item: Any) -> Any:
-    """Enums as their word, datetimes as ISO 8601, tuples as lists."""
+    """Enums as their word, datetimes as ISO 8601, tuples as lists, floats rounded."""
     if type(item) in _READY:
         return item
+    if type(item) is float:
+        return round(item, 3)  # Seconds and shares: no more is known.
     if is_dataclass(item):
         return to_plain(item)
     if isinstance(item, enum.Enum):
         return item.value
     if isinstance(item, datetime):
         return item.isoformat()
-    if isinstance(item, (list, tuple)):
-        return [_plain(part) for part in item]
-    return item
+    is_list = isinstance(item, (list, tuple))
+    return [_plain(part) for part in item] if is_list else item
 
 
 def as_text(value: object) -> str:

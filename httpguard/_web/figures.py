@@ -40,12 +40,12 @@ def figures() -> Figures:
         times = process.cpu_times()
         count = getattr(process, "num_fds", None) or process.num_handles
         return {
-            "uptime": max(time.time() - process.create_time(), 0.0),
+            "uptime": round(max(time.time() - process.create_time(), 0.0), 3),
             "threads": process.num_threads(),
             "fds": count(),
             "fd_limit": limit_of_descriptors(),
             "rss": process.memory_info().rss,
-            "cpu_seconds": times.user + times.system,
+            "cpu_seconds": round(times.user + times.system, 3),
         }
 
 
@@ -54,12 +54,12 @@ def by_stdlib() -> Figures:
     limit = limit_of_descriptors()
     return {
         # Since this module was imported: when the page was first served.
-        "uptime": max(time.time() - _STARTED, 0.0),
+        "uptime": round(max(time.time() - _STARTED, 0.0), 3),
         "threads": threading.active_count(),
         "fds": count_descriptors(limit or 0),
         "fd_limit": limit,
         "rss": _memory(),
-        "cpu_seconds": time.process_time(),
+        "cpu_seconds": round(time.process_time(), 3),
     }
 
 

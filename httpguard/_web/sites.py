@@ -111,7 +111,7 @@ def _row(guard: Source, group: _Group) -> dict[str, Any]:
         "judged": group.judged,
         "allowed": group.allowed,
         "bytes_read": group.bytes_read,
-        "idle": max(now - group.active, 0.0),
+        "idle": round(max(now - group.active, 0.0), 3),
     }
 
 

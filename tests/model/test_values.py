@@ -130,3 +130,16 @@ def test_a_leak_reads_somehow_whatever_fails(
     monkeypatch.setattr("httpguard._text.leaks.describe", lambda _: 1 / 0)
     (leak,) = snapshot.leaks
     assert str(leak) == f"leak dropped {leak.site}"
+
+
+def test_numbers_are_rounded_to_what_they_are_worth(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=1)
+    held = requests.get(server.url("/bytes/90000"), stream=True)
+    guard.advance(100 / 3)
+    content = guard.check().to_dict()
+    held.close()
+    ages = [row[key] for row in content["leaks"] for key in ("age", "idle")]
+    ages += [row[key] for row in content["open"] for key in ("age", "idle")]
+    assert ages == [33.333] * 4

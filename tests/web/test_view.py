@@ -23,6 +23,7 @@ from tests import program
 from tests.web.asking import ask, state
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
     from pathlib import Path
 
     from httpguard._web import Page
@@ -37,6 +38,15 @@ def ask_again(page: Page) -> dict[str, Any]:
         shown = state(page)
         after = shown["time"]
     return shown
+
+
+def floats(shown: Any) -> Iterator[float]:
+    """All that are in a JSON document."""
+    if isinstance(shown, float):
+        yield shown
+    elif isinstance(shown, dict | list):
+        for part in shown.values() if isinstance(shown, dict) else shown:
+            yield from floats(part)
 
 
 class TestContent:
@@ -64,6 +74,19 @@ class TestContent:
         assert shown["process"]["threads"] > 1
         assert {"leaks", "open", "counters", "pools"} <= set(shown)
         kept.close()
+
+    def test_numbers_are_rounded_to_what_they_are_worth(
+        self, guard: GuardControl, server: Server, page: Page
+    ) -> None:
+        guard.install(max_idle=1)
+        held = requests.get(server.url("/bytes/90000"), stream=True)
+        guard.advance(100 / 3)
+        guard.check()
+        guard.advance(100 / 7)
+        found = list(floats(state(page)))
+        held.close()
+        assert 47.619 in found
+        assert [number for number in found if round(number, 4) != number] == []
 
     def test_a_site_is_shown_in_sums(
         self, guard: GuardControl, server: Server, page: Page
