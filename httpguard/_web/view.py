@@ -155,7 +155,10 @@ def _sessions(guard: Source | None) -> int:
     if guard is None:
         return 0
     known = list(guard.registry.sessions.known.values())
-    return sum(bool(ref.pools) and ref() is not None for ref in known)
+    return sum(
+        ref() is not None and any(pool() is not None for pool in list(ref.pools))
+        for ref in known
+    )
 
 
 def _gzip(data: bytes) -> bytes:
