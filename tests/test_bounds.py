@@ -16,13 +16,14 @@ import httpguard
 from benchmarks._kept import kept
 from benchmarks._shapes import SHAPES, guarded, repeat
 from benchmarks._transport import HOST, memory_session
-from httpguard._leases.detector import Detector
+from httpguard._leases.verdicts import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
     from httpguard._leases.lease import Lease
+    from httpguard._leases.registry import Registry
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -140,13 +141,13 @@ def test_many_open_responses_are_not_looked_at_for_each_request(
 ) -> None:
     guard.install(max_open=10)
     looks = []
-    crowd = Detector.crowd
+    crowd = Verdicts.crowd
 
-    def looked(self: Detector) -> list[Lease]:
+    def looked(self: Verdicts, registry: Registry) -> list[Lease]:
         looks.append(self)
-        return crowd(self)
+        return crowd(self, registry)
 
-    monkeypatch.setattr(Detector, "crowd", looked)
+    monkeypatch.setattr(Verdicts, "crowd", looked)
     session = memory_session()
     opened = [session.get(f"http://{HOST}/", stream=True) for _ in range(320)]
     assert httpguard.snapshot().counters["too_many_open"] == 310

@@ -22,6 +22,7 @@ from httpguard._guard import watcher as _watcher
 from httpguard._leases import registry as _registry
 from httpguard._leases import table as _table
 from httpguard._leases.detector import Detector
+from httpguard._leases.verdicts import Verdicts
 from httpguard._model.event import Event
 from httpguard._model.failure import Failures
 from httpguard._pools import pools as _pools
@@ -190,7 +191,7 @@ def test_too_many_open_survives_a_fault(
     monkeypatch: pytest.MonkeyPatch, guard: GuardControl, server: Server
 ) -> None:
     guard.install(max_open=1, strict=True)
-    monkeypatch.setattr(Detector, "crowd", fail)
+    monkeypatch.setattr(Verdicts, "crowd", fail)
     kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(3)]
     current = _process.current()
     assert current is not None

@@ -24,7 +24,6 @@ PROGRAMS = PACKAGE / "_demo"
 # These are to be split.
 LONG = {
     "httpguard/_guard/guard.py: Guard",
-    "httpguard/_leases/detector.py: Detector",
     "httpguard/_leases/registry.py: Registry",
     "httpguard/_pools/pool.py: PoolRef",
     "httpguard/_report/observer.py: Observer",

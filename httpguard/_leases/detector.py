@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
-from .._holders.search import held_by
 from .._model.leak import LeakKind
-from .._model.scope import is_within
-from .._stacks.capture import RawStack, find_site
+from .._stacks.capture import find_site
 from .client import Ending
+from .explaining import Explainer
 from .finding import Finding
 from .readers import being_read
 from .session_detector import SessionDetector
+from .snapshots import left_open
 from .threads import runner, strand_of
 from .verdicts import Verdicts
 from .wire import is_read_below
@@ -20,19 +20,16 @@ from .wire import is_read_below
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
-    from .._model.leak import Frame
     from .._model.scope import Scope
     from .._model.settings import Settings
     from .lease import Lease
     from .registry import Registry
 
+    Suspects = list[tuple[Lease, Any]]
+
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
-# What holds the responses of a site is searched for so often, until it is found,
-# and of so many sites.
-_MOST_SEARCHES: Final = 3
-_MOST_EXPLAINED: Final = 1000
 
 
 class Detector:
@@ -51,8 +48,7 @@ class Detector:
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
         self.lost: deque[Lease] = deque()
         self.held: deque[Lease] = deque()
-        # Site -> how often what holds its responses was searched for.
-        self._explained: dict[Frame, int] = {}
+        self._explainer = Explainer(registry, settings)
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
@@ -90,7 +86,7 @@ class Detector:
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
-        yield from self._close(self.left_open(scope))
+        yield from self._close(left_open(self.registry, scope))
         yield from self.sessions.sweep(self.registry.clock(), scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
@@ -100,7 +96,7 @@ class Detector:
 
         A response that a daemon thread waits for, or is reading, is in use.
         """
-        left = self.left_open(None)
+        left = left_open(self.registry, None)
         busy = being_read(
             [(lease, response) for lease in left if (response := lease()) is not None],
             self.registry.origins,
@@ -121,7 +117,7 @@ class Detector:
                 self.registry.release(lease)
             elif lease.closed is None:
                 lease.progressed(response, now)
-                if not lease.was_given_up:
+                if not _was_given_up(lease):
                     yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
@@ -131,28 +127,7 @@ class Detector:
 
     def is_left(self, scope: Scope) -> bool:
         """Whether a scope has left responses open, or more sessions than it may."""
-        return bool(self.left_open(scope)) or self.sessions.is_crowded(scope)
-
-    def left_open(self, scope: Scope | None) -> list[Lease]:
-        """The leases, of a scope or all, that have not been judged."""
-        return [
-            lease
-            for lease in list(self.registry.leases.values())
-            if (scope is None or is_within(lease.scope, scope))
-            and not (lease.judged or lease.ended)
-        ]
-
-    def crowd(self) -> list[Lease]:
-        """The leases that count against ``max_open``."""
-        return [
-            lease
-            for lease in list(self.registry.leases.values())
-            if lease.closed is None
-            and not lease.reading
-            and (response := lease()) is not None
-            and lease.client.state(response) is not Ending.RELEASED
-            and not self.verdicts.excuses(lease)
-        ]
+        return bool(left_open(self.registry, scope)) or self.sessions.is_crowded(scope)
 
     def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
         """Judge a lease whose response was collected."""
@@ -161,9 +136,11 @@ class Detector:
             return
         if lease.slot is not None and lease.slot() is None:
             lease.pool.forget(lease.slot)
-        if self._came_back(lease):
+        if _came_back(self.registry, lease):
             self.registry.end(lease)
-        elif lease.was_given_up or (lease.closed is not None and not lease.pool.block):
+        elif _was_given_up(lease) or (
+            lease.closed is not None and not lease.pool.block
+        ):
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
@@ -173,23 +150,12 @@ class Detector:
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
 
-    def _came_back(self, lease: Lease) -> bool:
-        """Whether its pool has the connection again, by a way that passed us by.
-
-        As where the program has put a ``_put_conn`` of its own into the pool.
-        """
-        slot = lease.slot
-        if slot is None or slot() is None:
-            return False
-        other = self.registry.leases.get(lease.key)
-        return lease.pool.has(slot) or (other is not None and other.slot is slot)
-
     def _idle(self, lease: Lease, response: Any, now: float) -> bool:
         """Whether an open response made no progress for `max_idle` seconds."""
         if (
             lease.progressed(response, now)
             or lease.judged
-            or lease.was_given_up
+            or _was_given_up(lease)
             or lease.status == _SWITCHING_PROTOCOLS
         ):
             return False
@@ -199,9 +165,7 @@ class Detector:
             return False
         return idle >= most
 
-    def _suspects(
-        self, suspects: list[tuple[Lease, Any]], now: float
-    ) -> Iterator[Finding]:
+    def _suspects(self, suspects: Suspects, now: float) -> Iterator[Finding]:
         """The suspects that nobody is reading."""
         if not suspects:
             return
@@ -250,7 +214,7 @@ class Detector:
         if lease.stack is not None:
             finding = Finding.of_response(kind, lease, now)
             if response is not None and self._settings().explain:
-                finding.held_by = self._explain(lease.stack, response)
+                finding.held_by = self._explainer.explain(lease.stack, response)
             # Whoever takes the finding may take long.
             del response
             yield finding
@@ -269,17 +233,22 @@ class Detector:
             being_read([(lease, response)], self.registry.origins)
         )
 
-    def _explain(self, stack: RawStack, response: Any) -> str | None:
-        """What refers to a response; searched for a few times for each site."""
-        origins = self.registry.origins
-        chain = None
-        try:
-            site = find_site(stack, origins)
-            tries = self._explained.get(site, 0)
-            if tries < _MOST_SEARCHES and len(self._explained) <= _MOST_EXPLAINED:
-                chain = held_by(response, origins, self._settings().explain)
-                self._explained[site] = _MOST_SEARCHES if chain else tries + 1
-        except Exception as error:
-            # The leak is reported all the same.
-            self.registry.faults.append(("explain", error.with_traceback(None)))
-        return chain
+
+def _came_back(registry: Registry, lease: Lease) -> bool:
+    """Whether its pool has the connection again, by a way that passed us by.
+
+    As where the program has put a ``_put_conn`` of its own into the pool.
+    """
+    slot = lease.slot
+    if slot is None or slot() is None:
+        return False
+    other = registry.leases.get(lease.key)
+    return lease.pool.has(slot) or (other is not None and other.slot is slot)
+
+
+def _was_given_up(lease: Lease) -> bool:
+    """Whether the client began to read the body, for itself, and gave up.
+
+    The application never had the response in hands.
+    """
+    return lease.reading and lease.bytes_read > 0

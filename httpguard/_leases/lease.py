@@ -156,14 +156,6 @@ class Lease(_ResponseRef):
         """
         return self.slot is not None and self.pool.slots.get(self.key) is self.slot
 
-    @property
-    def was_given_up(self) -> bool:
-        """Whether the client began to read the body, for itself, and gave up.
-
-        The application never had the response in hands.
-        """
-        return self.reading and self.bytes_read > 0
-
 
 def lease_of(response: object) -> Lease | None:
     """The lease of a response that has not ended, or None.

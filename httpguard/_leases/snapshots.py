@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
+from .._model.scope import is_within
 from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
 from .._pools.totals import Totals, rate
 from .._stacks.capture import find_site, symbolize
 from .client import Ending
 
 if TYPE_CHECKING:
+    from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.ownership import Origins
     from .lease import Lease
@@ -79,6 +81,16 @@ def open_leases(registry: Registry) -> list[Lease]:
         and (lease.judged or not lease.reading)
         and (response := lease()) is not None
         and lease.client.state(response) is not Ending.RELEASED
+    ]
+
+
+def left_open(registry: Registry, scope: Scope | None) -> list[Lease]:
+    """The leases, of a scope or all, that have not been judged."""
+    return [
+        lease
+        for lease in list(registry.leases.values())
+        if (scope is None or is_within(lease.scope, scope))
+        and not (lease.judged or lease.ended)
     ]
 
 

@@ -8,12 +8,14 @@ from typing import TYPE_CHECKING
 from .._model.leak import LeakKind
 from .._stacks.capture import filenames
 from .._stacks.ownership import module_matches, module_of
+from .client import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.settings import Settings
     from .lease import Lease
+    from .registry import Registry
     from .sessions import SessionRef
 
 
@@ -53,6 +55,18 @@ class Verdicts:
         if leaked.scope is not None and leaked.scope.allowed is not None:
             return True
         return any(_matches(leaked, pattern) for pattern in self._settings().ignore)
+
+    def crowd(self, registry: Registry) -> list[Lease]:
+        """The leases that count against ``max_open``."""
+        return [
+            lease
+            for lease in list(registry.leases.values())
+            if lease.closed is None
+            and not lease.reading
+            and (response := lease()) is not None
+            and lease.client.state(response) is not Ending.RELEASED
+            and not self.excuses(lease)
+        ]
 
 
 def _matches(leaked: Lease | SessionRef, pattern: str) -> bool:

@@ -83,7 +83,7 @@ class Attribution:
     def _count(self, subject: Subject, limit: int) -> None:
         crowd = [
             lease.stack or ()
-            for lease in self._detector.crowd()
+            for lease in self._detector.verdicts.crowd(self._detector.registry)
             if subject_of(lease.scope) is subject
         ]
         if len(crowd) > max(limit, len(subject.crowd)):

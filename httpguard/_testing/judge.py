@@ -7,6 +7,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._leases.snapshots import left_open
 from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._stacks.capture import find_site
@@ -166,7 +167,7 @@ class Judge:
     def _wait_for_threads(self, subject: Subject) -> None:
         """A server in a thread may be just about to close what it has proxied."""
         for _ in range(_GRACE_STEPS):
-            left = self._guard.parts.detector.left_open(subject)
+            left = left_open(self._guard.registry, subject)
             if all(lease.thread == _MAIN_THREAD for lease in left):
                 return
             del left

@@ -1,0 +1,54 @@
+"""What refers to the responses of a site: searched for a few times."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from .._holders.search import held_by
+from .._stacks.capture import RawStack, find_site
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._model.leak import Frame
+    from .._model.settings import Settings
+    from .registry import Registry
+
+# Until it is found; and of so many sites.
+_MOST_SEARCHES: Final = 3
+_MOST_SITES: Final = 1000
+
+
+class Explainer:
+    """Searches for what refers to a response. One thread at a time.
+
+    Args:
+        registry: Knows whose code a file is.
+        settings: How long a search may take.
+    """
+
+    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
+        self._registry = registry
+        self._settings = settings
+        # How often it was searched for, by site.
+        self._searches: dict[Frame, int] = {}
+
+    def explain(self, stack: RawStack, response: Any) -> str | None:
+        """What refers to a response, where that is searched for and found.
+
+        Args:
+            stack: Where it was opened.
+            response: It.
+        """
+        origins = self._registry.origins
+        chain = None
+        try:
+            site = find_site(stack, origins)
+            tries = self._searches.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._searches) <= _MOST_SITES:
+                chain = held_by(response, origins, self._settings().explain)
+                self._searches[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self._registry.faults.append(("explain", error.with_traceback(None)))
+        return chain
