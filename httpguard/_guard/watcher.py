@@ -145,7 +145,8 @@ class Watcher:
     def _sweep_until(self, stop: threading.Event, interval: float) -> None:
         due = time.monotonic() + interval
         while True:
-            pause = max(due - time.monotonic(), 0)
+            # Windows waits for 49 days at most.
+            pause = min(max(due - time.monotonic(), 0), threading.TIMEOUT_MAX)
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
