@@ -32,7 +32,14 @@ WALLS: Final = frozenset(
     {
         *(
             f"_guard.guard.Guard.{name}"
-            for name in ("check", "watch", "snapshot", "touch", "close_scope")
+            for name in (
+                "check",
+                "watch",
+                "snapshot",
+                "touch",
+                "unfinished",
+                "close_scope",
+            )
         ),
         *(
             f"_guard.calls.Calls.{name}"
