@@ -255,8 +255,12 @@ def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
 ) -> None:
     guard.install()
     wrappers: list[io.BufferedIOBase] = [io.BufferedReader(opened(plain))]
+    # Whether it is closed is asked of suspects only, when they were looked at once.
+    before = [Ending.OPEN] if looks is Ending.CLOSED else []
 
     def another_thread_meanwhile(_client: object, _response: object) -> Ending:
+        if before:
+            return before.pop()
         if not wrappers:
             return Ending.OPEN
         wrappers.clear()  # Its finalizer closes the response.
