@@ -638,6 +638,6 @@ def test_the_report(server: Server, tmp_path: Path) -> None:
     done = run(path, server.url("/lines"), cwd=tmp_path)
     assert done.stderr.startswith(
         f"leak session app.py:{line_of(REPORTED, '# LEAK')} in fetch"
-        " · 21 sessions made here are in use and keep 21 open connections"
+        " · 21 sessions made here keep 21 open connections"
         f" · to http://{server.host}:{server.port}\n  made by thread MainThread"
     ), done.stderr

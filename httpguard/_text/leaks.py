@@ -34,7 +34,7 @@ def describe_above_stack(leak: Leak) -> str:
     if leak.kind == "session":
         kept = f"{leak.sockets:,} open connection{'' if leak.sockets == 1 else 's'}"
         headline += [
-            f"{leak.alive:,} sessions made here are in use and keep {kept}"
+            f"{leak.alive:,} sessions made here keep {kept}"
             if leak.alive
             else f"collected with {kept} and never closed",
             f"to {leak.pool}",

@@ -14,7 +14,7 @@ import httpguard
 from httpguard import LeakKind
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Generator, Iterator
 
     from tests.conftest import GuardControl
     from tests.server import Server
@@ -121,7 +121,7 @@ class Coroutine:
 
 
 class Suspended:
-    def __await__(self) -> Iterator[None]:
+    def __await__(self) -> Generator[None, None, None]:
         yield
 
 

@@ -306,9 +306,7 @@ class TestForms:
         [
             leak(1234, kind="session", method="", url="", status=0),
             SESSION.format("collected with 2 open connections and never closed"),
-            SESSION.format(
-                "1,300 sessions made here are in use and keep 1 open connection"
-            ),
+            SESSION.format("1,300 sessions made here keep 1 open connection"),
             (
                 "  > 1,234 session at /srv/app/views.py:12 in fetch · http://api:80"
                 " · fix: use with"

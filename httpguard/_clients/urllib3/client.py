@@ -21,10 +21,16 @@ class Urllib3:
     packages: tuple[str, ...] = ("urllib3",)
     is_async = False
 
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+    def patch(self, patcher: Patcher, leases: Leases) -> None:
         """See `Client`."""
-        from . import managers, pools, responses
+        from . import managers, parts, pools, responses
 
+        unknown = parts.unknown_part()
+        if unknown:
+            # requests on top of it is left alone too.
+            error = NotImplementedError(f"{unknown}: it is left alone, unguarded")
+            leases.fault("urllib3", error)
+            return
         responses.patch(patcher)
         pools.patch(patcher)
         managers.patch(patcher)

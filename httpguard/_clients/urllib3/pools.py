@@ -90,7 +90,10 @@ def patch(patcher: Patcher) -> None:
 
     patcher.wrap(HTTPConnectionPool, "_get_conn", _get_conn)
     patcher.wrap(HTTPConnectionPool, "close", _close)
-    patcher.wrap(HTTPConnection, "close", _cut)
+    if "close" in vars(HTTPConnection):
+        patcher.wrap(HTTPConnection, "close", _cut)
+    else:  # urllib3 1.26 has that of http.client.
+        patcher.add(HTTPConnection, "close", _cut(HTTPConnection.close))
 
 
 _AT_ONCE: Final = nullcontext()

@@ -1,0 +1,69 @@
+"""A urllib3 that is not the one we know is left alone."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import requests
+import urllib3
+from urllib3.connectionpool import HTTPConnectionPool
+from urllib3.poolmanager import PoolManager
+
+import httpguard
+
+if TYPE_CHECKING:
+    import pytest
+
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+
+def use(server: Server) -> None:
+    kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(3)]
+    urllib3.PoolManager().request(
+        "GET", server.url("/bytes/90000"), preload_content=False
+    )
+    del kept
+
+
+def test_urllib3_future_is_left_alone(
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    monkeypatch.setattr(urllib3, "ResponsePromise", object, raising=False)
+    before = HTTPConnectionPool.urlopen, requests.adapters.HTTPAdapter.send
+    guard.install()
+    assert before == (HTTPConnectionPool.urlopen, requests.adapters.HTTPAdapter.send)
+    use(server)
+    assert guard.check().leaks == ()
+    httpguard.uninstall()
+    guard.install()
+    use(server)
+    assert guard.check().leaks == ()
+    (said,) = [record for record in caplog.records if record.name == "httpguard"]
+    assert "urllib3-future" in str(said.exc_text)
+
+
+def test_a_urllib3_without_a_part_is_left_alone(
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    class Base(PoolManager):
+        pass
+
+    monkeypatch.setattr("urllib3.poolmanager.PoolManager", Base)
+    guard.install()
+    use(server)
+    assert guard.check().leaks == ()
+    (said,) = [record for record in caplog.records if record.name == "httpguard"]
+    assert "_new_pool" in str(said.exc_text) or "urlopen" in str(said.exc_text)
+
+
+def test_the_one_we_know_is_guarded(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    use(server)
+    assert sum(leak.count for leak in guard.check().leaks) == 4
