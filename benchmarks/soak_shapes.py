@@ -21,8 +21,10 @@ from ._shapes import SHAPES, Shape, guarded, repeat
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-# The first reading is taken after one in so many requests: every bound is reached.
-_FIRST: Final = 10
+# The first reading is taken after so many requests: every bound is reached.
+_FIRST: Final = 11_000
+# What grows by one for so many requests is found.
+_SHARE: Final = 20
 
 
 def main(arguments: Sequence[str] | None = None) -> None:
@@ -35,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> None:
     made.add_argument("--only", choices=sorted(SHAPES), metavar="SHAPE")
     made.add_argument("--requests", type=int, metavar="N", help="of each shape")
     options = made.parse_args(arguments)
-    requests = options.requests or (20_000 if options.quick else 200_000)
+    requests = options.requests or (50_000 if options.quick else 200_000)
+    if requests < 2 * _FIRST:
+        made.error(f"--requests: {requests:,} is not {2 * _FIRST:,} or more")
     logging.getLogger("httpguard").addHandler(logging.NullHandler())
     logging.getLogger("httpguard").propagate = False
     shown = Table(title=f"{requests:,} requests of each", title_justify="left")
@@ -54,20 +58,19 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _soak(shape: Shape, requests: int) -> dict[str, Any]:
     """What has grown by more than a twentieth of the requests."""
-    first = requests // _FIRST
     began = time.monotonic()
     with guarded(shape.settings) as tick:
         step = shape.make()
-        repeat(step, tick, range(first))
+        repeat(step, tick, range(_FIRST))
         gc.collect()
         before = kept()
-        repeat(step, tick, range(first, requests))
+        repeat(step, tick, range(_FIRST, requests))
         gc.collect()
         after = kept()
     grown = {
         place: (before[place], size)
         for place, size in after.items()
-        if size - before[place] > first / 2
+        if size - before[place] > (requests - _FIRST) / _SHARE
     }
     return {"seconds": time.monotonic() - began, "grown": grown}
 
