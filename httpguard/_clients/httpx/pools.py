@@ -11,7 +11,7 @@ from ..._pools.kind import PoolFacts
 from ..._pools.slot import GIVEN_UP
 from ..._stacks.variables import first_argument
 from ..gate import GATE
-from .reclaiming import mark, refill
+from .reclaiming import refill
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -131,11 +131,13 @@ def _stream_init(wrapped: Method) -> Method:
         if GATE.guard is not None:
             try:
                 connection = pool_request.connection
-                meet(pool)
+                known = meet(pool)
                 inner = getattr(connection, "_connection", None)
-                count = getattr(inner, "_request_count", 0)
-                GATE.took(pool, connection, fresh=count == 1)
-                mark(pool_request, self, is_async=hasattr(self, "aclose"))
+                fresh = getattr(inner, "_request_count", 0) == 1
+                if known is not None and not fresh and id(connection) in known.slots:
+                    known.taken.add()
+                else:
+                    GATE.took(pool, connection, fresh=fresh)
             except Exception as error:
                 GATE.fault("httpcore", error)
 
@@ -148,9 +150,11 @@ def _stream_close(wrapped: Method) -> Method:
     def close(self: Any) -> None:
         if self._closed:
             return
-        GATE.end(self._pool, self)
-        wrapped(self)
-        _came_back(self)
+        _ends(self)
+        try:
+            wrapped(self)
+        finally:
+            _came_back(self)
 
     return close
 
@@ -161,11 +165,25 @@ def _stream_aclose(wrapped: Method) -> Method:
     async def aclose(self: Any) -> None:
         if self._closed:
             return
-        GATE.end(self._pool, self)
-        await wrapped(self)
-        _came_back(self)
+        _ends(self)
+        try:
+            await wrapped(self)
+        finally:
+            _came_back(self)
 
     return aclose
+
+
+def _ends(stream: Any) -> None:
+    """A connection is about to come back: the lease under it ended well."""
+    registry = GATE.registry
+    lease = registry.leases.pop(id(stream), None)
+    try:
+        # A dead one is in the deque and is judged there.
+        if lease is not None and lease() is not None:
+            registry.end(lease)
+    except Exception as error:
+        registry.give_up(lease, "httpcore", error)
 
 
 def _came_back(stream: Any) -> None:

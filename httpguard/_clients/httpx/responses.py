@@ -14,6 +14,7 @@ from ..patching import is_wrapped
 from ..urllib3.managers import maker
 from .client import core_stream
 from .pools import _OWNER, meet
+from .reclaiming import mark
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -116,6 +117,7 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
         if registry.addresses and (url.host, url.port) in registry.addresses:
             return
         pool, connection = stream._pool, stream._pool_request.connection
+        mark(stream._pool_request, stream, is_async=client.is_async)
         known = meet(pool)
         GATE.begin(
             client,
