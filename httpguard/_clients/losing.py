@@ -110,7 +110,8 @@ def place_of_callable(function: Any) -> RawStack:
     if type(function) is not FunctionType:
         function = getattr(type(function), "__call__", None)  # noqa: B004  # Not asked.
     code = code_of(function) if type(function) is FunctionType else None
-    return () if code is None else (code, 0)
+    # Before its first instruction: the line of its `def`.
+    return () if code is None else (code, -1)
 
 
 def _is_library(filename: str, origins: Origins) -> bool:
