@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
@@ -12,6 +13,8 @@ from .closing import shut
 if TYPE_CHECKING:
     from ..._leases.client import Facts, Leases, Patcher
 
+_LOGGER: Final = logging.getLogger("httpguard")
+
 
 class Urllib3:
     """urllib3 1.26 and 2.x. Implements `Client`."""
@@ -21,15 +24,19 @@ class Urllib3:
     packages: tuple[str, ...] = ("urllib3",)
     is_async = False
 
-    def patch(self, patcher: Patcher, leases: Leases) -> None:
+    # What this urllib3 lacks of those that we know, as it was said.
+    _said = ""
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002
         """See `Client`."""
         from . import managers, parts, pools, responses
 
         unknown = parts.unknown_part()
         if unknown:
             # requests on top of it is left alone too.
-            error = NotImplementedError(f"{unknown}: it is left alone, unguarded")
-            leases.fault("urllib3", error)
+            if unknown != self._said:
+                self._said = unknown
+                _LOGGER.warning("httpguard leaves urllib3 unguarded: %s", unknown)
             return
         responses.patch(patcher)
         pools.patch(patcher)
