@@ -172,7 +172,8 @@ class Gate:
         try:
             # A dead one is in the deque and is judged there: unless the collector has
             # run code of the program that gives the connection back.
-            if lease is not None and (lease() is not None or lease.is_current):
+            known = registry.pools.known.get(id(pool))
+            if lease is not None and (lease() is not None or lease.is_of(known)):
                 registry.end(lease)
             known = registry.pools.get(pool)
             slot = None if known is None else known.slot_of(connection)
@@ -196,7 +197,9 @@ class Gate:
             if response is not None:
                 # The last look, where a sweep will find it closed.
                 lease.progressed(response, registry.clock())
-            elif not by_finalizer and not lease.is_current:
+            elif not by_finalizer and not lease.is_of(
+                registry.pools.known.get(lease.pool.key)
+            ):
                 return
             lease.finalizing = FINALIZED if by_finalizer else 0
             if not by_finalizer and lease.closed is None:

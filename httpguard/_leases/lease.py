@@ -148,13 +148,20 @@ class Lease(_ResponseRef):
             self.taken = None
         return True
 
-    @property
-    def is_current(self) -> bool:
-        """Whether the connection of a dead lease is still the one that has its id.
+    def is_of(self, pool: PoolRef | None) -> bool:
+        """Whether a connection that has the id of a dead lease's is that one.
 
-        Another one may have been taken from the pool since, under a slot of its own.
+        Another one may have been taken since from the pool, under a slot of its own,
+        or from another pool.
+
+        Args:
+            pool: The one that the connection belongs to.
         """
-        return self.slot is not None and self.pool.slots.get(self.key) is self.slot
+        return (
+            self.slot is not None
+            and self.pool is pool
+            and pool.slots.get(self.key) is self.slot
+        )
 
 
 def lease_of(response: object) -> Lease | None:

@@ -165,7 +165,9 @@ def put_conn(wrapped: Method) -> Method:
             try:
                 # A dead one is in the deque and is judged there: unless the collector
                 # has run code of the program that gives the connection back.
-                if lease() is not None or lease.is_current:
+                if lease() is not None or lease.is_of(
+                    registry.pools.known.get(id(self))
+                ):
                     if lease.closed is not None and not POOLS.is_open(conn):
                         # Left early: it comes back, its socket does not.
                         registry.finish_closed(lease)

@@ -223,7 +223,8 @@ def _note_close(
     by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
     # The cycle collector has cleared the reference before it finalizes: what closes
     # it then is its finalizer, or code of the program that the collector runs.
-    if owner is None and not by_finalizer and not lease.is_current:
+    known = GATE.registry.pools.known.get(id(response._pool))
+    if owner is None and not by_finalizer and not lease.is_of(known):
         return
     bytes_read = lease.read_so_far(response)
     if bytes_read != lease.bytes_read:
