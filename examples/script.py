@@ -20,7 +20,7 @@ def is_up(url: str) -> bool:
 
 
 def is_up_repaired(url: str) -> bool:
-    """The same, with the connection given back."""
+    """The same, closed at the end of the block."""
     with requests.get(url, stream=True, timeout=5) as response:
         return response.ok
 
@@ -35,7 +35,7 @@ def main() -> None:
     for leak in snapshot.leaks:
         print(f"{leak.count} {leak.kind}, opened at line {leak.site.lineno}")
     print("opened:", snapshot.counters["opened"])
-    print("given back:", snapshot.counters["released"])
+    print("closed:", snapshot.counters["closed"])
 
 
 if __name__ == "__main__":

@@ -144,7 +144,7 @@ def test_an_error_goes_through() -> None:
         around(method, ("self",), lambda *_: pytest.fail("called"))(1)
     _, ours, its = traceback.extract_tb(caught.value.__traceback__)
     assert (ours.name, its.name) == ("method", "method")
-    assert ours.line == "return _after({given}_method({passed}))"
+    assert ours.line == "return after(self, *args, wrapped(self, *args, **kwargs))"
 
 
 def test_nothing_but_the_result_may_be_asked_for() -> None:

@@ -72,7 +72,7 @@ def test_script() -> None:
         "up: True",
         f"1 dropped, opened at line {guilty_line('script.py')}",
         "opened: 2",
-        "given back: 1",
+        "closed: 1",
     ]
 
 

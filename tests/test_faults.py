@@ -386,5 +386,5 @@ def test_an_unknown_version_is_left_alone(
     print(state.leaks, state.counters["opened"], state.counters["errors"])
     """
     done = run(write(tmp_path / "app.py", source), server.url("/bytes/90000"))
-    assert done.stdout == "90000\n" * 3 + "() 0 1\n", done.stderr
-    assert "httpguard failed in patches and stepped aside" in done.stderr
+    assert done.stdout == "90000\n" * 3 + "() 0 0\n", done.stderr
+    assert done.stderr.count("httpguard leaves urllib3 unguarded: ") == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._model.errors import LeakError
@@ -13,9 +14,11 @@ from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from .._stacks.capture import RawStack
+    from .._stacks.ownership import Origins
     from .patching import Method
 
 
@@ -38,7 +41,7 @@ def build_response(wrapped: Method) -> Method:
             raise
         raw = args[1] if len(args) > 1 else kwargs.get("resp")
         if getattr(response, "raw", raw) is not raw:
-            place = place_of_callable(wrapped)
+            place = place_of_callable(wrapped, GATE.registry.origins)
             _lose(args, kwargs, place, sys._getframe(1), raising=True)
         return response
 
@@ -103,14 +106,14 @@ def dispatch_hook(wrapped: Method) -> Method:
             try:
                 result = wrapped(key, {key: hook}, hook_data, **kwargs)
             except BaseException as error:
-                place = raised_in(error, CODES.dispatch_hook, GATE.registry.origins)
-                _give_up(hook_data, place, sys._getframe(1), raising=False)
+                find: Any = partial(raised_in, error, CODES.dispatch_hook)
+                _give_up(hook_data, find, sys._getframe(1), raising=False)
                 # What a traceback keeps of this frame shall keep nothing alive.
-                hook_data = result = None
+                hook_data = result = find = None
                 raise
             if result is not hook_data:
-                place = place_of_callable(hook)
-                _give_up(hook_data, place, sys._getframe(1), raising=True)
+                find = partial(place_of_callable, hook)
+                _give_up(hook_data, find, sys._getframe(1), raising=True)
                 hook_data = result
         return hook_data
 
@@ -129,9 +132,20 @@ def _arrived(response: Any) -> None:
 
 
 def _give_up(
-    response: Any, place: RawStack, frame: FrameType, *, raising: bool
+    response: Any,
+    find: Callable[[Origins], RawStack],
+    frame: FrameType,
+    *,
+    raising: bool,
 ) -> None:
-    """Requests is not going to read this one."""
+    """Requests is not going to read this one.
+
+    Args:
+        response: It.
+        find: The place of the hook that lost it.
+        frame: Of who called the hook.
+        raising: Whether we may: no error of the program is on its way.
+    """
     guard = GATE.guard
     if guard is None:
         return
@@ -148,6 +162,7 @@ def _give_up(
                 above(frame),
                 raising=raising,
             )
+            place = find(guard.registry.origins)
             blame(guard.registry.get(raw._connection, raw), place, HOOK)
     except LeakError:
         raise

@@ -101,7 +101,7 @@ def raised_in(error: BaseException, client: Any, origins: Origins) -> RawStack:
     return found
 
 
-def place_of_callable(function: Any) -> RawStack:
+def place_of_callable(function: Any, _origins: Origins) -> RawStack:
     """The first line of whatever can be called; empty where it is not known."""
     while type(function) is functools.partial:
         function = function.func

@@ -227,8 +227,10 @@ class Registry:
             error: How.
         """
         if lease is not None:
-            self.discard(lease)
             lease.ended = True
+            # As `discard`, which may be what has failed.
+            if self.leases.get(lease.key) is lease:
+                self.leases.pop(lease.key, None)
         # Its frames, and the error it may have come up in, hold the response.
         error.__context__ = None
         self.faults.append((where, error.with_traceback(None)))

@@ -12,7 +12,7 @@ _PLACE: Final = r"(?P<file>.+):(?P<line>\d+) in (?P<function>\S+)"
 _DOT: Final = r" (?:·|\?) "
 _REQUEST: Final = r"(?:(?P<method>[A-Z]+) )?(?P<url>\S+)"
 # A session has no request: its line says what it keeps, its summary where it went.
-_KEEPS: Final = r"(?:collected with|[\d,]+ sessions made here are) .+?"
+_KEEPS: Final = r"(?:collected with|[\d,]+ sessions made here(?: are)?) .+?"
 # The first lines of our reports, and the lines of the summary.
 _FORMS: Final = (
     re.compile(
