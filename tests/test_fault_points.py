@@ -78,7 +78,6 @@ WALLS: Final = frozenset(
         "_model.fork.Parts.resume",
         "_model.fork.Parts.forget",
         "_model.fork.Parts._tell",
-        "_clients.hooks._give_up",
         "_clients.urllib3.pools._waiting",
         "_clients.urllib3.pools._may_come_back",
         "_clients.urllib3.responses._dealloc_warn",

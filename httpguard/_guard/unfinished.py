@@ -8,13 +8,13 @@ response later.
 from __future__ import annotations
 
 import functools
-import sys
 import threading
 from contextvars import Context
 from types import BuiltinMethodType, FunctionType, MethodType
 from typing import TYPE_CHECKING, Any
 
 from .._model.scope import CURRENT_SCOPE, is_within
+from .._stacks.running import frames_of_threads
 from .._stacks.variables import first_argument, variable
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ def unfinished(scope: Scope) -> list[str]:
     Args:
         scope: It may be about to end.
     """
-    frames = sys._current_frames()
+    frames = frames_of_threads()
     frames.pop(threading.get_ident(), None)
     found = []
     for top in frames.values():

@@ -13,6 +13,23 @@ if TYPE_CHECKING:
     from types import FrameType
 
 
+def frames_of_threads() -> dict[int, FrameType]:
+    """The innermost frame of each thread, by its number.
+
+    CPython 3.11 makes the frames under a lock of the interpreter. A collection in the
+    middle of that would run finalizers, and a thread that is started meanwhile would
+    wait for that lock with the global one in hand: for ever. Other versions make none
+    there, or collect later.
+    """
+    if sys.version_info[:2] != (3, 11) or not gc.isenabled():
+        return sys._current_frames()
+    gc.disable()
+    try:
+        return sys._current_frames()
+    finally:
+        gc.enable()
+
+
 def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[FrameType]:
     """The innermost frame of each thread and suspended greenlet, but our own.
 
@@ -24,7 +41,7 @@ def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[Frame
             may have come in between.
         greenlets: Whether to look for greenlets, by a walk over all objects.
     """
-    frames = list(sys._current_frames().values())
+    frames = list(frames_of_threads().values())
     ours = sys._getframe()
     if ours in frames:
         frames.remove(ours)

@@ -153,6 +153,8 @@ def test_sessions_and_a_full_pool(
     sessions = [requests.Session() for _ in range(3)]
     for session in sessions:
         session.get(server.url("/bytes/9"))
+    guard.check()
+    guard.advance(61)
     full = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
     responses = [
         full.request("GET", "/bytes/90000", preload_content=False) for _ in range(2)
