@@ -8,6 +8,7 @@ kernel's.
 from __future__ import annotations
 
 import io
+import os
 from typing import TYPE_CHECKING, Any, Final, cast
 
 import requests
@@ -30,6 +31,8 @@ ANSWER: Final = (
     b"\r\n"
     b"%b"
 ) % (len(_BODY), _BODY)
+# Its other end stays open.
+_SILENT, _ = os.pipe()
 
 
 class MemorySocket:
@@ -51,6 +54,10 @@ class MemorySocket:
     def getpeername(self) -> tuple[str, int]:
         """OpenTelemetry asks."""
         return ("192.0.2.1", 80)
+
+    def fileno(self) -> int:
+        """Of a pipe in which nothing ever comes: urllib3 1.26 looks for it."""
+        return _SILENT
 
     def close(self) -> None:
         """Nothing to close."""
