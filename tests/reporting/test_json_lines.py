@@ -247,7 +247,9 @@ def test_many_processes_write_one_file(tmp_path: Path) -> None:
     assert [process.wait(60) for process in processes] == [0, 0, 0, 0]
     files = sorted(tmp_path.iterdir())
     seen = []
-    assert sum(file.read_text().count("\n\n") for file in files) < 5
+    # A writer that is interrupted in its write makes another add a blank line: rare,
+    # less than one in a hundred lines even on a busy machine.
+    assert sum(file.read_text().count("\n\n") for file in files) < each * 4 // 100
     for file in files:
         for line in filter(None, file.read_text().splitlines()):
             name, number, padding = line.split(" ")
