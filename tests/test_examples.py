@@ -167,9 +167,9 @@ def test_unchanged() -> None:
     port = re.search(r"http://127\.0\.0\.1:(\d+)/", table)
     assert port is not None
     shown = table.replace(f":{port[1]}/", ":40613/")
-    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    page = (ROOT / "docs" / "run.md").read_text(encoding="utf-8")
     # The port may have fewer digits; rich leaves a blank where it breaks a line.
-    assert re.sub(" +", " ", re.sub(" +\n", "\n", shown)) in re.sub(" +", " ", readme)
+    assert re.sub(" +", " ", re.sub(" +\n", "\n", shown)) in re.sub(" +", " ", page)
 
 
 @pytest.mark.parametrize("name", PROGRAMS)

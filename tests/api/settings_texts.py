@@ -12,7 +12,7 @@ from httpguard._model.settings import TABLE
 
 ROOT: Final = Path(__file__).parents[2]
 INSTALL: Final = ROOT / "httpguard/_api/install.py"
-README: Final = ROOT / "README.md"
+PAGE: Final = ROOT / "docs" / "settings.md"
 _WIDTH: Final = 88
 _SIGNATURE: Final = re.compile(
     r"(?<=^def install\(\n    \*,\n).*?(?=^\) -> None:)", re.DOTALL | re.MULTILINE
@@ -52,7 +52,7 @@ def arguments() -> str:
 
 
 def rows() -> str:
-    """The rows of README's table."""
+    """The rows of the table in docs/settings.md."""
     return "".join(
         f"| `{name}` | {_shown(name)} | {setting.text} |\n"
         for name, setting in TABLE.items()
@@ -80,10 +80,10 @@ def _literal(default: object) -> str:
 
 def written() -> dict[Path, str]:
     """The files as they should be."""
-    install, readme = INSTALL.read_text("utf-8"), README.read_text("utf-8")
+    install, page = INSTALL.read_text("utf-8"), PAGE.read_text("utf-8")
     install = _SIGNATURE.sub(lambda _: signature(), install, count=1)
     install = _ARGUMENTS.sub(lambda _: arguments(), install, count=1)
-    return {INSTALL: install, README: _ROWS.sub(lambda _: rows(), readme, count=1)}
+    return {INSTALL: install, PAGE: _ROWS.sub(lambda _: rows(), page, count=1)}
 
 
 if __name__ == "__main__":
