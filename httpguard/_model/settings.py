@@ -2,8 +2,8 @@
 
 From a field of `Settings` come its keyword argument of `install` and that one's
 docstring, its variable ``HTTPGUARD_<NAME>``, its option of ``httpguard run`` and its
-row of docs/settings.md's table: ``python -m tests.api.settings_texts`` writes what is text,
-and a test says where that was forgotten.
+row of docs/settings.md's table: ``python -m tests.api.settings_texts`` writes what is
+text, and a test says where that was forgotten.
 """
 
 from __future__ import annotations
