@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import gc
+import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import httpguard
 from httpguard import Snapshot
+from httpguard._guard.watcher import THREAD_NAME
 from httpguard._model.failure import Failures
 from httpguard._process import installing as _installing
 from httpguard._process import process as _process
@@ -40,6 +42,17 @@ class GuardControl:
     def check(self) -> Snapshot:
         """Sweep."""
         return httpguard.check()
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_guard() -> Iterator[None]:
+    """Once it is uninstalled, no watcher goes on, whichever test left it."""
+    yield
+    if _process.current() is None:
+        for thread in threading.enumerate():
+            if thread.name == THREAD_NAME:
+                thread.join(5)
+                assert not thread.is_alive()
 
 
 @pytest.fixture(scope="module")

@@ -144,17 +144,17 @@ class Watcher:
 
     def _sweep_until(self, stop: threading.Event, interval: float) -> None:
         due = time.monotonic() + interval
-        while True:
+        # Another interval is no less an end: a stop may come as the thread begins.
+        while stop is self._stop and interval == self.interval:
             # Windows waits for 49 days at most.
             pause = min(max(due - time.monotonic(), 0), threading.TIMEOUT_MAX)
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
             hurried = _wait(stop, pause)
-            if stop is not self._stop:
-                return
-            if hurried:
-                stop.clear()
+            # First: what is set from here on is for the next wait.
+            stop.clear()
+            if hurried or stop is not self._stop:
                 continue
             self._sweep()
             due = time.monotonic() + interval

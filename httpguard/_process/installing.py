@@ -191,7 +191,8 @@ def wind_up(guard: Guard | None, log: JsonLines | None) -> None:
     """Report what is known by now. Without our lock: a log handler may take its own."""
     if guard is not None:
         guard.watch()
-        guard.parts.watcher.stop()
+        # For good: a request that is under way in another thread still tells it.
+        guard.parts.watcher.set_interval(0)
     _close_log(log)
 
 

@@ -99,8 +99,8 @@ def test_prometheus_sees_a_leaking_gunicorn_and_its_rule_fires(
     ):
         for _ in range(40):
             ask(f"{address}/fixed")
-        released = "sum(httpguard_responses_released_total)"
-        until(lambda: total(watched_by, released) == 40)
+        closed = "sum(httpguard_responses_closed_total)"
+        until(lambda: total(watched_by, closed) == 40)
         # What is innocent raises no alarm, and four workers are one target.
         assert total(watched_by, "sum(httpguard_leaks_total)") == 0
         assert total(watched_by, "httpguard_processes") == 4
