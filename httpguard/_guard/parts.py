@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._clients import client_packages
 from .._leases.detector import Detector
+from .._leases.readers import is_read_on
 from .._leases.table import LeakTable
 from .._leases.threads import runner
 from .._metrics.measures import Told
@@ -128,7 +129,7 @@ class Parts:
             response = lease()
             if response is None or lease.ended or lease.closed is not None:
                 continue
-            if self.detector.is_read_on(lease, response):
+            if is_read_on(lease, response, self.registry.origins):
                 continue
             # Before it gives its connection back: that is not the program's doing.
             lease.ended = True

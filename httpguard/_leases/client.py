@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     import socket
+    import weakref
     from collections.abc import Callable
     from contextlib import AbstractContextManager
     from types import FrameType, ModuleType
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
+
+    Reference = weakref.ref[Any]
 
 
 class Ending(enum.Enum):
@@ -106,6 +109,19 @@ class Client(Protocol):
         """The response and what it reads from, down to the socket.
 
         Whoever runs a method of one of these reads the response.
+        """
+
+    def is_forgotten(self, reference: Reference) -> bool:
+        """Whether nothing but the client's own parts refers to a response any more.
+
+        Asked of each open response that made no progress, at every sweep: count
+        references (`references`), walk no heap.
+
+        Args:
+            reference: Weakly to the response, since the asker's would count.
+
+        Returns:
+            False too where the client keeps no forgotten response alive.
         """
 
     def close(self, response: Any, note: str) -> bool:

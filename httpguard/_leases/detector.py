@@ -52,10 +52,11 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        dead = self.registry.dead
-        now = self.registry.clock()
+        dead, now = self.registry.dead, self.registry.clock()
         while dead:
-            yield from self._bury(dead.popleft(), now)
+            lease = dead.popleft()
+            if not lease.forgotten:
+                yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -63,6 +64,8 @@ class Detector:
         now = self.registry.clock()
         suspects = []
         for lease in list(self.registry.leases.values()):
+            # Before we refer to it too.
+            forgotten = _is_forgotten(lease)
             response = lease()
             # Dead ones are in the deque. While another thread finalizes one, its
             # reference still answers, and it looks as if the program closed it.
@@ -77,6 +80,9 @@ class Detector:
                 # By a finalizer in another thread, meanwhile, is not by the program.
                 if not lease.finalizing:
                     lease.closed = now  # We did not see when.
+            elif forgotten:
+                lease.forgotten = True
+                yield from self._bury(lease, now)
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
@@ -130,7 +136,7 @@ class Detector:
         return bool(left_open(self.registry, scope)) or self.sessions.is_crowded(scope)
 
     def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
-        """Judge a lease whose response was collected."""
+        """Judge a lease whose response was collected, or might as well be."""
         self.registry.discard(lease)
         if lease.ended:
             return
@@ -227,11 +233,11 @@ class Detector:
             if self._settings().reclaim:
                 self.lost.append(lease)
 
-    def is_read_on(self, lease: Lease, response: Any) -> bool:
-        """Whether a response that was idle is not so any more."""
-        return lease.read_so_far(response) != lease.bytes_read or bool(
-            being_read([(lease, response)], self.registry.origins)
-        )
+
+def _is_forgotten(lease: Lease) -> bool:
+    """Whether two looks, one sweep apart, agree that only the client has a response."""
+    before, lease.lonely = lease.lonely, lease.client.is_forgotten(lease)
+    return before and lease.lonely
 
 
 def _came_back(registry: Registry, lease: Lease) -> bool:

@@ -73,6 +73,10 @@ class Lease(_ResponseRef):
     # has to agree, since tasks go on between what such a look sees.
     doubted: bool = False
     kind: LeakKind | None = None
+    # A look has found that nobody refers to its response but the client: `lonely` until
+    # the next one agrees. Then it counts as collected, although it is not.
+    lonely: bool = False
+    forgotten: bool = False
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0
     # Code and offset of whoever has it before the application, and will have lost it

@@ -71,6 +71,13 @@ def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[i
     return found
 
 
+def is_read_on(lease: Lease, response: Any, origins: Origins) -> bool:
+    """Whether a response that was idle is not so any more."""
+    return lease.read_so_far(response) != lease.bytes_read or bool(
+        being_read([(lease, response)], origins)
+    )
+
+
 def _reader(frame: FrameType, origins: Origins) -> object:
     """The object whose reading method this frame runs."""
     name, filename = frame.f_code.co_name, frame.f_code.co_filename

@@ -131,7 +131,7 @@ class PoolWatch:
         if not is_out(lease):
             return True
         site = find_site(lease.stack or (), self.registry.origins)
-        response = lease()
+        response = None if lease.forgotten else lease()
         if response is not None:
             if lease.closed is None:
                 return True  # It is open: somebody may read on.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import gc
 import importlib
+import operator
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +19,7 @@ import httpguard
 from httpguard import LeakKind
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
 
     from tests.conftest import GuardControl
     from tests.server import Server
@@ -482,3 +484,97 @@ assert not clients & {*sys.modules}
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    """What is found is found without the garbage collector."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()
+
+
+@pytest.mark.usefixtures("no_collections")
+def test_a_dropped_response_is_found_before_it_is_collected(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    with httpx.Client() as client:
+        for _ in range(3):
+            request = client.build_request("GET", server.url("/lines"))
+            response = client.send(request, stream=True)
+        line = sys._getframe().f_lineno - 1
+        dead = weakref.ref(response)
+        httpguard.check()
+        del request, response
+        guard.check()
+        (leak,) = guard.check().leaks
+        assert (leak.kind, leak.count) == (LeakKind.DROPPED, 3)
+        assert leak.site.lineno == line
+        assert (dead() is not None) == (httpx.__name__ == "httpx")
+        assert guard.check().open == ()
+        # It is the same leak once it is collected.
+        gc.collect()
+        assert dead() is None
+        assert found() == [(LeakKind.DROPPED, 3)]
+
+
+@pytest.mark.usefixtures("no_collections")
+def test_a_task_s_dropped_response_is_found_before_it_is_collected(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            for _ in range(3):
+                await opened(client, server.url("/lines"))
+            guard.check()
+            guard.check()
+            assert found() == [(LeakKind.DROPPED, 3)]
+
+    run(program)
+
+
+@pytest.mark.usefixtures("no_collections")
+@pytest.mark.parametrize(
+    "part", ["", "stream", "stream._stream", "stream._stream._httpcore_stream"]
+)
+def test_a_response_of_which_somebody_has_a_part_is_not_forgotten(
+    part: str, httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    with httpx.Client() as client:
+        request = client.build_request("GET", server.url("/lines"))
+        response = client.send(request, stream=True)
+        kept = operator.attrgetter(part)(response) if part else response
+        if httpx.__name__ == "httpx":
+            # Of httpx2, a response dies without the stream's help.
+            del response
+        for _ in range(3):
+            guard.check()
+        assert found() == []
+        kept.close()
+        assert guard.check().counters["released"] == 1
+
+
+@pytest.mark.usefixtures("no_collections")
+def test_reclaim_closes_what_is_forgotten_and_not_collected(
+    guard: GuardControl, server: Server
+) -> None:
+    httpx = pytest.importorskip("httpx")
+    guard.install(reclaim=True)
+    limits = httpx.Limits(max_connections=2)
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+        for _ in range(2):
+            request = client.build_request("GET", server.url("/lines"))
+            client.send(request, stream=True)
+        guard.check()
+        guard.check()
+        assert guard.check().counters["reclaimed"] == 2
+        assert client.get(server.url("/lines")).status_code == 200
+        gc.collect()
+        (pool,) = guard.check().pools
+        assert (pool.in_use, pool.lost) == (0, 0)
+    assert found() == [(LeakKind.DROPPED, 2)]

@@ -11,20 +11,23 @@ from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..gate import GATE
+from .client import is_forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# On a request of a pool: its stream, weakly, and how its loop is reached.
+# On a request of a pool: its response and its stream, weakly, and how its loop is
+# reached.
 _MARK: Final = "_httpguard_mark"
 # Another thread's hand on the pool is waited for, in seconds.
 _PATIENCE: Final = 0.05
 
 
-def mark(pool_request: Any, stream: Any, *, is_async: bool) -> None:
+def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> None:
     """Remember whose a request of a pool is, and where it may be closed."""
     where = _loop() if is_async else None
-    setattr(pool_request, _MARK, (weakref.ref(stream), where))
+    mine = weakref.ref(response), weakref.ref(stream), where
+    setattr(pool_request, _MARK, mine)
 
 
 def refill(pool: Any, is_given_up: Callable[[Any], bool]) -> bool | None:
@@ -41,8 +44,11 @@ def refill(pool: Any, is_given_up: Callable[[Any], bool]) -> bool | None:
         connection = request.connection
         if connection is None or not is_given_up(connection):
             continue
-        stream, where = getattr(request, _MARK, (None, None))
-        if stream is None or stream() is not None:
+        known = getattr(request, _MARK, None)
+        if known is None:
+            return False
+        response, stream, where = known
+        if not (stream() is None or is_forgotten(response)):
             return False  # Somebody may yet read it.
         if hasattr(pool, "aclose"):
             return where is not None and _ask(where, pool, request, connection)

@@ -117,7 +117,7 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
         if registry.addresses and (url.host, url.port) in registry.addresses:
             return
         pool, connection = stream._pool, stream._pool_request.connection
-        mark(stream._pool_request, stream, is_async=client.is_async)
+        mark(stream._pool_request, stream, response, is_async=client.is_async)
         known = meet(pool)
         GATE.begin(
             client,

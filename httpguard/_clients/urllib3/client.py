@@ -11,7 +11,7 @@ from ..hints import urllib3_hint
 from .closing import shut
 
 if TYPE_CHECKING:
-    from ..._leases.client import Facts, Leases, Patcher
+    from ..._leases.client import Facts, Leases, Patcher, Reference
 
 _LOGGER: Final = logging.getLogger("httpguard")
 
@@ -74,6 +74,10 @@ class Urllib3:
             below = getattr(below, name, None) if name else None
         parts.append(getattr(response._connection, "sock", None))
         return [part for part in parts if part is not None]
+
+    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
+        """See `Client`. A forgotten one is collected."""
+        return False
 
     def close(self, response: Any, note: str) -> bool:
         """See `Client`."""
