@@ -111,6 +111,12 @@ class Client(Protocol):
         Whoever runs a method of one of these reads the response.
         """
 
+    def is_awaited(self, response: Any) -> bool | None:
+        """Whether a task is suspended in a read of it.
+
+        None: the response does not tell; the tasks are looked through for that.
+        """
+
     def is_forgotten(self, reference: Reference) -> bool:
         """Whether nothing but the client's own parts refers to a response any more.
 

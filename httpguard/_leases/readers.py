@@ -43,16 +43,20 @@ def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[i
     """
     parts: dict[int, int] = {}
     descriptors: dict[int, int] = {}
+    found: set[int] = set()
     of_tasks = []
     for lease, response in suspects:
+        waits = lease.client.is_awaited(response)
+        if waits:
+            found.add(id(response))
         for part in lease.client.readers(response):
             parts[id(part)] = id(response)
-            if lease.client.is_async:
+            if waits is None:
                 of_tasks.append(part)
         number = descriptor_of(lease, response)
         if number is not None:
             descriptors[number] = id(response)
-    found = awaited(of_tasks, parts, origins)
+    found |= awaited(of_tasks, parts, origins)
     del of_tasks
     tops = innermost_frames()
     while tops:

@@ -120,6 +120,10 @@ class Httpx:
         """See `Client`."""
         return [response, *_streams(response)]
 
+    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
+        """See `Client`."""
+        return False
+
     def is_forgotten(self, reference: Reference) -> bool:
         """See `Client`. In httpx the response and its stream refer to each other.
 
@@ -154,6 +158,10 @@ class AsyncHttpx(Httpx):
 
     is_async = True
     _hints = _ASYNC_HINTS
+
+    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # As `Httpx`.
+        """See `Client`. Only its suspended coroutine tells."""
+        return None
 
     def close(self, response: Any, note: str) -> bool:  # noqa: ARG002  # As `Httpx`.
         """See `Client`. Only the task's own loop can do that."""

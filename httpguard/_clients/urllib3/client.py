@@ -75,6 +75,10 @@ class Urllib3:
         parts.append(getattr(response._connection, "sock", None))
         return [part for part in parts if part is not None]
 
+    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
+        """See `Client`."""
+        return False
+
     def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
         """See `Client`. A forgotten one is collected."""
         return False
