@@ -6,8 +6,8 @@ import threading
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-# The two modules of routes register them.
-from . import _routes, _services  # noqa: F401
+# These modules register their routes.
+from . import _models, _routes, _services  # noqa: F401
 from ._handler import Handler, Listener
 
 if TYPE_CHECKING:
