@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._leases.client import Ending
 from ..._leases.references import references
 from ..._model.leak import LeakKind
+from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
     from ..._leases.client import Facts, Leases, Patcher, Reference
@@ -73,12 +74,14 @@ class Httpx:
     def __init__(self, name: str, core: str) -> None:
         self.name = name
         self.core = core
-        self.imports: tuple[str, ...] = (name, core)
+        self.imports: tuple[str, ...] = (name, core, *SDKS)
         self.packages: tuple[str, ...] = (name, core)
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
-        """See `Client`. Called after the import of each of the two packages."""
+        """See `Client`. Called after the import of either package, and of each SDK."""
         from . import pools, responses
+
+        patch_sdks(patcher)
 
         # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
         module = sys.modules.get(self.name)

@@ -13,6 +13,7 @@ from ..gate import GATE
 from ..patching import is_wrapped
 from ..urllib3.managers import maker
 from .client import core_stream
+from .notes import hand_on
 from .pools import _OWNER, meet
 from .reclaiming import mark
 
@@ -56,7 +57,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
         try:
             response = wrapped(self, request, **options)
         except Exception as error:
-            _hand_on(error)
+            hand_on(error)
             raise
         # Most are read inside.
         if not response.is_closed:
@@ -76,7 +77,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
         try:
             response = await wrapped(self, request, **options)
         except Exception as error:
-            _hand_on(error)
+            hand_on(error)
             raise
         if not response.is_closed:
             try:
@@ -158,16 +159,6 @@ def _length(response: Any) -> int | None:
     """The bytes that the server announced."""
     text = response.headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
-
-
-def _hand_on(error: Exception) -> None:
-    """Say to the program what was noted to httpcore's error, which is the cause."""
-    try:
-        for note in getattr(error.__cause__, "__notes__", ()):
-            if note not in getattr(error, "__notes__", ()):
-                error.add_note(note)
-    except Exception as failure:
-        GATE.fault("note", failure)
 
 
 def _init(wrapped: Method, *, client: Httpx) -> Method:

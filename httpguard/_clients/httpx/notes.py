@@ -1,0 +1,83 @@
+"""What was noted to httpcore's error, said to whoever sees another one instead.
+
+httpx raises an error of its own, from httpcore's; SDKs raise theirs from that one.
+OpenAI's says "Request timed out.", as of a slow server, where nothing was sent.
+"""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from ..gate import GATE
+
+if TYPE_CHECKING:
+    from ..._leases.client import Patcher
+    from ..patching import Method
+
+_MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))
+SDKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "openai._base_client": _MODELS,
+    "anthropic._base_client": _MODELS,
+    "elastic_transport._node._http_httpx": (
+        ("HttpxHttpNode", "perform_request"),
+        ("HttpxAsyncHttpNode", "perform_request"),
+    ),
+}
+"""By module, the classes and methods through which all requests of an SDK go."""
+_MOST_CAUSES: Final = 4
+
+
+def patch_sdks(patcher: Patcher) -> None:
+    """Patch the SDKs that are imported."""
+    for name, methods in SDKS.items():
+        module = sys.modules.get(name)
+        for owner, method in methods:
+            kind = getattr(module, owner, None)
+            if isinstance(kind, type) and method in vars(kind):
+                patcher.wrap(kind, method, _await if "Async" in owner else _call)
+
+
+def hand_on(error: BaseException) -> None:
+    """Say with an error what was noted to those that caused it."""
+    try:
+        cause = error.__cause__
+        for _ in range(_MOST_CAUSES):
+            if cause is None:
+                return
+            for note in getattr(cause, "__notes__", ()):
+                if note.startswith("httpguard: ") and note not in _notes(error):
+                    error.add_note(note)
+            cause = cause.__cause__
+    except Exception as failure:
+        GATE.fault("note", failure)
+
+
+def _notes(error: BaseException) -> Any:
+    return getattr(error, "__notes__", ())
+
+
+def _call(wrapped: Method) -> Method:
+    """The call through which every request of an SDK goes."""
+
+    def request(self: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return wrapped(self, *args, **options)
+        except Exception as error:
+            hand_on(error)
+            raise
+
+    return request
+
+
+def _await(wrapped: Method) -> Method:
+    """As `_call`."""
+
+    async def request(self: Any, *args: Any, **options: Any) -> Any:
+        try:
+            return await wrapped(self, *args, **options)
+        except Exception as error:
+            hand_on(error)
+            raise
+
+    return request
