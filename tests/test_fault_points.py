@@ -37,10 +37,9 @@ WALLS: Final = frozenset(
                 "watch",
                 "snapshot",
                 "touch",
-                "unfinished",
-                "close_scope",
             )
         ),
+        *(f"_guard.scopes.Scopes.{name}" for name in ("unfinished", "close")),
         *(
             f"_guard.calls.Calls.{name}"
             for name in (

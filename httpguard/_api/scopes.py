@@ -225,8 +225,8 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 if raising:
                     for pause in _pauses(scope):
                         time.sleep(pause)
-                    _say_unfinished(guard.unfinished(scope))
-                guard.close_scope(scope, raising=raising)
+                    _say_unfinished(guard.scopes.unfinished(scope))
+                guard.scopes.close(scope, raising=raising)
             elif raising:
                 raise HTTPGuardError(
                     "no_leaks() could not check: httpguard was uninstalled inside of it"
@@ -248,7 +248,9 @@ def _pauses(scope: Scope) -> Iterator[float]:
     while not scope.waited:
         guard = _process.current()
         scope.waited = (
-            guard is None or not guard.unfinished(scope) or time.monotonic() >= deadline
+            guard is None
+            or not guard.scopes.unfinished(scope)
+            or time.monotonic() >= deadline
         )
         if not scope.waited:
             yield _PAUSE

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import gc
-import threading
 import time
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
@@ -15,8 +14,7 @@ from .._metrics.measures import take_measures
 from .._model.snapshot import Counters, Snapshot
 from .calls import Calls
 from .parts import Parts
-from .strict import leak_error
-from .unfinished import unfinished
+from .scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -24,8 +22,6 @@ if TYPE_CHECKING:
     from .._leases.registry import Digest
     from .._leases.table import LeakTable
     from .._metrics.measures import Measures
-    from .._model.errors import LeakError
-    from .._model.scope import Scope
     from .._model.settings import Settings
     from .outbox import Outbox
 
@@ -65,6 +61,7 @@ class Guard(Calls):
         registry = beside.registry if beside else Registry(clock, addresses, digest)
         parts = Parts(registry, settings, outbox, watch=self.watch, notify=self.notify)
         super().__init__(parts)
+        self.scopes = Scopes(parts)
         # Asked after each sweep; for whoever follows the counts, not the events.
         self.follower: Follower | None = None
         parts.watcher.changed = self._heed
@@ -174,51 +171,6 @@ class Guard(Calls):
             return False
         return True
 
-    def bury(self, scope: Scope) -> None:
-        """Judge what was collected, cycles of a scope included. Reports, raises not.
-
-        Args:
-            scope: What its code has dropped in cycles is collected.
-        """
-        try:
-            self._collect(scope)
-            self.parts.outbox.flush()
-        except Exception as error:
-            self.step_aside("bury", error)
-
-    def unfinished(self, scope: Scope) -> list[str]:
-        """What other threads still do for a scope, by name."""
-        try:
-            return unfinished(scope) if threading.active_count() > 1 else []
-        except Exception as error:
-            self.step_aside("unfinished", error)
-            return []
-
-    def close_scope(self, scope: Scope, *, raising: bool) -> None:
-        """Judge what a `no_leaks` scope leaves.
-
-        Args:
-            scope: It has ended.
-            raising: Whether to raise, or only to report.
-
-        Raises:
-            LeakError: Leaks of the scope that were not raised before.
-        """
-        error = None
-        try:
-            self._collect(scope)
-            self.parts.sweep(lambda: self.parts.detector.close_scope(scope))
-            self.parts.outbox.flush()
-        except Exception as failure:
-            self.step_aside("close_scope", failure)
-        scope.over = True  # Whatever failed above.
-        try:
-            error = self._scope_error(scope, raising=raising)
-        except Exception as failure:
-            self.step_aside("no_leaks", failure)
-        if error is not None:
-            raise error
-
     def finish(self, *, is_scope: bool = False) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop.
 
@@ -261,22 +213,3 @@ class Guard(Calls):
         settings = self.parts.settings
         self.attentive = self.parts.watcher.idle or settings.max_open is not None
         self.registry.settle()
-
-    def _collect(self, scope: Scope) -> None:
-        """Judge what was collected, and what a scope has dropped in cycles."""
-        detector = self.parts.detector
-        self.parts.sweep(detector.bury)
-        if detector.is_left(scope):
-            gc.collect()
-            self.parts.sweep(detector.bury)
-
-    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
-        """What a scope that has ended is to raise; or its parent gets to know."""
-        findings = [finding for finding in scope.findings if not finding.raised]
-        if findings and raising:
-            limit = "in a scope that promised none"
-            return leak_error(findings, limit, self.registry.origins)
-        outer = scope.parent.promise if scope.parent is not None else None
-        if outer is not None:
-            outer.findings += findings
-        return None

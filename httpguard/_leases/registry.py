@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import random
 import threading
 import time
-from collections import deque
 from sys import modules
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from .._model.scope import CURRENT_SCOPE
 from .._model.tally import Tally
@@ -16,6 +14,7 @@ from .._pools.pools import Pools
 from .._stacks.brief import Proven
 from .._stacks.capture import BRIEF, CUT, capture
 from .._stacks.ownership import Origins
+from .ends import Ends
 from .lease import Lease
 from .sessions import Sessions
 
@@ -30,8 +29,6 @@ if TYPE_CHECKING:
 
     Digest = Callable[[], dict[str, Any] | None]
 
-_MOST_FAULTS: Final = 100
-
 
 class Listener(Protocol):
     """Whoever is told of new leases."""
@@ -43,7 +40,7 @@ class Listener(Protocol):
         """A lease was opened; may raise `LeakError` where that is wanted."""
 
 
-class Registry:
+class Registry(Ends):
     """Every lease that is open, and what ended since the last sweep.
 
     Nothing here takes a lock: each step is one operation of a dict or a deque,
@@ -67,8 +64,6 @@ class Registry:
         self.addresses = set() if addresses is None else addresses
         self.digest = digest
         self.claim: Callable[[Lease | SessionRef], None] | None = None
-        # How long leases that ended well took, in seconds; None: nobody asks.
-        self.times: deque[float] | None = None
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
         self.listener: Listener | None = None
@@ -79,22 +74,12 @@ class Registry:
         self.configure(Origins(), depth=32, sample=1.0, follow=False)
 
     def _start(self) -> None:
-        # By the id of their connection: a pool gets that back, not the response.
-        self.leases: dict[int, Lease] = {}
+        self.begin()
         # Requests that wait for a connection of a blocking pool.
         self.waiters: dict[int, Waiter] = {}
         self.sessions = Sessions()
         self.pools = Pools(self.sessions.lose)
-        # Collected before they gave their connection back: to be judged.
-        self.dead: deque[Lease] = deque()
-        self.bury = self.dead.append
-        # Failures of ours where nothing may be logged, as in finalizers: to be said.
-        self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
-        # Judged leaks that ended well after all: to be said.
-        self.resolved: deque[Lease] = deque()
         self.opened = Tally()
-        self.released = Tally()
-        self.closed = Tally()
 
     def configure(
         self, origins: Origins, *, depth: int, sample: float, follow: bool
@@ -195,68 +180,6 @@ class Registry:
             self.claim(ref)
         return ref
 
-    def get(self, connection: object, response: Any) -> Lease | None:
-        """The open lease of a response, or None."""
-        lease = self.leases.get(id(connection))
-        return lease if lease is not None and lease() is response else None
-
-    def release(self, lease: Lease) -> None:
-        """The response gave its connection back in a way that passed the pool by."""
-        self.discard(lease)
-        if not lease.ended:
-            self.end(lease)
-
-    def end(self, lease: Lease) -> None:
-        """The connection came back; the lease is out of `leases` already."""
-        lease.ended = True
-        self.released.add()
-        if self.times is not None:
-            self.times.append(self.clock() - lease.opened)
-        if lease.kind is not None:
-            self.resolved.append(lease)
-        self._learn(lease)
-
-    def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
-        """Something failed that had to note how a lease ends: it is not judged.
-
-        Runs in finalizers: no lock, no log.
-
-        Args:
-            lease: None where the failure was to find it.
-            where: The part that failed.
-            error: How.
-        """
-        if lease is not None:
-            lease.ended = True
-            # As `discard`, which may be what has failed.
-            if self.leases.get(lease.key) is lease:
-                self.leases.pop(lease.key, None)
-        # Its frames, and the error it may have come up in, hold the response.
-        error.__context__ = None
-        self.faults.append((where, error.with_traceback(None)))
-
-    def finish_closed(self, lease: Lease) -> None:
-        """Closed unread, and nothing waits for its slot: that ends it well."""
-        self.discard(lease)
-        lease.ended = True
-        self.closed.add()
-        if self.times is not None and lease.closed is not None:
-            self.times.append(lease.closed - lease.opened)
-        if lease.kind is not None:
-            self.resolved.append(lease)
-        self._learn(lease)
-
-    def _learn(self, lease: Lease) -> None:
-        """One more response of a line has ended well."""
-        stack = lease.stack
-        if stack and stack[-2] is not CUT:
-            self.proven.learn(stack, self.origins)
-
-    def discard(self, lease: Lease) -> None:
-        """Forget a lease, unless its key has gone to another one."""
-        if self.leases.get(lease.key) is lease:
-            self.leases.pop(lease.key, None)
-
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def pause(self) -> None:
@@ -273,12 +196,3 @@ class Registry:
         self.judging = threading.RLock()
         self._start()
         self.settle()
-
-    def take_times(self) -> list[float]:
-        """How long leases took that ended well since the last time, in seconds."""
-        taken: list[float] = []
-        # Another thread may take the last one.
-        with contextlib.suppress(IndexError):
-            while self.times:
-                taken.append(self.times.popleft())
-        return taken

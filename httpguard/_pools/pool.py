@@ -2,32 +2,25 @@
 
 from __future__ import annotations
 
-import weakref
-from collections import deque
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.tally import Tally
+from .connections import Connections
 from .slot import GIVEN_UP, Losses, Slot
 from .waits import Waits
 
 if TYPE_CHECKING:
     from .kind import PoolKind
 
-    _PoolRef = weakref.ref[Any]
-else:
-    _PoolRef = weakref.ref
-
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
-class PoolRef(_PoolRef):
+class PoolRef(Connections):
     """A weak reference to a connection pool, with what is said of it in reports.
 
     The facts are copied, so that a lease never keeps a pool, and with it the
     pool's idle sockets, alive. Requests write the figures without a lock: each
-    step is one operation of a dict, a deque or a `Tally`. What the pool's own queue
-    tells is read there when it is asked for.
+    step is one operation of a dict, a deque or a `Tally`.
 
     Args:
         pool: The pool.
@@ -36,11 +29,9 @@ class PoolRef(_PoolRef):
 
     __slots__ = (
         "active",
-        "ask",
         "block",
         "connected",
         "discarded",
-        "graves",
         "host",
         "key",
         "losses",
@@ -53,7 +44,6 @@ class PoolRef(_PoolRef):
         "reclaimed",
         "scheme",
         "seen",
-        "slots",
         "starved",
         "taken",
         "waits",
@@ -71,7 +61,6 @@ class PoolRef(_PoolRef):
             now: Seconds of the guard's clock.
         """
         self.key = id(pool)
-        self.ask = kind
         facts = kind.facts(pool)
         self.scheme = facts.scheme
         self.host = facts.host
@@ -85,11 +74,7 @@ class PoolRef(_PoolRef):
         # Slots that leaks have taken; how many were given back.
         self.losses = Losses()
         self.reclaimed = 0
-        # Its connections by id, and those that were collected.
-        self.slots: dict[int, Slot] = {}
-        self.graves: deque[Slot] = deque()
-        for connection in kind.queued(pool):
-            self.know(connection)
+        self.begin(pool, kind)
         self.peak = 0
         self.taken = Tally()
         self.connected = Tally()
@@ -153,55 +138,6 @@ class PoolRef(_PoolRef):
             self.seen = taken
             self.active = now
         return now - self.active
-
-    def queued(self) -> list[Any]:
-        """The connections that wait in it: none in one that is closed or gone."""
-        pool = self()
-        return [] if pool is None else self.ask.queued(pool)
-
-    def bury(self) -> None:
-        """Forget connections that were collected.
-
-        Not those of a collected pool: what it owned at its end is its session's
-        matter.
-        """
-        if self() is None:
-            return
-        while self.graves:
-            with suppress(IndexError):  # Another thread took the last one.
-                self.forget(self.graves.popleft())
-
-    def know(self, connection: Any) -> Slot:
-        """The slot of a connection, made if need be.
-
-        Args:
-            connection: Of this pool.
-        """
-        slot = self.slot_of(connection)
-        if slot is None:
-            if self.graves:
-                self.bury()
-            slot = Slot(connection, self.graves.append)
-            slot.key = id(connection)
-            slot.open = self.ask.is_open(connection)
-            slot.turn = 0
-            slot.lost = False
-            self.slots[slot.key] = slot
-        return slot
-
-    def slot_of(self, connection: Any) -> Slot | None:
-        """The slot of a connection, None where it was not seen before."""
-        slot = self.slots.get(id(connection))
-        return slot if slot is not None and slot() is connection else None
-
-    def forget(self, slot: Slot | None) -> None:
-        """A connection is gone, or nobody will use it any more."""
-        if slot is not None and self.slots.get(slot.key) is slot:
-            self.slots.pop(slot.key, None)
-
-    def has(self, slot: Slot) -> bool:
-        """Whether a connection waits in the pool."""
-        return any(one is slot() for one in self.queued())
 
     def took(self, connection: Any, *, fresh: bool) -> None:
         """A request has taken a connection.

@@ -14,7 +14,7 @@ from .lines import site_of
 from .texts import find_leak
 
 if TYPE_CHECKING:
-    from .observer import Sample
+    from .groups import Sample
 
 _MOST_FRAMES: Final = 64
 _MOST_HINT: Final = 500

@@ -15,7 +15,8 @@ from .tally import HOUR, time_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .observer import Group, Key, Observer
+    from .groups import Group, Key
+    from .observer import Observer
     from .tally import Tally
 
 _DAY: Final = 24
@@ -57,7 +58,7 @@ def sites_of(observer: Observer, complete: set[str]) -> tuple[Site, ...]:
             for process, tally in group.tallies.items()
             if (leaks := tally.leaks())
         }
-        for key, group in observer.groups.items()
+        for key, group in observer.leaks.by_key.items()
     }
     hours = [
         hour
@@ -70,7 +71,7 @@ def sites_of(observer: Observer, complete: set[str]) -> tuple[Site, ...]:
     span = next((s for s in _SPANS if last - first < s * _MOST_SPANS), _SPANS[-1])
     window = range(first // span, last // span + 1) if hours else range(0)
     found = [
-        _site(key, observer.groups[key], by_process, (window, span), complete)
+        _site(key, observer.leaks.by_key[key], by_process, (window, span), complete)
         for key, by_process in grown.items()
         if by_process
     ]

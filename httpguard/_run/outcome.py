@@ -51,9 +51,8 @@ def read_outcome(run: str) -> Outcome:
     # Counts that were told meanwhile do not say what came after them.
     outcome.found = sites_of(observer, observer.ended)
     outcome.crowded = observer.events[TOO_MANY_OPEN]
-    outcome.leaking = len(
-        {process for group in observer.groups.values() for process in group.tallies}
-    )
+    groups = observer.leaks.by_key.values()
+    outcome.leaking = len({process for group in groups for process in group.tallies})
     return outcome
 
 

@@ -114,9 +114,9 @@ class Judge:
             self._guard.snapshot()  # Only what is collected by now.
         elif ended:
             self._wait_for_threads(subject)
-            self._guard.close_scope(subject, raising=False)
+            self._guard.scopes.close(subject, raising=False)
         else:
-            self._guard.bury(subject)
+            self._guard.scopes.bury(subject)
         crowd = None
         if subject.crowd and subject.max_open is not None:
             origins = self._guard.table.origins
@@ -138,7 +138,7 @@ class Judge:
         Args:
             root: The subject of that code. What it keeps open is no leak.
         """
-        self._guard.bury(root)
+        self._guard.scopes.bury(root)
         rest: dict[Subject, list[Finding]] = {root: root.take()}
         while self._late:
             subject, finding = self._late.popleft()

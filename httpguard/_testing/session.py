@@ -1,17 +1,16 @@
-"""The hooks of a guarded session: each test and each wider fixture is a subject."""
+"""The hooks of a guarded session: each test is a subject."""
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
+from .apart import ApartReports, shown
 from .attribution import Attribution
-from .collector import report_apart
-from .found import FOUND, NODEID, RAN, packed
-from .subject import Subject, subject_for, subject_for_fixture
-from .traceback import represent
+from .fixtures import WideFixtures
+from .found import FOUND, RAN
+from .subject import Subject, subject_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -21,7 +20,7 @@ if TYPE_CHECKING:
     from .._leases.sessions import SessionRef
     from .._model.errors import LeakError
     from .collector import Collector
-    from .judge import Apart, Judge, Verdict
+    from .judge import Judge, Verdict
 
 _OUTSIDE: Final = "code outside of tests"
 
@@ -52,10 +51,9 @@ class GuardedSession:
         self._verdict: Verdict | None = None
         # The failure of a phase, where it is its leaks.
         self._raised: LeakError | None = None
-        # Fixtures that were torn down, to be judged at the end of the phase.
-        self._torn_down: list[Subject] = []
-        # To be reported when no output is captured.
-        self._apart: list[Apart] = []
+        self._apart = ApartReports(config, judge, collector)
+        self._fixtures = WideFixtures(config, self._running, judge, self._apart)
+        config.pluginmanager.register(self._fixtures, "httpguard-fixtures")
 
     def _claim(self, lease: Lease | SessionRef) -> None:
         """Say whose a lease is; a failure of ours costs that alone."""
@@ -78,7 +76,7 @@ class GuardedSession:
             return (yield)
         finally:
             self._end_test()
-            self._report_apart(item)
+            self._apart.report(item)
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -97,7 +95,7 @@ class GuardedSession:
             self._verdict = self._judge.judge(self._test, item)
             raise
         finally:
-            self._judge_torn_down()
+            self._fixtures.judge_torn_down()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -135,7 +133,7 @@ class GuardedSession:
                 self._verdict = self._judge.judge(test, self._item)
             raise
         finally:
-            self._judge_torn_down()
+            self._fixtures.judge_torn_down()
         if test is not None:
             self._verdict = self._judge.judge(test, self._item, ended=True)
             if self._verdict and not test.failed:
@@ -158,11 +156,11 @@ class GuardedSession:
         if found:
             setattr(report, FOUND, found)
         if verdict:
-            shown = self._represent(verdict)
+            text = shown(verdict, self._config)
             if ours:
-                report.longrepr = shown
+                report.longrepr = text
             else:
-                report.sections.append((f"httpguard {report.when}", str(shown)))
+                report.sections.append((f"httpguard {report.when}", str(text)))
         if report.when == "teardown":
             self._end_test()
         return report
@@ -173,58 +171,6 @@ class GuardedSession:
         if test is not None:
             self._running.leave(test)
             self._judge.end(test)
-
-    # A fixture of wider scope than a function's.
-
-    @pytest.hookimpl(wrapper=True, tryfirst=True)
-    def pytest_fixture_setup(
-        self, fixturedef: pytest.FixtureDef[Any], request: pytest.FixtureRequest
-    ) -> Generator[None, Any, Any]:
-        """What its set-up and tear-down open is the fixture's."""
-        if fixturedef.scope == "function":
-            return (yield)
-        subject = subject_for_fixture(fixturedef, request.node, self._config.rootpath)
-        # Finalizers run in reverse: these two around those of the fixture, after
-        # those of the fixtures that use it.
-        fixturedef.addfinalizer(partial(self._leave_fixture, subject))
-        self._running.enter(subject)
-        try:
-            return (yield)
-        except BaseException:
-            subject.failed = True
-            raise
-        finally:
-            self._running.leave(subject)
-            fixturedef.addfinalizer(partial(self._running.enter, subject))
-
-    def _leave_fixture(self, subject: Subject) -> None:
-        """A fixture's finalizers have run."""
-        self._running.leave(subject)
-        self._torn_down.append(subject)
-
-    def _judge_torn_down(self) -> None:
-        """Judge the fixtures torn down in a phase, now that all of them are.
-
-        One may close what another has opened.
-        """
-        subjects, self._torn_down = self._torn_down, []
-        for subject in subjects:
-            apart = self._judge.judge_apart(subject)
-            if apart is not None:
-                self._apart.append(apart)
-
-    def _report_apart(self, item: pytest.Item | None) -> None:
-        """Report fixtures on their own, not as a failure of the last test."""
-        reports, self._apart = self._apart, []
-        for subject, verdict, found in reports:
-            shown = self._represent(verdict)
-            report = report_apart(subject.nodeid, subject.location, shown)
-            setattr(report, FOUND, found)
-            hook = self._config.hook if item is None else item.ihook
-            if item is not None and hasattr(self._config, "workerinput"):
-                setattr(report, NODEID, subject.nodeid)
-                report.nodeid = item.nodeid
-            hook.pytest_runtest_logreport(report=report)
 
     # The session.
 
@@ -251,26 +197,6 @@ class GuardedSession:
 
     def _finish(self) -> None:
         """Judge and report what no test's end has."""
-        self._judge_torn_down()
-        self._apart += self._judge.judge_rest(self._root)
-        # An xdist worker, which runs no test any more, hands it over.
-        output = getattr(self._config, "workeroutput", None)
-        if output is None:
-            self._report_apart(None)
-            self._collector.found += self._judge.take()
-            return
-        for subject, verdict, found in self._apart:
-            apart = {
-                "nodeid": subject.nodeid,
-                "location": list(subject.location),
-                "text": str(self._represent(verdict)),
-                "found": packed(found),
-            }
-            output.setdefault("httpguard_reports", []).append(apart)
-        output.setdefault(FOUND, []).extend(packed(self._judge.take()))
-        self._apart = []
-
-    def _represent(self, verdict: Verdict) -> Any:
-        """As pytest shows a failure."""
-        style = self._config.getoption("tbstyle", "auto")
-        return represent(verdict.leaks, verdict.crowd, verdict.whose, style)
+        self._fixtures.judge_torn_down()
+        self._apart.waiting += self._judge.judge_rest(self._root)
+        self._apart.finish()

@@ -1,0 +1,90 @@
+"""Scopes that promised to leave nothing open: `no_leaks`, a test."""
+
+from __future__ import annotations
+
+import gc
+import threading
+from typing import TYPE_CHECKING
+
+from .strict import leak_error
+from .unfinished import unfinished
+
+if TYPE_CHECKING:
+    from .._model.errors import LeakError
+    from .._model.scope import Scope
+    from .parts import Parts
+
+
+class Scopes:
+    """Judges what a scope leaves. Nothing but `LeakError` ever rises.
+
+    Args:
+        parts: Of the guard.
+    """
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+
+    def bury(self, scope: Scope) -> None:
+        """Judge what was collected, cycles of a scope included. Reports, raises not.
+
+        Args:
+            scope: What its code has dropped in cycles is collected.
+        """
+        try:
+            self._collect(scope)
+            self._parts.outbox.flush()
+        except Exception as error:
+            self._parts.outbox.step_aside("bury", error)
+
+    def unfinished(self, scope: Scope) -> list[str]:
+        """What other threads still do for a scope, by name."""
+        try:
+            return unfinished(scope) if threading.active_count() > 1 else []
+        except Exception as error:
+            self._parts.outbox.step_aside("unfinished", error)
+            return []
+
+    def close(self, scope: Scope, *, raising: bool) -> None:
+        """Judge what a `no_leaks` scope leaves.
+
+        Args:
+            scope: It has ended.
+            raising: Whether to raise, or only to report.
+
+        Raises:
+            LeakError: Leaks of the scope that were not raised before.
+        """
+        error = None
+        try:
+            self._collect(scope)
+            self._parts.sweep(lambda: self._parts.detector.close_scope(scope))
+            self._parts.outbox.flush()
+        except Exception as failure:
+            self._parts.outbox.step_aside("close_scope", failure)
+        scope.over = True  # Whatever failed above.
+        try:
+            error = self._scope_error(scope, raising=raising)
+        except Exception as failure:
+            self._parts.outbox.step_aside("no_leaks", failure)
+        if error is not None:
+            raise error
+
+    def _collect(self, scope: Scope) -> None:
+        """Judge what was collected, and what a scope has dropped in cycles."""
+        detector = self._parts.detector
+        self._parts.sweep(detector.bury)
+        if detector.is_left(scope):
+            gc.collect()
+            self._parts.sweep(detector.bury)
+
+    def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
+        """What a scope that has ended is to raise; or its parent gets to know."""
+        findings = [finding for finding in scope.findings if not finding.raised]
+        if findings and raising:
+            limit = "in a scope that promised none"
+            return leak_error(findings, limit, self._parts.registry.origins)
+        outer = scope.parent.promise if scope.parent is not None else None
+        if outer is not None:
+            outer.findings += findings
+        return None

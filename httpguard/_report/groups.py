@@ -1,0 +1,139 @@
+"""The leaks that logs tell of, by kind and site."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from .lines import HOST, epoch, first_of, site_of, text_of, whole
+from .tally import Tally
+
+LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
+"""Names of when a line was logged, the first that is there."""
+
+_MOST_TIMES: Final = 10_000
+
+Key = tuple[str, str, int, str]
+"""What leaks are grouped by: kind, file, line, function."""
+
+
+Sample = tuple[int, int, str]
+"""What an example is made of; of two, the larger one is the more telling.
+
+The rank (3 with a stack, 2 with one out of a list, 1 without, 0 of a text or with
+nothing but a count), microseconds since 1970 (0: not known), and JSON or one of our
+one-line texts.
+"""
+
+
+@dataclass(slots=True)
+class Group:
+    """The leaks of one kind at one site: by process, and the best example."""
+
+    tallies: dict[str, Tally] = field(default_factory=dict)
+    sample: Sample | None = None
+
+    def is_less_telling(self, rank: int, seen: int | None) -> bool:
+        """Whether another sample is to be taken instead; the last of equal ones is."""
+        return self.sample is None or self.sample[:2] <= (rank, seen or 0)
+
+
+class Groups:
+    """Counts leaks; may be pickled and merged.
+
+    Args:
+        since: Microseconds since 1970; what is older only serves to tell what is
+            new. None: everything counts.
+    """
+
+    def __init__(self, since: int | None) -> None:
+        self._since = since
+        self.by_key: dict[Key, Group] = {}
+        self._times: dict[str, int | None] = {}
+
+    def merge(self, other: Groups) -> None:
+        """Take in what was seen in another part of the logs."""
+        for key, group in other.by_key.items():
+            mine = self.by_key.setdefault(key, Group())
+            mine.sample = max(filter(None, (mine.sample, group.sample)), default=None)
+            for process, tally in group.tallies.items():
+                known = mine.tallies.setdefault(process, tally)
+                if known is not tally:
+                    known.merge(tally)
+
+    def observe(
+        self, process: str, head: dict[str, Any], leak: dict[str, Any], document: str
+    ) -> None:
+        """Take in what a document says of one leak.
+
+        Args:
+            process: Whose document.
+            head: What the line has.
+            leak: The line itself, or an element of a list in it.
+            document: The text of the line; empty: the leak is out of a list.
+        """
+        seen = epoch(leak.get("last_seen"))
+        if seen is None:
+            seen = epoch(first_of(head, LOGGED))
+        first = self._first_seen(leak.get("first_seen"))
+        kind, site = leak["kind"], leak["site"]
+        try:
+            # Nearly always it is known, and needs no second look.
+            group = self.by_key[
+                kind, site["filename"], site["lineno"], site["function"]
+            ]
+        except (KeyError, TypeError):
+            group = self.of((text_of(kind) or "", *site_of(site)))
+        told = self.add(
+            group,
+            process,
+            head,
+            (
+                whole(leak.get("count"), 1),
+                whole(leak.get("resolved"), 0),
+                seen if first is None else first,
+                seen,
+            ),
+        )
+        rank = 1 if "client" in leak else 0
+        if leak.get("stack") != []:
+            rank += ("stack" in leak) * (2 if document else 1)
+        if told and group.is_less_telling(rank, seen):
+            group.sample = (rank, seen or 0, document or json.dumps(leak))
+
+    def of(self, key: Key) -> Group:
+        group = self.by_key.get(key)
+        if group is None:
+            group = self.by_key[key] = Group()
+        return group
+
+    def add(
+        self,
+        group: Group,
+        process: str,
+        head: dict[str, Any],
+        figures: tuple[int, int, int | None, int | None],
+    ) -> bool:
+        """Count a leak; says whether it is of the time asked for."""
+        tally = group.tallies.get(process)
+        if tally is None:
+            tally = group.tallies[process] = Tally(self._since)
+        if not tally.add(*figures):
+            return False
+        # A line that does not say them may be of the same process.
+        if not tally.host:
+            tally.host = first_of(head, HOST) or ""
+        if not tally.program:
+            tally.program = text_of(head.get("program")) or ""
+        return True
+
+    def _first_seen(self, text: Any) -> int | None:
+        """As `epoch`; all lines of a group and process have the same."""
+        if not isinstance(text, str):
+            return None
+        if text not in self._times:
+            if len(self._times) >= _MOST_TIMES:
+                self._times.clear()
+            self._times[text] = epoch(text)
+        return self._times[text]
