@@ -18,7 +18,7 @@ import httpguard
 from httpguard._clients.gate import GATE
 from httpguard._guard.calls import Calls
 from httpguard._guard.guard import Guard
-from tests.test_worlds import watchers
+from tests.process.test_worlds import watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -17,8 +17,8 @@ import urllib.parse
 import urllib.request
 from typing import TYPE_CHECKING, Any
 
+from tests.process.test_servers import port_of
 from tests.program import ROOT
-from tests.test_servers import port_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator

@@ -14,8 +14,16 @@ import urllib3
 import httpguard
 from httpguard._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from httpguard._pressure import descriptors as _descriptors
-from tests.test_pools import Waiting, blocking, crowd, guard_waiters, leak, line, until
-from tests.test_pools import events as _events
+from tests.pressure.test_pools import (
+    Waiting,
+    blocking,
+    crowd,
+    guard_waiters,
+    leak,
+    line,
+    until,
+)
+from tests.pressure.test_pools import events as _events
 
 if TYPE_CHECKING:
     from httpguard._model.event import Event
