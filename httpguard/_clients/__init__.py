@@ -10,6 +10,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
+from .aiohttp.client import AIOHTTP
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
 from .httpx.client import HTTPX, HTTPX2
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from .._leases.client import Client
     from .gate import Gate, Guard
 
-CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS, HTTPX, HTTPX2)
+CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS, HTTPX, HTTPX2, AIOHTTP)
 
 
 def client_packages() -> tuple[str, ...]:

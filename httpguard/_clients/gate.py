@@ -43,7 +43,9 @@ class Guard(Listener, Protocol):
     def attend(self) -> None:
         """Something happened that the watcher should look at."""
 
-    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+    def begin_wait(
+        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+    ) -> Waiter | None:
         """A request is about to wait for a connection."""
 
     def end_wait(self, waiter: Waiter | None) -> None:
@@ -52,7 +54,7 @@ class Guard(Listener, Protocol):
     def opened(self) -> None:
         """A request is about to open a connection."""
 
-    def explain(self, pool: PoolRef, error: Exception) -> None:
+    def explain(self, pool: PoolRef, error: BaseException) -> None:
         """It got none: say to the program why."""
 
     def made(

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from .._leases.sessions import SessionRef
     from .._pools.pool import PoolRef
     from .._pools.waits import Waiter
+    from .._stacks.capture import RawStack
     from .parts import Parts
 
 # A pool that is out of connections is looked at once in so many seconds: a storm of
@@ -84,19 +85,22 @@ class Calls:
         if self.parts.watcher.idle:
             self.parts.watcher.start()
 
-    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter | None:
+    def begin_wait(
+        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+    ) -> Waiter | None:
         """A request is about to wait for a connection of a blocking pool.
 
         Args:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
+            stack: Of a task, in the place of the frame's.
 
         Returns:
             What `end_wait` takes; None if we failed.
         """
         parts = self.parts
         try:
-            waiter = parts.pools.begin_wait(pool, frame)
+            waiter = parts.pools.begin_wait(pool, frame, stack)
             self.attend()
             soon = parts.next_look()
             if soon is not None and soon < parts.settings.check_interval:
@@ -119,7 +123,7 @@ class Calls:
             except Exception as error:
                 self.step_aside("end_wait", error)
 
-    def explain(self, pool: PoolRef, error: Exception) -> None:
+    def explain(self, pool: PoolRef, error: BaseException) -> None:
         """Tell the program why its pool is empty, in a note to its error.
 
         Args:

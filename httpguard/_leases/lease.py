@@ -77,6 +77,8 @@ class Lease(_ResponseRef):
     # the next one agrees. Then it counts as collected, although it is not.
     lonely: bool = False
     forgotten: bool = False
+    # What had come in of its body at the last look, where the client asks that.
+    arrived: int | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0
     # Code and offset of whoever has it before the application, and will have lost it

@@ -12,7 +12,7 @@ from .._stacks.waits import registered, waited_for
 from .wire import descriptor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection
     from types import FrameType
 
     from .._stacks.ownership import Origins
@@ -26,7 +26,7 @@ _BELOW: Final = tuple(
 _QUESTIONS: Final = frozenset({"tell", "closed", "isclosed", "fileno"})
 
 
-def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[int]:
+def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set[int]:
     """Which of the responses some thread or greenlet waits for right now.
 
     A reader shows as a frame of an HTTP client, http.client, socket or ssl whose first
@@ -43,15 +43,13 @@ def being_read(suspects: Iterable[tuple[Lease, Any]], origins: Origins) -> set[i
     """
     parts: dict[int, int] = {}
     descriptors: dict[int, int] = {}
-    found: set[int] = set()
+    waits = {id(one): lease.client.is_awaited(one) for lease, one in suspects}
+    found = {key for key, waiting in waits.items() if waiting}
     of_tasks = []
     for lease, response in suspects:
-        waits = lease.client.is_awaited(response)
-        if waits:
-            found.add(id(response))
         for part in lease.client.readers(response):
             parts[id(part)] = id(response)
-            if waits is None:
+            if waits[id(response)] is None:
                 of_tasks.append(part)
         number = descriptor_of(lease, response)
         if number is not None:

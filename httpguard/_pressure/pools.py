@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._model.settings import Settings
     from .._pools.pool import PoolRef
+    from .._stacks.capture import RawStack
 
 # One pool's starving is said once a minute at most; discards are judged by minutes.
 _MINUTE: Final = 60.0
@@ -57,15 +58,19 @@ class PoolWatch:
 
     # Any thread, in the request that waits.
 
-    def begin_wait(self, pool: PoolRef, frame: FrameType) -> Waiter:
+    def begin_wait(
+        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+    ) -> Waiter:
         """A request is about to wait. Costs a stack, which a wait can pay for.
 
         Args:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
+            stack: Of a task, in the place of the frame's.
         """
         registry = self.registry
-        stack = capture(frame, registry.depth, registry.origins)
+        if stack is None:
+            stack = capture(frame, registry.depth, registry.origins)
         waiter = Waiter(pool, registry.clock(), running()[1], stack)
         registry.waiters[id(waiter)] = waiter
         return waiter

@@ -1,0 +1,1 @@
+"""aiohttp: responses of sessions, connectors as pools."""

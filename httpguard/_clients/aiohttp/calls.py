@@ -1,0 +1,260 @@
+"""aiohttp's requests: where they were made, and what they are given."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._model.errors import LeakError
+from ..._stacks.tasks import capture_task
+from ..gate import GATE
+from ..urllib3.managers import maker
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..._stacks.capture import RawStack
+    from ..._stacks.ownership import Origins
+    from ..patching import Method
+    from .client import Aiohttp
+
+_SWITCHING_PROTOCOLS: Final = 101
+# Between a call of a session and the line of the application.
+_MOST_FRAMES: Final = 12
+_SUSPENDING: Final = (
+    inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+)
+
+
+def patch(patcher: Patcher, client: Aiohttp) -> None:
+    """Patch what `aiohttp.client` defines.
+
+    Args:
+        patcher: Of the process.
+        client: Whose responses sessions return.
+    """
+    from aiohttp import ClientSession
+
+    patcher.wrap(ClientSession, "__init__", partial(_init, client=client))
+    patcher.wrap(ClientSession, "close", _close)
+    patcher.wrap(ClientSession, "_request", partial(_request, client=client))
+
+
+class Call:
+    """One call of a session: its line, and whether it waits.
+
+    Args:
+        session: It.
+        site: The frames from the call out to the application's line; empty: none
+            near by.
+    """
+
+    __slots__ = ("session", "site", "starved")
+
+    def __init__(self, session: Any, site: RawStack) -> None:
+        self.session = session
+        self.site = site
+        # The pool for whose connection it waited in vain.
+        self.starved: PoolRef | None = None
+
+    def stack(self, frame: FrameType) -> RawStack:
+        """The whole stack, from the line that made the call.
+
+        The task may have begun below that line, as with ``gather(session.get(...))``.
+
+        Args:
+            frame: In the task that runs the call.
+        """
+        registry = GATE.registry
+        whole = capture_task(frame, registry.depth, registry.origins)
+        if not self.site:
+            return whole
+        code = self.site[-2]
+        for index in range(0, len(whole), 2):
+            if whole[index] is code:
+                return self.site + whole[index + 2 :]
+        return self.site
+
+
+def call_above(frame: FrameType | None) -> Call | None:
+    """The call for which something in aiohttp runs.
+
+    Args:
+        frame: Of what runs.
+    """
+    for _ in range(_MOST_FRAMES):
+        if frame is None:
+            return None
+        # Our own frame: that its locals are read changes nothing.
+        if frame.f_code.co_name == _RUNS and frame.f_code.co_filename == __file__:
+            call: Call | None = frame.f_locals.get("call")
+            return call
+        frame = frame.f_back
+    return None
+
+
+_RUNS: Final = "_httpguard_request"
+
+
+def _request(wrapped: Method, *, client: Aiohttp) -> Method:
+    """The call through which every request goes: a function that makes a coroutine.
+
+    It runs at the line of the program, before there is any task.
+    """
+
+    async def _httpguard_request(
+        call: Call, args: tuple[Any, ...], options: dict[str, Any]
+    ) -> Any:
+        GATE.before()
+        try:
+            response = await wrapped(call.session, *args, **options)
+        except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
+            guard = GATE.guard
+            if guard is not None and call.starved is not None:
+                guard.explain(call.starved, error)
+            raise
+        connection = getattr(response, "_connection", None)
+        # Most are here as a whole.
+        if connection is not None:
+            try:
+                _opened(client, call, response, connection)
+            except LeakError:
+                response.close()
+                raise
+        return response
+
+    # What is said of a coroutine that nobody awaits.
+    _httpguard_request.__name__ = wrapped.__name__
+    _httpguard_request.__qualname__ = wrapped.__qualname__
+
+    def _request(self: Any, *args: Any, **options: Any) -> Any:
+        if GATE.guard is None:
+            return wrapped(self, *args, **options)
+        site = _site(sys._getframe(1), GATE.registry.origins)
+        return _httpguard_request(Call(self, site), args, options)
+
+    _mark(_request)
+    return _request
+
+
+def _mark(function: Any) -> None:
+    """Let `inspect.iscoroutinefunction` and asyncio's say what they said before."""
+    if sys.version_info >= (3, 12):
+        inspect.markcoroutinefunction(function)
+    else:
+        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
+
+
+def _site(frame: FrameType | None, origins: Origins) -> RawStack:
+    """The frames out to the innermost of the application, within the task. 0.5 us.
+
+    What resumes a coroutine and is none itself is the loop.
+    """
+    stack: list[Any] = []
+    try:
+        for _ in range(_MOST_FRAMES):
+            if frame is None:
+                break
+            code = frame.f_code
+            stack += (code, frame.f_lasti)
+            if origins[code.co_filename]:
+                return tuple(stack)
+            frame = frame.f_back
+            if code.co_flags & _SUSPENDING and not (
+                frame is not None and frame.f_code.co_flags & _SUSPENDING
+            ):
+                break
+    except Exception as error:
+        GATE.fault("aiohttp", error)
+    return ()
+
+
+def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None:
+    """The program is given a response that holds a connection.
+
+    Args:
+        client: Whose response.
+        call: For which.
+        response: Open.
+        connection: Its.
+
+    Raises:
+        LeakError: As of `Leases.begin`.
+    """
+    registry = GATE.registry
+    try:
+        protocol, url = connection._protocol, response._url
+        if (
+            protocol is None
+            or response.status == _SWITCHING_PROTOCOLS
+            or protocol.upgraded
+            or (registry.addresses and (url.host, url.port) in registry.addresses)
+        ):
+            return
+        known = registry.pools.get(connection._connector)
+        frame = sys._getframe(1)
+        GATE.begin(
+            client,
+            response,
+            connection,
+            known,
+            method=response.method,
+            url=str(url),
+            status=response.status,
+            length=_length(response),
+            frame=frame,
+            stack=call.stack(frame),
+        )
+        lease = registry.leases.get(id(connection))
+        if lease is not None and known is not None:
+            # The key is the response's own `Connection`; what it has of the pool is
+            # the protocol.
+            lease.slot = known.slot_of(protocol)
+            lease.turn = 0 if lease.slot is None else lease.slot.turn
+    except LeakError:
+        raise
+    except Exception as error:
+        GATE.fault("aiohttp", error)
+
+
+def _length(response: Any) -> int | None:
+    """The bytes that the server announced."""
+    text = response._headers.get("Content-Length", "")
+    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
+
+
+def _init(wrapped: Method, *, client: Aiohttp) -> Method:
+    """A session is made: remember where."""
+
+    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807
+        wrapped(self, *args, **options)
+        guard = GATE.guard
+        if guard is None or not guard.judges_sessions:
+            return
+        try:
+            frame = maker(self, sys._getframe(1))
+            # `aiohttp.request` closes the one that it makes for itself.
+            if (
+                frame is not None
+                and frame.f_globals.get("__name__") != "aiohttp.client"
+            ):
+                GATE.session(self, client, frame)
+        except Exception as error:
+            GATE.fault("ClientSession", error)
+
+    return __init__
+
+
+def _close(wrapped: Method) -> Method:
+    """A session is closed."""
+
+    async def close(self: Any) -> None:
+        GATE.owner_closed(self)
+        await wrapped(self)
+
+    return close

@@ -1,0 +1,110 @@
+"""aiohttp as the engine sees it: questions by its private parts, and hints."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.client import Ending
+from ..._model.leak import LeakKind
+from .closing import close
+from .references import References, is_forgotten
+
+if TYPE_CHECKING:
+    import socket
+
+    from ..._leases.client import Facts, Leases, Patcher, Reference
+
+_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "open it with `async with session.get(...) as response:`, or `await"
+        " response.read()` or call `response.release()` before the last reference"
+        " goes: aiohttp keeps a forgotten response, and its connection, for as long as"
+        " the session is open"
+    ),
+    LeakKind.HELD: (
+        "call `response.release()` when done with it, or open it with `async with"
+        " session.get(...) as response:`; if it is still needed, say so with"
+        " `httpguard.touch(response)`"
+    ),
+    LeakKind.UNRELEASED: "call `response.release()`",
+    LeakKind.SESSION: (
+        "make one ClientSession, use it for all requests, and `await session.close()`"
+        " at the end; or make it with `async with aiohttp.ClientSession() as session:`"
+    ),
+    LeakKind.OPEN: (
+        "read or release it before the scope ends: `async with session.get(...) as"
+        " response:`"
+    ),
+}
+
+
+class Aiohttp:
+    """aiohttp. Implements `Client`."""
+
+    name = "aiohttp"
+    imports: tuple[str, ...] = ("aiohttp",)
+    packages: tuple[str, ...] = ("aiohttp",)
+    is_async = True
+
+    def __init__(self) -> None:
+        self._references = References()
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+        """See `Client`."""
+        from . import calls, connectors
+
+        connectors.patch(patcher)
+        calls.patch(patcher, self)
+        self._references.calibrate()
+
+    def state(self, response: Any) -> Ending:
+        """See `Client`."""
+        connection = response._connection
+        if (
+            connection is None
+            or connection._protocol is None
+            # The program has closed the session, and with it all connections.
+            or connection._connector._closed
+        ):
+            return Ending.RELEASED
+        # It is closed while its request is still being sent.
+        return Ending.CLOSED if response._closed else Ending.OPEN
+
+    def bytes_read(self, response: Any) -> int:
+        """See `Client`. What the program took; what came in may be more."""
+        count: int = getattr(response.content, "_cursor", 0)
+        return count
+
+    def socket(self, response: Any) -> socket.socket | None:  # noqa: ARG002
+        """See `Client`. The loop reads from it, whoever wants the body."""
+        return None
+
+    def readers(self, response: Any) -> list[object]:
+        """See `Client`."""
+        return [response, response.content]
+
+    def is_awaited(self, response: Any) -> bool | None:
+        """See `Client`. Every way to read waits by a future of the body's."""
+        content = response.content
+        return (
+            getattr(content, "_waiter", None) is not None
+            or getattr(content, "_eof_waiter", None) is not None
+        )
+
+    def is_forgotten(self, reference: Reference) -> bool:
+        """See `Client`. Its protocol keeps the body, and that the response."""
+        return is_forgotten(reference, self._references)
+
+    def close(self, response: Any, note: str) -> bool:
+        """See `Client`. By the response's own loop."""
+        return close(response, note)
+
+    def release(self, response: Any) -> None:
+        """See `Client`. It does so itself, once its request is sent."""
+
+    def hint(self, facts: Facts) -> str:
+        """See `Client`."""
+        return _HINTS[facts.kind]
+
+
+AIOHTTP: Final = Aiohttp()

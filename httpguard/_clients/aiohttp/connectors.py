@@ -1,0 +1,283 @@
+"""aiohttp's connectors: who has a connection, who waits, what comes back."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from ..._pools.kind import PoolFacts
+from ..._pools.slot import GIVEN_UP
+from ..gate import GATE
+from .calls import call_above
+from .closing import ask
+
+if TYPE_CHECKING:
+    from types import CodeType, FrameType
+
+    from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..patching import Method
+    from .calls import Call
+
+
+class Connector:
+    """One connector, which serves all hosts. Implements `PoolKind`.
+
+    It bears the name of the first host.
+
+    Args:
+        url: Of the first request.
+    """
+
+    def __init__(self, url: Any) -> None:
+        self._scheme: str = url.scheme
+        self._host: str = url.host or "unknown"
+        self._port: int | None = url.port
+
+    def facts(self, pool: Any) -> PoolFacts:
+        """See `PoolKind`."""
+        most = pool._limit or pool._limit_per_host
+        return PoolFacts(
+            scheme=self._scheme,
+            host=self._host,
+            port=self._port,
+            block=bool(most),
+            maxsize=most,
+        )
+
+    def queued(self, pool: Any) -> list[Any]:
+        """See `PoolKind`."""
+        try:
+            return [one for ready in list(pool._conns.values()) for one, _ in ready]
+        except RuntimeError:  # Another thread took one meanwhile.
+            return []
+
+    def is_open(self, connection: Any) -> bool:
+        """See `PoolKind`."""
+        return connection.transport is not None
+
+    def is_closed(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        return bool(pool._closed)
+
+    def is_empty(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        limit = pool._limit
+        return bool((limit and len(pool._acquired) >= limit) or any(pool._waiters))
+
+    def is_request(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
+        """See `PoolKind`. Requests are tasks, which are on no thread's stack."""
+        return False
+
+    def refill(self, pool: Any) -> bool | None:
+        """See `PoolKind`. The loop closes what nobody has any more."""
+        known = GATE.registry.pools.get(pool)
+        for protocol in list(pool._acquired):
+            slot = None if known is None else known.slot_of(protocol)
+            if slot is not None and slot.turn == GIVEN_UP:
+                response = _response_of(protocol)
+                return response is not None and ask(
+                    pool._loop, partial(_free, response)
+                )
+        return False
+
+
+def _response_of(protocol: Any) -> weakref.ref[Any] | None:
+    """The response that a protocol keeps alive."""
+    for callback in list(getattr(protocol._payload, "_eof_callbacks", ())):
+        owner = getattr(callback, "__self__", None)
+        if hasattr(owner, "_connection"):
+            return weakref.ref(owner)
+    return None
+
+
+def _free(reference: weakref.ref[Any]) -> None:
+    """In the loop: close a response that nobody has."""
+    from .client import AIOHTTP
+
+    if AIOHTTP.is_forgotten(reference):
+        reference().close()  # type: ignore[union-attr]  # somebody keeps it
+
+
+def patch(patcher: Patcher) -> None:
+    """Patch what `aiohttp.connector` defines.
+
+    Args:
+        patcher: Of the process.
+    """
+    from aiohttp.client_reqrep import ClientResponse
+    from aiohttp.connector import BaseConnector, Connection
+
+    finalizer = ClientResponse.__del__.__code__
+    patcher.wrap(Connection, "release", partial(_release, finalizer=finalizer))
+    patcher.wrap(Connection, "close", _close)
+    patcher.wrap(BaseConnector, "_release", _comes_back)
+    patcher.wrap(BaseConnector, "_close", _closes)
+    if "_wait_for_available_connection" in vars(BaseConnector):
+        patcher.wrap(BaseConnector, "_wait_for_available_connection", _wait)
+        patcher.wrap(BaseConnector, "connect", _connect)
+    else:  # aiohttp 3.9.
+        patcher.wrap(BaseConnector, "connect", lambda method: _connect(_wait(method)))
+
+
+def _release(wrapped: Method, *, finalizer: CodeType) -> Method:
+    """A response gives its connection back."""
+
+    def release(self: Any) -> None:
+        if id(self) in GATE.registry.leases:
+            _ends(self, by_finalizer=sys._getframe(1).f_code is finalizer)
+        wrapped(self)
+
+    return release
+
+
+def _close(wrapped: Method) -> Method:
+    """A response closes its connection."""
+
+    def close(self: Any) -> None:
+        if id(self) in GATE.registry.leases:
+            _ends(self, by_finalizer=False)
+        wrapped(self)
+
+    return close
+
+
+def _ends(connection: Any, *, by_finalizer: bool) -> None:
+    """A connection is about to come back: the lease under it ended well.
+
+    Finalizers may come here. What one of aiohttp's closes, the program has dropped;
+    that harms nobody where the connection had failed already, by which the body lets
+    go of its response.
+    """
+    registry = GATE.registry
+    lease = registry.leases.get(id(connection))
+    if lease is None:
+        return
+    try:
+        response = lease()
+        # A dead one is in the deque and is judged there.
+        if response is None or lease.ended:
+            return
+        if not by_finalizer or response.content._exception is not None:
+            registry.discard(lease)
+            registry.end(lease)
+    except Exception as error:
+        registry.give_up(lease, "aiohttp", error)
+
+
+def _comes_back(wrapped: Method) -> Method:
+    """A connection is put back into its connector, or closed. Finalizers too."""
+
+    def _release(self: Any, key: Any, protocol: Any, **options: Any) -> None:
+        wrapped(self, key, protocol, **options)
+        registry = GATE.registry
+        try:
+            known = registry.pools.known.get(id(self))
+            slot = None if known is None else known.slot_of(protocol)
+            if known is not None and slot is not None:
+                known.comes_back(slot, protocol)
+                if protocol.transport is None:
+                    known.forget(slot)
+        except Exception as error:
+            registry.give_up(None, "aiohttp", error)
+
+    return _release
+
+
+def _closes(wrapped: Method) -> Method:
+    """A connector closes all connections, those in use too: its responses end."""
+
+    def _close(self: Any, **options: Any) -> Any:
+        registry = GATE.registry
+        GATE.owner_closed(self)
+        try:
+            known = registry.pools.get(self)
+            if known is not None:
+                for lease in list(registry.leases.values()):
+                    if lease.pool is known and lease() is not None:
+                        registry.release(lease)
+                for slot in list(known.slots.values()):
+                    known.forget(slot)
+        except Exception as error:
+            registry.give_up(None, "aiohttp", error)
+        return wrapped(self, **options)
+
+    return _close
+
+
+def _connect(wrapped: Method) -> Method:
+    """A request takes a connection."""
+
+    async def connect(self: Any, req: Any, *args: Any, **options: Any) -> Any:
+        if GATE.guard is None:
+            return await wrapped(self, req, *args, **options)
+        try:
+            _meet(self, req.url, sys._getframe())
+        except Exception as error:
+            GATE.fault("aiohttp", error)
+        connection = await wrapped(self, req, *args, **options)
+        try:
+            known, protocol = GATE.registry.pools.get(self), connection._protocol
+            if known is not None and protocol is not None:
+                slot = known.slot_of(protocol)
+                GATE.took(self, protocol, fresh=slot is None or not slot.open)
+        except Exception as error:
+            GATE.fault("aiohttp", error)
+        return connection
+
+    return connect
+
+
+def _meet(connector: Any, url: Any, frame: FrameType) -> None:
+    """Know a connector, from here on if need be."""
+    if GATE.registry.pools.get(connector) is not None:
+        return
+    call = call_above(frame)
+    owner = call.session if call is not None else None
+    # One that the program made for several sessions is no session's.
+    if owner is not None and not owner._connector_owner:
+        owner = None
+    GATE.pool(connector, Connector(url), owner)
+
+
+def _wait(wrapped: Method) -> Method:
+    """A request waits for a connection."""
+
+    async def wait(self: Any, first: Any, *args: Any, **options: Any) -> Any:
+        guard, waiter = GATE.guard, None
+        known: PoolRef | None = None
+        call: Call | None = None
+        if guard is not None:
+            try:
+                known = GATE.registry.pools.get(self)
+                if known is not None and _has_none(self, first):
+                    frame = sys._getframe()
+                    call = call_above(frame)
+                    stack = None if call is None else call.stack(frame)
+                    waiter = guard.begin_wait(known, frame, stack)
+            except Exception as error:
+                GATE.fault("aiohttp", error)
+        try:
+            return await wrapped(self, first, *args, **options)
+        except BaseException:
+            if call is not None and waiter is not None:
+                call.starved = known
+            raise
+        finally:
+            if guard is not None:
+                guard.end_wait(waiter)
+
+    return wait
+
+
+def _has_none(connector: Any, first: Any) -> bool:
+    """Whether a connector has no connection to give.
+
+    Args:
+        connector: It.
+        first: The key of the request, or the request.
+    """
+    key = getattr(first, "connection_key", first)
+    return bool(connector._available_connections(key) <= 0)
