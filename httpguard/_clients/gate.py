@@ -14,6 +14,7 @@ from .._leases.opening import begin
 from .._leases.registry import Listener, Registry
 from .._model.errors import LeakError
 from .._pools.slot import GIVEN_UP
+from .._stacks.tasks import capture_task
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -44,9 +45,14 @@ class Guard(Listener, Protocol):
         """Something happened that the watcher should look at."""
 
     def begin_wait(
-        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+        self,
+        pool: PoolRef,
+        frame: FrameType,
+        stack: RawStack | None = None,
+        *,
+        streams: int = 0,
     ) -> Waiter | None:
-        """A request is about to wait for a connection."""
+        """A request is about to wait for a connection, or for a stream of one."""
 
     def end_wait(self, waiter: Waiter | None) -> None:
         """It waits no more."""
@@ -249,7 +255,12 @@ class Gate:
             self.fault("took", error)
 
     def waiting(
-        self, pool: object, frame: FrameType, empty: type[Exception]
+        self,
+        pool: object,
+        frame: FrameType,
+        empty: type[Exception],
+        *,
+        in_task: bool = False,
     ) -> AbstractContextManager[None]:
         """See `Leases`."""
         guard, waiter = self.guard, None
@@ -258,10 +269,17 @@ class Gate:
             return nullcontext()
         try:
             if known.ask.is_empty(pool):
-                waiter = guard.begin_wait(known, frame)
+                waiter = guard.begin_wait(
+                    known, frame, self.task_stack(frame) if in_task else None
+                )
         except Exception as error:
             self.fault("waiting", error)
         return _Waiting(guard, known, waiter, empty)
+
+    def task_stack(self, frame: FrameType) -> RawStack:
+        """The stack of a running task, in the place of its thread's."""
+        registry = self.registry
+        return capture_task(frame, registry.depth, registry.origins)
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:
         """See `Leases`."""

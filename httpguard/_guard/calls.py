@@ -86,7 +86,12 @@ class Calls:
             self.parts.watcher.start()
 
     def begin_wait(
-        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+        self,
+        pool: PoolRef,
+        frame: FrameType,
+        stack: RawStack | None = None,
+        *,
+        streams: int = 0,
     ) -> Waiter | None:
         """A request is about to wait for a connection of a blocking pool.
 
@@ -94,13 +99,14 @@ class Calls:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
+            streams: As of `Waiter`.
 
         Returns:
             What `end_wait` takes; None if we failed.
         """
         parts = self.parts
         try:
-            waiter = parts.pools.begin_wait(pool, frame, stack)
+            waiter = parts.pools.begin_wait(pool, frame, stack, streams=streams)
             self.attend()
             soon = parts.next_look()
             if soon is not None and soon < parts.settings.check_interval:

@@ -276,7 +276,12 @@ class Leases(Protocol):
         """
 
     def waiting(
-        self, pool: object, frame: FrameType, empty: type[Exception]
+        self,
+        pool: object,
+        frame: FrameType,
+        empty: type[Exception],
+        *,
+        in_task: bool = False,
     ) -> AbstractContextManager[None]:
         """Around the taking of a connection, for which a request may wait.
 
@@ -285,6 +290,7 @@ class Leases(Protocol):
             frame: The innermost frame to keep.
             empty: The client's error for having waited in vain: it gets a note that
                 says who holds the connections.
+            in_task: A task waits, and not its thread.
         """
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:

@@ -19,17 +19,25 @@ class Waiter:
         since: Seconds of the guard's clock.
         thread: The thread's name.
         stack: Where the request is made.
+        streams: It waits for one of so many streams of a connection; 0: for a
+            connection.
     """
 
-    __slots__ = ("pool", "since", "stack", "thread")
+    __slots__ = ("pool", "since", "stack", "streams", "thread")
 
     def __init__(
-        self, pool: PoolRef, since: float, thread: str, stack: RawStack
+        self,
+        pool: PoolRef,
+        since: float,
+        thread: str,
+        stack: RawStack,
+        streams: int = 0,
     ) -> None:
         self.pool = pool
         self.since = since
         self.thread = thread
         self.stack = stack
+        self.streams = streams
 
 
 class Waits:

@@ -59,7 +59,12 @@ class PoolWatch:
     # Any thread, in the request that waits.
 
     def begin_wait(
-        self, pool: PoolRef, frame: FrameType, stack: RawStack | None = None
+        self,
+        pool: PoolRef,
+        frame: FrameType,
+        stack: RawStack | None = None,
+        *,
+        streams: int = 0,
     ) -> Waiter:
         """A request is about to wait. Costs a stack, which a wait can pay for.
 
@@ -67,11 +72,12 @@ class PoolWatch:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
+            streams: As of `Waiter`.
         """
         registry = self.registry
         if stack is None:
             stack = capture(frame, registry.depth, registry.origins)
-        waiter = Waiter(pool, registry.clock(), running()[1], stack)
+        waiter = Waiter(pool, registry.clock(), running()[1], stack, streams)
         registry.waiters[id(waiter)] = waiter
         return waiter
 

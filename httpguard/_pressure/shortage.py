@@ -39,7 +39,8 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
     Returns:
         JSON-ready values. ``waiters``, ``holders`` (open responses), ``lost``
         (leaks) and ``busy`` (requests under way) are by site; ``unknown`` counts
-        the slots that none of them explains.
+        the slots that none of them explains. ``streams``: these are of one HTTP/2
+        connection, ``maxsize`` of which the server allows at once.
     """
     waiters = waiters_of(pool, registry)
     holders = _holders(pool, registry, now)
@@ -49,10 +50,13 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
         {"kind": kind.value, "site": asdict(site), "count": count}
         for (kind, site), count in pool.losses.by_site.most_common()
     ]
+    streams = waiters[0].streams if waiters else 0
+    most = streams or pool.maxsize
     known = sum(held["count"] for held in holders) + len(under_way) + pool.losses.count
     return {
         "pool": printable(pool.name),
-        "maxsize": pool.maxsize,
+        "maxsize": most,
+        "streams": bool(streams),
         "waiting": len(waiters),
         "longest_wait": round(now - waiters[0].since, 3) if waiters else 0.0,
         "waiters": _waiters(waiters, registry, now),
@@ -60,8 +64,8 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
         "lost": lost,
         "lost_slots": pool.losses.count,
         "busy": _by_site(busy),
-        "unknown": max(pool.maxsize - known, 0),
-        "hint": _hint(pool, holders),
+        "unknown": max(most - known, 0),
+        "hint": _hint(pool, holders, streams),
     }
 
 
@@ -112,8 +116,13 @@ def _by_site(counts: Counter[Frame]) -> list[dict[str, Any]]:
     ]
 
 
-def _hint(pool: PoolRef, holders: list[dict[str, Any]]) -> str:
+def _hint(pool: PoolRef, holders: list[dict[str, Any]], streams: int) -> str:
     """What to do about it."""
+    if streams:
+        return (
+            "close or read the responses at these lines: no timeout counts for the wait"
+            " for a stream"
+        )
     if pool.losses.count:
         return (
             "close or read the responses at the lines that lost slots;"

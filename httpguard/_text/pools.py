@@ -17,11 +17,16 @@ _FRAMES: Final = frozenset({"site", "maker"})
 def describe_starved(details: Mapping[str, Any]) -> str:
     """A pool that has nothing to give, by site."""
     maxsize = details["maxsize"]
-    lines = [f"pool starved {details['pool']} · maxsize is {maxsize}, block=True"]
+    streams = details.get("streams", False)
+    what = "stream" if streams else "connection"
+    most = f"maxsize is {maxsize}, block=True"
+    if streams:
+        most = f"its HTTP/2 connection has {maxsize} streams"
+    lines = [f"pool starved {details['pool']} · {most}"]
     if details["waiting"]:
         noun = "request waits" if details["waiting"] == 1 else "requests wait"
         lines[0] += (
-            f" · {details['waiting']} {noun} for a connection,"
+            f" · {details['waiting']} {noun} for a {what},"
             f" the first one for {seconds(details['longest_wait'])}"
         )
     lines += [

@@ -79,7 +79,7 @@ class Httpx:
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`. Called after the import of either package, and of each SDK."""
-        from . import pools, responses
+        from . import pools, responses, streams
 
         patch_sdks(patcher)
 
@@ -88,6 +88,7 @@ class Httpx:
         core = sys.modules.get(self.core)
         if core is not None and core.__name__ == self.core:
             pools.patch(patcher, self.core)
+            streams.patch(patcher, self.core)
         if module is not None and module.__name__ == self.name:
             responses.patch(patcher, module, self, BESIDE[self.name])
 

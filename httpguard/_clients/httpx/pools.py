@@ -220,25 +220,28 @@ def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
     async def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
         if self.connection is not None or GATE.guard is None:
             return await wrapped(self, timeout)
-        with _waiting(kind, empty):
+        with _waiting(kind, empty, in_task=True):
             return await wrapped(self, timeout)
 
     return wait_for_connection
 
 
-def _waiting(kind: type, empty: type[Exception]) -> AbstractContextManager[None]:
+def _waiting(
+    kind: type, empty: type[Exception], *, in_task: bool = False
+) -> AbstractContextManager[None]:
     """What surrounds the wait for a connection.
 
     Args:
         kind: The class of the pools.
         empty: The error for having waited in vain.
+        in_task: A task waits, and not its thread.
     """
     try:
         frame = sys._getframe(2)
         # Only the call that waits knows for what pool.
         pool = first_argument(frame)
         if isinstance(pool, kind) and meet(pool) is not None:
-            return GATE.waiting(pool, frame, empty)
+            return GATE.waiting(pool, frame, empty, in_task=in_task)
     except Exception as error:
         GATE.fault("httpcore", error)
     return nullcontext()

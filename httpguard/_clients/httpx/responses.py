@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError
-from ..._stacks.tasks import capture_task
 from ..gate import GATE
 from ..patching import is_wrapped
 from ..urllib3.managers import maker
@@ -130,11 +129,7 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
             status=response.status_code,
             length=_length(response),
             frame=frame,
-            stack=(
-                capture_task(frame, registry.depth, registry.origins)
-                if client.is_async
-                else None
-            ),
+            stack=(GATE.task_stack(frame) if client.is_async else None),
         )
         # Its connection: the key is httpcore's stream, since with HTTP/2 many
         # responses share one.

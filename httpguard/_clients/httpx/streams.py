@@ -1,0 +1,106 @@
+"""HTTP/2: many requests share a connection, and wait for one of its streams.
+
+No timeout counts for that wait: a program whose forgotten responses have all streams
+hangs for ever.
+"""
+
+from __future__ import annotations
+
+import sys
+from contextlib import contextmanager, nullcontext
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._stacks.variables import first_argument
+from ..gate import GATE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+    from types import FrameType
+
+    from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..._pools.waits import Waiter
+    from ..gate import Guard
+    from ..patching import Method
+
+# The functions of a connection that wait for a stream.
+_REQUESTS: Final = ("handle_request", "handle_async_request")
+# Frames from there up to the pool: proxies have a connection in a connection.
+_MOST_FRAMES: Final = 8
+
+
+def patch(patcher: Patcher, core: str) -> None:
+    """Patch what httpcore or httpcore2 count streams by.
+
+    Args:
+        patcher: Of the process.
+        core: The package, imported.
+    """
+    module = sys.modules[f"{core}._synchronization"]
+    patcher.wrap(module.Semaphore, "acquire", _acquire)
+    patcher.wrap(module.AsyncSemaphore, "acquire", _aacquire)
+
+
+def _acquire(wrapped: Method) -> Method:
+    """A request takes a stream, and waits for one where all are in use."""
+
+    def acquire(self: Any) -> None:
+        with _waiting():
+            wrapped(self)
+
+    return acquire
+
+
+def _aacquire(wrapped: Method) -> Method:
+    """As `_acquire`."""
+
+    async def acquire(self: Any) -> None:
+        with _waiting(in_task=True):
+            await wrapped(self)
+
+    return acquire
+
+
+def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
+    """What surrounds the wait for a stream."""
+    guard = GATE.guard
+    try:
+        # The wrapper's caller.
+        frame = sys._getframe(2)
+        if guard is None or frame.f_code.co_name not in _REQUESTS:
+            return nullcontext()
+        connection: Any = first_argument(frame)
+        # Read by the connection's own thread or loop.
+        streams = connection._max_streams
+        if len(connection._events) >= streams:
+            known = _pool_above(frame)
+            if known is not None:
+                stack = GATE.task_stack(frame) if in_task else None
+                waiter = guard.begin_wait(known, frame, stack, streams=streams)
+                return _wait(guard, waiter)
+    except Exception as error:
+        GATE.fault("httpcore", error)
+    return nullcontext()
+
+
+@contextmanager
+def _wait(guard: Guard, waiter: Waiter | None) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        guard.end_wait(waiter)
+
+
+def _pool_above(frame: FrameType) -> PoolRef | None:
+    """The pool whose request a connection is about to send."""
+    caller = frame.f_back
+    for _ in range(_MOST_FRAMES):
+        if caller is None:
+            break
+        owner = first_argument(caller)
+        known = GATE.registry.pools.known.get(id(owner))
+        if known is not None and known() is owner:
+            return known
+        caller = caller.f_back
+    return None
