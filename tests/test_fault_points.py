@@ -195,7 +195,13 @@ NOT_CALLED: Final = frozenset(
         "_text.pools.describe_descriptors",
         "_stacks.variables._places",
         "_stacks.waits._names",
-        "_model.failure.is_heard",
+        "_model.streams.Streams.__init__",
+        "_model.streams._inherited",
+        "_model.streams._is_plain",
+        "_model.streams._passed",
+        "_model.streams._copy",
+        "_model.streams.Streams._write",
+        "_model.streams.Streams._is_ours",
     }
 )
 

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 import logging
-import os
-import sys
 import traceback
+
+from .streams import Streams
 
 
 class Failures:
-    """The failures of ours that were said: once in a process, whoever installs."""
+    """The failures of ours that were said: once in a process, whoever installs.
 
-    def __init__(self) -> None:
+    Args:
+        streams: Those of the process.
+    """
+
+    def __init__(self, streams: Streams | None = None) -> None:
+        self._streams = streams or Streams()
         self._said: set[str] = set()
 
     def say(self, where: str, error: Exception) -> None:
@@ -40,30 +45,10 @@ class Failures:
                 None,
             )
             record.exc_text = _traceback(error)
-            if logger.isEnabledFor(logging.ERROR) and is_heard(logger):
-                logger.handle(record)
+            if logger.isEnabledFor(logging.ERROR):
+                self._streams.deliver(logger, record)
         except Exception:  # noqa: S110  # The log itself is broken: nowhere to say it.
             pass
-
-
-def is_heard(logger: logging.Logger) -> bool:
-    """Whether a record of a logger can arrive.
-
-    Without any handler it goes to stderr, and where the program has closed that
-    descriptor the text stays in the stream's buffer: CPython, which can not flush it
-    at exit either, would then end with 120 instead of the program's own code.
-    """
-    if logger.hasHandlers():
-        return True
-    try:
-        descriptor = sys.stderr.fileno()
-    except Exception:  # None, or something else in its place.
-        return True
-    try:
-        os.fstat(descriptor)
-    except OSError:
-        return False
-    return True
 
 
 def _traceback(error: Exception) -> str | None:

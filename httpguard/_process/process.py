@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from .._model.failure import Failures
 from .._model.fork import Parts
+from .._model.streams import Streams
 from .._reporting import Destinations, Members, Run
 
 if TYPE_CHECKING:
@@ -60,10 +61,11 @@ class Process:
         # Whether there ever was a guard: before, there is no engine to call.
         self.begun = False
         # What is said: to whom, in which run, and what of ours has failed.
-        self.destinations = Destinations()
+        self.streams = Streams()
+        self.destinations = Destinations(self.streams)
         self.observers: Members[Observer] = Members()
         self.run = Run()
-        self.failures = Failures()
+        self.failures = Failures(self.streams)
         # What monitoring systems were given.
         self.collector: Collector | None = None
         self.instrumentations: list[OpenTelemetry] = []

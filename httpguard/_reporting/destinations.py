@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
+from .._model.streams import Streams
 from .logs import report
 
 if TYPE_CHECKING:
@@ -56,8 +58,12 @@ class Members(Generic[T]):
 
 
 class Destinations(Members[Callable[["Event"], None]]):
-    """Where events go. Each is called under no lock, in whichever thread reports."""
+    """Where events go. Each is called under no lock, in whichever thread reports.
 
-    def __init__(self) -> None:
+    Args:
+        streams: Those of the process.
+    """
+
+    def __init__(self, streams: Streams | None = None) -> None:
         super().__init__()
-        self.add(report, "logs")
+        self.add(partial(report, streams or Streams()), "logs")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 from typing import TYPE_CHECKING, Final
 
-from .._model.failure import is_heard
 from .._model.redaction import printable
 from .logs import with_context
 
 if TYPE_CHECKING:
     from .._model.event import Event
+    from .._model.streams import Streams
     from .._text.events import Rendered
 
 LOGGER_NAME: Final = "httpguard"
@@ -23,14 +23,14 @@ _LEVELS: Final = {
 _MOST_PATH: Final = 4096
 
 
-def report(event: Event, rendered: Rendered) -> None:
+def report(event: Event, rendered: Rendered, streams: Streams) -> None:
     """Log the text, in a record that names the leak's site as its place.
 
     Without any logging set-up the standard library's last resort prints it on
     stderr. The fields travel on the record as its attribute ``httpguard``.
     """
     logger, level = _logger(), _LEVELS[event.level]
-    if not logger.isEnabledFor(level) or not is_heard(logger):
+    if not logger.isEnabledFor(level):
         return
     site = event.leaks[0].site if event.leaks else None
     fields = with_context(rendered.fields, event.context)
@@ -46,7 +46,7 @@ def report(event: Event, rendered: Rendered) -> None:
         printable(site.function) if site else None,
         {"httpguard": {"event": event.name, **fields}},
     )
-    logger.handle(record)
+    streams.deliver(logger, record)
 
 
 def _logger() -> logging.Logger:

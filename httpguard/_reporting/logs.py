@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Collection, Mapping
 
     from .._model.event import Event
+    from .._model.streams import Streams
 
 # What structlog or its processors have a use of their own for.
 _RESERVED: Final = frozenset(
@@ -20,10 +21,11 @@ _RESERVED: Final = frozenset(
 )
 
 
-def report(event: Event) -> None:
+def report(streams: Streams, event: Event) -> None:
     """Log an event.
 
     Args:
+        streams: Those of the process.
         event: Any event.
 
     Raises:
@@ -38,14 +40,15 @@ def report(event: Event) -> None:
     if rendered is None:
         return
     if not is_structlog_configured():
-        logging.report(event, rendered)
+        logging.report(event, rendered, streams)
         return
     try:
         from . import structlog
 
-        structlog.report(event, rendered)
+        if not structlog.report(event, rendered, streams):
+            logging.report(event, rendered, streams)
     except Exception:
-        logging.report(event, rendered)
+        logging.report(event, rendered, streams)
         raise
 
 

@@ -13,19 +13,28 @@ if TYPE_CHECKING:
     from collections.abc import Collection
 
     from .._model.event import Event
+    from .._model.streams import Streams
     from .._text.events import Rendered
 
 
-def report(event: Event, rendered: Rendered) -> None:
-    """Log the event with its fields flat."""
+def report(event: Event, rendered: Rendered, streams: Streams) -> bool:
+    """Log the event with its fields flat.
+
+    Returns:
+        Whether it was: not where it would be printed to a stream that is closed.
+    """
     fields, reserved = rendered.fields, _taken()
     if "thread" in reserved and "thread" in fields:
         fields = {**fields, "thread_name": fields["thread"]}
         del fields["thread"]
     logger = _logger().bind()
+    inner = getattr(logger, "_logger", None)
+    if not streams.stands(getattr(inner, "_file", None)):
+        return False
     # Not by keyword, as a method's own parameters may have these names.
     structlog.get_context(logger).update(with_context(fields, event.context, reserved))
     getattr(logger, event.level)(event.name)
+    return True
 
 
 def _taken() -> Collection[str]:
