@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 
 # Guarded calls sweep by themselves where there is no watcher, at most this often.
 _LAZY_SWEEP: Final = 5.0
+MAIN: Final = "MainThread"
 _ODD: Final = ("/bad-gzip", "/cut")
 
 
@@ -61,6 +62,7 @@ class Finding:
 
     kind: str
     site: Site
+    thread: str
     raised: bool = False
 
 
@@ -199,11 +201,16 @@ class Ledger:
 
     # What the guard does.
 
-    def guarded_call(self) -> list[Finding]:
-        """A request begins; what it has to raise instead."""
+    def guarded_call(self, thread: str) -> list[Finding]:
+        """A request begins; what it has to raise instead.
+
+        Args:
+            thread: Where. It raises what was opened there, and each worker is a new
+                thread.
+        """
         if self.now - self._last_sweep >= _LAZY_SWEEP:
             self.sweep()
-        return self.due()
+        return self.due(MAIN) if thread == MAIN else []
 
     def sweep(self) -> None:
         """Every open response is looked at."""
@@ -214,13 +221,20 @@ class Ledger:
             else:
                 self._sweep_open(entry)
 
-    def due(self) -> list[Finding]:
-        """What strict mode raises now."""
+    def due(self, thread: str | None = None) -> list[Finding]:
+        """What strict mode raises now.
+
+        Args:
+            thread: Only what was opened there.
+        """
         limit = self.terms.max_leaks
         if limit is None or self.total <= limit:
             return []
-        findings = [finding for finding in self.pending if not finding.raised]
-        self.pending.clear()
+        findings = [
+            finding
+            for finding in self.pending
+            if not finding.raised and thread in (None, finding.thread)
+        ]
         return _raised(findings)
 
     def end_scope(self, scope: Scope, *, failing: bool) -> list[Finding]:
@@ -334,7 +348,7 @@ class Ledger:
         entry.lost = entry.block and kind == "unreleased"
         self.counters[kind] += 1
         self.leaks.setdefault((kind, entry.site), []).append(entry)
-        finding = Finding(kind, entry.site)
+        finding = Finding(kind, entry.site, entry.thread)
         if self.terms.strict:
             self.pending.append(finding)
         scope = _promise(entry.scope)

@@ -21,7 +21,7 @@ from httpguard._process import installing as _installing
 from ._bodies import BODIES, ask
 from ._compare import differences, unlike_raised
 from ._handles import MISHAPS, WORKER, Handle, Knot, raw_of, run
-from ._ledger import Entry, Ledger, Scope, Terms
+from ._ledger import MAIN, Entry, Ledger, Scope, Terms
 from ._sites import CLIENTS, SITES, STREAMING, Clients, Site
 from ._statistics import STATISTICS
 
@@ -189,7 +189,8 @@ class Program(RuleBasedStateMachine):
         self.serial += 1
         place, scope = where if isinstance(where, tuple) else (where, self.ledger.scope)
         scope = None if where == "thread" else scope
-        due = self.ledger.guarded_call()
+        thread = WORKER if place in _THREADS else MAIN
+        due = self.ledger.guarded_call(thread)
         thing, error = run(partial(site.opener, self.clients, method, asked), place)
         try:
             if due:
@@ -328,7 +329,7 @@ class Program(RuleBasedStateMachine):
             ref=weakref.ref(raw),
             site=site,
             path=path,
-            thread=WORKER if place in _THREADS else "MainThread",
+            thread=WORKER if place in _THREADS else MAIN,
             scope=scope,
             pool=weakref.ref(raw._pool),
             block=raw._pool.block,
