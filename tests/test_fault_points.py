@@ -227,6 +227,9 @@ class Guarded(Control):
         """As `os.fork` does, in parent and child."""
         _forks._before()
         _process.PROCESS.parts.resume()
+        guard = _process.current()
+        if guard is not None:
+            guard.parts.watcher.stop()  # No thread goes on in a child.
         _forks._in_child()
 
     def exit(self) -> None:

@@ -189,11 +189,14 @@ def take_off() -> tuple[Guard | None, JsonLines | None]:
 
 def wind_up(guard: Guard | None, log: JsonLines | None) -> None:
     """Report what is known by now. Without our lock: a log handler may take its own."""
-    if guard is not None:
-        guard.watch()
-        # For good: a request that is under way in another thread still tells it.
-        guard.parts.watcher.set_interval(0)
-    _close_log(log)
+    try:
+        if guard is not None:
+            guard.watch()
+    finally:
+        if guard is not None:
+            # For good: a request that is under way in another thread still tells it.
+            guard.parts.watcher.set_interval(0)
+        _close_log(log)
 
 
 def enter_temporary() -> bool:

@@ -176,7 +176,12 @@ def test_sweeps_do_not_take_each_other_for_readers(
 
 @pytest.mark.parametrize(
     "pattern",
-    ["http://127.0.0.1:*/bytes/*", "*/bytes/90000", "tests.leases.test_detector", "tests.*"],
+    [
+        "http://127.0.0.1:*/bytes/*",
+        "*/bytes/90000",
+        "tests.leases.test_detector",
+        "tests.*",
+    ],
 )
 def test_ignored_responses_are_not_judged(
     guard: GuardControl, url: str, pattern: str
