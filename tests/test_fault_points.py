@@ -250,7 +250,7 @@ def forget() -> None:
     _process.PROCESS.failures = _failure.Failures()
     for cached in (_origin._directory, _origin._library_directories, _stack._line):
         cached.cache_clear()
-    for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real._REAL_SOCKET):
+    for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real.REAL_SOCKET):
         known.clear()
 
 

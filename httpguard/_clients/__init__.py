@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Final
 from .aiohttp.client import AIOHTTP
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
+from .http_client.client import HTTP_CLIENT
 from .httpx.client import HTTPX, HTTPX2
 from .patching import Patcher
 from .requests import REQUESTS
@@ -24,7 +25,14 @@ if TYPE_CHECKING:
     from .._leases.client import Client
     from .gate import Gate, Guard
 
-CLIENTS: Final[tuple[Client, ...]] = (URLLIB3, REQUESTS, HTTPX, HTTPX2, AIOHTTP)
+CLIENTS: Final[tuple[Client, ...]] = (
+    URLLIB3,
+    REQUESTS,
+    HTTPX,
+    HTTPX2,
+    AIOHTTP,
+    HTTP_CLIENT,
+)
 
 
 def client_packages() -> tuple[str, ...]:

@@ -29,6 +29,46 @@ REQUESTS_SESSION: Final = (
     " make it with `with requests.Session() as session:`"
 )
 
+_HTTP_CLIENT: Final = {
+    LeakKind.DROPPED: (
+        "read it to its end, or call `close()` on it in a `finally:`, before the last"
+        " reference goes"
+    ),
+    LeakKind.HELD: (
+        "read it to its end, or call `close()` on it and on its connection when done"
+        f" with it; {_TOUCH}"
+    ),
+    LeakKind.OPEN: (
+        "read it to its end, or close it, before the scope ends: `with"
+        " connection.getresponse() as response:`"
+    ),
+    LeakKind.SESSION: (
+        "keep one connection to each host and use it again, or call `close()` on each"
+        " when done with it"
+    ),
+}
+_URLOPEN: Final = "`with urllib.request.urlopen(...) as response:`"
+_HTTP_ERROR: Final = "an `HTTPError` is a response too, and has `close()`"
+
+
+def http_client_hint(facts: Facts) -> str:
+    """For whoever holds a response or a connection of http.client."""
+    hint = _of_library(facts, "`close()`") or _HTTP_CLIENT.get(facts.kind, "")
+    return hint or "call `close()` on it"
+
+
+def urllib_request_hint(facts: Facts) -> str:
+    """For whoever holds a response of urllib.request, or the error that has it."""
+    found = _of_library(facts, "`close()`")
+    if found:
+        return found
+    if facts.kind is LeakKind.HELD:
+        return f"call `close()` when done with it, or open it with {_URLOPEN}; {_TOUCH}"
+    hint = f"open it with {_URLOPEN}"
+    if facts.kind is LeakKind.OPEN:
+        hint = f"close it before the scope ends: {_URLOPEN}"
+    return f"{hint}; {_HTTP_ERROR}"
+
 
 def urllib3_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib3."""

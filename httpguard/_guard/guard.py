@@ -161,8 +161,10 @@ class Guard(Calls):
         """Restart a response's idle clock; whether it is open and guarded."""
         try:
             lease = lease_of(response)
-            if lease is None:
-                lease = lease_of(getattr(response, "raw", None))
+            # Of requests' response, and of urllib.request's error.
+            for name in ("raw", "fp"):
+                if lease is None:
+                    lease = lease_of(getattr(response, name, None))
             if lease is None or lease.closed is not None:
                 return False
             lease.active = self.registry.clock()

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY: Final = 60
 _MOST_ITEMS: Final = 100_000
-_LIBRARIES: Final = ("requests", "urllib3", "http", "io", "_io")
+_LIBRARIES: Final = ("requests", "urllib3", "http", "urllib", "io", "_io")
 _PLAIN: Final = (int, float, bool, type(None))
 COLLECTIONS: Final = (list, dict, set, tuple, frozenset, deque)
 """What a program keeps many objects in."""

@@ -46,8 +46,9 @@ class _Responses(dict[type, bool]):
 
 _IS_RESPONSE: Final = _Responses()
 _REAL_BODY: Final = _Reality(_MOCKED_BODIES)
-_REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
-KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, _REAL_SOCKET)
+REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
+"""Class of a socket -> whether it is of the real world."""
+KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, REAL_SOCKET)
 """What is known of the classes of responses, of their bodies and of sockets."""
 
 
@@ -63,7 +64,7 @@ def holds_real_connection(response: Any) -> bool:
             _IS_RESPONSE[type(response)]
             and (connection := response._connection) is not None
             and _REAL_BODY[type(response._fp)]
-            and _REAL_SOCKET[type(connection.sock)]
+            and REAL_SOCKET[type(connection.sock)]
         )
     except AttributeError:  # A subclass that is only half a response.
         return False

@@ -1,0 +1,147 @@
+"""http.client as the engine sees it: questions by its private parts, and hints."""
+
+from __future__ import annotations
+
+import socket
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.client import Ending
+from ..hints import http_client_hint, urllib_request_hint
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ..._leases.client import Facts, Leases, Patcher
+
+LENGTH: Final = "_httpguard_length"
+"""On a response that has a lease: the bytes that were announced, None where unknown."""
+
+
+class HttpClient:
+    """http.client of the standard library. Implements `Client`."""
+
+    name = "http.client"
+    imports: tuple[str, ...] = ("http.client",)
+    packages: tuple[str, ...] = (
+        *("http.client", "urllib.request"),
+        *("urllib.response", "urllib.error"),
+    )
+    is_async = False
+
+    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
+        """See `Client`."""
+        from . import connections
+
+        connections.patch(patcher)
+
+    def state(self, response: Any) -> Ending:
+        """See `Client`. Closing it gives back all that it has."""
+        if response.__dict__.get("fp") is None or is_read(response):
+            return Ending.RELEASED
+        sock = self.socket(response)
+        # Not `_closed`: urllib.request closes the socket, and the file below a response
+        # keeps it.
+        if sock is not None and socket.socket.fileno(sock) < 0:
+            return Ending.CUT
+        return Ending.OPEN
+
+    def bytes_read(self, response: Any) -> int:
+        """See `Client`. What has no length is counted by `Leases.read`.
+
+        Of a chunked body the chunk that is read now was counted there, whole.
+        """
+        if response.chunked:
+            return -(response.chunk_left or 0)
+        announced, left = response.__dict__.get(LENGTH), response.length
+        return 0 if announced is None or left is None else announced - left
+
+    def socket(self, response: Any) -> socket.socket | None:
+        """See `Client`."""
+        sock = getattr(_raw(response), "_sock", None)
+        return sock if isinstance(sock, socket.socket) else None
+
+    def readers(self, response: Any) -> list[object]:
+        """See `Client`."""
+        raw = _raw(response)
+        parts = (response, response.fp, raw, getattr(raw, "_sock", None))
+        return [part for part in parts if part is not None]
+
+    def close(self, response: Any, note: str) -> bool:
+        """See `Client`."""
+        response.close()
+        response.fp = _Shut(response.length, note)
+        return True
+
+    def release(self, response: Any) -> None:
+        """See `Client`. Closing does so."""
+
+    def hint(self, facts: Facts) -> str:
+        """See `Client`."""
+        return http_client_hint(facts)
+
+
+class UrllibRequest(HttpClient):
+    """urllib.request, whose responses are http.client's. Patched with that one."""
+
+    name = "urllib.request"
+
+    def hint(self, facts: Facts) -> str:
+        """See `Client`."""
+        return urllib_request_hint(facts)
+
+
+HTTP_CLIENT: Final = HttpClient()
+URLLIB_REQUEST: Final = UrllibRequest()
+
+
+def is_read(response: Any) -> bool:
+    """Whether all of a body that had one was read.
+
+    CPython below 3.12.2 does not close it where that was done by lines or `read1`.
+    """
+    return response.length == 0 and bool(response.__dict__.get(LENGTH))
+
+
+def is_urllib(frame: FrameType) -> bool:
+    """Whether urllib.request does it, for a request of its own."""
+    return frame.f_globals.get("__name__") == "urllib.request"
+
+
+def _raw(response: Any) -> Any:
+    """The raw file of the socket below a response; None: there is none."""
+    try:
+        return response.__dict__["fp"].raw
+    except (AttributeError, KeyError, ValueError):  # Another file, or a detached one.
+        return None
+
+
+class _Shut:
+    """In the place of the file of a response that is closed: every read says so.
+
+    http.client ends a body that was closed under it without a word, and a program
+    would take half a body for the whole of it.
+
+    Args:
+        missing: Bytes that were announced and not read; None: not known.
+        note: Why it is closed.
+    """
+
+    def __init__(self, missing: int | None, note: str) -> None:
+        self._missing = missing
+        self._note = note
+
+    def _raise(self, *_: object) -> Any:
+        """http.client's own error for a body that ended too early."""
+        error = sys.modules["http.client"].IncompleteRead(b"", self._missing)
+        if hasattr(error, "add_note"):  # CPython 3.11 and later.
+            error.add_note(self._note)
+        raise error
+
+    read = read1 = readinto = readline = peek = _raise
+
+    def flush(self) -> None:
+        """Nothing to write."""
+
+    def close(self) -> None:
+        """It is."""

@@ -1,0 +1,232 @@
+"""http.client's responses: where they are handed out, read and closed.
+
+What reference counting takes, takes its socket along: such a response is counted, not
+reported. What the cycle collector takes was dropped.
+"""
+
+from __future__ import annotations
+
+import io
+import sys
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.lease import ANNOUNCED
+from ..._model.errors import LeakError
+from ..gate import GATE
+from ..patching import is_wrapped
+from ..urllib3.mocks import REAL_SOCKET
+from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from types import FrameType
+
+    from ..._leases.client import Patcher
+    from ..._leases.lease import Lease
+    from ..._leases.registry import Registry
+    from ..._pools.kind import PoolKind
+    from ..patching import Method
+
+_SWITCHING_PROTOCOLS: Final = 101
+# `tempfile`'s finalizer calls the response's `close` by so many functions at most.
+_MOST_STEPS: Final = 8
+_IS_CLOSED: Final = io.IOBase.closed
+
+
+def patch_responses(
+    patcher: Patcher, kind: PoolKind, others: Mapping[type, bool], url: str
+) -> None:
+    """Patch what responses and ``getresponse`` run through.
+
+    Args:
+        patcher: Of the process.
+        kind: How connections are asked.
+        others: Class of a connection -> whether another client guards it.
+        url: The attribute of a connection that has the URL of its request.
+    """
+    module = sys.modules["http.client"]
+    response = module.HTTPResponse
+    patcher.wrap(response, "_close_conn", _close_conn)
+    patcher.wrap_overrides(response, {"_close_conn": _close_conn, "close": _close})
+    patcher.add(response, "_dealloc_warn", _dealloc_warn)
+    patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
+    for name in ("read", "readinto", "read1", "readline"):
+        patcher.wrap(response, name, _read)
+
+    def getresponse(wrapped: Method) -> Method:
+        """An answer: the application's, unless its connection is another client's."""
+
+        def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
+            response = wrapped(self, *args, **kwargs)
+            if GATE.guard is not None and not others[type(self)]:
+                _opened(self, response, kind, getattr(self, url, ""), sys._getframe(1))
+            return response
+
+        return getresponse
+
+    # Last: with this one responses are seen, and their end has to be.
+    patcher.wrap(module.HTTPConnection, "getresponse", getresponse)
+
+
+def _opened(
+    connection: Any, response: Any, kind: PoolKind, url: Any, frame: FrameType
+) -> None:
+    """The application is given a response that it has to read or close.
+
+    Raises:
+        LeakError: As of `Leases.begin`.
+    """
+    try:
+        if not isinstance(response, sys.modules["http.client"].HTTPResponse):
+            return
+        sock = HTTP_CLIENT.socket(response)
+        if (
+            sock is None
+            or not REAL_SOCKET[type(sock)]
+            or response.status == _SWITCHING_PROTOCOLS
+            or not is_wrapped(type(response)._close_conn)
+        ):
+            return
+        by_urllib = is_urllib(frame)
+        if response.length == 0 and not (response.will_close or by_urllib):
+            return  # Nothing to read, and the socket is the connection's.
+        setattr(response, LENGTH, response.length)
+        GATE.begin(
+            URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
+            response,
+            response,  # Its connection does not live as long.
+            GATE.pool(connection, kind),
+            method=connection._method,
+            url=url,
+            status=response.status,
+            length=response.length,
+            frame=frame,
+        )
+    except LeakError:
+        raise
+    except Exception as error:
+        GATE.fault("getresponse", error)
+
+
+def _close_conn(wrapped: Method) -> Method:
+    """A response lets go of its socket: it was read to its end, or is closed.
+
+    Runs in finalizers: no lock, no log.
+    """
+
+    def _close_conn(self: Any) -> Any:
+        registry = GATE.registry
+        lease = registry.leases.get(id(self))
+        if lease is not None:
+            try:
+                _end(registry, lease, self)
+            except Exception as error:
+                registry.give_up(lease, "http.client", error)
+        return wrapped(self)
+
+    return _close_conn
+
+
+def _end(registry: Registry, lease: Lease, response: Any) -> None:
+    """A lease ends, unless the cycle collector ends it.
+
+    Args:
+        registry: Has the lease.
+        lease: Its key is the id of the response.
+        response: Lets go of its socket.
+    """
+    owner = lease()
+    space = response.__dict__
+    if (owner is None and LENGTH not in space) or (
+        owner is not None and owner is not response
+    ):
+        return  # Of another one, that was there before.
+    by_finalizer = "_finalizing" in space or lease.finalizing == ANNOUNCED
+    if owner is None:
+        # The collector has cleared the reference before anything is finalized. What
+        # code of the program closes after that ended well.
+        frame = sys._getframe().f_back
+        if is_read(response):
+            registry.release(lease)
+            return
+        if by_finalizer or _is_in_tempfile(frame):
+            lease.bytes_read = lease.read_so_far(response)
+            return
+    if by_finalizer or _IS_CLOSED.__get__(response):
+        lease.closed = registry.clock()
+        registry.finish_closed(lease)
+    else:
+        registry.release(lease)
+
+
+def _is_in_tempfile(frame: FrameType | None) -> bool:
+    """Whether the finalizer of what `urllib.error.HTTPError` derives from runs."""
+    for _ in range(_MOST_STEPS):
+        if frame is None:
+            return False
+        if frame.f_code.co_name == "__del__":
+            return frame.f_globals.get("__name__") == "tempfile"
+        frame = frame.f_back
+    return False
+
+
+def _close(wrapped: Method) -> Method:
+    """The ``close`` of a subclass, which may not come to `_close_conn`."""
+
+    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        try:
+            return wrapped(self, *args, **kwargs)
+        finally:
+            registry = GATE.registry
+            lease = _lease_of(self)
+            if lease is not None and "_finalizing" in self.__dict__:
+                lease.closed = registry.clock()
+                registry.finish_closed(lease)
+
+    return close
+
+
+def _dealloc_warn(self: Any, _source: object) -> None:
+    """A ``BufferedReader`` or ``TextIOWrapper`` around it is being finalized.
+
+    ``io`` announces this (CPython 3.10 to 3.14, as it does to ``FileIO``) and then
+    closes the response by a call that looks like the program's own.
+    """
+    lease = GATE.registry.leases.get(id(self))
+    if lease is not None and LENGTH in self.__dict__ and lease() in {None, self}:
+        lease.finalizing = ANNOUNCED
+
+
+def _lease_of(response: Any) -> Lease | None:
+    lease = GATE.registry.leases.get(id(response))
+    return lease if lease is not None and lease() is response else None
+
+
+def _read_next_chunk_size(wrapped: Method) -> Method:
+    """A chunk begins: see `HttpClient.bytes_read`."""
+
+    def _read_next_chunk_size(self: Any) -> Any:
+        size = wrapped(self)
+        lease = _lease_of(self)
+        if lease is not None:
+            lease.uncounted += size
+        return size
+
+    return _read_next_chunk_size
+
+
+def _read(wrapped: Method) -> Method:
+    """A read of a body without a length, which http.client does not count."""
+
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.length is not None or self.chunked:
+            return wrapped(self, *args, **kwargs)
+        lease = _lease_of(self)
+        before = 0 if lease is None else lease.uncounted
+        data = wrapped(self, *args, **kwargs)
+        if lease is not None:
+            # Not added: one may call another.
+            lease.uncounted = before + (data if type(data) is int else len(data))
+        return data
+
+    return read
