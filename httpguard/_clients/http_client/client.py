@@ -12,7 +12,7 @@ from ..hints import http_client_hint, urllib_request_hint
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Facts, Leases, Patcher
+    from ..._leases.client import Facts, Leases, Patcher, Reference
 
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""
@@ -66,6 +66,14 @@ class HttpClient:
         raw = _raw(response)
         parts = (response, response.fp, raw, getattr(raw, "_sock", None))
         return [part for part in parts if part is not None]
+
+    def is_awaited(self, response: Any) -> bool:  # noqa: ARG002  # By no task.
+        """See `Client`."""
+        return False
+
+    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
+        """See `Client`. What is dropped is collected."""
+        return False
 
     def close(self, response: Any, note: str) -> bool:
         """See `Client`."""

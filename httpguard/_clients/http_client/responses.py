@@ -47,6 +47,7 @@ def patch_responses(
     module = sys.modules["http.client"]
     response = module.HTTPResponse
     patcher.wrap(response, "_close_conn", _close_conn)
+    patcher.wrap(response, "close", _close)
     patcher.wrap_overrides(response, {"_close_conn": _close_conn, "close": _close})
     patcher.add(response, "_dealloc_warn", _dealloc_warn)
     patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
@@ -149,7 +150,7 @@ def _end(registry: Registry, lease: Lease, response: Any) -> None:
         if is_read(response):
             registry.release(lease)
             return
-        if by_finalizer or _is_in_tempfile(frame):
+        if by_finalizer or _finalizer(frame) == "tempfile":
             lease.bytes_read = lease.read_so_far(response)
             return
     if by_finalizer or _IS_CLOSED.__get__(response):
@@ -159,31 +160,56 @@ def _end(registry: Registry, lease: Lease, response: Any) -> None:
         registry.release(lease)
 
 
-def _is_in_tempfile(frame: FrameType | None) -> bool:
-    """Whether the finalizer of what `urllib.error.HTTPError` derives from runs."""
+def _finalizer(frame: FrameType | None) -> str:
+    """The module of the ``__del__`` that closes a response; empty: there is none.
+
+    ``tempfile``: that of what `urllib.error.HTTPError` derives from.
+
+    Args:
+        frame: Of who called.
+    """
     for _ in range(_MOST_STEPS):
         if frame is None:
-            return False
+            break
         if frame.f_code.co_name == "__del__":
-            return frame.f_globals.get("__name__") == "tempfile"
+            return str(frame.f_globals.get("__name__"))
         frame = frame.f_back
-    return False
+    return ""
 
 
 def _close(wrapped: Method) -> Method:
-    """The ``close`` of a subclass, which may not come to `_close_conn`."""
+    """``close``, which may not come to `_close_conn`: that of a subclass, or a second.
+
+    The collector may run the response's own finalizer before one of the program,
+    which then closes it.
+    """
 
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
         try:
             return wrapped(self, *args, **kwargs)
         finally:
             registry = GATE.registry
-            lease = _lease_of(self)
-            if lease is not None and "_finalizing" in self.__dict__:
-                lease.closed = registry.clock()
-                registry.finish_closed(lease)
+            lease = registry.leases.get(id(self))
+            if lease is not None:
+                try:
+                    _end_late(registry, lease, self)
+                except Exception as error:
+                    registry.give_up(lease, "http.client", error)
 
     return close
+
+
+def _end_late(registry: Registry, lease: Lease, response: Any) -> None:
+    """As `_end`, of a response that is finalized. Arguments as there."""
+    space = response.__dict__
+    owner = lease()
+    if LENGTH not in space or "_finalizing" not in space:
+        return
+    if owner is response or (
+        owner is None and _finalizer(sys._getframe().f_back) not in {"", "tempfile"}
+    ):
+        lease.closed = registry.clock()
+        registry.finish_closed(lease)
 
 
 def _dealloc_warn(self: Any, _source: object) -> None:
