@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._leases.sessions import SessionRef
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
-    from .._pools.waits import Waiter
+    from .._pools.waits import Share, Waiter
     from .._stacks.capture import RawStack
 
 
@@ -51,6 +51,7 @@ class Guard(Listener, Protocol):
         stack: RawStack | None = None,
         *,
         streams: int = 0,
+        share: Share | None = None,
     ) -> Waiter | None:
         """A request is about to wait for a connection, or for a stream of one."""
 
@@ -60,7 +61,9 @@ class Guard(Listener, Protocol):
     def opened(self) -> None:
         """A request is about to open a connection."""
 
-    def explain(self, pool: PoolRef, error: BaseException) -> None:
+    def explain(
+        self, pool: PoolRef, error: BaseException, share: Share | None = None
+    ) -> None:
         """It got none: say to the program why."""
 
     def made(

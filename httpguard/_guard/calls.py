@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._leases.lease import Lease
     from .._leases.sessions import SessionRef
     from .._pools.pool import PoolRef
-    from .._pools.waits import Waiter
+    from .._pools.waits import Share, Waiter
     from .._stacks.capture import RawStack
     from .parts import Parts
 
@@ -92,6 +92,7 @@ class Calls:
         stack: RawStack | None = None,
         *,
         streams: int = 0,
+        share: Share | None = None,
     ) -> Waiter | None:
         """A request is about to wait for a connection of a blocking pool.
 
@@ -100,13 +101,16 @@ class Calls:
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
             streams: As of `Waiter`.
+            share: Of the pool, that is used up.
 
         Returns:
             What `end_wait` takes; None if we failed.
         """
         parts = self.parts
         try:
-            waiter = parts.pools.begin_wait(pool, frame, stack, streams=streams)
+            waiter = parts.pools.begin_wait(
+                pool, frame, stack, streams=streams, share=share
+            )
             self.attend()
             soon = parts.next_look()
             if soon is not None and soon < parts.settings.check_interval:
@@ -129,12 +133,15 @@ class Calls:
             except Exception as error:
                 self.step_aside("end_wait", error)
 
-    def explain(self, pool: PoolRef, error: BaseException) -> None:
+    def explain(
+        self, pool: PoolRef, error: BaseException, share: Share | None = None
+    ) -> None:
         """Tell the program why its pool is empty, in a note to its error.
 
         Args:
             pool: Had nothing to give for as long as the program would wait.
             error: The client's own, on its way to the program.
+            share: Of the pool, that is used up.
         """
         # CPython 3.11 and later.
         add_note = getattr(error, "add_note", None)
@@ -143,9 +150,9 @@ class Calls:
         try:
             now = self.registry.clock()
             when, note = pool.note
-            if not note or now - when >= _OFTEN:
+            if now - when >= _OFTEN or (share.name if share else pool.name) not in note:
                 self.parts.sweep(self.parts.detector.bury, patience=0)
-                details = describe_shortage(pool, self.registry, now)
+                details = describe_shortage(pool, self.registry, now, share)
                 note = f"httpguard: {describe_starved(details)}"
                 pool.note = (now, note)
             add_note(note)

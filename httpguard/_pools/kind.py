@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from .._stacks.capture import RawStack
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +53,15 @@ class PoolKind(Protocol):
             pool: The pool.
             owner: What the function was called with first.
             name: The function.
+        """
+
+    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
+        """The requests of tasks that hold a connection and have no answer yet.
+
+        Those of threads are found by `is_request`. Asked of a pool that has starved.
+
+        Returns:
+            The connection, and the stack.
         """
 
     def refill(self, pool: Any) -> bool | None:

@@ -15,6 +15,20 @@ if TYPE_CHECKING:
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
+def name_of(scheme: str, host: str, port: int | None) -> str:
+    """What a pool is called in reports.
+
+    Args:
+        scheme: ``http`` or ``https``.
+        host: The name or address.
+        port: Left out where it is the scheme's.
+    """
+    host = f"[{host}]" if ":" in host.strip("[]") else host
+    if port is None or port == DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{port}"
+
+
 class PoolRef(Connections):
     """A weak reference to a connection pool, with what is said of it in reports.
 
@@ -92,11 +106,7 @@ class PoolRef(Connections):
     @property
     def name(self) -> str:
         """Scheme, host and port, the port left out where it is the scheme's."""
-        host = f"[{self.host}]" if ":" in self.host.strip("[]") else self.host
-        port = self.port
-        if port is None or port == DEFAULT_PORTS.get(self.scheme):
-            return f"{self.scheme}://{host}"
-        return f"{self.scheme}://{host}:{port}"
+        return name_of(self.scheme, self.host, self.port)
 
     @property
     def in_use(self) -> int:

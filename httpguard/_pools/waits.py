@@ -4,11 +4,29 @@ from __future__ import annotations
 
 import threading
 from collections import deque
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._stacks.capture import RawStack
     from .pool import PoolRef
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """What the requests to one host may have of a pool, where it limits that.
+
+    Args:
+        name: Of the host, as of a pool.
+        maxsize: So many connections at once.
+        has: Whether a connection is one of these.
+    """
+
+    name: str
+    maxsize: int
+    has: Callable[[object], bool]
 
 
 class Waiter:
@@ -21,9 +39,10 @@ class Waiter:
         stack: Where the request is made.
         streams: It waits for one of so many streams of a connection; 0: for a
             connection.
+        share: What is used up; None: the pool.
     """
 
-    __slots__ = ("pool", "since", "stack", "streams", "thread")
+    __slots__ = ("pool", "share", "since", "stack", "streams", "thread")
 
     def __init__(
         self,
@@ -31,9 +50,12 @@ class Waiter:
         since: float,
         thread: str,
         stack: RawStack,
+        *,
         streams: int = 0,
+        share: Share | None = None,
     ) -> None:
         self.pool = pool
+        self.share = share
         self.since = since
         self.thread = thread
         self.stack = stack

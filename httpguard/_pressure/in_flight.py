@@ -14,11 +14,14 @@ if TYPE_CHECKING:
 
     from .._leases.registry import Registry
     from .._pools.pool import PoolRef
+    from .._pools.waits import Share
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
 
 
-def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
+def in_flight(
+    known: PoolRef, registry: Registry, share: Share | None = None
+) -> list[RawStack]:
     """Where requests are being made that hold a connection and have no lease.
 
     They send, wait for the answer, or requests reads the body for them. Costs about
@@ -27,19 +30,26 @@ def in_flight(known: PoolRef, registry: Registry) -> list[RawStack]:
     Args:
         known: Whose connections.
         registry: Knows the responses that have a lease.
+        share: Only those of it.
 
     Returns:
         The stack of each.
     """
-    if known() is None:
+    pool = known()
+    if pool is None:
         return []
+    found = [
+        stack
+        for connection, stack in known.ask.under_way(pool)
+        if share is None or share.has(connection)
+    ]
+    del pool
     # Whoever takes a connection has none yet.
     taking = {
         (id(waiter.stack[0]), waiter.stack[1])
         for waiter in list(registry.waiters.values())
     }
     tops = innermost_frames(here=False)
-    found = []
     while tops:
         frame = _request(tops.pop(), known, registry.origins, taking)
         if frame is not None:

@@ -11,7 +11,7 @@ from .._model.redaction import printable
 from .._model.rhythm import Rhythm
 from .._pools.slot import GIVEN_UP, is_out
 from .._pools.totals import rate
-from .._pools.waits import Waiter
+from .._pools.waits import Share, Waiter
 from .._stacks.capture import capture, find_site
 from .shortage import describe_shortage
 
@@ -65,6 +65,7 @@ class PoolWatch:
         stack: RawStack | None = None,
         *,
         streams: int = 0,
+        share: Share | None = None,
     ) -> Waiter:
         """A request is about to wait. Costs a stack, which a wait can pay for.
 
@@ -73,11 +74,14 @@ class PoolWatch:
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
             streams: As of `Waiter`.
+            share: Of the pool, that is used up.
         """
         registry = self.registry
         if stack is None:
             stack = capture(frame, registry.depth, registry.origins)
-        waiter = Waiter(pool, registry.clock(), running()[1], stack, streams)
+        waiter = Waiter(
+            pool, registry.clock(), running()[1], stack, streams=streams, share=share
+        )
         registry.waiters[id(waiter)] = waiter
         return waiter
 
@@ -192,7 +196,7 @@ class PoolWatch:
             if len(self._said) >= _MOST_NAMES:
                 self._said.clear()
             self._said[pool.name] = now
-            yield describe_shortage(pool, self.registry, now)
+            yield describe_shortage(pool, self.registry, now, waiter.share)
 
     def pressed_hard(self, now: float) -> Iterator[dict[str, Any]]:
         """The pools that closed too many connections over the last minute."""

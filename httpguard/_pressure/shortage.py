@@ -17,24 +17,32 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._model.leak import Frame
     from .._pools.pool import PoolRef
-    from .._pools.waits import Waiter
+    from .._pools.waits import Share, Waiter
 
 _MOST_THREADS: Final = 20
 
 
-def waiters_of(pool: PoolRef, registry: Registry) -> list[Waiter]:
+def waiters_of(pool: PoolRef, registry: Registry, share: Share | None) -> list[Waiter]:
     """The requests that wait for a connection of a pool, the first one first."""
-    waiters = [w for w in list(registry.waiters.values()) if w.pool is pool]
+    waiters = [
+        waiter
+        for waiter in list(registry.waiters.values())
+        if waiter.pool is pool
+        and (share is None or (waiter.share and waiter.share.name == share.name))
+    ]
     return sorted(waiters, key=lambda waiter: waiter.since)
 
 
-def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str, Any]:
+def describe_shortage(
+    pool: PoolRef, registry: Registry, now: float, share: Share | None = None
+) -> dict[str, Any]:
     """Who waits, and who holds each slot.
 
     Args:
         pool: Has nothing to give.
         registry: What is open.
         now: Seconds of the guard's clock.
+        share: That is used up, and not the pool.
 
     Returns:
         JSON-ready values. ``waiters``, ``holders`` (open responses), ``lost``
@@ -42,19 +50,19 @@ def describe_shortage(pool: PoolRef, registry: Registry, now: float) -> dict[str
         the slots that none of them explains. ``streams``: these are of one HTTP/2
         connection, ``maxsize`` of which the server allows at once.
     """
-    waiters = waiters_of(pool, registry)
-    holders = _holders(pool, registry, now)
-    under_way = in_flight(pool, registry)
+    waiters = waiters_of(pool, registry, share)
+    holders = _holders(pool, registry, now, share)
+    under_way = in_flight(pool, registry, share)
     busy = Counter(find_site(stack, registry.origins) for stack in under_way)
     lost = [
         {"kind": kind.value, "site": asdict(site), "count": count}
         for (kind, site), count in pool.losses.by_site.most_common()
     ]
     streams = waiters[0].streams if waiters else 0
-    most = streams or pool.maxsize
+    most = streams or (share or pool).maxsize
     known = sum(held["count"] for held in holders) + len(under_way) + pool.losses.count
     return {
-        "pool": printable(pool.name),
+        "pool": printable((share or pool).name),
         "maxsize": most,
         "streams": bool(streams),
         "waiting": len(waiters),
@@ -87,11 +95,15 @@ def _waiters(
     ]
 
 
-def _holders(pool: PoolRef, registry: Registry, now: float) -> list[dict[str, Any]]:
+def _holders(
+    pool: PoolRef, registry: Registry, now: float, share: Share | None
+) -> list[dict[str, Any]]:
     """The open responses of a pool, by site, the largest group first."""
     groups: dict[Frame, dict[str, Any]] = {}
     for lease in open_leases(registry):
         if lease.pool is not pool or lease.lost:
+            continue
+        if share and not share.has(None if lease.slot is None else lease.slot()):
             continue
         site = find_site(lease.stack or (), registry.origins)
         # The oldest comes first.
@@ -134,6 +146,8 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], streams: int) -> str:
             " pool as large as the number of them that is needed at once"
         )
     return (
-        "make the pool as large as the number of threads that share it"
-        " (`pool_maxsize` of requests' HTTPAdapter, `maxsize` of urllib3)"
+        "make the pool as large as the number of threads or tasks that share it"
+        " (`pool_maxsize` of requests' HTTPAdapter, `maxsize` of urllib3,"
+        " `max_connections` of httpx's Limits, `limit` and `limit_per_host` of"
+        " aiohttp's TCPConnector)"
     )

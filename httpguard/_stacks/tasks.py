@@ -109,7 +109,7 @@ def _running() -> tuple[Any, FrameType | None]:
         except RuntimeError:  # No loop runs here.
             task = None
         if task is not None:
-            return task, _frame_of(task.get_coro())
+            return task, _frame_of(_inner(task.get_coro()))
     trio: Any = sys.modules.get("trio")
     if trio is not None:
         try:
@@ -117,6 +117,13 @@ def _running() -> tuple[Any, FrameType | None]:
         except (RuntimeError, AttributeError):
             pass
     return None, None
+
+
+def _inner(coroutine: Any) -> Any:
+    """What aiohttp's `session.get(...)` is around, where a task was made of that."""
+    with suppress(AttributeError):
+        return object.__getattribute__(coroutine, "_coro")
+    return coroutine
 
 
 def _frame_of(coroutine: Any) -> Any:
@@ -131,7 +138,7 @@ def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
     """The suspended frames of who waits for a task, the innermost first."""
     for callback, _ in getattr(task, "_callbacks", None) or ():
         for waiting in _tasks_behind(callback, 0):
-            frames = list(_suspended(waiting.get_coro()))
+            frames = list(suspended(waiting.get_coro()))
             if any(origins[frame.f_code.co_filename] for frame in frames):
                 stack: list[CodeType | int] = []
                 for frame in reversed(frames):
@@ -140,8 +147,9 @@ def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
     return []
 
 
-def _suspended(coroutine: Any) -> Iterator[FrameType]:
+def suspended(coroutine: Any) -> Iterator[FrameType]:
     """The suspended frames of a coroutine, the outermost first."""
+    coroutine = _inner(coroutine)
     for _ in range(_MOST_STEPS):
         if coroutine is None:
             return

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 import warnings
@@ -295,3 +296,410 @@ def test_uninstall_gives_every_attribute_back(guard: GuardControl) -> None:
     assert all(now != then for now, then in zip(changed, before, strict=False))
     httpguard.uninstall()
     assert [dict(vars(owner)) for owner in owners] == before
+
+
+def notes_of(error: BaseException) -> str:
+    """What was noted to an error, the newline being between the notes."""
+    return "\n".join(getattr(error, "__notes__", ()))
+
+
+@pytest.mark.parametrize("limit", [{"limit": 2}, {"limit_per_host": 2}])
+@pytest.mark.parametrize("timeout", [{"total": 0.2}, {"connect": 0.2}])
+def test_a_timeout_for_want_of_a_connection_says_who_has_them(
+    limit: dict[str, int],
+    timeout: dict[str, float],
+    run: Any,
+    guard: GuardControl,
+    server: Server,
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(**limit),
+            timeout=aiohttp.ClientTimeout(**timeout),
+        ) as session:
+            kept = [await session.get(server.url(BIG)) for _ in range(2)]
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.get(server.url("/lines"))
+            if hasattr(raised.value, "add_note"):
+                note = notes_of(raised.value)
+                assert "maxsize is 2" in note
+                assert "2 held by a response opened at" in note
+                assert "test_aiohttp.py" in note
+                assert "taken otherwise" not in note
+            for response in kept:
+                response.close()
+
+    run(program)
+    assert guard.check().counters["waited"] == 1
+    assert guard.check().counters["errors"] == 0
+
+
+def test_a_timeout_says_who_lost_them(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=2),
+            timeout=aiohttp.ClientTimeout(total=0.2),
+        ) as session:
+            for _ in range(2):
+                await session.get(server.url(BIG))
+            guard.check()
+            guard.check()
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.get(server.url("/lines"))
+            if hasattr(raised.value, "add_note"):
+                assert "2 lost by a dropped response" in notes_of(raised.value)
+
+    run(program)
+
+
+def test_a_timeout_says_which_requests_are_under_way(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=1),
+        ) as session:
+            # The server never answers.
+            silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+            host, port = silent.sockets[0].getsockname()
+            first = asyncio.create_task(session.get(f"http://{host}:{port}/"))
+            await asyncio.sleep(0.02)
+            timeout = aiohttp.ClientTimeout(total=0.2)
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.get(f"http://{host}:{port}/", timeout=timeout)
+            if hasattr(raised.value, "add_note"):
+                note = notes_of(raised.value)
+                assert "1 in use by a request under way at" in note
+                assert "taken otherwise" not in note
+            first.cancel()
+            silent.close()
+
+    run(program)
+
+
+def test_a_timeout_of_the_server_gets_no_note(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+            host, port = silent.sockets[0].getsockname()
+            timeout = aiohttp.ClientTimeout(total=0.1)
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.get(f"http://{host}:{port}/", timeout=timeout)
+            assert notes_of(raised.value) == ""
+            silent.close()
+
+    run(program)
+
+
+def test_a_starved_connector_is_said_with_the_line_that_waits(
+    run: Any, guard: GuardControl, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install(max_wait=5)
+
+    async def program() -> None:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            first = await session.get(server.url(BIG))
+            waiting = asyncio.gather(session.get(server.url("/lines")))
+            await asyncio.sleep(0.01)
+            guard.check()
+            guard.advance(6)
+            (pool,) = guard.check().pools
+            assert pool.waiting == 1
+            assert guard.check().counters["pool_starved"] == 1
+            first.close()
+            for response in await waiting:
+                await response.read()
+
+    run(program)
+    (text,) = [one for one in caplog.messages if "starved" in one]
+    line = inspect.getsourcelines(
+        test_a_starved_connector_is_said_with_the_line_that_waits
+    )[1]
+    assert f"test_aiohttp.py:{line + 9} in program" in text
+    assert f"test_aiohttp.py:{line + 8} in program" in text
+
+
+def test_figures_of_a_connector(run: Any, guard: GuardControl, server: Server) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            for _ in range(3):
+                async with session.get(server.url("/lines")) as response:
+                    await response.read()
+            response = await session.get(server.url(BIG))
+            (pool,) = guard.check().pools
+            assert (pool.in_use, pool.idle, pool.connected, pool.reused) == (1, 0, 1, 3)
+            assert pool.maxsize == 100
+            response.close()
+            (pool,) = guard.check().pools
+            assert pool.in_use == 0
+
+    run(program)
+
+
+def test_reclaim_has_the_loop_close_what_nobody_has(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        connector = aiohttp.TCPConnector(limit=2)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            for _ in range(3):
+                for _ in range(2):
+                    await session.get(server.url(BIG))
+                guard.check()
+                guard.check()
+                assert connector._acquired == set()
+            async with session.get(server.url("/lines")) as response:
+                assert len(await response.read()) == 90_000
+            (pool,) = guard.check().pools
+            assert (pool.lost, pool.in_use) == (0, 0)
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 6)]
+    assert guard.check().counters["reclaimed"] == 6
+
+
+def test_reclaim_from_another_thread(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        connector = aiohttp.TCPConnector(limit=2)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            for _ in range(2):
+                await session.get(server.url(BIG))
+            waiting = asyncio.create_task(session.get(server.url("/lines")))
+            await asyncio.sleep(0)
+            await loop.run_in_executor(None, guard.check)
+            await loop.run_in_executor(None, guard.check)
+            async with await waiting as response:
+                await response.read()
+
+    run(program)
+    assert guard.check().counters["reclaimed"] == 2
+
+
+def test_reclaim_leaves_whom_somebody_reads(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            body = (await session.get(server.url(BIG))).content
+            guard.check()
+            guard.check()
+            while not body.at_eof():
+                await body.readany()
+            assert body.total_bytes == 2_000_000
+
+    run(program)
+    assert found() == []
+
+
+def test_on_held_close_closes_what_no_task_reads(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30, on_held="close")
+
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+        async with aiohttp.ClientSession() as session:
+            responses = [await session.get(server.url(BIG)) for _ in range(2)]
+            guard.check()
+            guard.advance(31)
+            # In the loop's thread, and in another one.
+            assert guard.check().counters["held_closed"] == 2
+            assert all(response.closed for response in responses)
+            with pytest.raises(aiohttp.ClientConnectionError) as raised:
+                await responses[0].read()
+            if hasattr(raised.value, "add_note"):
+                assert "on_held" in notes_of(raised.value)
+            assert session.connector._acquired == set()
+            late = await session.get(server.url(BIG))
+            guard.check()
+            guard.advance(31)
+            await loop.run_in_executor(None, guard.check)
+            await loop.run_in_executor(None, guard.check)
+            await asyncio.sleep(0)
+            assert late.closed
+
+    run(program)
+    assert guard.check().counters["held_closed"] == 3
+
+
+def test_on_held_close_leaves_those_of_a_loop_that_is_closed(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30, on_held="close")
+    kept: list[Any] = []
+
+    async def program() -> None:
+        session = aiohttp.ClientSession()
+        kept.extend([session, await session.get(server.url(BIG))])
+
+    run_asyncio(program)
+    for _ in range(3):
+        guard.check()
+        guard.advance(31)
+    assert guard.check().counters["held_closed"] == 0
+    assert guard.check().counters["errors"] == 0
+    kept[0]._connector._close()
+
+
+def test_sessions_that_one_line_makes_and_never_closes(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3, max_idle=30)
+
+    async def program() -> None:
+        kept = []
+        for _ in range(5):
+            session = aiohttp.ClientSession()
+            async with session.get(server.url("/lines")) as response:
+                await response.read()
+            kept.append(session)
+        guard.check()
+        guard.advance(31)
+        (leak,) = guard.check().leaks
+        assert (leak.kind, leak.count) == (LeakKind.SESSION, 2)
+        assert leak.client == "aiohttp"
+        assert "ClientSession" in leak.hint
+        for session in kept:
+            await session.close()
+
+    run(program)
+
+
+def test_sessions_that_are_closed_or_share_a_connector_are_no_crowd(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3, max_idle=30)
+
+    async def program() -> None:
+        kept: list[Any] = []
+        async with aiohttp.TCPConnector() as connector:
+            for number in range(10):
+                shared = {"connector": connector, "connector_owner": False}
+                session = aiohttp.ClientSession(**(shared if number % 2 else {}))
+                async with session.get(server.url("/lines")) as response:
+                    await response.read()
+                if not number % 2:
+                    await session.close()
+                kept.append(session)
+            guard.check()
+            guard.advance(31)
+            assert found() == []
+            for session in kept:
+                await session.close()
+
+    run(program)
+
+
+def test_a_websocket_is_never_accused(run: Any, guard: GuardControl) -> None:
+    guard.install(max_idle=30)
+    web = pytest.importorskip("aiohttp.web")
+
+    async def talk(request: Any) -> Any:
+        socket = web.WebSocketResponse()
+        await socket.prepare(request)
+        async for message in socket:
+            await socket.send_str(message.data)
+        return socket
+
+    async def program() -> None:
+        application = web.Application()
+        application.router.add_get("/", talk)
+        runner = web.AppRunner(application)
+        await runner.setup()
+        site = web.TCPSite(runner, "127.0.0.1", 0)
+        await site.start()
+        host, port = runner.addresses[0]
+        async with aiohttp.ClientSession() as session:
+            socket = await session.ws_connect(f"http://{host}:{port}/")
+            for _ in range(3):
+                guard.check()
+                guard.advance(31)
+            await socket.send_str("x")
+            assert (await socket.receive()).data == "x"
+            assert guard.check().counters["opened"] == 0
+            (pool,) = guard.check().pools
+            assert pool.in_use == 1
+            await socket.close()
+            (pool,) = guard.check().pools
+            assert pool.in_use == 0
+        await runner.cleanup()
+
+    run(program)
+    assert found() == []
+
+
+def test_what_timed_out_by_itself_harms_nobody(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        timeout = aiohttp.ClientTimeout(sock_read=0.05)
+        async with aiohttp.ClientSession(timeout=timeout) as session:
+            await session.get(server.url("/slow/aiohttp-sock-read"))
+            for _ in range(5000):
+                if not session.connector._acquired:
+                    break
+                await asyncio.sleep(0.001)
+            assert session.connector._acquired == set()
+            guard.check()
+
+    run(program)
+    assert found() == []
+    assert guard.check().counters["released"] == 1
+
+
+def test_what_failed_in_a_read_keeps_its_connection(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+
+            async def fetch() -> None:
+                response = await session.get(server.url("/cut"))
+                while await response.content.readany():
+                    pass
+
+            async def fetch_well() -> None:
+                async with session.get(server.url("/cut")) as response:
+                    while await response.content.readany():
+                        pass
+
+            for one in (fetch, fetch_well):
+                with contextlib.suppress(aiohttp.ClientPayloadError):
+                    await one()
+            # The error is the protocol's too, and its traceback has the response.
+            assert len(session.connector._acquired) == 1
+            guard.check()
+            guard.advance(31)
+            (leak,) = guard.check().leaks
+            assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
+            assert leak.site.function == "fetch"
+
+    run(program)

@@ -6,10 +6,12 @@ import asyncio
 import inspect
 import sys
 from functools import partial
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError
-from ..._stacks.tasks import capture_task
+from ..._stacks.tasks import capture_task, suspended
+from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..urllib3.managers import maker
 
@@ -17,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..._leases.client import Patcher
-    from ..._pools.pool import PoolRef
+    from ..._pools.waits import Waiter
     from ..._stacks.capture import RawStack
     from ..._stacks.ownership import Origins
     from ..patching import Method
@@ -26,6 +28,8 @@ if TYPE_CHECKING:
 _SWITCHING_PROTOCOLS: Final = 101
 # Between a call of a session and the line of the application.
 _MOST_FRAMES: Final = 12
+# Among so many tasks those are looked for that hold the connections of a pool.
+_MOST_TASKS: Final = 1000
 _SUSPENDING: Final = (
     inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
 )
@@ -59,8 +63,8 @@ class Call:
     def __init__(self, session: Any, site: RawStack) -> None:
         self.session = session
         self.site = site
-        # The pool for whose connection it waited in vain.
-        self.starved: PoolRef | None = None
+        # Its wait for a connection, where that was in vain.
+        self.starved: Waiter | None = None
 
     def stack(self, frame: FrameType) -> RawStack:
         """The whole stack, from the line that made the call.
@@ -90,12 +94,43 @@ def call_above(frame: FrameType | None) -> Call | None:
     for _ in range(_MOST_FRAMES):
         if frame is None:
             return None
-        # Our own frame: that its locals are read changes nothing.
-        if frame.f_code.co_name == _RUNS and frame.f_code.co_filename == __file__:
-            call: Call | None = frame.f_locals.get("call")
+        call = _call_in(frame)
+        if call is not None:
             return call
         frame = frame.f_back
     return None
+
+
+def _call_in(frame: FrameType) -> Call | None:
+    code = frame.f_code
+    if code.co_name != _RUNS or code.co_filename != __file__:
+        return None
+    call = first_argument(frame)
+    return call if isinstance(call, Call) else None
+
+
+def under_way(connector: Any) -> list[tuple[object, RawStack]]:
+    """Protocol and stack of the requests that wait for an answer. 10 us a task.
+
+    Args:
+        connector: Whose.
+    """
+    from aiohttp import ClientResponse
+
+    found: list[tuple[object, RawStack]] = []
+    tasks = asyncio.all_tasks(connector._loop)
+    for task in islice(tasks, _MOST_TASKS):
+        call = None
+        for frame in suspended(task.get_coro()):
+            call = _call_in(frame) or call
+            response: Any = first_argument(frame)  # Of `ClientResponse.start`.
+            if call is None or not issubclass(type(response), ClientResponse):
+                continue
+            connection = response._connection
+            if connection is not None and connection._connector is connector:
+                found.append((connection._protocol, call.site))
+                break
+    return found
 
 
 _RUNS: Final = "_httpguard_request"
@@ -116,7 +151,7 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
         except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
             guard = GATE.guard
             if guard is not None and call.starved is not None:
-                guard.explain(call.starved, error)
+                guard.explain(call.starved.pool, error, call.starved.share)
             raise
         connection = getattr(response, "_connection", None)
         # Most are here as a whole.

@@ -51,9 +51,10 @@ class Aiohttp:
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`."""
-        from . import calls, connectors
+        from . import calls, connectors, taking
 
         connectors.patch(patcher)
+        taking.patch(patcher)
         calls.patch(patcher, self)
         self._references.calibrate()
 

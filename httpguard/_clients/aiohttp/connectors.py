@@ -10,16 +10,16 @@ from typing import TYPE_CHECKING, Any
 from ..._pools.kind import PoolFacts
 from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
-from .calls import call_above
+from .calls import under_way
+from .client import AIOHTTP
 from .closing import ask
 
 if TYPE_CHECKING:
-    from types import CodeType, FrameType
+    from types import CodeType
 
     from ..._leases.client import Patcher
-    from ..._pools.pool import PoolRef
+    from ..._stacks.capture import RawStack
     from ..patching import Method
-    from .calls import Call
 
 
 class Connector:
@@ -71,6 +71,10 @@ class Connector:
         """See `PoolKind`. Requests are tasks, which are on no thread's stack."""
         return False
 
+    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
+        """See `PoolKind`. Those that have sent their request, or are about to."""
+        return under_way(pool)
+
     def refill(self, pool: Any) -> bool | None:
         """See `PoolKind`. The loop closes what nobody has any more."""
         known = GATE.registry.pools.get(pool)
@@ -95,14 +99,12 @@ def _response_of(protocol: Any) -> weakref.ref[Any] | None:
 
 def _free(reference: weakref.ref[Any]) -> None:
     """In the loop: close a response that nobody has."""
-    from .client import AIOHTTP
-
     if AIOHTTP.is_forgotten(reference):
         reference().close()  # type: ignore[union-attr]  # somebody keeps it
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what `aiohttp.connector` defines.
+    """Patch what gives a connection back, and closes all.
 
     Args:
         patcher: Of the process.
@@ -115,11 +117,6 @@ def patch(patcher: Patcher) -> None:
     patcher.wrap(Connection, "close", _close)
     patcher.wrap(BaseConnector, "_release", _comes_back)
     patcher.wrap(BaseConnector, "_close", _closes)
-    if "_wait_for_available_connection" in vars(BaseConnector):
-        patcher.wrap(BaseConnector, "_wait_for_available_connection", _wait)
-        patcher.wrap(BaseConnector, "connect", _connect)
-    else:  # aiohttp 3.9.
-        patcher.wrap(BaseConnector, "connect", lambda method: _connect(_wait(method)))
 
 
 def _release(wrapped: Method, *, finalizer: CodeType) -> Method:
@@ -205,79 +202,3 @@ def _closes(wrapped: Method) -> Method:
         return wrapped(self, **options)
 
     return _close
-
-
-def _connect(wrapped: Method) -> Method:
-    """A request takes a connection."""
-
-    async def connect(self: Any, req: Any, *args: Any, **options: Any) -> Any:
-        if GATE.guard is None:
-            return await wrapped(self, req, *args, **options)
-        try:
-            _meet(self, req.url, sys._getframe())
-        except Exception as error:
-            GATE.fault("aiohttp", error)
-        connection = await wrapped(self, req, *args, **options)
-        try:
-            known, protocol = GATE.registry.pools.get(self), connection._protocol
-            if known is not None and protocol is not None:
-                slot = known.slot_of(protocol)
-                GATE.took(self, protocol, fresh=slot is None or not slot.open)
-        except Exception as error:
-            GATE.fault("aiohttp", error)
-        return connection
-
-    return connect
-
-
-def _meet(connector: Any, url: Any, frame: FrameType) -> None:
-    """Know a connector, from here on if need be."""
-    if GATE.registry.pools.get(connector) is not None:
-        return
-    call = call_above(frame)
-    owner = call.session if call is not None else None
-    # One that the program made for several sessions is no session's.
-    if owner is not None and not owner._connector_owner:
-        owner = None
-    GATE.pool(connector, Connector(url), owner)
-
-
-def _wait(wrapped: Method) -> Method:
-    """A request waits for a connection."""
-
-    async def wait(self: Any, first: Any, *args: Any, **options: Any) -> Any:
-        guard, waiter = GATE.guard, None
-        known: PoolRef | None = None
-        call: Call | None = None
-        if guard is not None:
-            try:
-                known = GATE.registry.pools.get(self)
-                if known is not None and _has_none(self, first):
-                    frame = sys._getframe()
-                    call = call_above(frame)
-                    stack = None if call is None else call.stack(frame)
-                    waiter = guard.begin_wait(known, frame, stack)
-            except Exception as error:
-                GATE.fault("aiohttp", error)
-        try:
-            return await wrapped(self, first, *args, **options)
-        except BaseException:
-            if call is not None and waiter is not None:
-                call.starved = known
-            raise
-        finally:
-            if guard is not None:
-                guard.end_wait(waiter)
-
-    return wait
-
-
-def _has_none(connector: Any, first: Any) -> bool:
-    """Whether a connector has no connection to give.
-
-    Args:
-        connector: It.
-        first: The key of the request, or the request.
-    """
-    key = getattr(first, "connection_key", first)
-    return bool(connector._available_connections(key) <= 0)

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
+    from ..._stacks.capture import RawStack
     from ..patching import Method
 
 _OWNER: Final = "_httpguard_owner"
@@ -67,6 +68,10 @@ class HttpcorePools:
         if owner is pool:
             return name == "handle_request"
         return getattr(owner, "_pool", None) is pool
+
+    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
+        """See `PoolKind`."""
+        return []
 
     def refill(self, pool: Any) -> bool | None:
         """See `PoolKind`."""

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
+    from ..._stacks.capture import RawStack
     from ..gate import Guard
     from ..patching import Method
 
@@ -65,6 +66,10 @@ class Urllib3Pools:
         if owner is pool:
             return name == "urlopen"
         return getattr(owner, "_pool", None) is pool
+
+    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
+        """See `PoolKind`."""
+        return []
 
     def refill(self, pool: Any) -> bool | None:
         """See `PoolKind`."""

@@ -1,0 +1,137 @@
+"""How a request of aiohttp takes a connection of its connector, and waits for one."""
+
+from __future__ import annotations
+
+import sys
+import weakref
+from typing import TYPE_CHECKING, Any
+
+from ..._pools.pool import name_of
+from ..._pools.waits import Share
+from ..gate import GATE
+from .calls import call_above
+from .connectors import Connector
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+    from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..patching import Method
+    from .calls import Call
+
+
+def patch(patcher: Patcher) -> None:
+    """Patch what takes a connection.
+
+    Args:
+        patcher: Of the process.
+    """
+    from aiohttp.connector import BaseConnector
+
+    if "_wait_for_available_connection" in vars(BaseConnector):
+        patcher.wrap(BaseConnector, "_wait_for_available_connection", _wait)
+        patcher.wrap(BaseConnector, "connect", _connect)
+    else:  # aiohttp 3.9.
+        patcher.wrap(BaseConnector, "connect", lambda method: _connect(_wait(method)))
+
+
+def _connect(wrapped: Method) -> Method:
+    """A request takes a connection."""
+
+    async def connect(self: Any, req: Any, *args: Any, **options: Any) -> Any:
+        if GATE.guard is None:
+            return await wrapped(self, req, *args, **options)
+        try:
+            _meet(self, req.url, sys._getframe())
+        except Exception as error:
+            GATE.fault("aiohttp", error)
+        connection = await wrapped(self, req, *args, **options)
+        try:
+            known, protocol = GATE.registry.pools.get(self), connection._protocol
+            if known is not None and protocol is not None:
+                slot = known.slot_of(protocol)
+                GATE.took(self, protocol, fresh=slot is None or not slot.open)
+        except Exception as error:
+            GATE.fault("aiohttp", error)
+        return connection
+
+    return connect
+
+
+def _meet(connector: Any, url: Any, frame: FrameType) -> None:
+    """Know a connector, from here on if need be."""
+    if GATE.registry.pools.get(connector) is not None:
+        return
+    call = call_above(frame)
+    owner = call.session if call is not None else None
+    # One that the program made for several sessions is no session's.
+    if owner is not None and not owner._connector_owner:
+        owner = None
+    GATE.pool(connector, Connector(url), owner)
+
+
+def _wait(wrapped: Method) -> Method:
+    """A request waits for a connection."""
+
+    async def wait(self: Any, first: Any, *args: Any, **options: Any) -> Any:
+        guard, waiter = GATE.guard, None
+        known: PoolRef | None = None
+        call: Call | None = None
+        if guard is not None:
+            try:
+                known = GATE.registry.pools.get(self)
+                if known is not None and _has_none(self, first):
+                    frame = sys._getframe()
+                    call = call_above(frame)
+                    stack = None if call is None else call.stack(frame)
+                    share = _share(self, first)
+                    waiter = guard.begin_wait(known, frame, stack, share=share)
+            except Exception as error:
+                GATE.fault("aiohttp", error)
+        try:
+            return await wrapped(self, first, *args, **options)
+        except BaseException:
+            if call is not None and waiter is not None:
+                call.starved = waiter
+            raise
+        finally:
+            if guard is not None:
+                guard.end_wait(waiter)
+
+    return wait
+
+
+def _key(first: Any) -> Any:
+    """The key of a host.
+
+    Args:
+        first: It, or of aiohttp 3.9 the request.
+    """
+    return getattr(first, "connection_key", first)
+
+
+def _has_none(connector: Any, first: Any) -> bool:
+    """Whether a connector has no connection to give. Arguments as of `_share`."""
+    return bool(connector._available_connections(_key(first)) <= 0)
+
+
+def _share(connector: Any, first: Any) -> Share | None:
+    """What is used up; None: all that the connector has, for whichever host.
+
+    Args:
+        connector: It has no connection to give.
+        first: As of `_key`.
+    """
+    if connector._limit and len(connector._acquired) >= connector._limit:
+        return None
+    key, reference = _key(first), weakref.ref(connector)
+
+    def has(connection: object) -> bool:
+        connector = reference()
+        return connector is not None and connection in connector._acquired_per_host.get(
+            key, ()
+        )
+
+    name = name_of("https" if key.is_ssl else "http", key.host, key.port)
+    return Share(name, connector._limit_per_host, has)
