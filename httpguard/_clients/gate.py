@@ -49,8 +49,6 @@ class Guard(Listener, Protocol):
         pool: PoolRef,
         frame: FrameType,
         stack: RawStack | None = None,
-        *,
-        streams: int = 0,
         share: Share | None = None,
     ) -> Waiter | None:
         """A request is about to wait for a connection, or for a stream of one."""

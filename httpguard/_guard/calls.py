@@ -90,8 +90,6 @@ class Calls:
         pool: PoolRef,
         frame: FrameType,
         stack: RawStack | None = None,
-        *,
-        streams: int = 0,
         share: Share | None = None,
     ) -> Waiter | None:
         """A request is about to wait for a connection of a blocking pool.
@@ -100,7 +98,6 @@ class Calls:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
-            streams: As of `Waiter`.
             share: Of the pool, that is used up.
 
         Returns:
@@ -108,9 +105,7 @@ class Calls:
         """
         parts = self.parts
         try:
-            waiter = parts.pools.begin_wait(
-                pool, frame, stack, streams=streams, share=share
-            )
+            waiter = parts.pools.begin_wait(pool, frame, stack, share)
             self.attend()
             soon = parts.next_look()
             if soon is not None and soon < parts.settings.check_interval:
@@ -143,19 +138,16 @@ class Calls:
             error: The client's own, on its way to the program.
             share: Of the pool, that is used up.
         """
-        # CPython 3.11 and later.
-        add_note = getattr(error, "add_note", None)
-        if add_note is None:
+        if not hasattr(error, "add_note"):  # CPython 3.11 and later.
             return
         try:
-            now = self.registry.clock()
-            when, note = pool.note
-            if now - when >= _OFTEN or (share.name if share else pool.name) not in note:
+            now, (when, note) = self.registry.clock(), pool.note
+            if now - when >= _OFTEN or (share or pool).name not in note:
                 self.parts.sweep(self.parts.detector.bury, patience=0)
                 details = describe_shortage(pool, self.registry, now, share)
                 note = f"httpguard: {describe_starved(details)}"
                 pool.note = (now, note)
-            add_note(note)
+            error.add_note(note)
         except Exception as failure:
             self.step_aside("explain", failure)
 

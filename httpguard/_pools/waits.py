@@ -16,17 +16,23 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Share:
-    """What the requests to one host may have of a pool, where it limits that.
+    """A part of a pool that is used up, where the pool is not.
 
     Args:
-        name: Of the host, as of a pool.
+        name: Of the host whose requests may have no more, as of a pool.
         maxsize: So many connections at once.
-        has: Whether a connection is one of these.
+        has: Whether a connection is one of these; None: any.
+        streams: These are streams of one connection.
     """
 
     name: str
     maxsize: int
-    has: Callable[[object], bool]
+    has: Callable[[object], bool] | None = None
+    streams: bool = False
+
+    def covers(self, connection: object) -> bool:
+        """Whether a connection of the pool is one of these."""
+        return self.has is None or self.has(connection)
 
 
 class Waiter:
@@ -37,12 +43,10 @@ class Waiter:
         since: Seconds of the guard's clock.
         thread: The thread's name.
         stack: Where the request is made.
-        streams: It waits for one of so many streams of a connection; 0: for a
-            connection.
         share: What is used up; None: the pool.
     """
 
-    __slots__ = ("pool", "share", "since", "stack", "streams", "thread")
+    __slots__ = ("pool", "share", "since", "stack", "thread")
 
     def __init__(
         self,
@@ -50,8 +54,6 @@ class Waiter:
         since: float,
         thread: str,
         stack: RawStack,
-        *,
-        streams: int = 0,
         share: Share | None = None,
     ) -> None:
         self.pool = pool
@@ -59,7 +61,6 @@ class Waiter:
         self.since = since
         self.thread = thread
         self.stack = stack
-        self.streams = streams
 
 
 class Waits:

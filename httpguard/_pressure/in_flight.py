@@ -41,7 +41,7 @@ def in_flight(
     found = [
         stack
         for connection, stack in known.ask.under_way(pool)
-        if share is None or share.has(connection)
+        if share is None or share.covers(connection)
     ]
     del pool
     # Whoever takes a connection has none yet.

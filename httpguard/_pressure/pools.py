@@ -63,8 +63,6 @@ class PoolWatch:
         pool: PoolRef,
         frame: FrameType,
         stack: RawStack | None = None,
-        *,
-        streams: int = 0,
         share: Share | None = None,
     ) -> Waiter:
         """A request is about to wait. Costs a stack, which a wait can pay for.
@@ -73,15 +71,12 @@ class PoolWatch:
             pool: Has nothing to give.
             frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
-            streams: As of `Waiter`.
             share: Of the pool, that is used up.
         """
         registry = self.registry
         if stack is None:
             stack = capture(frame, registry.depth, registry.origins)
-        waiter = Waiter(
-            pool, registry.clock(), running()[1], stack, streams=streams, share=share
-        )
+        waiter = Waiter(pool, registry.clock(), running()[1], stack, share)
         registry.waiters[id(waiter)] = waiter
         return waiter
 

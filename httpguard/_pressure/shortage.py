@@ -58,13 +58,13 @@ def describe_shortage(
         {"kind": kind.value, "site": asdict(site), "count": count}
         for (kind, site), count in pool.losses.by_site.most_common()
     ]
-    streams = waiters[0].streams if waiters else 0
-    most = streams or (share or pool).maxsize
+    most = (share or pool).maxsize
+    streams = share is not None and share.streams
     known = sum(held["count"] for held in holders) + len(under_way) + pool.losses.count
     return {
         "pool": printable((share or pool).name),
         "maxsize": most,
-        "streams": bool(streams),
+        "streams": streams,
         "waiting": len(waiters),
         "longest_wait": round(now - waiters[0].since, 3) if waiters else 0.0,
         "waiters": _waiters(waiters, registry, now),
@@ -73,7 +73,7 @@ def describe_shortage(
         "lost_slots": pool.losses.count,
         "busy": _by_site(busy),
         "unknown": max(most - known, 0),
-        "hint": _hint(pool, holders, streams),
+        "hint": _hint(pool, holders, streams=streams),
     }
 
 
@@ -103,7 +103,7 @@ def _holders(
     for lease in open_leases(registry):
         if lease.pool is not pool or lease.lost:
             continue
-        if share and not share.has(None if lease.slot is None else lease.slot()):
+        if share and not share.covers(None if lease.slot is None else lease.slot()):
             continue
         site = find_site(lease.stack or (), registry.origins)
         # The oldest comes first.
@@ -128,7 +128,7 @@ def _by_site(counts: Counter[Frame]) -> list[dict[str, Any]]:
     ]
 
 
-def _hint(pool: PoolRef, holders: list[dict[str, Any]], streams: int) -> str:
+def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str:
     """What to do about it."""
     if streams:
         return (

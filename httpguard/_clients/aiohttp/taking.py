@@ -86,7 +86,7 @@ def _wait(wrapped: Method) -> Method:
                     call = call_above(frame)
                     stack = None if call is None else call.stack(frame)
                     share = _share(self, first)
-                    waiter = guard.begin_wait(known, frame, stack, share=share)
+                    waiter = guard.begin_wait(known, frame, stack, share)
             except Exception as error:
                 GATE.fault("aiohttp", error)
         try:

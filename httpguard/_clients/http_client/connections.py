@@ -19,6 +19,7 @@ from .responses import patch_responses
 
 if TYPE_CHECKING:
     from ..._leases.client import Patcher
+    from ..._stacks.capture import RawStack
     from ..patching import Method
 
 _MOST_CLASSES: Final = 256
@@ -70,6 +71,10 @@ class Connections:
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """See `PoolKind`."""
         return owner is pool and name in {"request", "getresponse", "send"}
+
+    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
+        """See `PoolKind`."""
+        return []
 
     def refill(self, pool: Any) -> bool | None:  # noqa: ARG002  # It never blocks.
         """See `PoolKind`."""

@@ -10,6 +10,7 @@ import sys
 from contextlib import contextmanager, nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._pools.waits import Share
 from ..._stacks.variables import first_argument
 from ..gate import GATE
 
@@ -77,7 +78,8 @@ def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
             known = _pool_above(frame)
             if known is not None:
                 stack = GATE.task_stack(frame) if in_task else None
-                waiter = guard.begin_wait(known, frame, stack, streams=streams)
+                share = Share(known.name, streams, streams=True)
+                waiter = guard.begin_wait(known, frame, stack, share)
                 return _wait(guard, waiter)
     except Exception as error:
         GATE.fault("httpcore", error)
