@@ -40,8 +40,9 @@ class Frame:
         lineno: The line that was being executed, from 1.
         function: The function's name as in a traceback.
         application: Whether the code is the application's own.
-        submitted: Whether this line handed the work to an executor or greenlet
+        submitted: Whether this line handed the work to an executor, greenlet or task
             which the frames after it did.
+        awaited: Whether this line waited for the task in which the frames after it ran.
         cut: Whether this is the outermost frame of those that are kept of a line whose
             responses had always ended well: what called it was not kept.
     """
@@ -51,6 +52,7 @@ class Frame:
     function: str
     application: bool = field(default=False, compare=False)
     submitted: bool = field(default=False, compare=False)
+    awaited: bool = field(default=False, compare=False)
     cut: bool = field(default=False, compare=False)
 
     def __str__(self) -> str:

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame
 from .ownership import OWN_DIRECTORY, Origins, installed_package
 from .submission import MARK
+from .tasks import AWAITED
 
 if TYPE_CHECKING:
     from collections.abc import Container, Iterable, Iterator
@@ -137,18 +138,20 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
         The outermost frame first, httpguard's own left out.
     """
     frames: list[Frame] = []
-    submitted = False
+    submitted = waits = False
     for code, offset in _pairs(stack):
         if code is CUT and offset == 0:
             frames[-1:] = [replace(frame, cut=True) for frame in frames[-1:]]
         elif code is MARK:
             # In a worker it is a frame too; only the last one is the mark.
             submitted = offset == 0
+        elif code is AWAITED:
+            waits = offset == 0
         elif not code.co_filename.startswith(OWN_DIRECTORY):
             frame = _frame(code, offset, application=origins[code.co_filename])
-            if submitted and frame.application:
-                frame = replace(frame, submitted=True)
-                submitted = False
+            if (submitted or waits) and frame.application:
+                frame = replace(frame, submitted=submitted, awaited=waits)
+                submitted = waits = False
             frames.append(frame)
     return tuple(reversed(frames))
 

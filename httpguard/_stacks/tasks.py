@@ -12,6 +12,8 @@ from contextlib import suppress
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
+from .submission import MARK
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType, FrameType
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .capture import RawStack
     from .ownership import Origins
 
+MADE: Final = "_httpguard_made"
+"""On a task of a client's coroutine: the stack that made it."""
 _MOST_FRAMES: Final = 256
 _MOST_STEPS: Final = 100
 # Futures between a task and the one that waits for it, as of a gather in a shield.
@@ -35,7 +39,8 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
     """The stack of a running task.
 
     Where it has no line of the application, as where `gather` or `create_task` was
-    given a coroutine of the client, the lines of whoever waits for the task follow.
+    given a coroutine of the client, the lines of whoever waits for the task follow,
+    behind a mark; where nobody waits, those that made it.
 
     Args:
         frame: The innermost frame to keep.
@@ -57,8 +62,16 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
             break
         one = one.f_back
     if not seen and task is not None:
-        stack += _stack_of_waiting(task, origins)
+        waiting = _stack_of_waiting(task, origins)
+        if waiting:
+            stack += (AWAITED, 0, *waiting)
+        elif made := getattr(task, MADE, ()):
+            stack += (MARK, 0, *made)
     return tuple(stack)
+
+
+AWAITED: Final = capture_task.__code__
+"""Stands in a stack between a task and the one that waits for it."""
 
 
 def awaited(
@@ -101,7 +114,7 @@ def _generators(referrer: Any) -> Iterator[Any]:
 
 
 def _running() -> tuple[Any, FrameType | None]:
-    """The task of asyncio that runs here, if any, and the outermost frame of a task."""
+    """The task that runs here, if any, and its outermost frame."""
     asyncio: Any = sys.modules.get("asyncio")
     if asyncio is not None:
         try:
@@ -113,7 +126,8 @@ def _running() -> tuple[Any, FrameType | None]:
     trio: Any = sys.modules.get("trio")
     if trio is not None:
         try:
-            return None, _frame_of(trio.lowlevel.current_task().coro)
+            task = trio.lowlevel.current_task()
+            return task, _frame_of(task.coro)
         except (RuntimeError, AttributeError):
             pass
     return None, None
@@ -136,15 +150,24 @@ def _frame_of(coroutine: Any) -> Any:
 
 def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
     """The suspended frames of who waits for a task, the innermost first."""
+    for waiting in _waiting(task):
+        frames = list(suspended(waiting))
+        if any(origins[frame.f_code.co_filename] for frame in frames):
+            stack: list[CodeType | int] = []
+            for frame in reversed(frames):
+                stack += (frame.f_code, frame.f_lasti)
+            return stack
+    return []
+
+
+def _waiting(task: Any) -> Iterator[Any]:
+    """The coroutines of the tasks that wait for one."""
+    nursery = getattr(task, "parent_nursery", None)
+    if nursery is not None:  # Of trio.
+        yield nursery.parent_task.coro
     for callback, _ in getattr(task, "_callbacks", None) or ():
         for waiting in _tasks_behind(callback, 0):
-            frames = list(suspended(waiting.get_coro()))
-            if any(origins[frame.f_code.co_filename] for frame in frames):
-                stack: list[CodeType | int] = []
-                for frame in reversed(frames):
-                    stack += (frame.f_code, frame.f_lasti)
-                return stack
-    return []
+            yield waiting.get_coro()
 
 
 def suspended(coroutine: Any) -> Iterator[FrameType]:

@@ -72,8 +72,9 @@ def format_frames(frames: Sequence[Frame]) -> list[str]:
 
 def _format_frame(frame: Frame, where: str, source: str) -> str:
     mark = ">" if frame.application else " "
-    submitted = "submitted at " if frame.submitted else ""
-    lines = [f"  {mark} {submitted}{where}"]
+    how = "submitted at " if frame.submitted else ""
+    how = "awaited at " if frame.awaited else how
+    lines = [f"  {mark} {how}{where}"]
     if frame.cut:
         lines.insert(0, _CUT)
     if source:

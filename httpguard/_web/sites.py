@@ -122,7 +122,7 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
     for frame in (*row["stack"], row["site"]):
         shown = _shown(frame["filename"], frame["lineno"], frame["function"])
         frame["filename"], frame["function"], frame["source"] = shown
-        for mark in ("cut", "submitted"):  # Rows are many; most have neither.
+        for mark in ("cut", "submitted", "awaited"):  # Most of many rows have none.
             if not frame[mark]:
                 del frame[mark]
     return row

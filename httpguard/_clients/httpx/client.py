@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._leases.client import Ending
 from ..._leases.references import references
 from ..._model.leak import LeakKind
+from ..tasks import LOOPS, patch_tasks
 from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
@@ -74,7 +75,7 @@ class Httpx:
     def __init__(self, name: str, core: str) -> None:
         self.name = name
         self.core = core
-        self.imports: tuple[str, ...] = (name, core, *SDKS)
+        self.imports: tuple[str, ...] = (name, core, *LOOPS[1:], *SDKS)
         self.packages: tuple[str, ...] = (name, core)
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
@@ -82,6 +83,7 @@ class Httpx:
         from . import pools, responses, streams
 
         patch_sdks(patcher)
+        patch_tasks(patcher)
 
         # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
         module = sys.modules.get(self.name)
