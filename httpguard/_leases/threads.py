@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import weakref
+from contextlib import suppress
 from sys import modules
 from typing import Any
 
@@ -31,13 +32,21 @@ def running() -> tuple[Runner, str]:
         # Not a greenlet's `name` either: gevent assigns one as it is asked for.
         name = f"thread-{ident}"
         strand = _greenlet() or ident
+    task = _task()
+    return (strand if task is None else (weakref.ref(task), strand)), name
+
+
+def _task() -> Any:
+    """The task of asyncio or trio that runs this."""
     events = modules.get("asyncio.events")
     loop = None if events is None else events._get_running_loop()
     if loop is not None:
-        task = modules["asyncio.tasks"].current_task(loop)
-        if task is not None:
-            return (weakref.ref(task), strand), name
-    return strand, name
+        return modules["asyncio.tasks"].current_task(loop)
+    trio = modules.get("trio")
+    if trio is not None:
+        with suppress(RuntimeError, AttributeError):  # No task, or a fork's child.
+            return trio.lowlevel.current_task()
+    return None
 
 
 def runner() -> Runner:
@@ -85,4 +94,8 @@ def is_of(known: Runner, now: Runner) -> bool:
 
 def _is_under_way(reference: Reference) -> bool:
     task = reference()
-    return task is not None and not task.done()
+    if task is None:
+        return False
+    if hasattr(task, "done"):
+        return not task.done()
+    return task.coro.cr_frame is not None  # Of trio.

@@ -228,3 +228,128 @@ def test_what_a_debugged_loop_remembers_of_a_task_has_no_line_of_ours(
     before = asyncio.run(program(), debug=True)
     guard.install()
     assert asyncio.run(program(), debug=True) == before
+
+
+async def both(run: Any, first: Any, second: Any) -> None:
+    """Run two tasks of a loop."""
+    if run is run_trio:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(first)
+            tasks.start_soon(second)
+    else:
+        await asyncio.gather(first(), second())
+
+
+class Turns:
+    """Two tasks that run in turn: each says when, and waits for the other."""
+
+    def __init__(self, run: Any) -> None:
+        self._sleep = trio.sleep if run is run_trio else asyncio.sleep
+        self._now = 0
+
+    async def reach(self, turn: int) -> None:
+        """Wait for a turn."""
+        while self._now < turn:  # Of whichever loop.
+            await self._sleep(0)
+
+    def end(self) -> None:
+        """It is the next one's."""
+        self._now += 1
+
+
+@pytest.mark.parametrize("run", ALL_LOOPS)
+def test_strict_raises_in_the_task_that_has_leaked(
+    run: Any, small_client: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True)
+    turns = Turns(run)
+    raised = []
+
+    async def leaks() -> None:
+        await small_client.leak()
+        gc.collect()
+        turns.end()
+        await turns.reach(2)
+        with pytest.raises(httpguard.LeakError) as error:
+            await small_client.get(server.url("/lines"))
+        raised.append(error.value)
+
+    async def does_not() -> None:
+        await turns.reach(1)
+        for _ in range(2):
+            assert (await small_client.get(server.url("/lines"))).status_code == 200
+        turns.end()
+
+    run(lambda: both(run, leaks, does_not))
+    assert [len(error.leaks) for error in raised] == [1]
+
+
+@pytest.mark.parametrize("run", ALL_LOOPS)
+def test_strict_raises_of_a_task_that_has_ended_where_it_is_asked(
+    run: Any, small_client: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True)
+
+    async def program() -> None:
+        async def nothing() -> None:
+            pass
+
+        await both(run, small_client.leak, nothing)
+        gc.collect()
+        assert (await small_client.get(server.url("/lines"))).status_code == 200
+
+    run(program)
+    gc.collect()
+    with pytest.raises(httpguard.LeakError) as raised:
+        httpguard.check()
+    assert len(raised.value.leaks) == 1
+
+
+@pytest.mark.parametrize("run", ALL_LOOPS)
+def test_a_scope_is_its_task_s(run: Any, small_client: Any, server: Server) -> None:
+    turns = Turns(run)
+    kept = []
+
+    async def innocent() -> None:
+        with httpguard.no_leaks():
+            turns.end()
+            await turns.reach(2)
+            await small_client.get(server.url("/lines"))
+
+    async def leaks() -> None:
+        await turns.reach(1)
+        with pytest.raises(httpguard.LeakError) as error, httpguard.no_leaks():
+            kept.append(await small_client.leak())
+        (leak,) = error.value.leaks
+        assert leak.kind is LeakKind.OPEN
+        turns.end()
+
+    async def program() -> None:
+        await both(run, innocent, leaks)
+        await kept[0].aclose()
+
+    run(program)
+
+
+@pytest.mark.parametrize("run", ALL_LOOPS)
+def test_a_scope_has_what_its_tasks_open(run: Any, small_client: Any) -> None:
+    async def program() -> None:
+        @httpguard.no_leaks()
+        async def leaks() -> None:
+            kept.append(await small_client.leak())
+
+        async def nothing() -> None:
+            pass
+
+        with pytest.raises(httpguard.LeakError), httpguard.no_leaks():
+            await both(run, opens, nothing)
+        with pytest.raises(httpguard.LeakError):
+            await leaks()
+        for response in kept:
+            await response.aclose()
+
+    async def opens() -> None:
+        kept.append(await small_client.leak())
+
+    kept: list[Any] = []
+    run(program)
