@@ -175,7 +175,8 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         ConfigError: It had to install, and a setting is not accepted, or this is a
             subinterpreter.
         HTTPGuardError: It cannot watch, at its beginning or, because httpguard was
-            uninstalled inside, at its end: a check that did not run is no pass.
+            uninstalled or a client imported that it does not know, at its end: a
+            check that did not run is no pass.
     """
 
     def __enter__(self) -> None:
@@ -185,6 +186,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 self._entries.missed += 1
                 return
             try:
+                _refuse_what_is_unguarded()
                 super().__enter__()
             except BaseException:
                 _installing.leave_temporary()
@@ -227,6 +229,8 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                         time.sleep(pause)
                     _say_unfinished(guard.scopes.unfinished(scope))
                 guard.scopes.close(scope, raising=raising)
+                if raising:
+                    _refuse_what_is_unguarded()
             elif raising:
                 raise HTTPGuardError(
                     "no_leaks() could not check: httpguard was uninstalled inside of it"
@@ -236,6 +240,18 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 _installing.leave_temporary()
             except Exception as error:
                 _process.failed("no_leaks", error)
+
+
+def _refuse_what_is_unguarded() -> None:
+    """A client that is left alone may leak what it will.
+
+    Raises:
+        HTTPGuardError: There is one.
+    """
+    for (client, _), reason in _installing.patches().unguarded.items():
+        raise HTTPGuardError(
+            f"no_leaks() cannot watch {client}, and would prove nothing: {reason}"
+        )
 
 
 def _pauses(scope: Scope) -> Iterator[float]:

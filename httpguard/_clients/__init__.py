@@ -6,6 +6,7 @@ after, and never import it.
 
 from __future__ import annotations
 
+import logging
 import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
@@ -15,7 +16,7 @@ from .executors import EXECUTORS, patch_executors
 from .gate import GATE
 from .http_client.client import HTTP_CLIENT
 from .httpx.client import HTTPX, HTTPX2
-from .patching import Patcher
+from .patching import LeftAloneError, Patcher
 from .requests import REQUESTS
 from .urllib3.client import URLLIB3
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from .._leases.client import Client
     from .gate import Gate, Guard
+
+_LOGGER: Final = logging.getLogger("httpguard")
 
 CLIENTS: Final[tuple[Client, ...]] = (
     URLLIB3,
@@ -49,6 +52,8 @@ class Patches:
         self._patcher = Patcher(GATE)
         # The modules whose hook is registered: that runs once, and stays.
         self._hooked: set[tuple[str, str]] = set()
+        # The modules that nobody watches, and why.
+        self.unguarded: dict[tuple[str, str], str] = {}
 
     def tell(self, guard: Guard | None) -> None:
         """Let the wrappers tell a guard; None: pass everything through."""
@@ -87,15 +92,29 @@ class Patches:
 
         if (name, module) not in self._hooked:
             self._hooked.add((name, module))
-            wrapt.register_post_import_hook(partial(self._patch, patch), module)
+            wrapt.register_post_import_hook(
+                partial(self._patch, (name, module), patch), module
+            )
         elif module in sys.modules:
             # A hook runs once; after `take_off` the patch is put on from here.
-            self._patch(patch, None)
+            self._patch((name, module), patch, None)
 
-    def _patch(self, patch: Callable[[Patcher, Gate], None], _module: object) -> None:
+    def _patch(
+        self,
+        key: tuple[str, str],
+        patch: Callable[[Patcher, Gate], None],
+        _module: object,
+    ) -> None:
         """Patch a client, unless httpguard was uninstalled before it came."""
-        if GATE.guard is not None:
-            try:
-                patch(self._patcher, GATE)
-            except Exception as error:  # Of a version that we do not know, say.
-                GATE.fault("patches", error)
+        if GATE.guard is None:
+            return
+        before = self.unguarded.pop(key, "")
+        try:
+            patch(self._patcher, GATE)
+        except LeftAloneError as error:
+            self.unguarded[key] = str(error)
+            if str(error) != before:
+                _LOGGER.warning("httpguard leaves %s unguarded: %s", key[0], error)
+        except Exception as error:  # Of a version that we do not know, say.
+            self.unguarded[key] = f"{type(error).__name__}: {error}"
+            GATE.fault("patches", error)

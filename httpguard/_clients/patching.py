@@ -19,6 +19,10 @@ _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
 
 
+class LeftAloneError(Exception):
+    """A client is not the one we know, and is not patched."""
+
+
 class Patcher:
     """Puts wrappers on, and remembers how to take them off.
 

@@ -29,7 +29,8 @@ _SHARE: Final = 0.8
 _CALM: Final = 0.7
 _MINUTE: Final = 60.0
 _MOST_SITES: Final = 10
-# Of the requests that open a connection, so many look at one time.
+# Of the requests that open a connection, one of so many looks, and more often where
+# the limit is below 256: no more than a third of what is left may go unseen.
 _EVERY: Final = 16
 _HINT: Final = (
     "close the responses and sessions at these lines; sockets in CLOSE_WAIT are"
@@ -48,6 +49,7 @@ class Descriptors:
         self._registry = registry
         self._said: float | None = None
         self._glances = itertools.count(1)
+        self._every = 1
 
     def glance(self, now: float) -> dict[str, Any] | None:
         """As `look`, once in a while: for requests that have opened a connection.
@@ -55,7 +57,7 @@ class Descriptors:
         Args:
             now: Seconds of the guard's clock.
         """
-        return None if next(self._glances) % _EVERY else self.look(now)
+        return None if next(self._glances) % self._every else self.look(now)
 
     def look(self, now: float) -> dict[str, Any] | None:
         """What to report if more than 80 % of the descriptors are in use.
@@ -69,6 +71,7 @@ class Descriptors:
         count = None if limit is None else count_descriptors(limit)
         if limit is None or count is None:
             return None
+        self._every = min(max(limit // _EVERY, 1), _EVERY)
         if count < limit * _CALM:
             self._said = None
         if count <= limit * _SHARE:
@@ -76,12 +79,14 @@ class Descriptors:
         if self._said is not None and now - self._said < _MINUTE:
             return None
         self._said = now
+        # First: what follows takes its time.
+        suspects = _suspects(self._registry)
         return {
             "descriptors": count,
             "limit": limit,
             "threads": threading.active_count(),
             "sockets": sockets_by_state(),
-            **_suspects(self._registry),
+            **suspects,
             "hint": _HINT,
         }
 
@@ -126,8 +131,9 @@ def _suspects(registry: Registry) -> dict[str, Any]:
         for lease in open_leases(registry)
     )
     sessions: Counter[Any] = Counter()
-    for session in list(registry.sessions.known.values()):
-        if session.pools:
+    # Closed and collected ones too, where something keeps their pools.
+    for line in list(registry.sessions.lines.values()):
+        for session in list(line.values()):
             site = find_site(session.stack or (), registry.origins)
             sessions[site] += _sockets_of(session)
     return {

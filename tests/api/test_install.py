@@ -102,7 +102,8 @@ def test_what_others_patched_on_top_of_us_stays(
     assert [leak.count for leak in guard.check().leaks] == [1]
     httpguard.uninstall()
     monkeypatch.undo()
-    monkeypatch.setattr(HTTPAdapter, "send", ours.__wrapped__)  # type: ignore[attr-defined]
+    # For good: the wrapper would be on when another test installs.
+    HTTPAdapter.send = ours.__wrapped__  # type: ignore[attr-defined, method-assign]
 
 
 def test_disabled_patches_nothing(monkeypatch: pytest.MonkeyPatch) -> None:

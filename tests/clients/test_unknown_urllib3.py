@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import textwrap
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 import urllib3
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.poolmanager import PoolManager
 
 import httpguard
+from httpguard import HTTPGuardError
+from tests.program import run
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -47,6 +49,27 @@ def test_urllib3_future_is_left_alone(
         "httpguard leaves urllib3 unguarded: urllib3-future is in the place of urllib3"
     )
     assert guard.check().counters["errors"] == 0
+    with pytest.raises(HTTPGuardError, match="cannot watch urllib3"):  # noqa: SIM117
+        with httpguard.no_leaks():
+            use(server)
+
+
+def test_a_scope_in_which_it_is_imported_proves_nothing() -> None:
+    source = """
+    import sys, types, httpguard
+    try:
+        with httpguard.no_leaks():
+            import urllib3
+            if len(sys.argv) > 1:
+                httpguard.uninstall()
+                urllib3.ResponsePromise = object
+                httpguard.install()
+    except httpguard.HTTPGuardError as error:
+        print(error)
+    """
+    done = run("-c", textwrap.dedent(source), "unknown")
+    assert done.stdout.startswith("no_leaks() cannot watch urllib3"), done.stderr
+    assert run("-c", textwrap.dedent(source)).stdout == ""
 
 
 def test_a_urllib3_without_a_part_is_left_alone(

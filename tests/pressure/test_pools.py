@@ -885,6 +885,53 @@ def test_too_many_open_files(server: Server, tmp_path: Path) -> None:
     assert f"open responses, {place}" in done.stderr
 
 
+OUT_OF_FILES_BY_SESSIONS = """
+import logging, resource, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+logging.basicConfig(format="%(message)s", level="INFO")
+import httpguard; httpguard.install(check_interval=float(sys.argv[2]))
+import requests
+def a_session():
+    session = requests.Session()  # a session
+    session.get(sys.argv[1])
+    return session
+def an_answer():
+    return requests.get(sys.argv[1])  # an answer
+def a_closed_session():
+    with requests.Session() as session:  # a closed session
+        return session.get(sys.argv[1])
+kind = sys.argv[3].replace(" ", "_")
+kept = [globals()[kind]() for _ in range(52)]
+httpguard.check()
+"""
+
+
+@pytest.mark.parametrize("kept", ["a session", "an answer", "a closed session"])
+@pytest.mark.parametrize("interval", ["0", "0.01"])
+def test_too_many_files_without_one_streamed_response(
+    server: Server, tmp_path: Path, kept: str, interval: str
+) -> None:
+    path = write(tmp_path / "app.py", OUT_OF_FILES_BY_SESSIONS)
+    done = run(path, server.url("/bytes/9"), interval, kept, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    head, *lines = done.stderr.splitlines()
+    assert re.match(r"fd pressure: 5\d of 64 file descriptors", head), done.stderr
+    place = f"app.py:{line_of(OUT_OF_FILES_BY_SESSIONS, f'# {kept}')} in "
+    (found,) = re.findall(rf"> (\d+) connections kept by .* {place}", lines[0])
+    assert int(found) >= 45, done.stderr
+    assert len([line for line in lines if "connections kept by" in line]) == 1
+
+
+def test_few_files_without_one_streamed_response(
+    server: Server, tmp_path: Path
+) -> None:
+    source = OUT_OF_FILES_BY_SESSIONS.replace("kept = [", "[").replace("(52)", "(99)")
+    path = write(tmp_path / "app.py", source.replace("[globals", "[bool(globals"))
+    path.write_text(path.read_text().replace("[kind]()", "[kind]())"))
+    done = run(path, server.url("/bytes/9"), "0.01", "an answer", cwd=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 def test_a_forked_child_begins_anew(server: Server, tmp_path: Path) -> None:
     source = """

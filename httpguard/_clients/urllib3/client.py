@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import logging
 import socket
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
 from ..hints import urllib3_hint
+from ..patching import LeftAloneError
 from .closing import shut
 
 if TYPE_CHECKING:
     from ..._leases.client import Facts, Leases, Patcher, Reference
-
-_LOGGER: Final = logging.getLogger("httpguard")
 
 
 class Urllib3:
@@ -24,9 +22,6 @@ class Urllib3:
     packages: tuple[str, ...] = ("urllib3",)
     is_async = False
 
-    # What this urllib3 lacks of those that we know, as it was said.
-    _said = ""
-
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002
         """See `Client`."""
         from . import managers, parts, pools, responses
@@ -34,10 +29,7 @@ class Urllib3:
         unknown = parts.unknown_part()
         if unknown:
             # requests on top of it is left alone too.
-            if unknown != self._said:
-                self._said = unknown
-                _LOGGER.warning("httpguard leaves urllib3 unguarded: %s", unknown)
-            return
+            raise LeftAloneError(unknown)
         responses.patch(patcher)
         pools.patch(patcher)
         managers.patch(patcher)
