@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 @pytest.fixture
 def plain(server: Server) -> Iterator[urllib3.HTTPConnectionPool]:

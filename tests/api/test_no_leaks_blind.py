@@ -16,6 +16,8 @@ from tests.program import run
 if TYPE_CHECKING:
     from tests.server import Server
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 BROKEN = """
 import sys, httpguard
 sys.modules["wrapt"] = None

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 @pytest.fixture
 def url(server: Server, guard: GuardControl) -> str:

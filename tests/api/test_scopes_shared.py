@@ -21,6 +21,8 @@ if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 MANY = 8
 
 

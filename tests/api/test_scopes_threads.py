@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 
     Work = Callable[[str, threading.Event], None]
 
+pytestmark = pytest.mark.usefixtures("small_heap")
+
 
 def leave_open(url: str, go: threading.Event) -> None:
     go.wait()

@@ -29,14 +29,14 @@ if TYPE_CHECKING:
 
 # Whether an error is met, and with it a cycle, is up to the server's haste.
 RACING = {"blocking_pools.pool_reused"}
-# gevent patches its process, threads may let go a moment later, and those of httpx are
-# functions around programs.
+# gevent patches its process, threads may let go a moment later, and those of httpx and
+# aiohttp are functions around programs.
 CASES = [
     case
     for case in load()
     if not case.subprocess
     and case.name not in RACING
-    and not case.name.startswith(("threads.", "futures.", "httpx_"))
+    and not case.name.startswith(("threads.", "futures.", "httpx_", "aiohttp_"))
 ]
 
 
