@@ -61,8 +61,6 @@ WALLS: Final = frozenset(
         "_clients.urllib3.pools._discarded",
         "_clients.urllib3.pools._meet",
         "_clients.urllib3.pools._took",
-        "_clients.requests._sent",
-        "_clients.urllib3.responses._opened",
         "_clients.urllib3.responses._opening",
         "_guard.outbox.Outbox.step_aside",
         "_model.failure.Failures.say",
@@ -79,7 +77,7 @@ WALLS: Final = frozenset(
         "_model.fork.Parts._tell",
         "_clients.urllib3.pools._waiting",
         "_clients.urllib3.pools._may_come_back",
-        "_clients.urllib3.responses._dealloc_warn",
+        "_clients.urllib3.finalizing.dealloc_warn",
         "_leases.registry.Registry.give_up",
     }
 )
@@ -109,6 +107,8 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
         "_clients.urllib3.mocks._Reality.__init__",
+        "_clients.urllib3.client.Urllib3.__init__",
+        "_clients.requests.Requests.__init__",
         "_model.failure.Failures.__init__",
         "_reporting.destinations.Destinations.__init__",
         "_reporting.destinations.Members.__init__",

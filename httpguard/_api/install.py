@@ -60,6 +60,7 @@ def install(
     stack_depth: int = 32,
     sample: float = 1.0,
     app: Iterable[str] = (),
+    vendored: Iterable[str] = (),
     ignore: Iterable[str] = (),
     max_wait: float | None = 5.0,
     max_sessions: int | None = 20,
@@ -95,6 +96,9 @@ def install(
             reported. The counters stay exact.
         app: Module prefixes that count as the application's own code although they are
             installed in site-packages. Separated by commas in the variable.
+        vendored: Packages in which copies of urllib3 and requests lie, to be guarded
+            too: `shop._vendor` of `shop._vendor.urllib3`. Those of pip and of snowflake
+            are known. Separated by commas in the variable.
         ignore: Patterns of URLs (they contain a `/`: `http://127.0.0.1:*/health`,
             `*/events`) and of modules (`vendored.client`) that are never judged.
         max_wait: Seconds a request may wait for a connection of a blocking pool before

@@ -19,6 +19,7 @@ from .httpx.client import HTTPX, HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import REQUESTS
 from .urllib3.client import URLLIB3
+from .vendored import copies, packages, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,11 +39,14 @@ CLIENTS: Final[tuple[Client, ...]] = (
 )
 
 
-def client_packages() -> tuple[str, ...]:
-    """The packages whose frames are never the site, of every client."""
-    return tuple(
-        dict.fromkeys(package for client in CLIENTS for package in client.packages)
-    )
+def client_packages(vendored: tuple[str, ...] = ()) -> tuple[str, ...]:
+    """The packages whose frames are never the site, of every client.
+
+    Args:
+        vendored: As the setting names them.
+    """
+    known = (package for client in CLIENTS for package in client.packages)
+    return tuple(dict.fromkeys((*known, *packages(vendored))))
 
 
 class Patches:
@@ -54,6 +58,8 @@ class Patches:
         self._hooked: set[tuple[str, str]] = set()
         # The modules that nobody watches, and why.
         self.unguarded: dict[tuple[str, str], str] = {}
+        # The clients of copies, by the package in which these lie.
+        self._copies: dict[str, tuple[Client, ...]] = {}
 
     def tell(self, guard: Guard | None) -> None:
         """Let the wrappers tell a guard; None: pass everything through."""
@@ -62,9 +68,18 @@ class Patches:
         else:
             GATE.open(guard)
 
-    def put_on(self) -> None:
-        """Patch every client that is imported, and each other one when it is."""
-        for client in CLIENTS:
+    def put_on(self, vendored: tuple[str, ...] = ()) -> None:
+        """Patch every client that is imported, and each other one when it is.
+
+        Args:
+            vendored: Where copies may lie, as the setting names them.
+        """
+        clients = [*CLIENTS]
+        for place in places(vendored):
+            if place not in self._copies:
+                self._copies[place] = copies(place)
+            clients += self._copies[place]
+        for client in clients:
             for module in client.imports:
                 self.hook(client.name, module, client.patch)
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.errors import LeakError
 from .gate import GATE
 from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in
-from .urllib3.callers import CODES, above, reads_body, session_above
+from .urllib3.callers import above, reads_body, session_above
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
@@ -20,9 +20,10 @@ if TYPE_CHECKING:
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
     from .patching import Method
+    from .urllib3.callers import Codes
 
 
-def build_response(wrapped: Method) -> Method:
+def build_response(wrapped: Method, *, codes: Codes) -> Method:
     """``build_response``: an adapter wraps the response of urllib3, or loses it."""
 
     def building(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -34,6 +35,7 @@ def build_response(wrapped: Method) -> Method:
                 kwargs,
                 raised_in(error, None, GATE.registry.origins),
                 sys._getframe(1),
+                codes,
                 raising=False,
             )
             # What a traceback keeps of this frame shall keep nothing alive.
@@ -42,7 +44,7 @@ def build_response(wrapped: Method) -> Method:
         raw = args[1] if len(args) > 1 else kwargs.get("resp")
         if getattr(response, "raw", raw) is not raw:
             place = place_of_callable(wrapped, GATE.registry.origins)
-            _lose(args, kwargs, place, sys._getframe(1), raising=True)
+            _lose(args, kwargs, place, sys._getframe(1), codes, raising=True)
         return response
 
     return building
@@ -53,6 +55,7 @@ def _lose(
     kwargs: dict[str, Any],
     place: RawStack,
     frame: FrameType,
+    codes: Codes,
     *,
     raising: bool,
 ) -> None:
@@ -65,9 +68,9 @@ def _lose(
         raw: Any = args[1] if len(args) > 1 else kwargs.get("resp")
         if not holds_real_connection(raw) or (raw.closed and not raw._pool.block):
             return
-        session = session_above(frame)
+        session = session_above(frame, codes)
         hand_over(
-            CODES.client,
+            codes.client,
             raw,
             raw._pool,
             getattr(request, "method", None),
@@ -87,7 +90,7 @@ def _lose(
         guard.step_aside("build_response", error)
 
 
-def dispatch_hook(wrapped: Method) -> Method:
+def dispatch_hook(wrapped: Method, *, codes: Codes) -> Method:
     """``dispatch_hook``: a response hook gets the response before it is read.
 
     Where the hook raises, or puts another response in its place, nobody else
@@ -106,14 +109,14 @@ def dispatch_hook(wrapped: Method) -> Method:
             try:
                 result = wrapped(key, {key: hook}, hook_data, **kwargs)
             except BaseException as error:
-                find: Any = partial(raised_in, error, CODES.dispatch_hook)
-                _give_up(hook_data, find, sys._getframe(1), raising=False)
+                find: Any = partial(raised_in, error, codes.dispatch_hook)
+                _give_up(hook_data, find, sys._getframe(1), codes, raising=False)
                 # What a traceback keeps of this frame shall keep nothing alive.
                 hook_data = result = find = None
                 raise
             if result is not hook_data:
                 find = partial(place_of_callable, hook)
-                _give_up(hook_data, find, sys._getframe(1), raising=True)
+                _give_up(hook_data, find, sys._getframe(1), codes, raising=True)
                 hook_data = result
         return hook_data
 
@@ -135,6 +138,7 @@ def _give_up(
     response: Any,
     find: Callable[[Origins], RawStack],
     frame: FrameType,
+    codes: Codes,
     *,
     raising: bool,
 ) -> None:
@@ -144,6 +148,7 @@ def _give_up(
         response: It.
         find: The place of the hook that lost it.
         frame: Of who called the hook.
+        codes: Of its urllib3.
         raising: Whether we may: no error of the program is on its way.
     """
     guard = GATE.guard
@@ -154,7 +159,7 @@ def _give_up(
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
             hand_over(
-                CODES.client,
+                codes.client,
                 raw,
                 raw._pool,
                 getattr(request, "method", None),

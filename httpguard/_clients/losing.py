@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 ADAPTER: Final = "adapter"
 HOOK: Final = "hook"
 _RETRY: Final = "retry"
+# Of requests, or of a copy of it.
+_MODELS: Final = ".requests.models"
 # Leases of late among which is the one of the try before.
 _LATE: Final = 8
 _MOST_FRAMES: Final = 64
@@ -124,6 +126,6 @@ def _is_or_wraps(value: Any, response: Any) -> bool:
         return True
     kinds = type(value).__mro__
     return any(
-        kind.__name__ == "Response" and kind.__module__ == "requests.models"
+        kind.__name__ == "Response" and f".{kind.__module__}".endswith(_MODELS)
         for kind in kinds
     ) and (value.__dict__.get("raw") is response)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import sys
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
@@ -14,84 +16,94 @@ from .hooks import build_response, dispatch_hook
 from .losing import ADAPTER, blame, note_retries
 from .patching import Method, code_of, is_wrapped
 from .urllib3.callers import CODES, above, is_api, session_above
-from .urllib3.client import Urllib3
+from .urllib3.client import Urllib3, is_itself
 from .urllib3.compiled import open_lease
 from .urllib3.managers import maker
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from .._leases.client import Facts, Leases, Patcher
     from .._stacks.capture import RawStack
+    from .urllib3.callers import Codes
 
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class Requests(Urllib3):
-    """requests: its responses hold connections of urllib3, under its own words."""
+    """requests: its responses hold connections of urllib3, under its own words.
 
-    name = "requests"
-    imports: tuple[str, ...] = ("requests.sessions",)
-    packages: tuple[str, ...] = ("requests",)
+    Args:
+        name: Of the package: requests, or a copy of it.
+        codes: Of the urllib3 below it.
+    """
+
+    def __init__(self, name: str, codes: Codes) -> None:
+        super().__init__(name)
+        self.imports = (f"{name}.sessions",)
+        self.codes = codes
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`."""
-        _patch(patcher)
+        if is_itself(self.imports[0]):
+            _patch(patcher, self)
 
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
         return requests_hint(facts)
 
 
-REQUESTS: Final = Requests()
+REQUESTS: Final = Requests("requests", CODES)
 
 
-def _patch(patcher: Patcher) -> None:
+def _patch(patcher: Patcher, client: Requests) -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
-    from requests import adapters, sessions
-    from urllib3.connectionpool import HTTPConnectionPool
-
-    if not is_wrapped(HTTPConnectionPool._put_conn):
+    codes = client.codes
+    adapters = import_module(f"{client.name}.adapters")
+    sessions = import_module(f"{client.name}.sessions")
+    below = import_module(f"{codes.urllib3.name}.connectionpool")
+    if not is_wrapped(below.HTTPConnectionPool._put_conn):
         return  # We failed to patch urllib3: the end of no response would be seen.
-    CODES.session_send = code_of(sessions.Session.__dict__["send"])
-    CODES.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
-    CODES.dispatch_hook = code_of(sessions.dispatch_hook)
-    patcher.wrap(adapters.HTTPAdapter, "send", _send)
-    patcher.wrap(adapters.HTTPAdapter, "build_response", build_response)
-    patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": build_response})
-    patcher.wrap(sessions, "dispatch_hook", dispatch_hook)
-    patcher.wrap(sessions.Session, "__init__", _session_init)
+    codes.session_send = code_of(sessions.Session.__dict__["send"])
+    codes.adapter_send = code_of(adapters.HTTPAdapter.__dict__["send"])
+    codes.dispatch_hook = code_of(sessions.dispatch_hook)
+    building = partial(build_response, codes=codes)
+    patcher.wrap(adapters.HTTPAdapter, "send", partial(_send, client=client))
+    patcher.wrap(adapters.HTTPAdapter, "build_response", building)
+    patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": building})
+    patcher.wrap(sessions, "dispatch_hook", partial(dispatch_hook, codes=codes))
+    patcher.wrap(sessions.Session, "__init__", partial(_session_init, client=client))
     patcher.wrap(sessions.Session, "close", _session_close)
-    CODES.client = REQUESTS
-    CODES.settle()
+    codes.client = client
+    codes.settle()
 
 
-def _send(wrapped: Method) -> Method:
+def _send(wrapped: Method, *, client: Requests) -> Method:
     """``HTTPAdapter.send``: one exchange, its body not yet read."""
-    send = around(wrapped, ("self", "request", "stream"), _sent)
-    CODES.own_send = send.__code__
+    send = around(wrapped, ("self", "request", "stream"), _sent(client))
+    client.codes.own_send = send.__code__
     return send
 
 
-def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
-    """An adapter got an answer.
+def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
+    """What is done where an adapter got an answer.
 
     Called by ``Session.send``, without ``stream=True``, requests reads the body
     before anybody sees the response, so that no lease is needed.
-
-    Args:
-        request: What was sent.
-        stream: As ``send`` was called with.
-        response: What it returns.
     """
-    guard = GATE.guard
-    if guard is not None:
+    codes = client.codes
+
+    def sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
+        guard = GATE.guard
+        if guard is None:
+            return response
         try:
             frame = sys._getframe(2)
-            by_session = frame.f_code is CODES.session_send
+            by_session = frame.f_code is codes.session_send
             if by_session and not stream:
                 return response
             raw: Any = getattr(response, "raw", None)
@@ -99,65 +111,85 @@ def _sent(_adapter: Any, request: Any, stream: Any, response: Any) -> Any:
                 note_retries(guard.registry, request.url, frame)
             swift = guard.registry.swift
             if (
-                swift is not None
-                and by_session
-                and getattr(response, "status_code", None) not in _REDIRECTS
-                and open_lease(
+                swift is None
+                or not by_session
+                or getattr(response, "status_code", None) in _REDIRECTS
+                or not open_lease(
                     swift,
-                    CODES.world,
+                    codes.world,
                     raw,
                     None,
                     request.method,
                     request.url,
                     frame.f_back or frame,
-                    REQUESTS,
+                    client,
                 )
             ):
-                return response
-            if not holds_real_connection(raw):
-                return response
-            reading = False
-            place: RawStack = ()
-            if not by_session:
-                frame, reading, place = _caller(frame, stream=stream)
-            elif (
-                raw.status in _REDIRECTS
-                and response.is_redirect
-                and _is_followed(frame)
-            ):
-                return response
-            else:
-                frame = frame.f_back or frame
-            hand_over(
-                REQUESTS,
-                raw,
-                raw._pool,
-                request.method,
-                request.url,
-                frame,
-                reading=reading,
-            )
-            # Until the session has it.
-            blame(guard.registry.get(raw._connection, raw), place, ADAPTER)
+                _look_at(client, request, response, frame, stream=stream)
         except LeakError:
             raise
         except Exception as error:
             guard.step_aside("HTTPAdapter.send", error)
-    return response
+        return response
+
+    return sent
 
 
-def _caller(frame: FrameType, *, stream: Any) -> tuple[FrameType, bool, RawStack]:
+def _look_at(
+    client: Requests, request: Any, response: Any, frame: FrameType, *, stream: Any
+) -> None:
+    """Hand over a response that holds a connection, if the application gets it.
+
+    Args:
+        client: Whose.
+        request: What was sent.
+        response: What an adapter's ``send`` returns.
+        frame: Of who called that.
+        stream: As it was called with.
+    """
+    raw: Any = getattr(response, "raw", None)
+    if not holds_real_connection(raw):
+        return
+    reading = False
+    place: RawStack = ()
+    if frame.f_code is not client.codes.session_send:
+        frame, reading, place = _caller(frame, client.codes, stream=stream)
+    elif (
+        raw.status in _REDIRECTS
+        and response.is_redirect
+        and _is_followed(frame, client.name)
+    ):
+        return
+    else:
+        frame = frame.f_back or frame
+    hand_over(
+        client,
+        raw,
+        raw._pool,
+        request.method,
+        request.url,
+        frame,
+        reading=reading,
+    )
+    # Until the session has it.
+    blame(GATE.registry.get(raw._connection, raw), place, ADAPTER)
+
+
+def _caller(
+    frame: FrameType, codes: Codes, *, stream: Any
+) -> tuple[FrameType, bool, RawStack]:
     """Of an adapter's ``send`` that no session has called itself.
 
     Args:
         frame: Of whoever called.
+        codes: Of the urllib3 below.
         stream: As ``send`` was called with.
 
     Returns:
         The innermost frame to keep; whether requests is going to read the body; and
         the place of an adapter of the application's own, which may lose the response.
     """
-    session = session_above(frame)
+    session = session_above(frame, codes)
     if session is None:
         return frame, False, ()
     place = (frame.f_code, frame.f_lasti)
@@ -166,24 +198,24 @@ def _caller(frame: FrameType, *, stream: Any) -> tuple[FrameType, bool, RawStack
     return (above(session), False, place) if stream else (frame, True, place)
 
 
-def _is_followed(frame: FrameType) -> bool:
+def _is_followed(frame: FrameType, package: str) -> bool:
     """Whether requests' own code reads and closes a redirect, followed or not.
 
     Not where a session decides by itself what a redirect is.
 
     Args:
         frame: Of ``Session.send``.
+        package: requests, or a copy of it.
     """
-    from requests.sessions import SessionRedirectMixin
-
+    known = sys.modules[f"{package}.sessions"].SessionRedirectMixin
     session = type(first_argument(frame))
     return all(
-        getattr(session, name, None) is getattr(SessionRedirectMixin, name)
+        getattr(session, name, None) is getattr(known, name)
         for name in ("get_redirect_target", "resolve_redirects")
     )
 
 
-def _session_init(wrapped: Method) -> Method:
+def _session_init(wrapped: Method, *, client: Requests) -> Method:
     """A session is made: remember where, unless `requests.get` made it for itself."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
@@ -195,7 +227,7 @@ def _session_init(wrapped: Method) -> Method:
             frame = maker(self, sys._getframe(1))
             # `requests.get` closes the one that it makes for itself.
             if frame is not None and not is_api(frame):
-                guard.made(self, REQUESTS, frame)
+                guard.made(self, client, frame)
         except Exception as error:
             guard.step_aside("Session", error)
 

@@ -180,7 +180,9 @@ class Parts:
 
     def configure(self) -> None:
         """Tell the registry how stacks are kept by these settings."""
-        self.table.origins = Origins(self.settings.app, client_packages())
+        self.table.origins = Origins(
+            self.settings.app, client_packages(self.settings.vendored)
+        )
         self.share(None)
         self.watcher.set_interval(self.settings.check_interval)
         self.settle_alert()

@@ -140,6 +140,14 @@ def _path(value: Any) -> str | None:
     return path or None
 
 
+def _packages(value: Any) -> tuple[str, ...]:
+    """Dotted names."""
+    names = _patterns(value)
+    if not all(part.isidentifier() for name in names for part in name.split(".")):
+        raise ValueError
+    return names
+
+
 def _address(value: Any) -> tuple[str, int] | None:
     """A port, ``HOST:PORT``, or the two of them."""
     if _is_none(value) or value == "":
@@ -190,6 +198,11 @@ SWITCH: Final = Check(
 SHARE: Final = Check("float", "a number from 0 to 1", _number(1.0, none=""))
 PATTERNS: Final = Check(
     "Iterable[str]", "a sequence of texts, or one text separated by commas", _patterns
+)
+PACKAGES: Final = Check(
+    "Iterable[str]",
+    "dotted names of packages, in a list or separated by commas",
+    _packages,
 )
 PATH: Final = Check(
     "str | os.PathLike[str] | None",

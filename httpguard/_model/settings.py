@@ -100,6 +100,13 @@ class Settings:
         "Module prefixes that count as the application's own code although they are"
         " installed in site-packages. Separated by commas in the variable.",
     )
+    vendored: tuple[str, ...] = _setting(
+        (),
+        checks.PACKAGES,
+        "Packages in which copies of urllib3 and requests lie, to be guarded too:"
+        " `shop._vendor` of `shop._vendor.urllib3`. Those of pip and of snowflake are"
+        " known. Separated by commas in the variable.",
+    )
     ignore: tuple[str, ...] = _setting(
         (),
         checks.PATTERNS,

@@ -151,7 +151,7 @@ def put_patches_on(guard: Guard) -> None:
 
     ours = patches()
     ours.tell(guard)
-    ours.put_on()
+    ours.put_on(guard.settings.vendored)
     ours.hook("workers", MULTIPROCESSING, patch_workers)
 
 

@@ -22,7 +22,7 @@ _ARGUMENTS: Final = re.compile(
     re.DOTALL | re.MULTILINE,
 )
 _ROWS: Final = re.compile(
-    r"(?<=^\| setting \| default \| meaning \|\n\|---\|---\|---\|\n).*?(?=^\n)",
+    r"(?<=^\| setting \| default \| meaning \|\n\|---\|---\|---\|\n).*?(?=^\n|\Z)",
     re.DOTALL | re.MULTILINE,
 )
 

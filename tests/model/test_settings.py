@@ -29,6 +29,7 @@ def test_defaults_are_the_documented_ones() -> None:
         "stack_depth": 32,
         "sample": 1.0,
         "app": (),
+        "vendored": (),
         "ignore": (),
         "max_wait": 5.0,
         "max_sessions": 20,

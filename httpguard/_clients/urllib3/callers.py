@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._stacks.variables import UNREADABLE, variable
-from .client import URLLIB3
+from .client import URLLIB3, Urllib3
 from .mocks import KNOWN
 
 if TYPE_CHECKING:
@@ -15,7 +15,13 @@ if TYPE_CHECKING:
 
 
 class Codes:
-    """The code by which the wrappers recognise a caller; None: not imported yet."""
+    """The code by which the wrappers recognise a caller; None: not imported yet.
+
+    There is one for each copy of urllib3, with that of requests above it.
+
+    Args:
+        urllib3: The client of that copy.
+    """
 
     __slots__ = (
         "adapter_send",
@@ -26,11 +32,14 @@ class Codes:
         "own_send",
         "own_urlopen",
         "session_send",
+        "urllib3",
         "urlopen",
         "world",
     )
 
-    def __init__(self) -> None:
+    def __init__(self, urllib3: Urllib3) -> None:
+        self.urllib3 = urllib3
+        urllib3.codes = self
         self.session_send: CodeType | None = None
         self.adapter_send: CodeType | None = None
         self.dispatch_hook: CodeType | None = None
@@ -42,7 +51,7 @@ class Codes:
         self.own_send: CodeType | None = None
         self.own_urlopen: CodeType | None = None
         # Whose responses those are that sessions are given: requests', if it is there.
-        self.client: Client = URLLIB3
+        self.client: Client = urllib3
         self.settle()
 
     def settle(self) -> None:
@@ -57,39 +66,47 @@ class Codes:
         )
 
 
-CODES: Final = Codes()
+CODES: Final = Codes(URLLIB3)
+"""Of urllib3 itself."""
 
 
-def outermost(frame: FrameType) -> FrameType:
+def outermost(frame: FrameType, codes: Codes) -> FrameType:
     """Who called ``urlopen``, which calls itself to try again or to follow a redirect.
 
     Args:
         frame: Of the call that does.
+        codes: Of its urllib3.
     """
-    while frame.f_code is CODES.urlopen:
+    while frame.f_code is codes.urlopen:
         ours = frame.f_back
         caller = None if ours is None else ours.f_back
-        if ours is None or ours.f_code is not CODES.own_urlopen or caller is None:
+        if ours is None or ours.f_code is not codes.own_urlopen or caller is None:
             break
         frame = caller
     return frame
 
 
-def session_above(frame: FrameType | None) -> FrameType | None:
+def session_above(frame: FrameType | None, codes: Codes) -> FrameType | None:
     """The call of ``Session.send`` for which a request is made, or None.
 
     None where a response hook of the application makes a request of its own.
 
     Args:
         frame: The innermost.
+        codes: Of its urllib3.
     """
-    while frame is not None and CODES.session_send is not None:
-        if frame.f_code is CODES.session_send:
+    while frame is not None and codes.session_send is not None:
+        if frame.f_code is codes.session_send:
             return frame
-        if frame.f_code is CODES.dispatch_hook:
+        if frame.f_code is codes.dispatch_hook:
             return None
         frame = frame.f_back
     return None
+
+
+def is_module(name: Any, known: str) -> bool:
+    """Whether it is the name of a module, or of a copy of it in another package."""
+    return type(name) is str and (name == known or name.endswith(f".{known}"))
 
 
 def above(session: FrameType) -> FrameType:
@@ -110,6 +127,6 @@ def reads_body(session: FrameType) -> bool:
 
 def is_api(frame: FrameType) -> bool:
     """Whether it is a function such as `requests.get`, which makes itself a session."""
-    return frame.f_code.co_name == "request" and (
-        frame.f_globals.get("__name__") == "requests.api"
+    return frame.f_code.co_name == "request" and is_module(
+        frame.f_globals.get("__name__"), "requests.api"
     )

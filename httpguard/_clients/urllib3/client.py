@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import socket
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
@@ -12,27 +13,38 @@ from .closing import shut
 
 if TYPE_CHECKING:
     from ..._leases.client import Facts, Leases, Patcher, Reference
+    from .callers import Codes
 
 
 class Urllib3:
-    """urllib3 1.26 and 2.x. Implements `Client`."""
+    """urllib3 1.26 and 2.x, or a copy of it. Implements `Client`.
 
-    name = "urllib3"
-    imports: tuple[str, ...] = ("urllib3.connectionpool",)
-    packages: tuple[str, ...] = ("urllib3",)
+    Args:
+        name: Of the package.
+    """
+
     is_async = False
+    # By which its wrappers know who calls.
+    codes: Codes
+
+    def __init__(self, name: str = "urllib3") -> None:
+        self.name = name
+        self.imports: tuple[str, ...] = (f"{name}.connectionpool",)
+        self.packages: tuple[str, ...] = (name,)
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002
         """See `Client`."""
         from . import managers, parts, pools, responses
 
-        unknown = parts.unknown_part()
+        if not is_itself(self.imports[0]):
+            return  # Another name of one that is guarded.
+        unknown = parts.unknown_part(self.name)
         if unknown:
             # requests on top of it is left alone too.
             raise LeftAloneError(unknown)
-        responses.patch(patcher)
-        pools.patch(patcher)
-        managers.patch(patcher)
+        responses.patch(patcher, self.codes)
+        pools.patch(patcher, self.name)
+        managers.patch(patcher, self.codes)
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""
@@ -77,7 +89,7 @@ class Urllib3:
 
     def close(self, response: Any, note: str) -> bool:
         """See `Client`."""
-        shut(response, note)
+        shut(response, note, self.codes.urllib3.name)
         return True
 
     def release(self, response: Any) -> None:
@@ -87,6 +99,11 @@ class Urllib3:
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
         return urllib3_hint(facts)
+
+
+def is_itself(module: str) -> bool:
+    """Whether a module that was imported bears its own name."""
+    return getattr(sys.modules.get(module), "__name__", None) == module
 
 
 def is_cut(connection: Any) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -20,11 +21,13 @@ class _Shut:
         read: Bytes that were read.
         missing: Bytes that were announced and not read; None: not known.
         note: Why it is closed.
+        package: Its urllib3.
     """
 
     closed: Final = False
 
-    def __init__(self, read: int, missing: int | None, note: str) -> None:
+    def __init__(self, read: int, missing: int | None, note: str, package: str) -> None:
+        self._package = package
         self._read = read
         self._note = note
         self._missing = missing
@@ -33,12 +36,11 @@ class _Shut:
 
     def _raise(self, *_: object) -> Any:
         """urllib3's own error for a body that ended too early."""
-        from urllib3.exceptions import IncompleteRead, ProtocolError
-
-        error = ProtocolError("Response ended prematurely")
+        exceptions: Any = sys.modules[f"{self._package}.exceptions"]
+        error = exceptions.ProtocolError("Response ended prematurely")
         if self._missing:
-            cause = IncompleteRead(self._read, self._missing)
-            error = ProtocolError(f"Connection broken: {cause!r}", cause)
+            cause = exceptions.IncompleteRead(self._read, self._missing)
+            error = exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
         # CPython 3.11 and later.
         if hasattr(error, "add_note"):
             error.add_note(self._note)
@@ -54,14 +56,15 @@ class _Shut:
         """It is."""
 
 
-def shut(response: HTTPResponse, note: str) -> None:
+def shut(response: HTTPResponse, note: str, package: str) -> None:
     """Close a response and give its connection back; what reads it later is told.
 
     Args:
         response: Open, and read by nobody.
         note: For the error of a later read.
+        package: Its urllib3.
     """
-    stub = _Shut(response._fp_bytes_read, response.length_remaining, note)
+    stub = _Shut(response._fp_bytes_read, response.length_remaining, note, package)
     response.close()
     response.release_conn()
     response._fp = stub  # type: ignore[assignment]  # it is read like one

@@ -7,13 +7,14 @@ request through one.
 from __future__ import annotations
 
 import sys
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._stacks.variables import Unknown, first_argument
 from ..gate import GATE
 from ..patching import code_of
-from .callers import CODES, is_api
-from .client import URLLIB3
+from .callers import is_api
 from .pools import POOLS
 
 if TYPE_CHECKING:
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from ..._leases.sessions import SessionRef
     from ..gate import Guard
     from ..patching import Method
+    from .callers import Codes
 
 # The methods of requests' HTTPAdapter in which it makes pool managers: its own.
 _ADAPTER: Final = frozenset({"init_poolmanager", "proxy_manager_for"})
@@ -30,19 +32,24 @@ _ADAPTER: Final = frozenset({"init_poolmanager", "proxy_manager_for"})
 _FACTORIES: Final = frozenset({"proxy_from_url", "connection_from_url"})
 
 
-def patch(patcher: Patcher) -> None:
-    """Patch what `urllib3.poolmanager` and `urllib3.connectionpool` define."""
-    from urllib3.connectionpool import HTTPConnectionPool
-    from urllib3.poolmanager import PoolManager
+def patch(patcher: Patcher, codes: Codes) -> None:
+    """Patch what `urllib3.poolmanager` and `urllib3.connectionpool` define.
 
-    patcher.wrap(PoolManager, "__init__", _manager_init)
-    patcher.wrap(PoolManager, "_new_pool", _new_pool)
+    Args:
+        patcher: Of the process.
+        codes: Of urllib3, or of a copy of it.
+    """
+    package = codes.urllib3.name
+    PoolManager = import_module(f"{package}.poolmanager").PoolManager  # noqa: N806
+    pool = import_module(f"{package}.connectionpool").HTTPConnectionPool
+    patcher.wrap(PoolManager, "__init__", partial(_manager_init, codes=codes))
+    patcher.wrap(PoolManager, "_new_pool", partial(_new_pool, codes=codes))
     patcher.wrap(PoolManager, "clear", _clear)
-    patcher.wrap(HTTPConnectionPool, "__init__", _pool_init)
-    CODES.new_pool = frozenset({code_of(PoolManager.__dict__["_new_pool"])})
+    patcher.wrap(pool, "__init__", partial(_pool_init, codes=codes))
+    codes.new_pool = frozenset({code_of(PoolManager.__dict__["_new_pool"])})
 
 
-def _manager_init(wrapped: Method) -> Method:
+def _manager_init(wrapped: Method, *, codes: Codes) -> Method:
     """A manager is made: remember where, unless an adapter made it for itself."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
@@ -53,14 +60,14 @@ def _manager_init(wrapped: Method) -> Method:
         try:
             frame = maker(self, sys._getframe(1))
             if frame is not None and frame.f_code.co_name not in _ADAPTER:
-                guard.made(self, URLLIB3, frame)
+                guard.made(self, codes.urllib3, frame)
         except Exception as error:
             guard.step_aside("PoolManager", error)
 
     return __init__
 
 
-def _pool_init(wrapped: Method) -> Method:
+def _pool_init(wrapped: Method, *, codes: Codes) -> Method:
     """A pool is made: by a manager, for a session, or by the program itself."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
@@ -70,9 +77,11 @@ def _pool_init(wrapped: Method) -> Method:
             return
         try:
             frame = maker(self, sys._getframe(1))
-            if frame is None or frame.f_code in CODES.new_pool:
+            if frame is None or frame.f_code in codes.new_pool:
                 return  # `_new_pool` sees to it.
-            owner = _sender(guard, frame) or guard.made(self, URLLIB3, frame)
+            owner = _sender(guard, frame, codes) or guard.made(
+                self, codes.urllib3, frame
+            )
             if owner is not None:
                 _own(guard, owner, self)
         except Exception as error:
@@ -81,7 +90,7 @@ def _pool_init(wrapped: Method) -> Method:
     return __init__
 
 
-def _new_pool(wrapped: Method) -> Method:
+def _new_pool(wrapped: Method, *, codes: Codes) -> Method:
     """A pool manager makes a pool: it belongs to a session, or to itself."""
 
     def _new_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
@@ -90,7 +99,7 @@ def _new_pool(wrapped: Method) -> Method:
         if guard is not None and guard.judges_sessions:
             try:
                 owner = guard.registry.sessions.get(self)
-                owner = owner or _sender(guard, sys._getframe(1))
+                owner = owner or _sender(guard, sys._getframe(1), codes)
                 if owner is not None:
                     _own(guard, owner, pool)
             except Exception as error:
@@ -139,16 +148,16 @@ def _own(guard: Guard, owner: SessionRef, pool: Any) -> None:
     guard.own(owner, registry.pools.meet(pool, POOLS, registry.clock()))
 
 
-def _sender(guard: Guard, frame: FrameType | None) -> SessionRef | None:
+def _sender(guard: Guard, frame: FrameType | None, codes: Codes) -> SessionRef | None:
     """The session in whose ``send`` this happens. Paid once for each new pool."""
     sessions = guard.registry.sessions
     while frame is not None:
-        if frame.f_code is CODES.session_send:
+        if frame.f_code is codes.session_send:
             session = first_argument(frame)
             known = sessions.get(session)
             api = _api_above(frame)
             if known is None and api is not None and type(session) is not Unknown:
-                known = guard.made(session, CODES.client, api, lonely=True)
+                known = guard.made(session, codes.client, api, lonely=True)
             return known
         frame = frame.f_back
     return None

@@ -33,14 +33,19 @@ class _Reality(dict[type, bool]):
 
 
 class _Responses(dict[type, bool]):
-    """Class -> whether it is urllib3's ``HTTPResponse`` or derived from it."""
+    """Class -> whether it is urllib3's ``HTTPResponse`` or derived from it.
+
+    Of any copy of urllib3: each asks for its own.
+    """
 
     def __missing__(self, kind: type) -> bool:
-        from urllib3.response import HTTPResponse
-
         if len(self) >= _MOST_CLASSES:
             self.clear()
-        self[kind] = known = issubclass(kind, HTTPResponse)
+        self[kind] = known = any(
+            one.__name__ == "HTTPResponse"
+            and f".{one.__module__}".endswith(".urllib3.response")
+            for one in kind.__mro__
+        )
         return known
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+from importlib import import_module
 
 from ..patching import code_of
 
@@ -10,14 +11,18 @@ from ..patching import code_of
 _ATTRIBUTES = frozenset({"_connection", "_fp", "_fp_bytes_read", "length_remaining"})
 
 
-def unknown_part() -> str:
-    """What is not as in urllib3 1.26 and 2.x; empty: nothing."""
-    import urllib3
-    from urllib3 import connectionpool
-    from urllib3.connectionpool import HTTPConnectionPool
-    from urllib3.poolmanager import PoolManager
-    from urllib3.response import HTTPResponse
+def unknown_part(package: str) -> str:
+    """What is not as in urllib3 1.26 and 2.x; empty: nothing.
 
+    Args:
+        package: urllib3, or a copy of it.
+    """
+    urllib3, connectionpool, poolmanager, response = (
+        import_module(f"{package}{name}")
+        for name in ("", ".connectionpool", ".poolmanager", ".response")
+    )
+    HTTPConnectionPool = connectionpool.HTTPConnectionPool  # noqa: N806
+    PoolManager, HTTPResponse = poolmanager.PoolManager, response.HTTPResponse  # noqa: N806
     # The package itself may be half imported.
     if any(hasattr(one, "ResponsePromise") for one in (urllib3, connectionpool)):
         return "urllib3-future is in the place of urllib3"

@@ -9,6 +9,8 @@ from __future__ import annotations
 import queue
 import sys
 from contextlib import nullcontext
+from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
@@ -88,12 +90,18 @@ class Urllib3Pools:
 POOLS: Final = Urllib3Pools()
 
 
-def patch(patcher: Patcher) -> None:
-    """Patch what `urllib3.connectionpool` defines."""
-    from urllib3.connection import HTTPConnection
-    from urllib3.connectionpool import HTTPConnectionPool
+def patch(patcher: Patcher, package: str) -> None:
+    """Patch what `urllib3.connectionpool` defines.
 
-    patcher.wrap(HTTPConnectionPool, "_get_conn", _get_conn)
+    Args:
+        patcher: Of the process.
+        package: urllib3, or a copy of it.
+    """
+    HTTPConnection = import_module(f"{package}.connection").HTTPConnection  # noqa: N806
+    module = import_module(f"{package}.connectionpool")
+    HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806
+    empty = import_module(f"{package}.exceptions").EmptyPoolError
+    patcher.wrap(HTTPConnectionPool, "_get_conn", partial(_get_conn, empty=empty))
     patcher.wrap(HTTPConnectionPool, "close", _close)
     if "close" in vars(HTTPConnection):
         patcher.wrap(HTTPConnection, "close", _cut)
@@ -104,13 +112,13 @@ def patch(patcher: Patcher) -> None:
 _AT_ONCE: Final = nullcontext()
 
 
-def _get_conn(wrapped: Method) -> Method:
+def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
     """A request takes a connection, and waits for one where the pool blocks."""
 
     def _get_conn(self: Any, timeout: float | None = None) -> Any:
         if self.block:
             # Called from here: the program's tracebacks have one frame of ours.
-            with _waiting(self):
+            with _waiting(self, empty):
                 connection = wrapped(self, timeout)
             _took(self, connection)
             return connection
@@ -128,7 +136,7 @@ def _get_conn(wrapped: Method) -> Method:
     return _get_conn
 
 
-def _waiting(pool: Any) -> AbstractContextManager[None]:
+def _waiting(pool: Any, empty: type[Exception]) -> AbstractContextManager[None]:
     """What surrounds the taking of a connection of a pool that blocks."""
     guard = GATE.guard
     known = None if guard is None else _meet(guard, pool)
@@ -136,9 +144,7 @@ def _waiting(pool: Any) -> AbstractContextManager[None]:
     # `queue`: of the standard library's, urllib3's own and gevent's queues.
     if known is None or getattr(pool.pool, "queue", True):
         return _AT_ONCE
-    from urllib3.exceptions import EmptyPoolError
-
-    return GATE.waiting(pool, sys._getframe(2), EmptyPoolError)
+    return GATE.waiting(pool, sys._getframe(2), empty)
 
 
 def _took(pool: Any, connection: Any) -> None:
