@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from contextlib import suppress
+from contextlib import AsyncExitStack, suppress
 from typing import TYPE_CHECKING, Any, Final
 
 import aiohttp
@@ -95,7 +95,7 @@ class Running:
     Args:
         loop: It stands still.
         session: Open.
-        result: Kept alive.
+        result: Kept alive. A stack is closed at the end.
     """
 
     def __init__(
@@ -107,17 +107,20 @@ class Running:
 
     def __del__(self) -> None:
         """End as a program does."""
+        stack = self.result if isinstance(self.result, AsyncExitStack) else None
         self.result = None
-        self.loop.run_until_complete(_end(self.session))
+        self.loop.run_until_complete(_end(self.session, stack))
         self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         self.loop.close()
 
 
-async def _end(session: aiohttp.ClientSession) -> None:
+async def _end(session: aiohttp.ClientSession, stack: AsyncExitStack | None) -> None:
     for task in asyncio.all_tasks() - {asyncio.current_task()}:
         task.cancel()
         with suppress(asyncio.CancelledError, Exception):
             await task
+    if stack is not None:
+        await stack.aclose()
     await session.close()
 
 

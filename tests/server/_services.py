@@ -1,4 +1,4 @@
-"""The few routes of S3, Docker and Kubernetes that their SDKs need."""
+"""The few routes that SDKs need: of S3, Docker, Kubernetes and others."""
 
 from __future__ import annotations
 
@@ -10,6 +10,7 @@ from ._handler import Handler, route
 from ._routes import lines
 
 _OBJECT: Final = b"x" * 90_000
+_LARGE_OBJECT: Final = b"x" * 2_000_000
 _OBJECT_HEADERS: Final = {
     "ETag": '"0123456789abcdef0123456789abcdef"',
     "Last-Modified": "Wed, 01 Jan 2025 00:00:00 GMT",
@@ -29,12 +30,14 @@ _POD: Final = {
 
 @route("bucket")
 def _bucket(handler: Handler, rest: list[str]) -> None:
-    """S3: an object of 90000 bytes under any key but ``missing``."""
+    """S3: an object of 90000 bytes under any key but ``missing`` and ``large``."""
     if handler.command == "PUT":
         handler.reply(b"", headers=_OBJECT_HEADERS)
     elif rest == ["missing"]:
         headers = {"Content-Type": "application/xml"}
         handler.reply(_NO_SUCH_KEY, status=404, headers=headers)
+    elif rest == ["large"]:
+        handler.reply(_LARGE_OBJECT, headers=_OBJECT_HEADERS)
     else:
         handler.reply(_OBJECT, headers=_OBJECT_HEADERS)
 
@@ -66,6 +69,24 @@ def _kubernetes(handler: Handler, rest: list[str]) -> None:
         handler.reply_chunked([_json_line(_POD)] * 500)
     else:
         handler.reply_json({"kind": "PodList", "apiVersion": "v1", "items": []})
+
+
+@route("download")
+def _google(handler: Handler, _: list[str]) -> None:
+    """Google's storage: an object of two million bytes."""
+    handler.reply(_LARGE_OBJECT)
+
+
+@route("users")
+def _discord(handler: Handler, _: list[str]) -> None:
+    """Discord: who one is."""
+    handler.reply_json({"id": "1", "username": "x"})
+
+
+@route("slack")
+def _slack(handler: Handler, _: list[str]) -> None:
+    """Slack: whatever is asked."""
+    handler.reply_json({"ok": True})
 
 
 def _log_frame(line: bytes) -> bytes:
