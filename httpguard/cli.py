@@ -26,6 +26,12 @@ Find the HTTP responses that a Python program never closes.
   top       Show what a running program holds open and leaks, live.
   baseline  Look after a baseline: the known leaks of an old code base.
 
+For example:
+
+  httpguard run app.py
+  httpguard run --fail -m pytest tests
+  httpguard report leaks.jsonl
+
 The commands need typer and rich:
   python -m pip install "httpguard[cli]"
 """

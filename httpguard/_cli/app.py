@@ -8,6 +8,7 @@ import typer
 
 from .baseline import register as register_baseline
 from .demo import demo
+from .help import PlainCommand, PlainGroup
 from .report import report
 from .run import RunCommand, run
 from .top import top
@@ -17,6 +18,7 @@ def build() -> typer.Typer:
     """The application, ready to be called."""
     app = typer.Typer(
         name="httpguard",
+        cls=PlainGroup,
         # An error in a command is a bug: an ordinary traceback tells more.
         pretty_exceptions_enable=False,
         rich_markup_mode="markdown",
@@ -24,10 +26,10 @@ def build() -> typer.Typer:
     )
     app.callback(invoke_without_command=True)(_root)
     # The order is that of the help text.
-    app.command("demo")(demo)
+    app.command("demo", cls=PlainCommand)(demo)
     app.command("run", cls=RunCommand)(run)
-    app.command("report")(report)
-    app.command("top")(top)
+    app.command("report", cls=PlainCommand)(report)
+    app.command("top", cls=PlainCommand)(top)
     register_baseline(app)
     return app
 
@@ -59,6 +61,16 @@ def _root(
     The library does the work: put `import httpguard; httpguard.install()` at the
     start of your program, and each leak is a line in its log. These commands show
     it and help with it. New here? Try `httpguard demo`.
+
+    For example:
+
+    - `httpguard run app.py`: what leaks in a program that stays as it is
+
+    - `httpguard run --fail -m pytest tests`: the same of a test suite, for CI
+
+    - `httpguard report leaks.jsonl`: which lines leak, out of any number of logs
+
+    - `httpguard top localhost:8765`: a running program, live
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

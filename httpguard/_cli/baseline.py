@@ -11,6 +11,7 @@ from .._baseline.baseline import Baseline
 from .._baseline.place import ANYWHERE
 from .._model.errors import BaselineError
 from .baseline_sources import read_source
+from .help import PlainCommand, PlainGroup
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -29,6 +30,7 @@ _SOURCES_HELP: Final = (
 def register(app: typer.Typer) -> None:
     """Add the commands."""
     group = typer.Typer(
+        cls=PlainGroup,
         rich_markup_mode="markdown",
         no_args_is_help=True,
         help="Look after a baseline: the known leaks of an old code base.",
@@ -36,9 +38,9 @@ def register(app: typer.Typer) -> None:
         "the file and fails for what is new; so do `httpguard run` and "
         "`httpguard report`. Keep the file under version control.",
     )
-    group.command("show")(show)
-    group.command("update")(update)
-    group.command("prune")(prune)
+    group.command("show", cls=PlainCommand)(show)
+    group.command("update", cls=PlainCommand)(update)
+    group.command("prune", cls=PlainCommand)(prune)
     app.add_typer(group, name="baseline")
 
 

@@ -1,0 +1,59 @@
+"""Commands whose help has no types: flags take no value, the others name theirs."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from typer.core import TyperCommand, TyperGroup
+
+
+class PlainCommand(TyperCommand):
+    """A command with a plain help."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, that of ``--help`` included."""
+        return [_plain(param) for param in super().get_params(ctx)]
+
+    def collect_usage_pieces(self, ctx: Any) -> list[str]:
+        """Without the braces of a required argument."""
+        return _pieces(self, ctx)
+
+
+class PlainGroup(TyperGroup):
+    """Commands with a plain help."""
+
+    def get_params(self, ctx: Any) -> list[Any]:
+        """The parameters, that of ``--help`` included."""
+        return [_plain(param) for param in super().get_params(ctx)]
+
+
+def _plain(param: Any) -> Any:
+    """A parameter whose type is not shown where it tells nothing."""
+    if getattr(param, "is_flag", False):
+        param.metavar = ""
+    elif param.param_type_name == "argument":
+        # Of typer 0.20 and later: its metavar is the name alone.
+        param.display_type_rich = lambda ctx: ""  # noqa: ARG005
+    elif param.metavar is None and hasattr(param, "display_type"):
+        param.metavar = None
+        param.display_type_rich = lambda ctx: _label(param.display_type(ctx))
+    return param
+
+
+def _label(label: str) -> str:
+    """A type as a person reads it: ``<list[a|b]>`` is ``a|b``."""
+    label = label.strip("<>")
+    if label.startswith("list["):
+        label = label[len("list[") : -1]
+    words = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "str": "TEXT"}
+    return words.get(label, label)
+
+
+def _pieces(command: Any, ctx: Any) -> list[str]:
+    """``[OPTIONS] FILE...``."""
+    arguments = [
+        param.metavar or param.name.upper()
+        for param in command.get_params(ctx)
+        if param.param_type_name == "argument"
+    ]
+    return [command.options_metavar, *arguments]
