@@ -88,6 +88,7 @@ POINTS: Final = [
     and not point.name.startswith(
         (
             "_clients.gate.Gate.",
+            "_guard.guard.Follower.",
             "_clients.gate.Guard.",
             "_clients.gate._Waiting.",
             "_leases.client.",
@@ -114,6 +115,9 @@ NOT_CALLED: Final = frozenset(
         "_reporting.destinations.Members.__init__",
         "_reporting.destinations.Members.add",
         "_reporting.destinations.Members.remove",
+        "_reporting.logs.Logs.__init__",
+        "_reporting.logging.is_set_up",
+        "_leases.snapshots.count_responses",
         "_reporting.run.Run.__init__",
         "_reporting.run.Run.name",
         "_text.events._details",

@@ -7,11 +7,12 @@ import sys
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
-from typer.core import TyperCommand
 
 from .._model.errors import ConfigError, HTTPGuardError
 from .._model.settings import TABLE, Settings, check, load_settings, unknown_variables
 from .._run.target import starts_target
+from .._run.telling import Telling
+from .help import PlainCommand
 
 if TYPE_CHECKING:
     from .._baseline.baseline import Baseline
@@ -31,7 +32,7 @@ def _setting(name: str, metavar: str, more: str = "") -> Any:
     )
 
 
-class RunCommand(TyperCommand):
+class RunCommand(PlainCommand):
     """A command whose options end where the program begins."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -101,6 +102,25 @@ def run(
             help="Neither show nor count the leaks that this file knows.",
         ),
     ] = None,
+    verbose: Annotated[
+        bool,
+        typer.Option(
+            "--verbose",
+            help="Log each leak as it is found, too, with its stack.",
+        ),
+    ] = False,
+    quiet: Annotated[
+        bool,
+        typer.Option("--quiet", help="Say nothing where nothing leaked."),
+    ] = False,
+    as_json: Annotated[
+        bool,
+        typer.Option(
+            "--json",
+            help="One line of JSON in place of the table, the last one on standard"
+            " error.",
+        ),
+    ] = False,
     become: Annotated[
         bool,
         typer.Option(
@@ -129,8 +149,8 @@ def run(
     as if they began with `httpguard.install()`; what is still open when a process
     ends counts too. Exit code, signals, standard streams, tracebacks and
     `sys.argv` are those of the program alone. At its end a table on standard error
-    shows what leaked, in which line and how to fix it; if nothing did, there is
-    none.
+    shows what leaked, in which line and how to fix it; if nothing did, one line says
+    so.
 
     For example:
 
@@ -154,9 +174,16 @@ def run(
     try:
         prepared = _prepare(program, settings, baseline, fail=fail)
         if become:
-            _refuse_beside_exec(fail=fail, baseline=baseline)
+            refused = {
+                "--fail": fail,
+                "--baseline": baseline is not None,
+                "--json": as_json,
+                "--quiet": quiet,
+                "--verbose": verbose,
+            }
+            _refuse_beside_exec(refused)
             prepared.replace()
-        code = prepared.follow()
+        code = prepared.follow(Telling(verbose=verbose, quiet=quiet, as_json=as_json))
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error)) from None
     except OSError as error:
@@ -241,9 +268,13 @@ def _load_baseline(path: str | None) -> Baseline | None:
     return Baseline.load(path)
 
 
-def _refuse_beside_exec(*, fail: bool, baseline: str | None) -> None:
-    """Options that need somebody to wait for the program's end."""
-    for name, given in (("--fail", fail), ("--baseline", baseline is not None)):
+def _refuse_beside_exec(options: dict[str, bool]) -> None:
+    """Options that need somebody to wait for the program's end.
+
+    Args:
+        options: Whether each was given.
+    """
+    for name, given in options.items():
         if given:
             raise typer.BadParameter(f"{name} has no effect beside --exec")
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 import gc
 import time
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, Protocol
 
 from .._leases.lease import lease_of
 from .._leases.registry import Registry
-from .._leases.snapshots import take_counters, take_snapshot
+from .._leases.snapshots import count_responses, take_counters, take_snapshot
 from .._metrics.measures import take_measures
 from .._model.snapshot import Counters, Snapshot
 from .calls import Calls
@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .._model.settings import Settings
     from .outbox import Outbox
 
-    Follower = Callable[[LeakTable], None]
-
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0
 # What a snapshot waits: one without the very latest is better than a late one.
@@ -34,6 +32,19 @@ _GLANCE: Final = 0.2
 # Lease times between two sweeps, where monitoring asks for them; a process that
 # ends more in that time tells of the latest ones.
 _MOST_TIMES: Final = 100_000
+
+
+class Follower(Protocol):
+    """Follows the counts, not the events."""
+
+    def __call__(self, table: LeakTable, responses: int, *, ended: bool) -> None:
+        """After each sweep, and once at the end.
+
+        Args:
+            table: What leaked.
+            responses: How many there were until now.
+            ended: Whether the process ends.
+        """
 
 
 class Guard(Calls):
@@ -62,7 +73,6 @@ class Guard(Calls):
         parts = Parts(registry, settings, outbox, watch=self.watch, notify=self.notify)
         super().__init__(parts)
         self.scopes = Scopes(parts)
-        # Asked after each sweep; for whoever follows the counts, not the events.
         self.follower: Follower | None = None
         parts.watcher.changed = self._heed
         self.configure(settings)
@@ -108,8 +118,7 @@ class Guard(Calls):
                 parts.pools.collect_for_waiters()
             parts.sweep(parts.everything)
             parts.report()
-            if self.follower is not None:
-                self.follower(parts.table)
+            self._tell_follower(ended=False)
             self.notify()
         except Exception as error:
             self.step_aside("watch", error)
@@ -190,6 +199,7 @@ class Guard(Calls):
             parts.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             parts.reports.summarize()
             parts.outbox.flush()
+            self._tell_follower(ended=True)
             self.notify()
         except Exception as error:
             self.step_aside("finish", error)
@@ -209,6 +219,11 @@ class Guard(Calls):
         self.parts.begin()
         self.parts.watcher.forget()
         self.parts.settle_alert()
+
+    def _tell_follower(self, *, ended: bool) -> None:
+        if self.follower is not None:
+            responses = count_responses(self.registry)
+            self.follower(self.parts.table, responses, ended=ended)
 
     def _heed(self) -> None:
         """Whether new leases matter, now that something has changed."""

@@ -72,6 +72,12 @@ def take_counters(
     }
 
 
+def count_responses(registry: Registry) -> int:
+    """How many responses there were, those that never held a connection included."""
+    # Of aiohttp's pools no figures are kept.
+    return max(registry.opened.value, _totals(registry).taken)
+
+
 def open_leases(registry: Registry) -> list[Lease]:
     """The leases whose response holds its connection, the oldest first."""
     return [
@@ -166,13 +172,18 @@ def live_pools(registry: Registry) -> list[PoolRef]:
     return sorted(pools, key=lambda pool: pool.name)
 
 
-def _pool_counters(registry: Registry) -> dict[str, int]:
-    """Whole numbers over all pools since `install`."""
+def _totals(registry: Registry) -> Totals:
     total = Totals()
     for kept in list(registry.pools.retired.values()):
         total.merge(kept)
     for pool in list(registry.pools.known.values()):
         total.add(pool)
+    return total
+
+
+def _pool_counters(registry: Registry) -> dict[str, int]:
+    """Whole numbers over all pools since `install`."""
+    total = _totals(registry)
     return {
         "connected": total.connected,
         "reused": total.taken - total.connected,

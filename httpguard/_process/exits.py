@@ -21,8 +21,8 @@ def follow(follower: Follower | None) -> None:
     What is then still open is a leak, as `httpguard run` has it.
 
     Args:
-        follower: Told the table of leaks after each sweep. What it raises is
-            logged once and stops nothing.
+        follower: Told the counts after each sweep and at the end. What it raises
+            is logged once and stops nothing.
     """
     # The first `weakref.finalize` of a process registers all of them with atexit. Here
     # it does so before our own handler, which then runs before them: urllib3's pools

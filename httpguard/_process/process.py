@@ -53,7 +53,7 @@ class Process:
         self.visitors = 0
         # Whether the end of the process is a scope that leaves nothing open.
         self.is_scope = False
-        # Told the table of leaks after each sweep.
+        # Told the counts after each sweep and at the end.
         self.follower: Follower | None = None
         # The sink that writes the setting `log`.
         self.log: JsonLines | None = None

@@ -186,7 +186,7 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """The fields as JSON-ready values."""
-        fields: dict[str, Any] = _plain({"schema": SCHEMA, **asdict(self)})
+        fields: dict[str, Any] = to_plain({"schema": SCHEMA, **asdict(self)})
         fields["leaks"] = self.leaks
         return fields
 
@@ -218,12 +218,12 @@ def shorten(filename: str, root: str) -> str:
     return filename.removeprefix(base) if len(base) > 1 else filename
 
 
-def _plain(value: Any) -> Any:
-    """Times as ISO 8601, tuples as lists."""
+def to_plain(value: Any) -> Any:
+    """JSON-ready: times as ISO 8601, tuples as lists."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):
-        return {key: _plain(item) for key, item in value.items()}
+        return {key: to_plain(item) for key, item in value.items()}
     if isinstance(value, (list, tuple)):
-        return [_plain(item) for item in value]
+        return [to_plain(item) for item in value]
     return value

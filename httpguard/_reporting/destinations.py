@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._model.streams import Streams
-from .logs import report
+from .logs import Logs
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -66,4 +65,5 @@ class Destinations(Members[Callable[["Event"], None]]):
 
     def __init__(self, streams: Streams | None = None) -> None:
         super().__init__()
-        self.add(partial(report, streams or Streams()), "logs")
+        self.logs = Logs(streams or Streams(), others=lambda: len(self) > 1)
+        self.add(self.logs.report, "logs")

@@ -6,6 +6,7 @@ import logging
 from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
+from .._model.words import leaked
 from .logs import with_context
 
 if TYPE_CHECKING:
@@ -47,6 +48,49 @@ def report(event: Event, rendered: Rendered, streams: Streams) -> None:
         {"httpguard": {"event": event.name, **fields}},
     )
     streams.deliver(logger, record)
+
+
+def is_set_up() -> bool:
+    """Whether the program has given our logger a handler."""
+    return _logger().hasHandlers()
+
+
+def tell_of_silence(summary: Event, streams: Streams) -> None:
+    """Say on stderr that leaks were found, if the logger shows none of them.
+
+    Args:
+        summary: Of the process, at its end.
+        streams: Those of the process.
+    """
+    logger, level = _logger(), _LEVELS[summary.level]
+    if summary.error or not summary.leaks or _shows(logger, level):
+        return
+    found = leaked((leak.kind, leak.count) for leak in summary.leaks)
+    text = (
+        f"httpguard: found {found}, and the logger {LOGGER_NAME!r} shows none: it is"
+        f" off, or its level or its handlers are above {logging.getLevelName(level)};"
+        " HTTPGUARD_LOG=FILE keeps them all"
+    )
+    # Without parent or handlers: the standard library's last resort writes it.
+    bare = logging.Logger(LOGGER_NAME)  # noqa: LOG001  # It shows none.
+    record = bare.makeRecord(LOGGER_NAME, level, __file__, 0, "%s", (text,), None)
+    streams.deliver(bare, record)
+
+
+def _shows(logger: logging.Logger, level: int) -> bool:
+    """Whether any handler takes a record of this level."""
+    if not logger.isEnabledFor(level):
+        return False
+    if not logger.hasHandlers():
+        last = logging.lastResort
+        return last is not None and level >= last.level
+    found: logging.Logger | None = logger
+    while found is not None:
+        for handler in found.handlers:
+            if level >= handler.level and not isinstance(handler, logging.NullHandler):
+                return True
+        found = found.parent if found.propagate else None
+    return False
 
 
 def _logger() -> logging.Logger:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.event import LEAK, RESOLVED, SUMMARY
+
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from .._model.event import Event
     from .._model.streams import Streams
 
+# What whoever else shows the leaks has no need to be told.
+_OF_LEAKS: Final = frozenset({LEAK, RESOLVED, SUMMARY})
 # What structlog or its processors have a use of their own for.
 _RESERVED: Final = frozenset(
     {
@@ -21,35 +25,54 @@ _RESERVED: Final = frozenset(
 )
 
 
-def report(streams: Streams, event: Event) -> None:
-    """Log an event.
+class Logs:
+    """The logs of the application.
 
     Args:
         streams: Those of the process.
-        event: Any event.
-
-    Raises:
-        Exception: Whatever the application's processors or handlers raise. An
-            event that its structlog chain refuses has gone to the standard
-            library's logger before.
+        others: Whether events go elsewhere too.
     """
-    from .._text.events import render
-    from . import logging
 
-    rendered = render(event)
-    if rendered is None:
-        return
-    if not is_structlog_configured():
-        logging.report(event, rendered, streams)
-        return
-    try:
-        from . import structlog
+    def __init__(self, streams: Streams, others: Callable[[], bool]) -> None:
+        self._streams = streams
+        self._others = others
+        # Whether somebody else shows the leaks to whoever has set up no logging.
+        self.spared: Callable[[], bool] = lambda: False
 
-        if not structlog.report(event, rendered, streams):
-            logging.report(event, rendered, streams)
-    except Exception:
-        logging.report(event, rendered, streams)
-        raise
+    def report(self, event: Event) -> None:
+        """Log an event.
+
+        Args:
+            event: Any event.
+
+        Raises:
+            Exception: Whatever the application's processors or handlers raise. An
+                event that its structlog chain refuses has gone to the standard
+                library's logger before.
+        """
+        from .._text.events import render
+        from . import logging
+
+        structured = is_structlog_configured()
+        if event.name in _OF_LEAKS and not structured:
+            if self.spared() and not logging.is_set_up():
+                return
+            if event.name == SUMMARY and not self._others():
+                logging.tell_of_silence(event, self._streams)
+        rendered = render(event)
+        if rendered is None:
+            return
+        if not structured:
+            logging.report(event, rendered, self._streams)
+            return
+        try:
+            from . import structlog
+
+            if not structlog.report(event, rendered, self._streams):
+                logging.report(event, rendered, self._streams)
+        except Exception:
+            logging.report(event, rendered, self._streams)
+            raise
 
 
 def is_structlog_configured() -> bool:

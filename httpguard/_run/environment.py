@@ -12,6 +12,8 @@ BOOTSTRAP: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "boo
 # Not HTTPGUARD_…: those are settings.
 RUN_VARIABLE: Final = "_HTTPGUARD_RUN"
 NO_RUN: Final = "-"
+VERBOSE: Final = "_HTTPGUARD_VERBOSE"
+"""Not empty where the program's log is to tell of leaks too."""
 
 
 def guarded_environment(

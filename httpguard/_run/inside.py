@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import time
+from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
@@ -14,6 +15,7 @@ from .._process import installing as _installing
 from .._process import process as _process
 from .._process import session as _session
 from .._reporting.json_lines import JsonLines
+from .environment import VERBOSE
 
 if TYPE_CHECKING:
     from .._leases.table import LeakTable
@@ -30,34 +32,56 @@ class RunLog(JsonLines):
     """The run's own log, from which the table at the end is made.
 
     Args:
-        path: The file. Never rotated: it is small, and gone when the run is over.
+        files: The start of the names of the run's files. The log is never rotated: it
+            is small, and gone when the run is over.
         run: Named in each line.
     """
 
-    def __init__(self, path: str, run: Run) -> None:
-        super().__init__(path, max_bytes=0, keep=1, run=run)
+    def __init__(self, files: str, run: Run) -> None:
+        super().__init__(f"{files}.jsonl", max_bytes=0, keep=1, run=run)
+        self._notes = f"{files}.processes"
         self._begun = self._told = time.monotonic()
-        self._state = ("", 0)
+        self._state = ("", 0, 0)
 
     def __call__(self, event: Event) -> None:
         """Write an event, unless the run is over: a daemon may outlive it."""
         # Its own counts come more often, and do not say that they are all.
-        if event.name != COUNTS and os.path.exists(self.path):
+        if event.name != COUNTS and self.is_read():
             leaks = tuple(replace(leak, stack=()) for leak in event.leaks)
             super().__call__(replace(event, leaks=leaks, crowd=()))
 
-    def follow(self, table: LeakTable) -> None:
+    def is_read(self) -> bool:
+        """Whether the run goes on."""
+        return os.path.exists(self.path)
+
+    def follow(self, table: LeakTable, responses: int, *, ended: bool) -> None:
         """Write the counts now and then: a signal may end the process any time.
 
         Args:
             table: Of the guard.
+            responses: How many there were.
+            ended: Whether these are the last counts; the summary has the leaks.
         """
         now = time.monotonic()
-        due = now - self._told >= (now - self._begun) / _SHARE
-        state = (self.run.name, table.total)
-        if due and table.total and state != self._state:
-            self._told, self._state = now, state
+        due = ended or now - self._told >= (now - self._begun) / _SHARE
+        state = (self.run.name, table.total, responses)
+        if not due or state == self._state or not self.is_read():
+            return
+        if table.total and not ended and state[:2] != self._state[:2]:
             self(Event(SO_FAR, error=False, leaks=table.leaks()))
+        self._told, self._state = now, state
+        self.note(responses)
+
+    def note(self, responses: int) -> None:
+        """Tell how many responses there were until now, in a line of the notes."""
+        with suppress(OSError):  # The run is over.
+            descriptor = os.open(self._notes, os.O_WRONLY | os.O_APPEND)
+            try:
+                os.write(
+                    descriptor, f"responses\t{self.run.name}\t{responses}\n".encode()
+                )
+            finally:
+                os.close(descriptor)
 
 
 def begin(run: str) -> None:
@@ -71,13 +95,18 @@ def begin(run: str) -> None:
     Raises:
         ConfigError: A setting is not accepted.
     """
-    follower = None
+    follower = log = None
     if run != "-":
-        log = RunLog(f"{run}.jsonl", _process.PROCESS.run)
+        log = RunLog(run, _process.PROCESS.run)
         follower = log.follow
-        _process.PROCESS.destinations.add(log, log.name)
+        destinations = _process.PROCESS.destinations
+        destinations.add(log, log.name)
+        if not os.environ.get(VERBOSE):
+            destinations.logs.spared = log.is_read
     _exits.follow(follower)
     if not _session.is_installed():
         settings = load_settings({}, os.environ)
         if settings.enabled:
             _installing.start(settings)
+    if log is not None and _process.PROCESS.guard is not None:
+        log.note(0)

@@ -23,6 +23,8 @@ class Outcome:
         found: One for each kind and site, the most harmful first.
         guarded: How many Python processes were guarded.
         leaking: How many of them leaked.
+        clients: How many of them imported an HTTP client that is guarded.
+        responses: How many there were in these.
         crowded: How often ``max_open`` was exceeded.
         unguarded: How many were not, by interpreter and reason.
     """
@@ -30,6 +32,8 @@ class Outcome:
     found: tuple[Site, ...] = ()
     guarded: int = 0
     leaking: int = 0
+    clients: int = 0
+    responses: int = 0
     crowded: int = 0
     unguarded: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -57,10 +61,11 @@ def read_outcome(run: str) -> Outcome:
 
 
 def _read_processes(path: str, outcome: Outcome) -> None:
-    """Count the processes that reported in, one line each or two.
+    """Count the processes that reported in, and the responses they told of.
 
     A full disk or a killed process may have cut a line.
     """
+    responses: dict[str, int] = {}
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             word, _, rest = line.rstrip("\n").partition("\t")
@@ -69,3 +74,8 @@ def _read_processes(path: str, outcome: Outcome) -> None:
                 outcome.guarded += 1
             elif word == "unguarded":
                 outcome.unguarded[interpreter, reason] += 1
+            elif word == "responses" and reason.isdecimal():
+                # Counts only grow; here the second word names the process.
+                responses[interpreter] = int(reason)
+    outcome.clients = len(responses)
+    outcome.responses = sum(responses.values())

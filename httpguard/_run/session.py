@@ -6,15 +6,12 @@ import contextlib
 import os
 import secrets
 import shutil
-import sys
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .._model.redaction import printable
-from .._report.result import many
 from .child import become, run_child
-from .environment import NO_RUN, guarded_environment
+from .environment import NO_RUN, VERBOSE, guarded_environment
 from .outcome import read_outcome
 
 if TYPE_CHECKING:
@@ -25,6 +22,7 @@ if TYPE_CHECKING:
     from .._report.result import Site
     from .outcome import Outcome
     from .target import Target
+    from .telling import Telling
 
 # As LeakSanitizer's.
 LEAKED: Final = 23
@@ -47,8 +45,11 @@ class Run:
     baseline: Baseline | None
     tolerated: int | None
 
-    def follow(self) -> int:
+    def follow(self, telling: Telling) -> int:
         """Run the program and show what leaked.
+
+        Args:
+            telling: How.
 
         Returns:
             The exit code; negative: the signal that ended the program.
@@ -56,14 +57,15 @@ class Run:
         Raises:
             OSError: The program could not be started.
         """
+        settings = {**self.settings, **({VERBOSE: "1"} if telling.verbose else {})}
         with _files() as run:
-            environment = guarded_environment(os.environ, self.settings, run)
+            environment = guarded_environment(os.environ, settings, run)
             code = run_child(self.target, environment)
             outcome = read_outcome(run)
         comparison = self._compare(outcome)
         # Whoever reads standard error may have gone, or be impatient.
         with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
-            _report(outcome, comparison)
+            telling.tell(outcome, comparison)
         leaks = sum(site.leaks for site in comparison.new)
         failed = self.tolerated is not None and leaks > self.tolerated
         return LEAKED if failed and code == 0 else code
@@ -82,51 +84,6 @@ class Run:
 
         baseline = self.baseline or Baseline()
         return baseline.split(outcome.found, lambda site: place_of(site.to_leak()))
-
-
-def _report(outcome: Outcome, comparison: Comparison[Site]) -> None:
-    """Show what there is to show."""
-    notes = [*_notes(outcome), *_baseline_notes(comparison)]
-    if not comparison.new and not notes:
-        return
-    from .._report.terminal import console_on
-    from .table import show_leaks
-
-    console = console_on(sys.stderr)
-    if comparison.new:
-        show_leaks(console, outcome, comparison.new)
-    for note in notes:
-        console.print(f"httpguard: {note}", markup=False)
-
-
-def _notes(outcome: Outcome) -> Iterator[str]:
-    """What else there is to know, a sentence each."""
-    if outcome.crowded:
-        reports = many(outcome.crowded, "report")
-        yield f"more than max_open responses were open at once ({reports})"
-    for (interpreter, reason), count in outcome.unguarded.items():
-        why = printable(reason)
-        processes = many(count, "process", "processes")
-        yield f"not guarded: {interpreter} ({processes}): {why}"
-        if reason == "httpguard is not installed there":
-            yield f"  install it with: {interpreter} -m pip install httpguard"
-    if not outcome.guarded and not outcome.unguarded:
-        yield (
-            "nothing was guarded: no Python process began, or its interpreter was"
-            " told to ignore its environment (-I, -E or -S)"
-        )
-
-
-def _baseline_notes(comparison: Comparison[Site]) -> Iterator[str]:
-    """What the baseline has to do with it."""
-    known = sum(site.leaks for site in comparison.known)
-    if known:
-        yield f"the baseline tolerates {many(known, 'leak')}"
-    for entry in comparison.fixed:
-        yield (
-            f"in the baseline, and not seen in this run: {entry.kind} at"
-            f" {entry.file} in {entry.function}: {entry.source}"
-        )
 
 
 @contextlib.contextmanager

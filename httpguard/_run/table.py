@@ -59,13 +59,24 @@ def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> Non
             "+: at least; a process was killed before it could sum up, or left by"
             " os._exit"
         )
-    hints: dict[tuple[str, str], str] = {}
-    for site in found:
-        hints[site.kind, dict(site.example.fields).get("client", "")] = (
-            site.example.hint
+    _show_fixes(console, shown, root)
+
+
+def _show_fixes(console: Console, shown: Sequence[Site], root: str) -> None:
+    """How to fix them: said once where it is the same for many lines."""
+    sites: dict[tuple[str, str, str], list[Site]] = {}
+    for site in shown:
+        client = dict(site.example.fields).get("client", "")
+        sites.setdefault((site.kind, client, site.example.hint), []).append(site)
+    several = Counter((kind, client) for kind, client, _ in sites)
+    for (kind, client, hint), alike in sites.items():
+        where = ""
+        if several[kind, client] > 1:
+            lines = (f"{shorten(s.filename, root)}:{s.lineno}" for s in alike)
+            where = f" at {', '.join(lines)}"
+        console.print(
+            f"fix [yellow]{kind}[/yellow] ({client}){escape(where)}: {escape(hint)}"
         )
-    for (kind, client), hint in hints.items():
-        console.print(f"fix [yellow]{kind}[/yellow] ({client}): {escape(hint)}")
 
 
 def _title(outcome: Outcome, found: Sequence[Site]) -> str:

@@ -3,16 +3,19 @@
 The directory of this file is on PYTHONPATH, so that ``site`` imports it. It
 imports nothing: a program whose own module has the name of one in the standard
 library shall find its own, as without httpguard. httpguard itself comes with the
-program's first import of urllib3. Any interpreter may start this file, older ones
-than httpguard supports included.
+program's first import of an HTTP client. Any interpreter may start this file, older
+ones than httpguard supports included.
 """
 
 import os
 import sys
 
+# Whatever guarded client a program imports, it imports one of these.
+_CLIENTS = ("urllib3", "httpx", "httpx2", "aiohttp", "http.client")
+
 
 class _Guard:
-    """A finder on `sys.meta_path` that installs httpguard before urllib3 comes."""
+    """A finder on `sys.meta_path` that installs httpguard before a client comes."""
 
     def __init__(self, run: str) -> None:
         """Keep where the processes of the run take notes; "-": nowhere."""
@@ -20,12 +23,12 @@ class _Guard:
         self.installed = False
 
     def find_spec(self, name: str, path: object = None, target: object = None) -> None:
-        """Find nothing; but before urllib3 is found, install httpguard.
+        """Find nothing; but before a client is found, install httpguard.
 
         The finder stays where it is: taking itself off would make another thread
         that imports something skip the one behind it.
         """
-        if name == "urllib3" and not self.installed:
+        if name in _CLIENTS and not self.installed:
             self.installed = True
             self.install()
 
@@ -65,7 +68,7 @@ class _Guard:
             pass
 
     def begin(self) -> None:
-        """Wait for urllib3, or say why that would be in vain."""
+        """Wait for a client, or say why that would be in vain."""
         try:
             if self.is_installed():
                 sys.meta_path.insert(0, self)

@@ -1,0 +1,112 @@
+"""What is said when the program has ended."""
+
+from __future__ import annotations
+
+import json
+import sys
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.redaction import printable
+from .._report.result import many, to_plain
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._baseline.baseline import Comparison
+    from .._report.result import Site
+    from .outcome import Outcome
+
+SCHEMA: Final = 1
+"""Of the line of JSON."""
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """How it is said.
+
+    Args:
+        verbose: The program's log tells of leaks too.
+        quiet: Nothing where nothing leaked.
+        as_json: As one line of JSON.
+    """
+
+    verbose: bool = False
+    quiet: bool = False
+    as_json: bool = False
+
+    def tell(self, outcome: Outcome, comparison: Comparison[Site]) -> None:
+        """Say on standard error what there is to say."""
+        notes = [*_notes(outcome), *_baseline_notes(comparison)]
+        if self.as_json:
+            line = json.dumps(_to_dict(outcome, comparison, notes))
+            sys.stderr.write(f"{line}\n")
+            return
+        if not comparison.new and not self.quiet:
+            notes += _verdict(outcome, comparison)
+        if not comparison.new and not notes:
+            return
+        from .._report.terminal import console_on
+        from .table import show_leaks
+
+        console = console_on(sys.stderr)
+        if comparison.new:
+            show_leaks(console, outcome, comparison.new)
+        for note in notes:
+            console.print(f"httpguard: {note}", markup=False)
+
+
+def _to_dict(
+    outcome: Outcome, comparison: Comparison[Site], notes: list[str]
+) -> dict[str, Any]:
+    """All of it as JSON-ready values."""
+    return {
+        "schema": SCHEMA,
+        "responses": outcome.responses,
+        "leaks": sum(site.leaks for site in comparison.new),
+        "processes": outcome.guarded,
+        "sites": [to_plain(asdict(site)) for site in comparison.new],
+        "notes": notes,
+    }
+
+
+def _verdict(outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
+    """That nothing leaked, or that nothing could have."""
+    if outcome.clients:
+        none = "no other leaked" if comparison.known else "none leaked"
+        yield f"{many(outcome.responses, 'response')}, {none}"
+    elif outcome.guarded and not outcome.unguarded:
+        yield (
+            "nothing was watched: no HTTP client was imported that it guards (urllib3,"
+            " requests, httpx, httpx2, aiohttp, http.client)"
+        )
+
+
+def _notes(outcome: Outcome) -> Iterator[str]:
+    """What else there is to know, a sentence each."""
+    if outcome.crowded:
+        reports = many(outcome.crowded, "report")
+        yield f"more than max_open responses were open at once ({reports})"
+    for (interpreter, reason), count in outcome.unguarded.items():
+        why = printable(reason)
+        processes = many(count, "process", "processes")
+        yield f"not guarded: {interpreter} ({processes}): {why}"
+        if reason == "httpguard is not installed there":
+            yield f"  install it with: {interpreter} -m pip install httpguard"
+    if not outcome.guarded and not outcome.unguarded:
+        yield (
+            "nothing was guarded: no Python process began, or its interpreter was"
+            " told to ignore its environment (-I, -E or -S)"
+        )
+
+
+def _baseline_notes(comparison: Comparison[Site]) -> Iterator[str]:
+    """What the baseline has to do with it."""
+    known = sum(site.leaks for site in comparison.known)
+    if known:
+        yield f"the baseline tolerates {many(known, 'leak')}"
+    for entry in comparison.fixed:
+        yield (
+            f"in the baseline, and not seen in this run: {entry.kind} at"
+            f" {entry.file} in {entry.function}: {entry.source}"
+        )
