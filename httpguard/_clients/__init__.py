@@ -18,6 +18,7 @@ from .http_client.client import HTTP_CLIENT
 from .httpx.client import HTTPX, HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import REQUESTS
+from .strangers import STRANGERS
 from .urllib3.client import URLLIB3
 from .vendored import copies, packages, places
 
@@ -60,6 +61,8 @@ class Patches:
         self.unguarded: dict[tuple[str, str], str] = {}
         # The clients of copies, by the package in which these lie.
         self._copies: dict[str, tuple[Client, ...]] = {}
+        # Clients that are left alone, of which that was said.
+        self._said: set[str] = set()
 
     def tell(self, guard: Guard | None) -> None:
         """Let the wrappers tell a guard; None: pass everything through."""
@@ -82,6 +85,14 @@ class Patches:
         for client in clients:
             for module in client.imports:
                 self.hook(client.name, module, client.patch)
+        for name in STRANGERS:
+            self.hook(name, name, partial(self._leave, name))
+
+    def _leave(self, name: str, _patcher: Patcher, _gate: Gate) -> None:
+        """A client came that nobody guards: say so once."""
+        if name not in self._said:
+            self._said.add(name)
+            _LOGGER.warning("httpguard leaves %s unguarded: %s", name, STRANGERS[name])
 
     def follow_executors(self) -> None:
         """Patch thread pools, for the time until `take_off`."""

@@ -24,9 +24,9 @@ if TYPE_CHECKING:
 
 _MOST_CLASSES: Final = 256
 _URL: Final = "_httpguard_url"
-# The modules of connections that another client guards, whatever package they are
-# copied to.
-_GUARDED: Final = (".urllib3.connection", ".urllib3_future.connection")
+# The module of connections that another client guards, whatever package it is copied
+# to. Those of urllib3-future do not derive from http.client's.
+_GUARDED: Final = ".urllib3.connection"
 
 
 class Connections:
