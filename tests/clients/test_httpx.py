@@ -17,6 +17,7 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
+from httpguard._clients.httpx.client import BESIDE
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -578,3 +579,24 @@ def test_reclaim_closes_what_is_forgotten_and_not_collected(
         (pool,) = guard.check().pools
         assert (pool.in_use, pool.lost) == (0, 0)
     assert found() == [(LeakKind.DROPPED, 2)]
+
+
+def test_anyio_s_stream_tells_who_reads(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    """So that no sweep walks the heap for what asyncio reads."""
+    guard.install(max_idle=30)
+    key = f"{httpx.__name__}-anyio"
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            response = await opened(client, server.url(f"/slow/{key}"))
+            is_awaited = BESIDE[httpx.__name__].is_awaited
+            assert is_awaited(response) is False
+            task = asyncio.create_task(response.aread())
+            while not is_awaited(response):  # noqa: ASYNC110  # It is to be seen.
+                await asyncio.sleep(0)
+            await client.get(server.url(f"/finish/{key}"))
+            await task
+
+    run_asyncio(program)

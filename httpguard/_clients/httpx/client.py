@@ -165,9 +165,19 @@ class AsyncHttpx(Httpx):
     is_async = True
     _hints = _ASYNC_HINTS
 
-    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # As `Httpx`.
-        """See `Client`. Only its suspended coroutine tells."""
-        return None
+    def is_awaited(self, response: Any) -> bool | None:
+        """See `Client`. anyio's stream tells, under asyncio and uvloop.
+
+        Not trio's; and of HTTP/2, whoever reads one stream reads for all.
+        """
+        if response.extensions.get("http_version") == b"HTTP/2":
+            return None
+        stream = getattr(response.extensions.get("network_stream"), "_stream", None)
+        for _ in range(_MOST_STEPS):  # TLS, maybe in TLS, is around the socket's.
+            stream = getattr(stream, "transport_stream", stream)
+        guard = getattr(stream, "_receive_guard", None)
+        guarded = getattr(guard, "_guarded", None)
+        return guarded if isinstance(guarded, bool) else None
 
     def close(self, response: Any, note: str) -> bool:  # noqa: ARG002  # As `Httpx`.
         """See `Client`. Only the task's own loop can do that."""
