@@ -22,6 +22,7 @@ Find the HTTP responses that a Python program never closes.
 
   demo      Show what httpguard reports, on a program that leaks in every way.
   run       Run a Python program and show the HTTP responses it leaked.
+  explain   Explain a kind of leak: what happened, the harm, and its repair.
   report    Show which lines leak, out of any number of logs.
   top       Show what a running program holds open and leaks, live.
   baseline  Look after a baseline: the known leaks of an old code base.
@@ -30,6 +31,7 @@ For example:
 
   httpguard run app.py
   httpguard run --fail -m pytest tests
+  httpguard explain dropped
   httpguard report leaks.jsonl
 
 The commands need typer and rich:

@@ -8,6 +8,7 @@ import typer
 
 from .baseline import register as register_baseline
 from .demo import demo
+from .explain import explain
 from .help import PlainCommand, PlainGroup
 from .report import report
 from .run import RunCommand, run
@@ -28,6 +29,7 @@ def build() -> typer.Typer:
     # The order is that of the help text.
     app.command("demo", cls=PlainCommand)(demo)
     app.command("run", cls=RunCommand)(run)
+    app.command("explain", cls=PlainCommand)(explain)
     app.command("report", cls=PlainCommand)(report)
     app.command("top", cls=PlainCommand)(top)
     register_baseline(app)
@@ -67,6 +69,8 @@ def _root(
     - `httpguard run app.py`: what leaks in a program that stays as it is
 
     - `httpguard run --fail -m pytest tests`: the same of a test suite, for CI
+
+    - `httpguard explain dropped`: what a kind of leak means, and how to repair it
 
     - `httpguard report leaks.jsonl`: which lines leak, out of any number of logs
 

@@ -9,6 +9,7 @@ from pathlib import PurePath
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
+from .._model.kinds import CODES, explain
 from .github import describe, name_of
 from .harm import WEIGHTS
 from .result import shorten
@@ -70,13 +71,22 @@ def _rule(kind: str) -> dict[str, Any]:
     text = _RULES.get(kind, f"A response leaked ({kind})")
     severe = WEIGHTS.get(kind, 1) >= WEIGHTS["held"]
     return {
-        "id": f"httpguard/{kind}",
+        "id": CODES.get(kind, kind),
         "name": name_of(kind).title().replace(" ", ""),
         "shortDescription": {"text": text},
         "fullDescription": {"text": f"{text}."},
         "defaultConfiguration": {"level": "error" if severe else "warning"},
-        "help": {"text": "See the hint in the message of each result."},
+        "help": _help(kind),
     }
+
+
+def _help(kind: str) -> dict[str, str]:
+    """What a kind means; an unknown one is of another version."""
+    try:
+        text = explain(kind)
+    except (KeyError, OSError):
+        return {"text": "See the hint in the message of each result."}
+    return {"text": text, "markdown": text}
 
 
 def _invocation(report: Report) -> dict[str, Any]:
@@ -94,7 +104,7 @@ def _invocation(report: Report) -> dict[str, Any]:
 def _result(site: Site, rule: int, fingerprint: str, root: str) -> dict[str, Any]:
     """A site."""
     result: dict[str, Any] = {
-        "ruleId": f"httpguard/{site.kind}",
+        "ruleId": CODES.get(site.kind, site.kind),
         "ruleIndex": rule,
         "level": _rule(site.kind)["defaultConfiguration"]["level"],
         "message": {"text": describe(site)},

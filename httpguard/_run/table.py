@@ -10,6 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
+from .._model.kinds import CODES
 from .._model.redaction import MOST_SOURCE, printable
 from .._report.result import many, shorten, what_leaked
 
@@ -77,6 +78,8 @@ def _show_fixes(console: Console, shown: Sequence[Site], root: str) -> None:
         console.print(
             f"fix [yellow]{kind}[/yellow] ({client}){escape(where)}: {escape(hint)}"
         )
+    codes = dict.fromkeys(CODES[kind] for kind, _, _ in sites if kind in CODES)
+    console.print(f"more: httpguard explain {' '.join(codes)}")
 
 
 def _title(outcome: Outcome, found: Sequence[Site]) -> str:

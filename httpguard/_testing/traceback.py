@@ -12,6 +12,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
+from .._model.kinds import more
 from .._model.leak import LeakKind
 from .._model.redaction import printable
 from .._model.words import leaked, many
@@ -103,7 +104,7 @@ def explain(leak: Leak, whose: str) -> list[str]:
         lines.insert(2, f"  {opened} by thread {leak.thread}")
     if leak.held_by:
         lines.insert(-1, f"  held by: {leak.held_by}")
-    return lines
+    return [*lines, f"  more: {more(leak.kind.value)}"]
 
 
 def _leak_traceback(leak: Leak, whose: str, style: str) -> ReprTraceback:

@@ -16,7 +16,7 @@ from .._model.event import (
     SUMMARY,
     TOO_MANY_OPEN,
 )
-from .leaks import describe_above_stack, describe_resolved, fold_stack, format_frames
+from .leaks import describe_resolved, describe_with, format_frames
 from .pools import (
     describe_churn,
     describe_descriptors,
@@ -77,8 +77,7 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 def _leak(event: Event) -> Rendered:
     (leak,) = event.leaks
     frames = format_frames(leak.stack)
-    stack = fold_stack(leak.stack, leak.site, frames)
-    return Rendered(f"{describe_above_stack(leak)}\n{stack}", _flat(leak, frames))
+    return Rendered(describe_with(leak, frames), _flat(leak, frames))
 
 
 def _resolved(event: Event) -> Rendered:

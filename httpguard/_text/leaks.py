@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import TYPE_CHECKING, Final
 
+from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
 from .words import bytes_read, place, places, request, seconds
@@ -22,8 +23,13 @@ _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?
 
 def describe(leak: Leak) -> str:
     """A leak as a report has it."""
-    frames = format_frames(leak.stack)
-    return f"{describe_above_stack(leak)}\n{fold_stack(leak.stack, leak.site, frames)}"
+    return describe_with(leak, format_frames(leak.stack))
+
+
+def describe_with(leak: Leak, frames: Sequence[str]) -> str:
+    """As `describe`, with the texts of all its frames."""
+    stack = fold_stack(leak.stack, leak.site, frames)
+    return f"{describe_above_stack(leak)}\n{stack}\n  more: {more(leak.kind.value)}"
 
 
 def describe_above_stack(leak: Leak) -> str:

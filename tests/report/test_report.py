@@ -712,8 +712,8 @@ class TestOutput:
         (ran,) = sarif["runs"]
         rules = [rule["id"] for rule in ran["tool"]["driver"]["rules"]]
         assert [r["ruleId"] for r in ran["results"]] == [
-            "httpguard/unreleased",
-            "httpguard/dropped",
+            "HG103",
+            "HG101",
         ]
         for result in ran["results"]:
             assert rules[result["ruleIndex"]] == result["ruleId"]

@@ -4,11 +4,11 @@ import { KeyedList, make, write } from "./elements.js";
 import { ago, clock, duration, place, progress, siteKey, whole } from "./format.js";
 
 export const KINDS = {
-  dropped: "collected while it held its connection",
-  held: "still referenced, open and idle",
-  unreleased: "closed unread in a blocking pool, never released",
-  open: "still open when its scope ended",
-  session: "one of a crowd of sessions that nobody closed",
+  dropped: "HG101: collected while it held its connection",
+  held: "HG102: still referenced, open and idle",
+  unreleased: "HG103: closed unread in a blocking pool, never released",
+  open: "HG104: still open when its scope ended",
+  session: "HG105: one of a crowd of sessions that nobody closed",
 };
 
 const ORDERS = {

@@ -1,0 +1,58 @@
+"""What each kind of leak and each advice is called, and what it means."""
+
+from __future__ import annotations
+
+import os
+import re
+from typing import Final
+
+# As reports, SARIF and pytest print them; never given to another kind.
+CODES: Final = {
+    "dropped": "HG101",
+    "held": "HG102",
+    "unreleased": "HG103",
+    "open": "HG104",
+    "session": "HG105",
+    "pool_pressure": "HG201",
+    "session_churn": "HG202",
+    "fd_pressure": "HG203",
+}
+_PAGE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.md")
+_HEADING: Final = re.compile(r"^(?=## )", re.MULTILINE)
+
+
+def more(kind: str) -> str:
+    """The command that tells more of a kind.
+
+    Args:
+        kind: Its word; one that is unknown is its own code.
+    """
+    return f"httpguard explain {CODES.get(kind, kind)}"
+
+
+def page() -> str:
+    """All of it, as Markdown.
+
+    Raises:
+        OSError: The file cannot be read.
+    """
+    with open(_PAGE, encoding="utf-8") as file:
+        return file.read()
+
+
+def explain(name: str) -> str:
+    """What a kind means: its part of the page.
+
+    Args:
+        name: Its word, its code or its event's name, in upper or lower case.
+
+    Raises:
+        KeyError: There is no such kind.
+        OSError: The page cannot be read.
+    """
+    word = name.lower().removeprefix("httpguard.").replace("-", "_")
+    wanted = CODES.get(word, name.upper())
+    for part in _HEADING.split(page())[1:]:
+        if part.split(maxsplit=2)[1] == wanted:
+            return part.rstrip() + "\n"
+    raise KeyError(name)
