@@ -10,7 +10,7 @@ from .._stacks.capture import find_site
 from .client import Ending
 from .explaining import Explainer
 from .finding import Finding
-from .readers import being_read
+from .readers import a_few, being_read
 from .session_detector import SessionDetector
 from .snapshots import left_open
 from .threads import runner, strand_of
@@ -86,7 +86,7 @@ class Detector:
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
-        yield from self._suspects(suspects, now)
+        yield from self._suspects(a_few(suspects), now)
         self.registry.pools.prune()
         yield from self.sessions.sweep(now)
 

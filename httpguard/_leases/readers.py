@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _BELOW: Final = tuple(
     f"{os.sep}{name}" for name in (f"http{os.sep}client.py", "socket.py", "ssl.py")
 )
+# Of those that do not tell whether a task waits for them.
+_MOST_SLOW: Final = 10
 # A sweep asks these of a response from another thread; they are no reads.
 _QUESTIONS: Final = frozenset({"tell", "closed", "isclosed", "fileno"})
 
@@ -71,6 +73,26 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
                 found.add(parts[id(owner)])
             frame = frame.f_back
     return found
+
+
+def a_few(suspects: list[tuple[Lease, Any]]) -> list[tuple[Lease, Any]]:
+    """The suspects that one sweep looks at; the others are left to the next ones.
+
+    Those that do not tell whether a task waits for them are looked for among all
+    objects. That holds the GIL, and the longer the more they are: with 540,000 objects
+    60 ms for ten, and minutes for 10,000.
+
+    Args:
+        suspects: Leases whose response made no progress, with that response.
+    """
+    slow = 0
+    few = []
+    for one in suspects:
+        lease, response = one
+        slow += lease.client.is_awaited(response) is None
+        if slow <= _MOST_SLOW or lease.client.is_awaited(response) is not None:
+            few.append(one)
+    return few
 
 
 def is_read_on(lease: Lease, response: Any, origins: Origins) -> bool:

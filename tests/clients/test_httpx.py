@@ -600,3 +600,22 @@ def test_anyio_s_stream_tells_who_reads(
             await task
 
     run_asyncio(program)
+
+
+def test_one_sweep_looks_for_few_among_all_objects(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    """Under trio, whose streams do not tell; each is found in the end."""
+    guard.install(max_idle=30, max_open=None)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            kept = [await opened(client, server.url("/lines")) for _ in range(25)]
+            guard.check()
+            guard.advance(31)
+            for count in (10, 20, 25):
+                assert found() == [(LeakKind.HELD, count)]
+            for response in kept:
+                await response.aclose()
+
+    run_trio(program)
