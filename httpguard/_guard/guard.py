@@ -38,7 +38,7 @@ class Follower(Protocol):
     """Follows the counts, not the events."""
 
     def __call__(self, table: LeakTable, responses: int, *, ended: bool) -> None:
-        """After each sweep, and once at the end.
+        """At the first response, after each sweep, and once at the end.
 
         Args:
             table: What leaked.
@@ -219,6 +219,15 @@ class Guard(Calls):
         self.parts.begin()
         self.parts.watcher.forget()
         self.parts.settle_alert()
+
+    def attend(self) -> None:
+        """See `Calls`. A process that ends before any sweep has told that it began."""
+        if self.parts.watcher.idle:
+            super().attend()
+            try:
+                self._tell_follower(ended=False)
+            except Exception as error:
+                self.step_aside("follower", error)
 
     def _tell_follower(self, *, ended: bool) -> None:
         if self.follower is not None:

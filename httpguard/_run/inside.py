@@ -63,23 +63,28 @@ class RunLog(JsonLines):
             ended: Whether these are the last counts; the summary has the leaks.
         """
         now = time.monotonic()
-        due = ended or now - self._told >= (now - self._begun) / _SHARE
         state = (self.run.name, table.total, responses)
-        if not due or state == self._state or not self.is_read():
+        # A forked child is a process of its own from its first response on.
+        due = ended or state[0] != self._state[0]
+        due = due or now - self._told >= (now - self._begun) / _SHARE
+        if not due or not self.is_read():
+            return
+        if ended:
+            self.note(f"ended\t{self.run.name}")
+        if state == self._state:
             return
         if table.total and not ended and state[:2] != self._state[:2]:
             self(Event(SO_FAR, error=False, leaks=table.leaks()))
         self._told, self._state = now, state
-        self.note(responses)
+        # How many there were until now.
+        self.note(f"responses\t{self.run.name}\t{responses}")
 
-    def note(self, responses: int) -> None:
-        """Tell how many responses there were until now, in a line of the notes."""
+    def note(self, line: str) -> None:
+        """Write a line of the notes."""
         with suppress(OSError):  # The run is over.
             descriptor = os.open(self._notes, os.O_WRONLY | os.O_APPEND)
             try:
-                os.write(
-                    descriptor, f"responses\t{self.run.name}\t{responses}\n".encode()
-                )
+                os.write(descriptor, f"{line}\n".encode())
             finally:
                 os.close(descriptor)
 
@@ -109,4 +114,4 @@ def begin(run: str) -> None:
         if settings.enabled:
             _installing.start(settings)
     if log is not None and _process.PROCESS.guard is not None:
-        log.note(0)
+        log.note(f"responses\t{log.run.name}\t0")

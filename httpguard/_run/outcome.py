@@ -25,6 +25,7 @@ class Outcome:
         leaking: How many of them leaked.
         clients: How many of them imported an HTTP client that is guarded.
         responses: How many there were in these.
+        cut: How many of these had responses, and did not come to their end.
         crowded: How often ``max_open`` was exceeded.
         unguarded: How many were not, by interpreter and reason.
     """
@@ -34,6 +35,7 @@ class Outcome:
     leaking: int = 0
     clients: int = 0
     responses: int = 0
+    cut: int = 0
     crowded: int = 0
     unguarded: Counter[tuple[str, str]] = field(default_factory=Counter)
 
@@ -66,6 +68,7 @@ def _read_processes(path: str, outcome: Outcome) -> None:
     A full disk or a killed process may have cut a line.
     """
     responses: dict[str, int] = {}
+    ended = set()
     with open(path, encoding="utf-8", errors="replace") as file:
         for line in file:
             word, _, rest = line.rstrip("\n").partition("\t")
@@ -77,5 +80,10 @@ def _read_processes(path: str, outcome: Outcome) -> None:
             elif word == "responses" and reason.isdecimal():
                 # Counts only grow; here the second word names the process.
                 responses[interpreter] = int(reason)
+            elif word == "ended":
+                ended.add(interpreter)
     outcome.clients = len(responses)
     outcome.responses = sum(responses.values())
+    outcome.cut = sum(
+        count > 0 and name not in ended for name, count in responses.items()
+    )

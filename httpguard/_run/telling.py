@@ -74,6 +74,8 @@ def _verdict(outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
     """That nothing leaked, or that nothing could have."""
     if outcome.clients:
         none = "no other leaked" if comparison.known else "none leaked"
+        if outcome.cut:
+            none = "no leak is known"
         yield f"{many(outcome.responses, 'response')}, {none}"
     elif outcome.guarded and not outcome.unguarded:
         yield (
@@ -87,6 +89,12 @@ def _notes(outcome: Outcome) -> Iterator[str]:
     if outcome.crowded:
         reports = many(outcome.crowded, "report")
         yield f"more than max_open responses were open at once ({reports})"
+    if outcome.cut:
+        processes = many(outcome.cut, "process", "processes")
+        yield (
+            f"{processes} with responses ended without summing up (killed, or by"
+            " os._exit): what was lost there after the last sweep is not known"
+        )
     for (interpreter, reason), count in outcome.unguarded.items():
         why = printable(reason)
         processes = many(count, "process", "processes")

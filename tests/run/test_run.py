@@ -685,6 +685,51 @@ os.waitpid(child, 0)
     assert "left by os._exit" in " ".join(done.stderr.split())
 
 
+CUT = f"""
+{LEAKY.partition("for _ in")[0]}
+import multiprocessing, os
+def leave_at_once(url):
+    if not (child := os.fork()):
+        fetch(url)
+        os._exit(0)
+    os.waitpid(child, 0)
+def terminate(url):
+    with multiprocessing.get_context("fork").Pool(1) as pool:
+        pool.map(fetch, [url])
+def read_at_the_end(url):
+    if not (child := os.fork()):
+        requests.get(url).text
+        sys.exit()
+    os.waitpid(child, 0)
+def without_responses(url):
+    if not (child := os.fork()):
+        os._exit(0)
+    os.waitpid(child, 0)
+"""
+
+
+@pytest.mark.parametrize(
+    ("how", "cut"),
+    [
+        ("leave_at_once", True),
+        ("terminate", True),
+        ("read_at_the_end", False),
+        ("without_responses", False),
+    ],
+)
+def test_what_no_sweep_saw_is_said_to_be_unknown(
+    how: str, *, cut: bool, url: str, tmp_path: Path
+) -> None:
+    write(tmp_path / "app.py", f"{CUT}\n{how}(sys.argv[1])")
+    done = guarded("app.py", url, cwd=tmp_path)
+    assert done.returncode == 0, done.stderr
+    said = " ".join(done.stderr.split())
+    unknown = "1 process with responses ended without summing up" in said
+    # A sweep may have come before it was killed.
+    assert unknown == cut, said
+    assert ("none leaked" in said) != cut, said
+
+
 def test_settings(url: str, tmp_path: Path) -> None:
     program = (
         "import requests, httpguard._process.process as p; print(p.current().settings)"
