@@ -212,7 +212,7 @@ def test_who_waits_reads(
     guard.install(max_idle=30)
     key = f"stdlib-{read.__name__}"
     response = urlopen(server.url(f"/slow/{key}"))
-    thread = threading.Thread(target=read, args=(response,))
+    thread = threading.Thread(target=read, args=(response,), daemon=True)
     thread.start()
     deadline = time.monotonic() + 10
     while read is selects and response.length == 90_000:
@@ -315,7 +315,7 @@ def test_one_connection_to_each_thread(guard: GuardControl, server: Server) -> N
         done.release()
         leave.wait(10)
 
-    threads = [threading.Thread(target=work) for _ in range(6)]
+    threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
     for thread in threads:
         thread.start()
         done.acquire()

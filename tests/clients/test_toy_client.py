@@ -133,7 +133,7 @@ def test_whoever_waits_for_it_reads_it(guard: GuardControl, toyhttp: Any) -> Non
     response = toyhttp.Pool("shop.example").request("/orders")
     connection = response.connection
     assert len(connection.sock.recv(toyhttp.LENGTH)) == toyhttp.LENGTH
-    reader = threading.Thread(target=response.read)
+    reader = threading.Thread(target=response.read, daemon=True)
     guard.check()
     reader.start()  # Nothing comes until the server sends once more.
     assert reader.ident is not None

@@ -280,7 +280,9 @@ def test_a_starved_pool_is_named(
     guard.install(max_wait=1.0)
     pool = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=1, block=True)
     held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
-    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
+    waiter = threading.Thread(
+        target=pool.request, args=("GET", "/bytes/10"), daemon=True
+    )
     waiter.start()
     while not httpguard.snapshot().pools[0].waiting:
         time.sleep(0.01)

@@ -201,7 +201,9 @@ def let_one_wait(
     held: urllib3.BaseHTTPResponse,
 ) -> None:
     """A request waits for 3 s for the connection that a response holds."""
-    waiter = threading.Thread(target=pool.request, args=("GET", "/bytes/10"))
+    waiter = threading.Thread(
+        target=pool.request, args=("GET", "/bytes/10"), daemon=True
+    )
     waiter.start()
     name = f"http://{pool.host}:{pool.port}"
     while not value(scrape(), "httpguard_pool_waiting", pool=name):

@@ -93,7 +93,7 @@ def test_whoever_waits_next_starves_too(
         go_on.wait(30)
         response.drain_conn()
 
-    second = threading.Thread(target=work)
+    second = threading.Thread(target=work, daemon=True)
     second.start()
     until(lambda: guard_waiters() == 1)
     guard.advance(6)

@@ -74,7 +74,7 @@ class Waiting(threading.Thread):
     """A thread whose request waits for a connection."""
 
     def __init__(self, pool: urllib3.HTTPConnectionPool, timeout: Any = None) -> None:
-        super().__init__(name="worker")
+        super().__init__(name="worker", daemon=True)
         self.pool = pool
         self.timeout: Any = timeout
         self.status = 0
@@ -210,7 +210,9 @@ def test_figures_add_up_over_threads(guard: GuardControl, server: Server) -> Non
     guard.install()
     pool = blocking(server, 2)
     threads = [
-        threading.Thread(target=lambda: [ask(pool, None) for _ in range(20)])
+        threading.Thread(
+            target=lambda: [ask(pool, None) for _ in range(20)], daemon=True
+        )
         for _ in range(4)
     ]
     for thread in threads:
@@ -327,10 +329,12 @@ def test_requests_under_way_are_named(
     def read() -> None:
         session.get(slow)  # UNDER WAY
 
-    reader = threading.Thread(target=read)
+    reader = threading.Thread(target=read, daemon=True)
     reader.start()
     until(lambda: use().in_use if httpguard.snapshot().pools else 0)
-    waiting = threading.Thread(target=lambda: session.get(server.url("/lines")))
+    waiting = threading.Thread(
+        target=lambda: session.get(server.url("/lines")), daemon=True
+    )
     waiting.start()
     until(lambda: use().waiting)
     guard.advance(2)

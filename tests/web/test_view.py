@@ -169,7 +169,9 @@ class TestContent:
         opened(full)  # lost
         guard.check()
         last = opened(full)
-        waiting = threading.Thread(target=full.request, args=("GET", "/bytes/9"))
+        waiting = threading.Thread(
+            target=full.request, args=("GET", "/bytes/9"), daemon=True
+        )
         waiting.start()
         while not any(pool.waiting for pool in httpguard.snapshot().pools):
             assert waiting.is_alive()
