@@ -102,6 +102,14 @@ class _Others(dict[type, bool]):
 _IS_ANOTHERS: Final = _Others()
 
 
+def _is_left_alone(connection: Any) -> bool:
+    """Whether another client guards a connection, or it leads to a page of ours."""
+    if _IS_ANOTHERS[type(connection)]:
+        return True
+    own, space = GATE.registry.addresses, connection.__dict__
+    return bool(own) and (space.get("host"), space.get("port")) in own
+
+
 class _Rest:
     """What is patched later: see the head of this file."""
 
@@ -127,7 +135,7 @@ class _Rest:
         kind = sys.modules["http.client"].HTTPConnection
         self._patcher.wrap(kind, "putrequest", _putrequest)
         self._patcher.wrap(kind, "close", _close)
-        patch_responses(self._patcher, CONNECTIONS, _IS_ANOTHERS, _URL)
+        patch_responses(self._patcher, CONNECTIONS, _is_left_alone, _URL)
         self._is_on = True
 
 
@@ -148,7 +156,7 @@ def _init(wrapped: Method) -> Method:
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         wrapped(self, *args, **kwargs)
         guard = GATE.guard
-        if guard is None or _IS_ANOTHERS[type(self)]:
+        if guard is None or _is_left_alone(self):
             return
         try:
             _REST.put_on()
@@ -167,7 +175,7 @@ def _request(wrapped: Method) -> Method:
 
     def request(self: Any, *args: Any, **kwargs: Any) -> Any:
         guard = GATE.guard
-        if guard is not None and not _IS_ANOTHERS[type(self)]:
+        if guard is not None and not _is_left_alone(self):
             try:
                 _REST.put_on()
             except Exception as error:
@@ -181,7 +189,7 @@ def _putrequest(wrapped: Method) -> Method:
     """A request begins, by whatever way."""
 
     def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        if GATE.guard is None or _IS_ANOTHERS[type(self)]:
+        if GATE.guard is None or _is_left_alone(self):
             return wrapped(self, method, url, *args, **kwargs)
         GATE.before()
         result = wrapped(self, method, url, *args, **kwargs)

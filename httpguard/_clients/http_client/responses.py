@@ -18,7 +18,7 @@ from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable
     from types import FrameType
 
     from ..._leases.client import Patcher
@@ -34,14 +34,14 @@ _IS_CLOSED: Final = io.IOBase.closed
 
 
 def patch_responses(
-    patcher: Patcher, kind: PoolKind, others: Mapping[type, bool], url: str
+    patcher: Patcher, kind: PoolKind, is_left_alone: Callable[[Any], bool], url: str
 ) -> None:
     """Patch what responses and ``getresponse`` run through.
 
     Args:
         patcher: Of the process.
         kind: How connections are asked.
-        others: Class of a connection -> whether another client guards it.
+        is_left_alone: Whether what a connection opens is not judged here.
         url: The attribute of a connection that has the URL of its request.
     """
     module = sys.modules["http.client"]
@@ -59,7 +59,7 @@ def patch_responses(
 
         def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
             response = wrapped(self, *args, **kwargs)
-            if GATE.guard is not None and not others[type(self)]:
+            if GATE.guard is not None and not is_left_alone(self):
                 _opened(self, response, kind, getattr(self, url, ""), sys._getframe(1))
             return response
 
