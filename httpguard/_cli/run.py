@@ -9,7 +9,15 @@ from typing import TYPE_CHECKING, Annotated, Any, Final
 import typer
 
 from .._model.errors import ConfigError, HTTPGuardError
-from .._model.settings import TABLE, Settings, check, load_settings, unknown_variables
+from .._model.settings import (
+    TABLE,
+    Settings,
+    check,
+    load_settings,
+    unknown_variables,
+    variable,
+)
+from .._model.words import nearest
 from .._run.target import starts_target
 from .._run.telling import Telling
 from .help import PlainCommand
@@ -227,7 +235,8 @@ def _prepare(
         # Child processes may have another working directory.
         variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
     for name in unknown_variables(os.environ):
-        _warn(f"there is no setting {name}; is it a typo?")
+        near = nearest(name, map(variable, TABLE))
+        _warn(f"there is no setting {name}; did you mean {near}?")
     if not settings.enabled:
         _warn("HTTPGUARD_ENABLED says that nothing is to be guarded")
     tolerated = settings.max_leaks if settings.strict else None

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .errors import ConfigError
 from .settings import TABLE, check, variable
+from .words import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -39,7 +40,10 @@ def _variables(folder: str) -> dict[str, str]:
     for name, value in table.items():
         shown = f"[tool.httpguard] {name}"
         if name not in TABLE:
-            raise ConfigError(f"{path}: there is no setting {shown}; is it a typo?")
+            near = nearest(name.lower().replace("-", "_"), TABLE)
+            raise ConfigError(
+                f"{path}: there is no setting {shown}; did you mean {near}?"
+            )
         check(name, value, f"{path}: {shown}")
         text = _text(value)
         if name == "log":

@@ -28,6 +28,19 @@ def leaked(found: Iterable[tuple[str, int]]) -> str:
     )
 
 
+def nearest(name: str, known: Iterable[str]) -> str:
+    """The one of some names that a wrong one was most likely to be.
+
+    Args:
+        name: Written by somebody.
+        known: At least one.
+    """
+    import difflib
+
+    names = sorted(known)
+    return difflib.get_close_matches(name, names, 1, 0)[0]
+
+
 def relative(filename: str, directory: str) -> str | None:
     """A file from a directory, with slashes; None: it lies on another drive."""
     try:

@@ -69,7 +69,10 @@ def test_variables_win_unless_they_are_empty(tmp_path: Path) -> None:
     ("text", "said"),
     [
         ('max_idle = "soon"', r"\[tool.httpguard\] max_idle='soon' is not accepted: a"),
-        ("max_idel = 3", r"there is no setting \[tool.httpguard\] max_idel"),
+        (
+            "max_idel = 3",
+            r"there is no setting \[tool.httpguard\] max_idel; did you mean max_idle",
+        ),
         ("stack_depth = 2.0", r"stack_depth=2.0 is not accepted"),
         ("max_idle = ", "pyproject.toml cannot be read"),
     ],

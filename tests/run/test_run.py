@@ -1051,7 +1051,7 @@ def test_a_variable_that_is_not_accepted() -> None:
 def test_a_variable_that_may_be_a_typo() -> None:
     done = guarded("-c", "print(1)", env={"HTTPGUARD_SAMPEL": "1"})
     assert (done.returncode, done.stdout) == (0, "1\n")
-    assert "no setting HTTPGUARD_SAMPEL" in done.stderr
+    assert "no setting HTTPGUARD_SAMPEL; did you mean HTTPGUARD_SAMPLE?" in done.stderr
 
 
 def test_help() -> None:
