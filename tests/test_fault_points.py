@@ -103,6 +103,9 @@ POINTS: Final = [
 NOT_CALLED: Final = frozenset(
     {
         "_model.leak.Leak.__str__",
+        "_model.leak.Leak._repr_html_",
+        "_model.plain.as_html",
+        "_model.words.nearest",
         "_process.process.Pages.follow",
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",

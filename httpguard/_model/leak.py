@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime  # noqa: TC003  # For typing.get_type_hints.
 from typing import Any
 
-from .plain import to_plain
+from .plain import as_html, to_plain
 from .report import REPORT
 
 
@@ -110,3 +110,7 @@ class Leak:
     def __str__(self) -> str:
         """Its report, as the log has it."""
         return REPORT.text(self)
+
+    def _repr_html_(self) -> str:
+        """Its report, as a notebook shows it."""
+        return as_html(str(self))

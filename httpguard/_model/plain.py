@@ -19,6 +19,13 @@ def to_plain(value: Any) -> dict[str, Any]:
     return {name: _plain(getattr(value, name)) for name in _names(value.__class__)}
 
 
+def as_html(text: str) -> str:
+    """Lines of text as a notebook shows them."""
+    import html
+
+    return f"<pre>{html.escape(text)}</pre>"
+
+
 @lru_cache(maxsize=64)
 def _names(kind: type) -> tuple[str, ...]:
     """The names of a dataclass's fields."""

@@ -8,7 +8,7 @@ from datetime import datetime  # noqa: TC003  # For typing.get_type_hints.
 from typing import Any, Final
 
 from .leak import Frame, Leak  # noqa: TC001  # As datetime.
-from .plain import to_plain
+from .plain import as_html, to_plain
 
 
 @dataclass(frozen=True, slots=True)
@@ -192,3 +192,8 @@ class Snapshot:
             "counters": self.counters.to_dict(),
             "pools": [pool.to_dict() for pool in self.pools],
         }
+
+    def _repr_html_(self) -> str:
+        """The reports of its leaks, as a notebook shows them."""
+        told = "\n\n".join(str(leak) for leak in self.leaks)
+        return as_html(told or f"no leaks, {len(self.open)} open")

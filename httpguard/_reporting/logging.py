@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .._model.redaction import printable
 from .._model.words import leaked
 from .logs import with_context
+from .terminal import dress
 
 if TYPE_CHECKING:
     from .._model.event import Event
@@ -42,7 +43,7 @@ def report(event: Event, rendered: Rendered, streams: Streams) -> None:
         site.lineno if site else 0,
         # The text is an argument: a percent sign in a URL is left alone.
         "%s",
-        (rendered.text,),
+        (rendered.text if logger.hasHandlers() else dress(rendered.text),),
         None,
         printable(site.function) if site else None,
         {"httpguard": {"event": event.name, **fields}},

@@ -91,3 +91,16 @@ def test_the_first_line_is_short(guard: GuardControl, server: Server) -> None:
     assert stack[1].startswith("  > tests/text/test_leaks.py:")
     # Whoever reads a machine's form has all of it.
     assert len(leak.to_dict()["stack"]) > 5
+
+
+def test_in_a_notebook(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    assert guard.check()._repr_html_() == "<pre>no leaks, 0 open</pre>"
+    requests.get(server.url("/bytes/90000?a=<b>"), stream=True)
+    snapshot = guard.check()
+    (leak,) = snapshot.leaks
+    shown = leak._repr_html_()
+    assert shown.startswith("<pre>leak dropped tests/text/test_leaks.py:")
+    assert "in test_in_a_notebook · GET http://" in shown
+    assert "<b>" not in shown
+    assert snapshot._repr_html_() == shown
