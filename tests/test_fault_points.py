@@ -89,8 +89,8 @@ POINTS: Final = [
         (
             "_clients.gate.Gate.",
             "_guard.guard.Follower.",
-            "_clients.gate.Guard.",
-            "_clients.gate._Waiting.",
+            "_clients.guard.Guard.",
+            "_clients.guard.Waiting.",
             "_leases.client.",
             "_leases.registry.Listener.",
             "_model.fork.Forked.",

@@ -4,28 +4,22 @@ from __future__ import annotations
 
 import abc
 import functools
-import logging
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
-from typing import TYPE_CHECKING, Any, Final, TypeVar, cast
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 from .._model.errors import HTTPGuardError
 from .._model.scope import CURRENT_SCOPE, Scope, current_scope
 from .._process import installing as _installing
 from .._process import process as _process
+from .ending import pauses, refuse_what_is_unguarded, say_unfinished
 
 if TYPE_CHECKING:
     from contextvars import Token
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-
-
-# Work of the scope in other threads gets this many seconds to end.
-_PATIENCE: Final = 1.0
-_PAUSE: Final = 0.005
-_MOST_NAMES: Final = 5
 
 
 class _Entries:
@@ -186,7 +180,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 self._entries.missed += 1
                 return
             try:
-                _refuse_what_is_unguarded()
+                refuse_what_is_unguarded()
                 super().__enter__()
             except BaseException:
                 _installing.leave_temporary()
@@ -209,7 +203,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             scope, events = current_scope(), sys.modules.get("asyncio.events")
             if error is None and scope is not None and events is not None:
                 looping = events._get_running_loop() is not None
-                for pause in _pauses(scope) if looping else ():
+                for pause in pauses(scope) if looping else ():
                     await sys.modules["asyncio"].sleep(pause)
         finally:
             self.__exit__(kind, error, traceback)
@@ -225,12 +219,12 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         try:
             if guard is not None:
                 if raising:
-                    for pause in _pauses(scope):
+                    for pause in pauses(scope):
                         time.sleep(pause)
-                    _say_unfinished(guard.scopes.unfinished(scope))
+                    say_unfinished(guard.scopes.unfinished(scope))
                 guard.scopes.close(scope, raising=raising)
                 if raising:
-                    _refuse_what_is_unguarded()
+                    refuse_what_is_unguarded()
             elif raising:
                 raise HTTPGuardError(
                     "no_leaks() could not check: httpguard was uninstalled inside of it"
@@ -240,46 +234,6 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 _installing.leave_temporary()
             except Exception as error:
                 _process.failed("no_leaks", error)
-
-
-def _refuse_what_is_unguarded() -> None:
-    """A client that is left alone may leak what it will.
-
-    Raises:
-        HTTPGuardError: There is one.
-    """
-    for (client, _), reason in _installing.patches().unguarded.items():
-        raise HTTPGuardError(
-            f"no_leaks() cannot watch {client}, and would prove nothing: {reason}"
-        )
-
-
-def _pauses(scope: Scope) -> Iterator[float]:
-    """Seconds to sleep while threads work for a scope, and its patience is not over.
-
-    Args:
-        scope: It ends.
-    """
-    deadline = time.monotonic() + _PATIENCE
-    while not scope.waited:
-        guard = _process.current()
-        scope.waited = (
-            guard is None
-            or not guard.scopes.unfinished(scope)
-            or time.monotonic() >= deadline
-        )
-        if not scope.waited:
-            yield _PAUSE
-
-
-def _say_unfinished(names: list[str]) -> None:
-    """What these threads open later is judged as if there had been no scope."""
-    if names:
-        logging.getLogger("httpguard").warning(
-            "no_leaks() has ended while other threads still work for it, and did not"
-            " see what they open from now on: %s",
-            ", ".join(sorted(names)[:_MOST_NAMES]),
-        )
 
 
 class allow(_Context):  # noqa: N801  # Used like a function.

@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._leases.client import Client
-    from .gate import Gate, Guard
+    from .gate import Gate
+    from .guard import Guard
 
 _LOGGER: Final = logging.getLogger("httpguard")
 

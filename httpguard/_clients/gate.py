@@ -7,103 +7,25 @@ where there is none. Written by the process alone, which knows who is to be told
 from __future__ import annotations
 
 from contextlib import nullcontext
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.lease import FINALIZED
 from .._leases.opening import begin
-from .._leases.registry import Listener, Registry
+from .._leases.registry import Registry
 from .._model.errors import LeakError
 from .._pools.slot import GIVEN_UP
 from .._stacks.tasks import capture_task
+from .guard import Waiting
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
     from .._leases.client import Client
-    from .._leases.sessions import SessionRef
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
-    from .._pools.waits import Share, Waiter
     from .._stacks.capture import RawStack
-
-
-class Guard(Listener, Protocol):
-    """The guard, as the wrappers see it. Nothing but `LeakError` ever rises."""
-
-    registry: Registry
-    judges_sessions: bool
-    """Whether sessions are looked at."""
-
-    def before_request(self) -> None:
-        """A guarded call begins; may raise `LeakError`."""
-
-    def step_aside(self, where: str, error: Exception) -> None:
-        """A wrapper failed: it is said once."""
-
-    def attend(self) -> None:
-        """Something happened that the watcher should look at."""
-
-    def begin_wait(
-        self,
-        pool: PoolRef,
-        frame: FrameType,
-        stack: RawStack | None = None,
-        share: Share | None = None,
-    ) -> Waiter | None:
-        """A request is about to wait for a connection, or for a stream of one."""
-
-    def end_wait(self, waiter: Waiter | None) -> None:
-        """It waits no more."""
-
-    def opened(self) -> None:
-        """A request is about to open a connection."""
-
-    def explain(
-        self, pool: PoolRef, error: BaseException, share: Share | None = None
-    ) -> None:
-        """It got none: say to the program why."""
-
-    def made(
-        self, session: Any, client: Client, frame: FrameType, *, lonely: bool = False
-    ) -> SessionRef | None:
-        """The program made a session."""
-
-    def own(self, session: SessionRef, pool: PoolRef) -> None:
-        """A session made a pool."""
-
-
-class _Waiting:
-    """Surrounds the taking of a connection, with no frame in a traceback.
-
-    Args:
-        guard: Is told.
-        pool: Whose connection.
-        waiter: The request; None: it does not have to wait, or we failed.
-        empty: The client's error for having waited in vain.
-    """
-
-    __slots__ = ("_empty", "_guard", "_pool", "_waiter")
-
-    def __init__(
-        self,
-        guard: Guard,
-        pool: PoolRef,
-        waiter: Waiter | None,
-        empty: type[Exception],
-    ) -> None:
-        self._guard = guard
-        self._pool = pool
-        self._waiter = waiter
-        self._empty = empty
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
-        if isinstance(error, self._empty):
-            self._guard.explain(self._pool, error)
-        self._guard.end_wait(self._waiter)
+    from .guard import Guard
 
 
 class Gate:
@@ -275,7 +197,7 @@ class Gate:
                 )
         except Exception as error:
             self.fault("waiting", error)
-        return _Waiting(guard, known, waiter, empty)
+        return Waiting(guard, known, waiter, empty)
 
     def task_stack(self, frame: FrameType) -> RawStack:
         """The stack of a running task, in the place of its thread's."""

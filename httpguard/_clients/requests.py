@@ -26,7 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._leases.client import Facts, Leases, Patcher
+    from .._leases.client import Leases, Patcher
+    from .._leases.facts import Facts
     from .._stacks.capture import RawStack
     from .urllib3.callers import Codes
 

@@ -7,7 +7,6 @@ connection or a pool except through it.
 from __future__ import annotations
 
 import enum
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
@@ -17,10 +16,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType, ModuleType
 
-    from .._model.leak import Frame, LeakKind
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
+    from .facts import Facts
 
     Reference = weakref.ref[Any]
 
@@ -35,35 +34,6 @@ class Ending(enum.Enum):
     """It is closed, and may still have its connection."""
     CUT = "cut"
     """The program closed the connection or its socket, and not the response."""
-
-
-@dataclass(frozen=True, slots=True)
-class Facts:
-    """What a hint depends on, of the latest leak at a site.
-
-    Args:
-        kind: How it leaked.
-        method: As the program gave it.
-        bytes_read: On the wire.
-        length: As the server announced it; None: unknown, as of a chunked body.
-        block: Whether its pool blocks.
-        package: The library that the application's line called; empty: the client.
-        function: The function of that library.
-        culprit: Where it was lost by code between that line and the client.
-        lost_by: ``hook``, ``retry`` or ``adapter``; empty without a culprit.
-        held_by: What refers to it, where that is known.
-    """
-
-    kind: LeakKind
-    method: str
-    bytes_read: int
-    length: int | None
-    block: bool
-    package: str
-    function: str
-    culprit: Frame | None
-    lost_by: str
-    held_by: str | None
 
 
 class Client(Protocol):

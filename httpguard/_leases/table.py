@@ -10,7 +10,7 @@ from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
 from .._stacks.capture import find_library, find_site, frame_at, symbolize
-from .client import Facts
+from .facts import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

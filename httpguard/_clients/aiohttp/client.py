@@ -12,7 +12,8 @@ from .references import References, is_forgotten
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Facts, Leases, Patcher, Reference
+    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.facts import Facts
 
 _HINTS: Final = {
     LeakKind.DROPPED: (

@@ -12,7 +12,8 @@ from ..hints import http_client_hint, urllib_request_hint
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Facts, Leases, Patcher, Reference
+    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.facts import Facts
 
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""

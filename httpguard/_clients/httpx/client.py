@@ -13,7 +13,8 @@ from ..tasks import LOOPS, patch_tasks
 from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
-    from ..._leases.client import Facts, Leases, Patcher, Reference
+    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.facts import Facts
 
 # From a response down to httpcore's stream, whatever transports have put between.
 _BELOW: Final = ("_stream", "_httpcore_stream", "stream")

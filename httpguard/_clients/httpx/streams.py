@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
     from ..._pools.waits import Waiter
-    from ..gate import Guard
+    from ..guard import Guard
     from ..patching import Method
 
 # The functions of a connection that wait for a stream.

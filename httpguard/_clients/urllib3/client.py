@@ -12,7 +12,8 @@ from ..patching import LeftAloneError
 from .closing import shut
 
 if TYPE_CHECKING:
-    from ..._leases.client import Facts, Leases, Patcher, Reference
+    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.facts import Facts
     from .callers import Codes
 
 

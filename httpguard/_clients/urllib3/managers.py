@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from ..._leases.client import Patcher
     from ..._leases.sessions import SessionRef
-    from ..gate import Guard
+    from ..guard import Guard
     from ..patching import Method
     from .callers import Codes
 

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from ..._leases.client import Patcher
     from ..._pools.pool import PoolRef
     from ..._stacks.capture import RawStack
-    from ..gate import Guard
+    from ..guard import Guard
     from ..patching import Method
 
 # Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
