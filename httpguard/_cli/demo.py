@@ -2,36 +2,48 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 import typer
 
+from .._demo.shows import SHOWS
 from .._model.extras import require
+
+_CLIENT: Final = "requests"
 
 
 def demo(
     *,
+    client: Annotated[
+        str,
+        typer.Option(help=f"The HTTP client of the programs: {' or '.join(SHOWS)}."),
+    ] = _CLIENT,
     source: Annotated[
         bool,
         typer.Option("--source", help="Print the two programs; run nothing."),
     ] = False,
 ) -> None:
-    """Show what httpguard reports, on a program that leaks in every way.
+    """Show what httpguard reports, on a program that leaks.
 
     Starts a local HTTP server and runs two small programs against it, with the
-    guard on: one that leaks responses in four ways, whose log shows the reports,
-    and the same one repaired, whose log is silent. Takes about 3 seconds and needs
+    guard on: one that leaks responses, with requests in four ways, with httpx until
+    its pool starves, whose log shows the reports; and the same one repaired, whose
+    log is silent. Takes about 3 seconds and needs
     no network. The exit code is 0 if just the promised leaks were reported, else 1.
     """
     from rich.console import Console
 
     from .._demo.show import show_demo, show_sources
 
+    show = SHOWS.get(client)
+    if show is None:
+        known = " or ".join(SHOWS)
+        raise typer.BadParameter(f"{client!r} is not {known}", param_hint="--client")
     if source:
-        show_sources(Console())
+        show_sources(Console(), show)
         return
-    require("demo", "requests", "urllib3")
-    wrong = show_demo(Console())
+    require("demo", *show.needs)
+    wrong = show_demo(Console(), show)
     if wrong:
         typer.echo("httpguard demo: this is not what was promised:", err=True)
         for sentence in wrong:

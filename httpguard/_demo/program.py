@@ -27,9 +27,6 @@ _HEADLINE: Final = re.compile(
 _MARK: Final = re.compile(r"# LEAK (?P<kind>\w+)$")
 _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
-LEAKY: Final = "leaky.py"
-FIXED: Final = "fixed.py"
-
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
@@ -93,7 +90,7 @@ def run(name: str, url: str, show: Callable[[str], None]) -> Outcome:
     installed in site-packages does not count as the application's code.
 
     Args:
-        name: `LEAKY` or `FIXED`.
+        name: Of its file.
         url: The shop's.
         show: Called with each line of its log as it comes.
 

@@ -5,8 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .program import (
-    FIXED,
-    LEAKY,
     Outcome,
     find_marks,
     find_report,
@@ -18,6 +16,8 @@ from .shop import open_shop
 
 if TYPE_CHECKING:
     from rich.console import Console
+
+    from .shows import Show
 
 _MEANINGS: Final = {
     "dropped": (
@@ -41,30 +41,41 @@ _SUMMARY: Final = "what was found, once more, as the program exits."
 _SUMMARY_MARK: Final = " httpguard: summary"
 
 
-def show_demo(console: Console) -> list[str]:
+_STARVED: Final = (
+    "all connections of the pool are taken: a request waits for one, and who has them"
+    " is said while it does."
+)
+_STARVED_MARK: Final = " httpguard: pool starved"
+
+
+def show_demo(console: Console, show: Show) -> list[str]:
     """Run both programs and show their logs.
+
+    Args:
+        console: Where.
+        show: The programs.
 
     Returns:
         What went otherwise than promised, a sentence each; empty if all is well.
     """
     with open_shop() as url:
-        _say_title(console, LEAKY, "a shop's nightly job that leaks in four ways", url)
-        leaky = run(LEAKY, url, lambda line: _show_line(console, line))
-        wrong = judge(LEAKY, leaky)
+        _say_title(console, show.leaky, show.what, url)
+        leaky = run(show.leaky, url, lambda line: _show_line(console, line))
+        wrong = judge(show.leaky, leaky)
         if wrong:
             return wrong
         _say_found(console, leaky)
-        _say_title(console, FIXED, "the same job, repaired", url)
-        fixed = run(FIXED, url, lambda line: _show_line(console, line))
-    wrong = judge(FIXED, fixed)
+        _say_title(console, show.fixed, "the same, repaired", url)
+        fixed = run(show.fixed, url, lambda line: _show_line(console, line))
+    wrong = judge(show.fixed, fixed)
     if not wrong:
         _say_silent(console, fixed)
     return wrong
 
 
-def show_sources(console: Console) -> None:
+def show_sources(console: Console, show: Show) -> None:
     """Print both programs with their line numbers."""
-    for name in (LEAKY, FIXED):
+    for name in (show.leaky, show.fixed):
         marked = {place.line for place in find_marks(name)}
         console.rule(f"[bold]{name}[/bold]", align="left")
         for number, line in enumerate(read_source(name), 1):
@@ -84,6 +95,8 @@ def _show_line(console: Console, line: str) -> None:
     place = find_report(line)
     if place is not None:
         _explain(console, place.kind, _MEANINGS.get(place.kind, ""))
+    elif _STARVED_MARK in line:
+        _explain(console, "pool starved", _STARVED)
     elif _SUMMARY_MARK in line:
         _explain(console, "summary", _SUMMARY)
     _print_plain(console, line)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import sys
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ import pytest
 
 from httpguard import LeakKind, cli
 from httpguard._demo import program as _program
-from httpguard._demo.program import FIXED, LEAKY, Outcome, Place
+from httpguard._demo.program import Outcome, Place
+from httpguard._demo.shows import SHOWS
 from tests.program import ROOT, run
 
 if TYPE_CHECKING:
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 SOURCES = ROOT / "httpguard" / "_demo"
+LEAKY, FIXED = SHOWS["requests"].leaky, SHOWS["requests"].fixed
 TWINS = {"has_stock", "confirm", "export_customers", "follow_prices"}
 REPORT = re.compile(
     r"^\S+ WARNING httpguard: leak (\w+) (\S+):(\d+) in (\w+) · ", re.MULTILINE
@@ -228,3 +231,34 @@ def test_a_report_that_is_said_twice_was_not_promised() -> None:
         f"reported, not promised: held at {LEAKY}:{line}"
     ]
     assert _program.judge(LEAKY, replace(outcome, log=tuple(log[:-1]))) == []
+
+
+def test_the_demo_of_httpx() -> None:
+    pytest.importorskip("httpx")
+    show = SHOWS["httpx"]
+    done = call("--client", "httpx")
+    assert done.returncode == 0, done.stderr
+    leaky, fixed = done.stdout.split(f"\n{show.fixed}: ")
+    (place,) = _program.find_marks(show.leaky)
+    line = f"{show.leaky}:{place.line} in is_open"
+    assert f" WARNING httpguard: leak dropped {line} · GET " in leaky
+    # Said while a request waits, and with the error that it gets.
+    said = leaky.count(f"  > 3 lost by a dropped response opened at {line}")
+    assert said == (2 if sys.version_info >= (3, 11) else 1)
+    assert "ERROR shop: no invoice: PoolTimeout(" in leaky
+    assert "INFO shop: invoice: 30000 bytes" in fixed
+    assert "WARNING" not in fixed
+    assert "4 responses opened, 4 given back, 0 leaks." in " ".join(fixed.split())
+
+
+def test_the_sources_of_the_demo_of_httpx() -> None:
+    done = call("--client", "httpx", "--source")
+    assert done.returncode == 0
+    for line in _program.read_source(SHOWS["httpx"].fixed):
+        assert line in done.stdout
+
+
+def test_a_client_that_there_is_no_demo_of() -> None:
+    done = call("--client", "pycurl")
+    assert done.returncode == 2
+    assert "requests or httpx" in done.stderr

@@ -64,7 +64,9 @@ class HttpcorePools:
         )
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
+        """See `PoolKind`. A task that runs is the one that asks."""
+        if hasattr(pool, "aclose"):
+            return False
         if owner is pool:
             return name == "handle_request"
         return getattr(owner, "_pool", None) is pool
