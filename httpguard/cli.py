@@ -35,7 +35,7 @@ For example:
   httpguard report leaks.jsonl
 
 The commands need typer and rich:
-  python -m pip install "httpguard[cli]"
+  python -m pip install "httpguard[cli]"    (in a checkout: ".[cli]")
 """
 
 

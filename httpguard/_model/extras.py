@@ -26,8 +26,26 @@ class MissingExtraError(HTTPGuardError):
         super().__init__(
             f"{names} {verb} not installed; this brings what is missing:\n"
             f'  python -m pip install "httpguard[{extra}]"\n'
-            f'or, in a checkout, python -m pip install ".[{extra}]"'
+            f"or, from where it was installed, "
+            f'python -m pip install "{checkout() or "."}[{extra}]"'
         )
+
+
+def checkout() -> str:
+    """The directory that httpguard was installed from; empty: none that is there."""
+    import json
+    import os
+    from importlib.metadata import PackageNotFoundError, distribution
+    from urllib.parse import urlsplit
+    from urllib.request import url2pathname
+
+    try:
+        told = distribution("httpguard").read_text("direct_url.json")
+        parts = urlsplit(json.loads(told or "{}").get("url", ""))
+    except (PackageNotFoundError, ValueError, AttributeError):
+        return ""
+    path = url2pathname(parts.path) if parts.scheme == "file" else ""
+    return path if path and os.path.isdir(path) else ""
 
 
 def require(extra: str, *modules: str) -> None:

@@ -7,6 +7,7 @@ import sys
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.extras import checkout
 from .._model.redaction import printable
 from .._report.result import many, to_plain
 
@@ -100,7 +101,8 @@ def _notes(outcome: Outcome) -> Iterator[str]:
         processes = many(count, "process", "processes")
         yield f"not guarded: {interpreter} ({processes}): {why}"
         if reason == "httpguard is not installed there":
-            yield f"  install it with: {interpreter} -m pip install httpguard"
+            source = checkout() or "httpguard"
+            yield f"  install it with: {interpreter} -m pip install {source}"
     if not outcome.guarded and not outcome.unguarded:
         yield (
             "nothing was guarded: no Python process began, or its interpreter was"

@@ -17,6 +17,7 @@ import pytest
 
 from httpguard import cli
 from httpguard._clients import CLIENTS
+from httpguard._model.extras import checkout
 from httpguard._run.outcome import read_outcome
 from tests.program import ROOT, SESSIONS, bare, line_of, write
 from tests.running import (
@@ -951,7 +952,8 @@ def test_an_environment_without_httpguard(tmp_path: Path) -> None:
     assert (done.returncode, done.stdout) == (0, "1\n")
     assert done.stderr == (
         f"httpguard: not guarded: {python} (1 process): httpguard is not installed"
-        f" there\nhttpguard:   install it with: {python} -m pip install httpguard\n"
+        f" there\nhttpguard:   install it with: {python} -m pip install"
+        f" {checkout() or 'httpguard'}\n"
     )
     words.insert(1, "--exec")
     main = main.replace("['run', ", "['run', '--exec', ")
