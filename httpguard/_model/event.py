@@ -22,6 +22,9 @@ SUMMARY: Final = "httpguard.summary"
 COUNTS: Final = "httpguard.counts"
 """The totals by kind and site between two reports; for files of JSON lines only."""
 
+OF_LEAKS: Final = frozenset({LEAK, RESOLVED, SUMMARY})
+"""What whoever is shown the leaks in another way has no need to be told."""
+
 ADVICE: Final = frozenset({POOL_PRESSURE, SESSION_CHURN, FD_PRESSURE})
 """Said, but no leak, and no error in strict mode."""
 

@@ -5,16 +5,12 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.event import LEAK, RESOLVED, SUMMARY
-
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
     from .._model.event import Event
     from .._model.streams import Streams
 
-# What whoever else shows the leaks has no need to be told.
-_OF_LEAKS: Final = frozenset({LEAK, RESOLVED, SUMMARY})
 # What structlog or its processors have a use of their own for.
 _RESERVED: Final = frozenset(
     {
@@ -50,11 +46,12 @@ class Logs:
                 event that its structlog chain refuses has gone to the standard
                 library's logger before.
         """
+        from .._model.event import OF_LEAKS, SUMMARY
         from .._text.events import render
         from . import logging
 
         structured = is_structlog_configured()
-        if event.name in _OF_LEAKS and not structured:
+        if event.name in OF_LEAKS and not structured:
             if self.spared() and not logging.is_set_up():
                 return
             if event.name == SUMMARY and not self._others():

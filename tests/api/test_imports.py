@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LIGHT = {
     "httpguard",
     "httpguard._api",
+    "httpguard._api.ending",
     "httpguard._api.functions",
     "httpguard._api.install",
     "httpguard._api.metrics",
@@ -32,6 +33,7 @@ LIGHT = {
     "httpguard._model.fork",
     "httpguard._model.report",
     "httpguard._model.scope",
+    "httpguard._model.streams",
     "httpguard._model.version",
     "httpguard._process",
     "httpguard._process.exits",
