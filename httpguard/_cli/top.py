@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import time
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
@@ -24,7 +23,8 @@ def top(
         str,
         typer.Argument(
             metavar="URL|PID",
-            help="The page's URL, or the number of the process that serves it.",
+            help="The page's URL (`localhost:8765` will do), or the number of the"
+            " process that serves it.",
             show_default=False,
         ),
     ],
@@ -52,7 +52,10 @@ def top(
     The program has to serve its page: start it with `HTTPGUARD_SERVE=0`, or call
     `httpguard.serve()` in it. A process is found by asking its listening sockets
     (and those of its children), which takes psutil: the extra `process`. Where the
-    output is no terminal, the state is printed once. Ctrl-C ends it.
+    output is no terminal, the state is printed once.
+
+    Keys: `q` ends it; `c`, `t` and `s` sort the leaks by count, time and site; `j`,
+    `k` and the arrows select the one whose fix is shown.
     """
     from rich.console import Console
 
@@ -83,21 +86,26 @@ def _print_once(console: Console, source: Source) -> None:
 
 
 def _follow(console: Console, source: Source, interval: float) -> None:
-    """Look again and again, until Ctrl-C."""
+    """Look again and again, until `q` or Ctrl-C."""
     from rich.live import Live
 
+    from .top_keys import Choice, keys, wait
     from .top_screen import screen
     from .top_source import UnreachableError
 
     state = source.fetch()
-    note = ""
+    note, choice = "", Choice()
     with (
         contextlib.suppress(KeyboardInterrupt),
+        keys(),
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
         while True:
-            live.update(screen(state, console.height, note), refresh=True)
-            time.sleep(interval)
+            live.update(screen(state, console.height, note, choice), refresh=True)
+            key = wait(interval)
+            if key in {"q", "Q"}:
+                return
+            choice = choice.after(key)
             try:
                 state = source.fetch()
                 note = ""

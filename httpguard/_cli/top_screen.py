@@ -10,18 +10,25 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.redaction import printable
+from .top_keys import HELP
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+
+    from .top_keys import Choice
 
 _KINDS: Final = {
     "dropped": "red",
     "held": "yellow",
     "unreleased": "magenta",
     "open": "cyan",
+    "session": "green",
 }
 # Lines that are no row: the head, and title, headings and a gap of each table.
-_OTHER_LINES: Final = 13
+_OTHER_LINES: Final = 15
+# In a terminal of so many lines a fix may take more than one.
+_TALL: Final = 30
+_WRAPPED: Final = 3
 _FEWEST: Final = 3
 _FLEXIBLE: Final = frozenset({"site", "request", "oldest request", "pool"})
 _MINUTE: Final = 60
@@ -29,20 +36,25 @@ _HOUR: Final = 3600
 _THOUSAND: Final = 1000
 
 
-def screen(state: dict[str, Any], height: int, note: str = "") -> RenderableType:
+def screen(
+    state: dict[str, Any], height: int, note: str = "", choice: Choice | None = None
+) -> RenderableType:
     """The whole screen.
 
     Args:
         state: The JSON of a page.
         height: Lines of the terminal; 0: as many as it takes.
         note: A line at its end, such as why the figures are old.
+        choice: Of the user, where there are keys.
     """
-    rows = max((height - _OTHER_LINES) // 3, _FEWEST) if height else 0
+    other = _OTHER_LINES + (_WRAPPED if height >= _TALL else 0)
+    rows = max((height - other) // 3, _FEWEST) if height else 0
     parts: list[RenderableType] = [
         _head(state),
         _figures(state),
         Text(),
-        *_leaks(state, rows),
+        *_leaks(state, rows, choice),
+        *_fix(state, choice, wraps=height >= _TALL),
         Text(),
         *_open(state, rows),
         Text(),
@@ -50,6 +62,8 @@ def screen(state: dict[str, Any], height: int, note: str = "") -> RenderableType
     ]
     if not state.get("installed"):
         parts.insert(1, Text("httpguard is not installed in this program", "yellow"))
+    if choice is not None:
+        parts.append(Text(HELP, "dim", no_wrap=True, overflow="ellipsis"))
     if note:
         parts.append(Text(printable(note), "red"))
     return Group(*parts)
@@ -83,11 +97,16 @@ def _figures(state: dict[str, Any]) -> Text:
     return Text("  ").join(parts)
 
 
-def _leaks(state: dict[str, Any], most: int) -> list[RenderableType]:
+def _leaks(
+    state: dict[str, Any], most: int, choice: Choice | None
+) -> list[RenderableType]:
     """Leaks by kind and site."""
     table = _table("kind", ">count", "site", "request", ">last")
-    leaks = state["leaks"]
-    for leak in leaks[: most or None]:
+    leaks = state["leaks"] if choice is None else choice.sort(state["leaks"])
+    selected = None if choice is None else _selected(leaks, choice)
+    # The selected row is always among those that there is room for.
+    first = max((selected or 0) - most + 1, 0) if most else 0
+    for number, leak in enumerate(leaks[first : first + most if most else None], first):
         kind = printable(str(leak["kind"]))
         table.add_row(
             Text(kind, _KINDS.get(kind, "")),
@@ -95,10 +114,29 @@ def _leaks(state: dict[str, Any], most: int) -> list[RenderableType]:
             _site(leak),
             _request(leak),
             Text(_time(str(leak["last_seen"]))),
+            style="reverse" if number == selected else "",
         )
     left_out = state["left_out"]["leaks"]
     hidden = _hidden(len(leaks), most, left_out)
     return _titled("Leaks", table, hidden, "No leak so far.")
+
+
+def _selected(leaks: list[dict[str, Any]], choice: Choice) -> int:
+    """The number of the selected row: the last one where there are fewer now."""
+    return min(choice.row, max(len(leaks) - 1, 0))
+
+
+def _fix(
+    state: dict[str, Any], choice: Choice | None, *, wraps: bool
+) -> list[RenderableType]:
+    """How to repair the leak of the selected row."""
+    if choice is None or not state["leaks"]:
+        return []
+    leaks = choice.sort(state["leaks"])
+    hint = printable(str(leaks[_selected(leaks, choice)].get("hint", "")))
+    overflow: Any = "fold" if wraps else "ellipsis"
+    text = Text.assemble(("fix: ", "green"), hint, no_wrap=not wraps, overflow=overflow)
+    return [text]
 
 
 def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
@@ -120,15 +158,23 @@ def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
 
 
 def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
-    """Pools that have something open or lost."""
+    """Pools that have something open or lost, those of one name together."""
     table = _table(">in use", ">lost", "pool", "when full")
-    pools = [pool for pool in state["pools"] if pool["open"] or pool["lost"]]
-    for pool in pools[: most or None]:
+    groups: dict[tuple[str, bool], list[dict[str, Any]]] = {}
+    for pool in state["pools"]:
+        if pool["open"] or pool["lost"]:
+            groups.setdefault((str(pool["name"]), pool["block"]), []).append(pool)
+    pools = list(groups.items())
+    for (name, block), alike in pools[: most or None]:
+        taken, size, lost = (
+            sum(pool[field] for pool in alike) for field in ("taken", "size", "lost")
+        )
+        times = f" ({len(alike)} pools)" if len(alike) > 1 else ""
         table.add_row(
-            Text(f"{pool['taken']} of {pool['size']}"),
-            Text(str(pool["lost"]), "red" if pool["lost"] else ""),
-            _line(str(pool["name"])),
-            Text("requests wait" if pool["block"] else "opens more"),
+            Text(f"{taken} of {size}"),
+            Text(str(lost), "red" if lost else ""),
+            _line(f"{name}{times}"),
+            Text("requests wait" if block else "opens more"),
         )
     left_out = state["left_out"]["pools"]
     hidden = _hidden(len(pools), most, left_out)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import http.client
 import json
+import re
 import ssl
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 10.0
 _PROBE_PATIENCE: Final = 1.0
 _MOST_BYTES: Final = 16_000_000
+# A host and its port alone.
+_BARE: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d+(?:/|$)")
 _OURS: Final = "httpguard/"
 _HTTP: Final = {
     "http": http.client.HTTPConnection,
@@ -38,6 +41,8 @@ class Source:
 
     def __init__(self, url: str, token: str | None) -> None:
         """Connect to nothing yet."""
+        if _BARE.match(url):
+            url = f"http://{url}"
         try:
             parts = urlsplit(url)
             self._port = parts.port

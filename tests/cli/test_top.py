@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+import pty
 import subprocess
 import sys
 import threading
@@ -17,11 +19,13 @@ import httpguard
 from httpguard._cli import top as _top
 from httpguard._cli import top_screen as _top_screen
 from httpguard._cli import top_source as _top_source
+from httpguard._cli.top_keys import Choice
 from httpguard._cli.top_source import Source, UnreachableError
 from httpguard._process.process import current
 from httpguard._web.view import View
 from httpguard.cli import main
 from tests import program
+from tests.running import environment
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -228,19 +232,72 @@ def test_live_until_ctrl_c(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
 
     draw = _top_screen.screen
 
-    def note(state: dict[str, Any], height: int, text: str = "") -> Any:
+    def note(state: dict[str, Any], height: int, text: str, choice: Choice) -> Any:
         notes.append(text)
-        return draw(state, height, text)
+        return draw(state, height, text, choice)
 
     monkeypatch.setattr(Source, "fetch", count)
     monkeypatch.setattr(_top_screen, "screen", note)
     monkeypatch.setattr(time, "sleep", sleep)
+    monkeypatch.setattr(sys, "stdin", None)
     console = Console(force_terminal=True, width=100, height=40)
     with console.capture() as capture:
         _top._follow(console, Source(page.url, None), 0.5)
     assert len(looks) == 2
     assert notes == ["", "", "gone; these figures are old"]
     assert "dropped" in capture.get()
+
+
+def test_q_ends_it(page: Page) -> None:
+    pid, terminal = pty.fork()
+    if not pid:
+        words = [sys.executable, "-m", "httpguard.cli", "top", page.url]
+        os.execve(words[0], words, environment(TERM="xterm", COLUMNS="100", LINES="40"))
+    said = b""
+    while b"q quit" not in said:
+        said += os.read(terminal, 1000)
+    os.write(terminal, b"q")
+    with contextlib.suppress(OSError):  # What Linux says when the other side is gone.
+        while os.read(terminal, 1000):
+            pass
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_host_and_port_will_do(page: Page, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run("--once", page.url.removeprefix("http://").rstrip("/")) == 0
+    assert "leaks 1" in capsys.readouterr().out
+
+
+def test_the_selected_leak_and_its_fix(page: Page) -> None:
+    state = Source(page.url, None).fetch()
+    (leak,) = state["leaks"]
+    other = {**leak, "count": 7, "hint": "do it otherwise", "last_seen": "2001"}
+    other["site"] = {**leak["site"], "filename": "/aaa.py"}
+    state["leaks"] = [leak, other]
+
+    def fix(*pressed: str) -> str:
+        choice = Choice()
+        for key in pressed:
+            choice = choice.after(key)
+        with (console := Console(width=300)).capture() as capture:
+            console.print(_top_screen.screen(state, 40, "", choice))
+        (line,) = [s for s in capture.get().splitlines() if s.startswith("fix: ")]
+        return line.strip()
+
+    assert fix().startswith("fix: open it with")
+    assert fix("j") == fix("\x1b[B") == fix("j", "j") == "fix: do it otherwise"
+    assert fix("j", "k", "k") == fix("t") == fix()
+    assert fix("c") == fix("s") == "fix: do it otherwise"
+
+
+def test_pools_of_one_name_are_one_row(page: Page) -> None:
+    state = Source(page.url, None).fetch()
+    busy = [pool for pool in state["pools"] if pool["open"]]
+    state["pools"] = busy * 3
+    assert "3 of 30" in render(state, 0)
+    assert "(3 pools)" in render(state, 0)
 
 
 @pytest.mark.parametrize(
