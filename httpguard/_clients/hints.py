@@ -17,6 +17,8 @@ _STREAMS: Final = {
     "boto3": "`StreamingBody`",
     "botocore": "`StreamingBody`",
 }
+# "101 Switching Protocols": from there on no body tells where it ends.
+_SWITCHING: Final = 101
 _TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
 _SHORTCUTS: Final = frozenset({"delete", "get", "options", "patch", "post", "put"})
 
@@ -185,6 +187,13 @@ def _of_library(facts: Facts, calls: str) -> str:
         return (
             f"read the {stream} to its end, or call its `close()`"
             f"{after or ' in a `finally:`'}{touch}"
+        )
+    if facts.status == _SWITCHING:
+        return (
+            f"`{facts.function}` of {package} speaks another protocol on this"
+            f" connection: close the socket or stream that it returned{after}; if it"
+            " returned neither, it has read the socket and forgotten the response,"
+            f" which {package} should close, and is to be told"
         )
     return (
         f"read to its end what `{facts.function}` of {package} returned, or close it"

@@ -24,6 +24,7 @@ class Facts:
         culprit: Where it was lost by code between that line and the client.
         lost_by: ``hook``, ``retry`` or ``adapter``; empty without a culprit.
         held_by: What refers to it, where that is known.
+        status: Of the response; 0: of a session.
     """
 
     kind: LeakKind
@@ -36,3 +37,4 @@ class Facts:
     culprit: Frame | None
     lost_by: str
     held_by: str | None
+    status: int = 0

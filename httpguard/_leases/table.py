@@ -87,6 +87,7 @@ class Group:
             culprit=culprit,
             lost_by=self.lost_by,
             held_by=self.held_by,
+            status=latest.status,
         )
         return Leak(
             kind=latest.kind,

@@ -13,6 +13,8 @@ import urllib3
 
 import httpguard
 from httpguard import Leak, LeakKind
+from httpguard._clients.hints import requests_hint, urllib3_hint
+from httpguard._leases.facts import Facts
 from tests.program import line_of
 
 if TYPE_CHECKING:
@@ -435,3 +437,31 @@ def test_a_hint_for_the_raw_body_alone(guard: GuardControl, server: Server) -> N
     assert leak.kind is LeakKind.HELD
     assert "what is held is the `.raw`" in leak.hint
     kept.close()
+
+
+@pytest.mark.parametrize(
+    ("status", "says"),
+    [
+        (200, "read to its end what `exec_start` of docker returned"),
+        (101, "close the socket or stream that it returned; if it returned neither"),
+    ],
+)
+def test_a_hint_where_a_library_takes_the_connection_over(
+    status: int, says: str
+) -> None:
+    """Docker's `exec_start` hands out a socket, or reads it itself and forgets it."""
+    facts = Facts(
+        kind=LeakKind.DROPPED,
+        method="POST",
+        bytes_read=0,
+        length=0,
+        block=False,
+        package="docker",
+        function="exec_start",
+        culprit=None,
+        lost_by="",
+        held_by=None,
+        status=status,
+    )
+    for hint in (requests_hint(facts), urllib3_hint(facts)):
+        assert says in hint
