@@ -450,6 +450,12 @@ def test_other_clients_are_guarded_too(client: str) -> None:
     )
 
 
+def test_the_standard_library_is_guarded_too(url: str) -> None:
+    program = f"from urllib.request import urlopen; kept = urlopen({url!r})"
+    done = guarded("-c", program)
+    assert done.stderr.startswith("httpguard: 1 response leaked, opened at 1 place")
+
+
 def test_every_client_begins_with_one_that_the_bootstrap_waits_for() -> None:
     bootstrap = ROOT / "httpguard" / "_run" / "bootstrap" / "sitecustomize.py"
     (names,) = re.findall(r"_CLIENTS = (\(.+\))", bootstrap.read_text("utf-8"))

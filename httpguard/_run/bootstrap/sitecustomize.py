@@ -11,6 +11,10 @@ import os
 import sys
 
 # Whatever guarded client a program imports, it imports one of these.
+MYPY = False
+if MYPY:
+    from typing import Any
+
 _CLIENTS = ("urllib3", "httpx", "httpx2", "aiohttp", "http.client")
 
 
@@ -22,15 +26,25 @@ class _Guard:
         self.run = run
         self.installed = False
 
-    def find_spec(self, name: str, path: object = None, target: object = None) -> None:
+    def find_spec(self, name: str, path: "Any" = None, target: "Any" = None) -> "Any":
         """Find nothing; but before a client is found, install httpguard.
 
+        Then ask its import hooks, which came in front of those that were asked already.
         The finder stays where it is: taking itself off would make another thread
         that imports something skip the one behind it.
         """
         if name in _CLIENTS and not self.installed:
             self.installed = True
+            before = [id(finder) for finder in sys.meta_path]
             self.install()
+            for finder in list(sys.meta_path):
+                if finder is self:
+                    break
+                if id(finder) not in before:
+                    spec = finder.find_spec(name, path, target)
+                    if spec is not None:
+                        return spec
+        return None
 
     def install(self) -> None:
         """Install httpguard; whatever goes wrong, the program goes on."""
