@@ -7,6 +7,7 @@ import io
 import select
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 import urllib.request
@@ -187,6 +188,52 @@ def test_a_cycle_says_how_much_was_read(guard: GuardControl, server: Server) -> 
     assert (leak.kind, leak.count) == (LeakKind.DROPPED, 1)
     assert "100 of 90000 bytes read" in str(leak)
     assert "with urllib.request.urlopen(...) as response:" in leak.hint
+
+
+def decoded(url: str) -> object:
+    """What decodes a response, made before that."""
+    text = io.TextIOWrapper.__new__(io.TextIOWrapper)
+    text.__init__(urlopen(url))  # type: ignore[misc]
+    return text
+
+
+def closed_by_tempfile(url: str) -> object:
+    """As the error of urllib.request has it, made before the response."""
+    kind: Any = tempfile._TemporaryFileCloser  # type: ignore[attr-defined]
+    closer = kind.__new__(kind)
+    closer.__init__(urlopen(url), "", delete=False)
+    return closer
+
+
+@pytest.mark.parametrize("make", [decoded, closed_by_tempfile])
+def test_finalizers_of_the_standard_library_come_too_late(
+    guard: GuardControl, server: Server, make: Callable[[str], Any]
+) -> None:
+    guard.install()
+    made = make(server.url("/bytes/90000"))
+    made.me = made
+    del made
+    gc.collect()
+    assert found() == [(LeakKind.DROPPED, 1)]
+
+
+def test_finalizers_of_the_program_do_not(guard: GuardControl, server: Server) -> None:
+    class Closer:
+        def __del__(self) -> None:
+            self.response.close()
+
+        response: Any = None
+
+    guard.install()
+    first, last = Closer(), urlopen(server.url("/bytes/90000"))
+    first.response = last
+    last.me = [last, first]
+    later = urlopen(server.url("/bytes/90000"))
+    later.me = [later, Closer()]
+    later.me[1].response = later
+    del first, last, later
+    gc.collect()
+    assert found() == []
 
 
 def reads_all(response: HTTPResponse) -> None:

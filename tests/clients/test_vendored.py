@@ -224,6 +224,9 @@ def test_the_installed_one_under_another_name(
     stream(requests, server)
     gc.collect()
     assert found() == [("dropped", 1, "requests", "stream")]
+    assert guard.check().counters["errors"] == 0
+    with httpguard.no_leaks():
+        requests.get(server.url("/lines"))
 
 
 def test_a_name_has_to_be_one(guard: GuardControl) -> None:
@@ -240,3 +243,33 @@ def test_kinds_are_the_same(guard: GuardControl, server: Server, place: str) -> 
     gc.collect()
     (leak,) = guard.check().leaks
     assert leak.kind is LeakKind.UNRELEASED
+
+
+def test_managers_are_named(guard: GuardControl, server: Server, place: str) -> None:
+    guard.install(vendored=[place], max_sessions=2, max_idle=30)
+    load(place, "requests")
+    copied = load(place, "urllib3")
+    kept = [copied.PoolManager() for _ in range(4)]
+    for manager in kept:
+        manager.request("GET", server.url("/lines"))
+    guard.check()
+    guard.advance(31)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (LeakKind.SESSION, 2)
+    assert leak.client == f"{place}.urllib3"
+
+
+def test_a_hook_that_loses_a_response_is_named(
+    guard: GuardControl, server: Server, place: str
+) -> None:
+    def refuse(_response: object, *_: object, **__: object) -> None:
+        raise LookupError
+
+    guard.install(vendored=[place])
+    copied = load(place, "requests")
+    with pytest.raises(LookupError):
+        copied.get(server.url("/bytes/90000"), hooks={"response": refuse})
+    gc.collect()
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.client) == (LeakKind.DROPPED, f"{place}.requests")
+    assert "`refuse` should read or close" in leak.hint
