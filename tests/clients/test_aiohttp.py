@@ -366,6 +366,16 @@ def test_a_timeout_says_who_lost_them(
     run(program)
 
 
+async def silent_server() -> Any:
+    """A server that never answers."""
+    kept: list[Any] = []
+
+    def keep(*streams: Any) -> None:
+        kept.append(streams)
+
+    return await asyncio.start_server(keep, "127.0.0.1", 0)
+
+
 def test_a_timeout_says_which_requests_are_under_way(
     run: Any, guard: GuardControl, server: Server
 ) -> None:
@@ -375,8 +385,7 @@ def test_a_timeout_says_which_requests_are_under_way(
         async with aiohttp.ClientSession(
             connector=aiohttp.TCPConnector(limit=1),
         ) as session:
-            # The server never answers.
-            silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+            silent = await silent_server()
             host, port = silent.sockets[0].getsockname()
             first = asyncio.create_task(session.get(f"http://{host}:{port}/"))
             await asyncio.sleep(0.02)
@@ -400,7 +409,7 @@ def test_a_timeout_of_the_server_gets_no_note(
 
     async def program() -> None:
         async with aiohttp.ClientSession() as session:
-            silent = await asyncio.start_server(lambda *_: None, "127.0.0.1", 0)
+            silent = await silent_server()
             host, port = silent.sockets[0].getsockname()
             timeout = aiohttp.ClientTimeout(total=0.1)
             with pytest.raises(asyncio.TimeoutError) as raised:
