@@ -10,10 +10,11 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError
+from ..._model.scope import CURRENT_SCOPE
+from ..._stacks.capture import CUT
 from ..._stacks.tasks import capture_task, suspended
 from ..._stacks.variables import first_argument
 from ..gate import GATE
-from ..urllib3.managers import maker
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -44,8 +45,6 @@ def patch(patcher: Patcher, client: Aiohttp) -> None:
     """
     from aiohttp import ClientSession
 
-    patcher.wrap(ClientSession, "__init__", partial(_init, client=client))
-    patcher.wrap(ClientSession, "close", _close)
     patcher.wrap(ClientSession, "_request", partial(_request, client=client))
 
 
@@ -65,6 +64,18 @@ class Call:
         self.site = site
         # Its wait for a connection, where that was in vain.
         self.starved: Waiter | None = None
+
+    def brief(self) -> RawStack:
+        """Its own line, if that is enough: its responses have always ended well."""
+        site, registry = self.site, GATE.registry
+        if (
+            site
+            and registry.plain
+            and id(site[-2]) + site[-1] in registry.proven  # type: ignore[operator]
+            and CURRENT_SCOPE.get() is None
+        ):
+            return (*site, CUT, 0)
+        return ()
 
     def stack(self, frame: FrameType) -> RawStack:
         """The whole stack, from the line that made the call.
@@ -243,7 +254,7 @@ def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None
             status=response.status,
             length=_length(response),
             frame=frame,
-            stack=call.stack(frame),
+            stack=call.brief() or call.stack(frame),
         )
         lease = registry.leases.get(id(connection))
         if lease is not None and known is not None:
@@ -261,35 +272,3 @@ def _length(response: Any) -> int | None:
     """The bytes that the server announced."""
     text = response._headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
-
-
-def _init(wrapped: Method, *, client: Aiohttp) -> Method:
-    """A session is made: remember where."""
-
-    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **options)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            # `aiohttp.request` closes the one that it makes for itself.
-            if (
-                frame is not None
-                and frame.f_globals.get("__name__") != "aiohttp.client"
-            ):
-                GATE.session(self, client, frame)
-        except Exception as error:
-            GATE.fault("ClientSession", error)
-
-    return __init__
-
-
-def _close(wrapped: Method) -> Method:
-    """A session is closed."""
-
-    async def close(self: Any) -> None:
-        GATE.owner_closed(self)
-        await wrapped(self)
-
-    return close

@@ -52,10 +52,11 @@ class Aiohttp:
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`."""
-        from . import calls, connectors, taking
+        from . import calls, connectors, sessions, taking
 
         connectors.patch(patcher)
         taking.patch(patcher)
+        sessions.patch(patcher, self)
         calls.patch(patcher, self)
         self._references.calibrate()
 

@@ -28,13 +28,13 @@ class Connector:
     It bears the name of the first host.
 
     Args:
-        url: Of the first request.
+        key: Of the first request's host.
     """
 
-    def __init__(self, url: Any) -> None:
-        self._scheme: str = url.scheme
-        self._host: str = url.host or "unknown"
-        self._port: int | None = url.port
+    def __init__(self, key: Any) -> None:
+        self._scheme = "https" if key.is_ssl else "http"
+        self._host: str = key.host or "unknown"
+        self._port: int | None = key.port
 
     def facts(self, pool: Any) -> PoolFacts:
         """See `PoolKind`."""
