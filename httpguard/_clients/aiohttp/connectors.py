@@ -171,12 +171,17 @@ def _comes_back(wrapped: Method) -> Method:
         wrapped(self, key, protocol, **options)
         registry = GATE.registry
         try:
+            is_closed = protocol.transport is None
             known = registry.pools.known.get(id(self))
-            slot = None if known is None else known.slot_of(protocol)
-            if known is not None and slot is not None:
+            slot = None if known is None else known.slots.get(id(protocol))
+            if known is None or slot is None or slot() is not protocol:
+                return
+            if is_closed or slot.lost or slot.turn == GIVEN_UP:
                 known.comes_back(slot, protocol)
-                if protocol.transport is None:
-                    known.forget(slot)
+            elif known.block:
+                slot.turn += 1  # All that there is to do for most; 0.5 us less.
+            if is_closed:
+                known.forget(slot)
         except Exception as error:
             registry.give_up(None, "aiohttp", error)
 
