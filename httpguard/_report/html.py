@@ -5,7 +5,9 @@ from __future__ import annotations
 from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
-from .result import many, shorten
+from .._model.kinds import more
+from .._model.leak import LeakKind
+from .result import many, shorten, what_leaked
 
 if TYPE_CHECKING:
     from .result import Report, Trend
@@ -37,9 +39,14 @@ def render(report: Report, root: str) -> str:
         f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown"
     )
     environment.filters["short"] = lambda filename: shorten(filename, root)
+    environment.filters["more"] = more
+    environment.filters["noun"] = what_leaked
+    # A kind is part of a style: none but those that are known.
+    shown = {site.kind for site in report.sites}
+    kinds = [kind for kind in LeakKind if kind.value in shown]
     text = (files(__package__) / "report.html").read_text("utf-8")
     return environment.from_string(text).render(
-        report=report, width=_WIDTH, height=_HEIGHT
+        report=report, kinds=kinds, width=_WIDTH, height=_HEIGHT
     )
 
 

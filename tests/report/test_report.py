@@ -700,6 +700,8 @@ class TestOutput:
         assert not re.search(r"(src|href)=\"(?!#)", text)
         assert "prefers-color-scheme: dark" in text
         assert "1: cut short" in text
+        assert '<p class="verdict">The worst is <code>' in text
+        assert "httpguard explain HG101" in text
         assert '<rect x="0.0" y="0.0"' in text
 
     def test_sarif(self, tmp_path: Path) -> None:
