@@ -41,17 +41,26 @@ SENTRY_TRACING: Final = "sentry-sdk, tracing"
 @functools.cache  # Sentry's integration sets itself up once a process.
 def variants() -> dict[str, Variant]:
     """Every variant whose packages are here, by name."""
-    found: dict[str, Variant] = {
-        CONTROL: contextlib.nullcontext,
-        GUARD: guard,
-        INTERPRETED: _interpreted,
-        SAMPLED: lambda: guard(sample=0.01),
-        FLOOR: _floor,
-    }
+    found = own_variants()
     for make in (_opentelemetry, _sentry):
         with contextlib.suppress(ImportError):
             found.update(make())
     return found
+
+
+def own_variants(**settings: Any) -> dict[str, Variant]:
+    """Those that are no other project's.
+
+    Args:
+        settings: Those of `httpguard.install`, for every guard.
+    """
+    return {
+        CONTROL: contextlib.nullcontext,
+        GUARD: lambda: guard(**settings),
+        INTERPRETED: lambda: _interpreted(**settings),
+        SAMPLED: lambda: guard(sample=0.01, **settings),
+        FLOOR: _floor,
+    }
 
 
 @contextlib.contextmanager
@@ -69,22 +78,23 @@ def guard(**settings: Any) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _interpreted() -> Iterator[None]:
+def _interpreted(**settings: Any) -> Iterator[None]:
     """Httpguard as it is where no compiler was to be had."""
     compiled = _compiled.COMPILED
     _compiled.COMPILED = False
     try:
-        with guard():
+        with guard(**settings):
             yield
     finally:
         _compiled.COMPILED = compiled
 
 
-def beside(checkout: Path) -> Variant:
+def beside(checkout: Path, **settings: Any) -> Variant:
     """The httpguard of another checkout, loaded under another name.
 
     Args:
         checkout: Its directory.
+        settings: Those of `httpguard.install`.
     """
     name = "httpguard_beside"
     package = checkout / "httpguard"
@@ -100,7 +110,7 @@ def beside(checkout: Path) -> Variant:
 
     @contextlib.contextmanager
     def on() -> Iterator[None]:
-        other.install()
+        other.install(**settings)
         try:
             yield
         finally:

@@ -1,0 +1,175 @@
+"""Instructions a request, which no other program on the machine can change.
+
+Each variant runs in a process of its own under valgrind's callgrind, on a memory
+socket: a loop and a longer one in turns, with fixed hashes and the collector off. What
+the longer one took more, divided by how much longer it is, is a request: the start, the
+imports and what each loop costs by itself fall out. Runs differ by less than one per
+cent of what httpguard adds. What an instruction takes is not told: a miss of a cache
+counts as one like any other, so that these figures are to be read beside those of
+`benchmarks.requests_cost`.
+
+Run: ``python -m benchmarks.instructions [--only VARIANT] [--beside CHECKOUT] [--quick]
+[--json FILE]``. Needs valgrind.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Final
+
+from rich.table import Table
+
+from ._calls import KINDS
+from ._counted import MARK, Loops
+from ._output import console, parser, progress, write
+from ._variants import BESIDE, CONTROL, FLOOR, GUARD, INTERPRETED
+
+if TYPE_CHECKING:
+    import argparse
+    from collections.abc import Iterable, Sequence
+
+_WITHOUT: Final = "a request without"
+_VARIANTS: Final = (GUARD, INTERPRETED, FLOOR)
+_LOOPS: Final = Loops(warm_up=60, short=20, long=120, rounds=3)
+_QUICK: Final = Loops(warm_up=40, short=20, long=70, rounds=1)
+_TOTALS: Final = re.compile(r"^totals: (\d+)", re.MULTILINE)
+
+Found = dict[str, float]
+"""Instructions a request, by kind."""
+
+
+def main(arguments: Sequence[str] | None = None) -> None:
+    """Count, print and write.
+
+    Args:
+        arguments: Of the command line.
+    """
+    options = _options(arguments)
+    if shutil.which("valgrind") is None:
+        raise SystemExit("valgrind is not installed")
+    loops = _QUICK if options.quick else _LOOPS
+    names = [options.only] if options.only else list(_VARIANTS)
+    if options.beside is not None:
+        names.insert(0, BESIDE)
+    found: dict[str, Found] = {}
+    with progress("variants", len(names) + 1) as advance:
+        for name in (_WITHOUT, *names):
+            found[name] = count(name, loops, options.beside)
+            advance()
+    console.print(table(found))
+    write(options.json, {"loops": loops.to_text(), "instructions": found})
+
+
+def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
+    made = parser(__doc__)
+    made.add_argument("--only", choices=_VARIANTS, help="and a request without")
+    made.add_argument("--beside", type=Path, metavar="CHECKOUT", help="count it too")
+    return made.parse_args(arguments)
+
+
+def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
+    """Instructions a request under a variant, by kind.
+
+    Args:
+        variant: Its name.
+        loops: How often each kind of request is made.
+        checkout: Where the httpguard beside this one is.
+    """
+    name = CONTROL if variant == _WITHOUT else variant
+    words = [name, loops.to_text(), *([str(checkout.resolve())] if checkout else [])]
+    with TemporaryDirectory() as folder:
+        out = Path(folder, "out")
+        valgrind = (
+            *("valgrind", "--tool=callgrind", f"--dump-before={MARK}"),
+            f"--callgrind-out-file={out}",
+        )
+        subprocess.run(
+            [*valgrind, sys.executable, "-m", "benchmarks._counted", *words],
+            check=True,
+            stderr=subprocess.DEVNULL,
+            env=dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE=""),
+        )
+        # One file a mark, numbered from 1, and one of the end.
+        marks = (1 + 2 * loops.rounds) * len(KINDS)
+        counted = [total(Path(f"{out}.{at}").read_text()) for at in range(1, marks + 1)]
+    return by_kind(counted, loops)
+
+
+def total(text: str) -> int:
+    """The instructions that a file of callgrind's says.
+
+    Raises:
+        ValueError: It says none.
+    """
+    found = _TOTALS.search(text)
+    if found is None:
+        raise ValueError("callgrind has written no totals")
+    return int(found[1])
+
+
+def by_kind(counted: Sequence[int], loops: Loops) -> Found:
+    """Instructions a request of each kind.
+
+    Args:
+        counted: Between one mark and the next. For each kind, what was before its
+            loops comes first, then the shorter and the longer loop of each round.
+        loops: How long they were.
+    """
+    each = 1 + 2 * loops.rounds
+    return {
+        kind: a_request(counted[at * each + 1 : (at + 1) * each], loops)
+        for at, kind in enumerate(KINDS)
+    }
+
+
+def a_request(counted: Sequence[int], loops: Loops) -> float:
+    """What a loop takes more by each request more; the median of the rounds.
+
+    Args:
+        counted: Of the shorter and the longer loop, in turns.
+        loops: How long they were.
+    """
+    more = loops.long - loops.short
+    pairs = zip(counted[::2], counted[1::2], strict=True)
+    return statistics.median((long - short) / more for short, long in pairs)
+
+
+def table(found: dict[str, Found]) -> Table:
+    """What is printed.
+
+    Args:
+        found: By variant; the request without is among them.
+    """
+    shown = Table(title="Instructions added per request", title_justify="left")
+    shown.add_column("")
+    for kind in KINDS:
+        shown.add_column(kind, justify="right")
+    base = found[_WITHOUT]
+    plain = (f"{base[kind]:,.0f}" for kind in KINDS)
+    shown.add_row(f"({_WITHOUT})", *plain, end_section=True)
+    for name in found:
+        if name != _WITHOUT:
+            shown.add_row(name, *_cells(name, found))
+    return shown
+
+
+def _cells(name: str, found: dict[str, Found]) -> Iterable[str]:
+    """What a variant adds to each kind, and the ratio to the bare wrappers."""
+    for kind in KINDS:
+        more = found[name][kind] - found[_WITHOUT][kind]
+        text = f"{more:,.0f}"
+        if FLOOR in found and name != FLOOR:
+            floor = found[FLOOR][kind] - found[_WITHOUT][kind]
+            text += f" {more / floor:.2f}x"
+        yield text
+
+
+if __name__ == "__main__":
+    main()
