@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import sys
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from ._model.extras import MissingExtraError, require
@@ -14,16 +15,21 @@ if TYPE_CHECKING:
 # The commands that need another extra than ``cli``; it includes that one.
 _EXTRAS: Final = {"demo": "demo"}
 _INTERRUPTED: Final = 130
-# What is said of the commands where typer is not there to say it.
+# Asked for most often, and by people who wait: it needs no import.
 _HELP: Final = """\
 Usage: httpguard [--version] [--help] COMMAND ...
 
 Find the HTTP responses that a Python program never closes.
 
+The library does the work: put import httpguard; httpguard.install() at the
+start of your program, and each leak is a line in its log. These commands show
+it and help with it. New here? Try httpguard demo.
+
   demo      Show what httpguard reports, on a program that leaks in every way.
   run       Run a Python program and show the HTTP responses it leaked.
-  explain   Explain a kind of leak: what happened, the harm, and its repair.
-  report    Show which lines leak, out of any number of logs.
+  explain   Explain a kind of leak: what happened, the harm, programs and their
+            repair.
+  report    Show which lines leak, most harmful first, out of any number of logs.
   top       Show what a running program holds open and leaks, live.
   baseline  Look after a baseline: the known leaks of an old code base.
 
@@ -33,6 +39,10 @@ For example:
   httpguard run --fail -m pytest tests
   httpguard explain dropped
   httpguard report leaks.jsonl
+
+  --install-completion, --show-completion  For your shell.
+  --version                                Print the version and exit.
+  -h, --help                               Show this message, or a command's.
 
 The commands need typer and rich:
   python -m pip install "httpguard[cli]"    (in a checkout: ".[cli]")
@@ -53,9 +63,6 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
     try:
         _run(words)
     except MissingExtraError as error:
-        if words[:1] in ([], ["--help"], ["-h"]):
-            sys.stdout.write(_HELP)
-            sys.exit(0 if words else 2)
         sys.stderr.write(f"httpguard: {error}\n")
         sys.exit(2)
     except KeyboardInterrupt:
@@ -73,12 +80,44 @@ def _run(words: list[str]) -> NoReturn:
 
         sys.stdout.write(f"httpguard {__version__}\n")
         sys.exit(0)
+    if words[:1] in ([], ["--help"], ["-h"]):
+        sys.stdout.write(_HELP)
+        sys.exit(0 if words else 2)
+    if words[0] == "run":
+        _run_quickly(words[1:])
     # Told in one go what it takes to run the command that was asked for.
     require(_EXTRAS.get("".join(words[:1]), "cli"), "typer", "rich")
     from ._cli.app import build
 
-    build()(words, prog_name="httpguard")
+    build(words[0])(words, prog_name="httpguard")
     sys.exit(0)
+
+
+def _run_quickly(words: list[str]) -> None:
+    """Run a program, unless there is something to say about the command line.
+
+    typer says that better, and is not imported before.
+    """
+    from ._run.options import read_quickly
+
+    read = read_quickly(words)
+    # The table at the end needs rich.
+    if read is None or None in map(find_spec, ("typer", "rich")):
+        return
+    from ._model.errors import HTTPGuardError
+    from ._run.child import end_like
+    from ._run.start import prepare, start
+
+    try:
+        run = prepare(*read)
+    except HTTPGuardError:  # Nothing has begun: typer comes to the same.
+        return
+    try:
+        code = start(run, read[1])
+    except HTTPGuardError as error:
+        sys.stderr.write(f"httpguard run: {error}\n")
+        sys.exit(2)
+    end_like(code)
 
 
 def _tolerate_any_encoding() -> None:

@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from .._model.errors import BaselineError
+from .comparison import Comparison
 from .file import Entry, dump, parse
 from .place import ANYWHERE, Place, ends_alike, is_same_source, place_of, portable_name
 
@@ -23,21 +24,6 @@ if TYPE_CHECKING:
 __all__ = ["Baseline", "Comparison", "Entry", "Place", "place_of"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(Generic[T]):
-    """Leaks beside a baseline.
-
-    Args:
-        new: Leaks that it does not tolerate.
-        known: Leaks that it tolerates.
-        fixed: Its entries that no leak needed: they can go.
-    """
-
-    new: tuple[T, ...]
-    known: tuple[T, ...]
-    fixed: tuple[Entry, ...]
 
 
 class Baseline:

@@ -2,21 +2,23 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from .baseline import register as register_baseline
-from .demo import demo
-from .explain import explain
 from .help import PlainCommand, PlainGroup
-from .report import report
-from .run import RunCommand, run
-from .top import top
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
-def build() -> typer.Typer:
-    """The application, ready to be called."""
+def build(only: str = "") -> typer.Typer:
+    """The application, ready to be called.
+
+    Args:
+        only: The one command that is asked for; what the others need is not imported.
+            Unless there is no such command.
+    """
     app = typer.Typer(
         name="httpguard",
         cls=PlainGroup,
@@ -26,14 +28,57 @@ def build() -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    # The order is that of the help text.
-    app.command("demo", cls=PlainCommand)(demo)
-    app.command("run", cls=RunCommand)(run)
-    app.command("explain", cls=PlainCommand)(explain)
-    app.command("report", cls=PlainCommand)(report)
-    app.command("top", cls=PlainCommand)(top)
-    register_baseline(app)
+    for name, register in _COMMANDS.items():
+        if only not in _COMMANDS or only == name:
+            register(app)
     return app
+
+
+def _register_demo(app: typer.Typer) -> None:
+    from .demo import demo
+
+    app.command("demo", cls=PlainCommand)(demo)
+
+
+def _register_run(app: typer.Typer) -> None:
+    from .run import RunCommand, run
+
+    app.command("run", cls=RunCommand)(run)
+
+
+def _register_explain(app: typer.Typer) -> None:
+    from .explain import explain
+
+    app.command("explain", cls=PlainCommand)(explain)
+
+
+def _register_report(app: typer.Typer) -> None:
+    from .report import report
+
+    app.command("report", cls=PlainCommand)(report)
+
+
+def _register_top(app: typer.Typer) -> None:
+    from .top import top
+
+    app.command("top", cls=PlainCommand)(top)
+
+
+def _register_baseline(app: typer.Typer) -> None:
+    from .baseline import register
+
+    register(app)
+
+
+# The order is that of the help text.
+_COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
+    "demo": _register_demo,
+    "run": _register_run,
+    "explain": _register_explain,
+    "report": _register_report,
+    "top": _register_top,
+    "baseline": _register_baseline,
+}
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so.
@@ -69,8 +114,6 @@ def _root(
     - `httpguard run app.py`: what leaks in a program that stays as it is
 
     - `httpguard run --fail -m pytest tests`: the same of a test suite, for CI
-
-    - `httpguard explain dropped`: what a kind of leak means, and how to repair it
 
     - `httpguard report leaks.jsonl`: which lines leak, out of any number of logs
 

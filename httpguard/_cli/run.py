@@ -2,35 +2,19 @@
 
 from __future__ import annotations
 
-import os
-import sys
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import Annotated, Any, Final
 
 import typer
 
-from .._model.errors import ConfigError, HTTPGuardError
-from .._model.settings import (
-    TABLE,
-    Settings,
-    check,
-    load_settings,
-    unknown_variables,
-    variable,
-)
-from .._model.words import nearest
+from .._model.errors import HTTPGuardError
+from .._model.settings import TABLE, Settings
+from .._run.options import Options
+from .._run.start import prepare, start
 from .._run.target import starts_target
-from .._run.telling import Telling
 from .help import PlainCommand
 
-if TYPE_CHECKING:
-    from .._baseline.baseline import Baseline
-    from .._run.session import Run
-
-_PROGRAM: Final = "The program"
 _SETTINGS: Final = "Settings (the others are HTTPGUARD_… variables)"
 _REPEATED: Final = " May be repeated."
-# A killed process loses what it leaked since the last sweep.
-_CHECK_INTERVAL: Final = "1"
 
 
 def _setting(name: str, metavar: str, more: str = "") -> Any:
@@ -171,128 +155,24 @@ def run(
     httpguard has to be installed where the program is. Interpreters that ignore
     their environment (`python -I`, `-E`, `-S`) are not guarded.
     """
-    settings = {
-        "strict": "1" if strict else None,
-        "log": log,
-        "max_idle": max_idle,
-        "max_open": max_open,
-        "app": _joined(app),
-        "ignore": _joined(ignore),
-    }
+    options = Options(
+        strict=strict,
+        log=log,
+        fail=fail,
+        baseline=baseline,
+        verbose=verbose,
+        quiet=quiet,
+        as_json=as_json,
+        become=become,
+        max_idle=max_idle,
+        max_open=max_open,
+        app=tuple(app or ()),
+        ignore=tuple(ignore or ()),
+    )
     try:
-        prepared = _prepare(program, settings, baseline, fail=fail)
-        if become:
-            refused = {
-                "--fail": fail,
-                "--baseline": baseline is not None,
-                "--json": as_json,
-                "--quiet": quiet,
-                "--verbose": verbose,
-            }
-            _refuse_beside_exec(refused)
-            prepared.replace()
-        code = prepared.follow(Telling(verbose=verbose, quiet=quiet, as_json=as_json))
+        code = start(prepare(program, options), options)
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error)) from None
-    except OSError as error:
-        message = f"cannot run {program[0]!r}: {error.strerror or error}"
-        raise typer.BadParameter(message) from None
     from .._run.child import end_like
 
     end_like(code)
-
-
-def _prepare(
-    program: list[str],
-    options: dict[str, str | None],
-    baseline: str | None,
-    *,
-    fail: bool,
-) -> Run:
-    """Check everything before the program begins.
-
-    Raises:
-        HTTPGuardError: Something is not accepted, or not there.
-    """
-    from .._model.project import with_project
-    from .._run.session import Run
-    from .._run.target import find_target
-
-    variables = {"HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL}
-    told = with_project(os.environ, os.getcwd())
-    variables |= {name: told[name] for name in told if name.startswith("HTTPGUARD_")}
-    for name, value in options.items():
-        if value is not None:
-            option = "--" + name.replace("_", "-")
-            if not value.strip():
-                raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
-            check(name, value, option)
-            variables["HTTPGUARD_" + name.upper()] = value
-    settings = load_settings({}, {**os.environ, **variables})
-    if options["log"] is not None:
-        _check_log(options["log"])
-    if settings.log is not None:
-        # Child processes may have another working directory.
-        variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
-    for name in unknown_variables(os.environ):
-        near = nearest(name, map(variable, TABLE))
-        _warn(f"there is no setting {name}; did you mean {near}?")
-    if not settings.enabled:
-        _warn("HTTPGUARD_ENABLED says that nothing is to be guarded")
-    tolerated = settings.max_leaks if settings.strict else None
-    return Run(
-        find_target(program, os.environ),
-        variables,
-        _load_baseline(baseline),
-        0 if fail else tolerated,
-    )
-
-
-def _check_log(path: str) -> None:
-    """Make sure that the log can be written, without making it.
-
-    Raises:
-        ConfigError: It cannot; the message says why.
-    """
-    folder = os.path.dirname(os.path.abspath(path))
-    if os.path.isdir(path):
-        reason = "it is a directory"
-    elif not os.path.isdir(folder):
-        reason = f"there is no directory {folder}"
-    elif os.path.exists(path):
-        reason = "" if os.access(path, os.W_OK) else "it may not be written"
-    else:
-        allowed = os.access(folder, os.W_OK | os.X_OK)
-        reason = "" if allowed else f"nothing may be written in {folder}"
-    if reason:
-        raise ConfigError(f"--log={path!r} is not accepted: {reason}")
-
-
-def _load_baseline(path: str | None) -> Baseline | None:
-    """The known leaks, if there is a file of them."""
-    if path is None:
-        return None
-    from .._baseline.baseline import Baseline
-
-    return Baseline.load(path)
-
-
-def _refuse_beside_exec(options: dict[str, bool]) -> None:
-    """Options that need somebody to wait for the program's end.
-
-    Args:
-        options: Whether each was given.
-    """
-    for name, given in options.items():
-        if given:
-            raise typer.BadParameter(f"{name} has no effect beside --exec")
-
-
-def _joined(words: list[str] | None) -> str | None:
-    """A repeated option as the variable has it."""
-    return ",".join(words) if words else None
-
-
-def _warn(message: str) -> None:
-    """Say something before the program begins."""
-    sys.stderr.write(f"httpguard run: {message}\n")

@@ -9,9 +9,15 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
 
-def many(number: int, noun: str) -> str:
-    """``1 leak``, ``2,000 leaks``."""
-    return f"{number:,} {noun}" if number == 1 else f"{number:,} {noun}s"
+def many(number: int, one: str, several: str = "") -> str:
+    """``1 leak``, ``2,000 leaks``.
+
+    Args:
+        number: How many.
+        one: The word for one.
+        several: The word for several, if it has no mere ``s``.
+    """
+    return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def leaked(found: Iterable[tuple[str, int]]) -> str:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from .result import many, shorten, what_leaked
+from .._model.words import many
+from .result import shorten, what_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

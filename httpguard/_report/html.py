@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.kinds import more
 from .._model.leak import LeakKind
-from .result import many, shorten, what_leaked
+from .._model.words import many
+from .result import shorten, what_leaked
 
 if TYPE_CHECKING:
     from .result import Report, Trend

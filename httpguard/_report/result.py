@@ -191,17 +191,6 @@ class Report:
         return fields
 
 
-def many(number: int, one: str, several: str = "") -> str:
-    """A number of things: ``1 leak``, ``2,000 leaks``.
-
-    Args:
-        number: How many.
-        one: The word for one.
-        several: The word for several, if it has no mere ``s``.
-    """
-    return f"{number:,} {one if number == 1 else several or one + 's'}"
-
-
 def what_leaked(kind: str) -> str:
     """What a leak of a kind is one of."""
     return "session" if kind == LeakKind.SESSION else "response"

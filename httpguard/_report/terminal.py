@@ -11,7 +11,8 @@ from rich.padding import Padding
 from rich.table import Table
 from rich.text import Text
 
-from .result import many, shorten
+from .._model.words import many
+from .result import shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable

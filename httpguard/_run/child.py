@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import signal
-import subprocess
 import sys
 from typing import TYPE_CHECKING, Final, NoReturn
 
@@ -135,6 +134,8 @@ def _known(names: tuple[str, ...]) -> set[int]:
 
 def _run_simply(target: Target, environment: Mapping[str, str]) -> int:
     """Where there are no signals to speak of: Ctrl-C reaches both of us."""
+    import subprocess
+
     with subprocess.Popen(  # noqa: S603  # What the user asked for.
         target.arguments, executable=target.path, env=dict(environment)
     ) as process:

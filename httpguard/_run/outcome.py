@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections import Counter
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
-
-from .._model.event import TOO_MANY_OPEN
-from .._report.inputs import look_at, read
-from .._report.observer import Observer
-from .._report.sites import sites_of
 
 if TYPE_CHECKING:
     from .._report.result import Site
@@ -51,15 +47,26 @@ def read_outcome(run: str) -> Outcome:
     """
     outcome = Outcome()
     _read_processes(f"{run}.processes", outcome)
+    if os.path.getsize(f"{run}.jsonl"):
+        _read_log(f"{run}.jsonl", outcome)
+    return outcome
+
+
+def _read_log(path: str, outcome: Outcome) -> None:
+    """Read what they reported."""
+    from .._model.event import TOO_MANY_OPEN
+    from .._report.inputs import look_at, read
+    from .._report.observer import Observer
+    from .._report.sites import sites_of
+
     observer = Observer()
-    for source in look_at([f"{run}.jsonl"]):
+    for source in look_at([path]):
         read(source, observer, lambda _: None)
     # Counts that were told meanwhile do not say what came after them.
     outcome.found = sites_of(observer, observer.ended)
     outcome.crowded = observer.events[TOO_MANY_OPEN]
     groups = observer.leaks.by_key.values()
     outcome.leaking = len({process for group in groups for process in group.tallies})
-    return outcome
 
 
 def _read_processes(path: str, outcome: Outcome) -> None:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import os
-import secrets
 import shutil
 import tempfile
 from dataclasses import dataclass
@@ -12,13 +11,13 @@ from typing import TYPE_CHECKING, Final
 
 from .child import become, run_child
 from .environment import NO_RUN, VERBOSE, guarded_environment
-from .outcome import read_outcome
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from typing import NoReturn
 
-    from .._baseline.baseline import Baseline, Comparison
+    from .._baseline.baseline import Baseline
+    from .._baseline.comparison import Comparison
     from .._report.result import Site
     from .outcome import Outcome
     from .target import Target
@@ -61,6 +60,9 @@ class Run:
         with _files() as run:
             environment = guarded_environment(os.environ, settings, run)
             code = run_child(self.target, environment)
+            # What only the end needs is imported at the end, and only if it does.
+            from .outcome import read_outcome
+
             outcome = read_outcome(run)
         comparison = self._compare(outcome)
         # Whoever reads standard error may have gone, or be impatient.
@@ -80,10 +82,13 @@ class Run:
 
     def _compare(self, outcome: Outcome) -> Comparison[Site]:
         """What leaked, beside the baseline."""
-        from .._baseline.baseline import Baseline, place_of
+        if self.baseline is None:
+            from .._baseline.comparison import Comparison
 
-        baseline = self.baseline or Baseline()
-        return baseline.split(outcome.found, lambda site: place_of(site.to_leak()))
+            return Comparison(outcome.found, (), ())
+        from .._baseline.baseline import place_of
+
+        return self.baseline.split(outcome.found, lambda site: place_of(site.to_leak()))
 
 
 @contextlib.contextmanager
@@ -94,7 +99,7 @@ def _files() -> Iterator[str]:
         # Where a server's workers give up root's rights, they still report. The
         # name cannot be guessed, and the directory not be listed.
         shared = hasattr(os, "geteuid") and os.geteuid() == 0
-        run = os.path.join(directory, secrets.token_hex(16))
+        run = os.path.join(directory, os.urandom(16).hex())
         if shared:
             os.chmod(directory, 0o711)  # noqa: S103  # See above.
         for suffix in (".jsonl", ".processes"):

@@ -12,7 +12,8 @@ from rich.text import Text
 
 from .._model.kinds import CODES
 from .._model.redaction import MOST_SOURCE, printable
-from .._report.result import many, shorten, what_leaked
+from .._model.words import many
+from .._report.result import shorten, what_leaked
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.extras import checkout
 from .._model.redaction import printable
-from .._report.result import many, to_plain
+from .._model.words import many
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -45,14 +45,14 @@ class Telling:
             return
         if not comparison.new and not self.quiet:
             notes += _verdict(outcome, comparison)
-        if not comparison.new and not notes:
+        if not comparison.new:
+            sys.stderr.writelines(f"httpguard: {note}\n" for note in notes)
             return
         from .._report.terminal import console_on
         from .table import show_leaks
 
         console = console_on(sys.stderr)
-        if comparison.new:
-            show_leaks(console, outcome, comparison.new)
+        show_leaks(console, outcome, comparison.new)
         for note in notes:
             console.print(f"httpguard: {note}", markup=False)
 
@@ -61,6 +61,8 @@ def _to_dict(
     outcome: Outcome, comparison: Comparison[Site], notes: list[str]
 ) -> dict[str, Any]:
     """All of it as JSON-ready values."""
+    from .._report.result import to_plain
+
     return {
         "schema": SCHEMA,
         "responses": outcome.responses,

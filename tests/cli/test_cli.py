@@ -8,9 +8,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.main import get_command
 
 import httpguard
 from httpguard import cli
+from httpguard._cli.app import build
 from tests.program import run
 
 # Plain text of a known width, also where a CI service asks for colours.
@@ -168,3 +170,22 @@ def test_main_without_a_command(capsys: pytest.CaptureFixture[str]) -> None:
 def test_as_a_module() -> None:
     done = run("-m", "httpguard", "--version")
     assert (done.returncode, done.stdout.split()[0]) == (0, "httpguard")
+
+
+def test_the_help_names_every_command_as_its_own_help_does() -> None:
+    text = " ".join(call("--help").stdout.split())
+    commands = get_command(build()).commands  # type: ignore[attr-defined]
+    assert list(commands) == ["demo", "run", "explain", "report", "top", "baseline"]
+    for name, command in commands.items():
+        says = (command.help or command.callback.__doc__).split("\n\n")[0]
+        assert f" {name} {' '.join(says.split())}" in text
+
+
+@pytest.mark.parametrize("arguments", [["--help"], ["run", "-c", "pass"]])
+def test_what_has_nothing_to_explain_imports_no_typer(arguments: list[str]) -> None:
+    program = (
+        "import sys; from httpguard.cli import main\n"
+        f"try: main({arguments!r})\n"
+        "finally: print({'typer', 'rich', 'asyncio', 'wrapt'} & {*sys.modules})"
+    )
+    assert run("-c", program).stdout.endswith("set()\n")

@@ -1,0 +1,86 @@
+"""The options of `httpguard run`, and the quick way to read them.
+
+To import what prints help and errors of use takes longer than many a program. Where
+there is nothing to print, these few options are read without it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from .target import starts_target
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_FLAGS: Final = {
+    "--strict": "strict",
+    "--fail": "fail",
+    "--verbose": "verbose",
+    "--quiet": "quiet",
+    "--json": "as_json",
+    "--exec": "become",
+}
+_VALUES: Final = {
+    name: name.strip("-").replace("-", "_")
+    for name in ("--log", "--baseline", "--max-idle", "--max-open", "--app", "--ignore")
+}
+_REPEATED: Final = ("app", "ignore")
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the command line says beside the program.
+
+    Args:
+        as_json: Tell what leaked as one line of JSON.
+        become: Be the program instead of waiting for its end.
+    """
+
+    strict: bool = False
+    log: str | None = None
+    fail: bool = False
+    baseline: str | None = None
+    verbose: bool = False
+    quiet: bool = False
+    as_json: bool = False
+    become: bool = False
+    max_idle: str | None = None
+    max_open: str | None = None
+    app: tuple[str, ...] = ()
+    ignore: tuple[str, ...] = ()
+
+    def settings(self) -> dict[str, str]:
+        """Those that stand for settings and are given, as variables have them."""
+        found = {
+            "strict": "1" if self.strict else None,
+            "log": self.log,
+            "max_idle": self.max_idle,
+            "max_open": self.max_open,
+            "app": ",".join(self.app) if self.app else None,
+            "ignore": ",".join(self.ignore) if self.ignore else None,
+        }
+        return {name: value for name, value in found.items() if value is not None}
+
+
+def read_quickly(words: Sequence[str]) -> tuple[list[str], Options] | None:
+    """The program and the options before it, where they are spelled out.
+
+    Returns:
+        None where there is anything else: a call for help, ``--log=FILE``, an error.
+    """
+    found: dict[str, Any] = {}
+    rest = list(words)
+    while rest and rest[0] != "--" and not starts_target(rest[0]):
+        word = rest.pop(0)
+        if word in _FLAGS:
+            found[_FLAGS[word]] = True
+        elif word in _VALUES and rest:
+            name, value = _VALUES[word], rest.pop(0)
+            repeated = name in _REPEATED
+            found[name] = (*found.get(name, ()), value) if repeated else value
+        else:
+            return None
+    program = rest[1:] if rest[:1] == ["--"] else rest
+    return (program, Options(**found)) if program else None

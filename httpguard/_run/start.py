@@ -1,0 +1,140 @@
+"""From the options of `httpguard run` to the end of the program."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Final
+
+from .._model.errors import ConfigError
+from .._model.settings import (
+    TABLE,
+    check,
+    load_settings,
+    unknown_variables,
+    variable,
+)
+from .._model.words import nearest
+from .session import Run
+from .target import TargetError, find_target
+from .telling import Telling
+
+if TYPE_CHECKING:
+    from .._baseline.baseline import Baseline
+    from .options import Options
+
+# A killed process loses what it leaked since the last sweep.
+_CHECK_INTERVAL: Final = "1"
+
+
+def start(run: Run, options: Options) -> int:
+    """Run a program, or become it.
+
+    Returns:
+        The exit code; negative: the signal that ended the program.
+
+    Raises:
+        TargetError: It could not be started.
+    """
+    try:
+        if options.become:
+            run.replace()
+        telling = Telling(
+            verbose=options.verbose, quiet=options.quiet, as_json=options.as_json
+        )
+        return run.follow(telling)
+    except OSError as error:
+        name = run.target.arguments[0]
+        raise TargetError(f"cannot run {name!r}: {error.strerror or error}") from None
+
+
+def prepare(program: list[str], options: Options) -> Run:
+    """Check everything before the program begins.
+
+    Raises:
+        HTTPGuardError: Something is not accepted, or not there.
+    """
+    from .._model.project import with_project
+
+    variables = {"HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL}
+    told = with_project(os.environ, os.getcwd())
+    variables |= {name: told[name] for name in told if name.startswith("HTTPGUARD_")}
+    for name, value in options.settings().items():
+        option = "--" + name.replace("_", "-")
+        if not value.strip():
+            raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
+        check(name, value, option)
+        variables["HTTPGUARD_" + name.upper()] = value
+    settings = load_settings({}, {**os.environ, **variables})
+    if options.log is not None:
+        _check_log(options.log)
+    if settings.log is not None:
+        # Child processes may have another working directory.
+        variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
+    tolerated = settings.max_leaks if settings.strict else None
+    run = Run(
+        find_target(program, os.environ),
+        variables,
+        _load_baseline(options.baseline),
+        0 if options.fail else tolerated,
+    )
+    if options.become:
+        _refuse_beside_exec(options)
+    for name in unknown_variables(os.environ):
+        near = nearest(name, map(variable, TABLE))
+        _warn(f"there is no setting {name}; did you mean {near}?")
+    if not settings.enabled:
+        _warn("HTTPGUARD_ENABLED says that nothing is to be guarded")
+    return run
+
+
+def _check_log(path: str) -> None:
+    """Make sure that the log can be written, without making it.
+
+    Raises:
+        ConfigError: It cannot; the message says why.
+    """
+    folder = os.path.dirname(os.path.abspath(path))
+    if os.path.isdir(path):
+        reason = "it is a directory"
+    elif not os.path.isdir(folder):
+        reason = f"there is no directory {folder}"
+    elif os.path.exists(path):
+        reason = "" if os.access(path, os.W_OK) else "it may not be written"
+    else:
+        allowed = os.access(folder, os.W_OK | os.X_OK)
+        reason = "" if allowed else f"nothing may be written in {folder}"
+    if reason:
+        raise ConfigError(f"--log={path!r} is not accepted: {reason}")
+
+
+def _load_baseline(path: str | None) -> Baseline | None:
+    """The known leaks, if there is a file of them."""
+    if path is None:
+        return None
+    from .._baseline.baseline import Baseline
+
+    return Baseline.load(path)
+
+
+def _refuse_beside_exec(options: Options) -> None:
+    """Options that need somebody to wait for the program's end.
+
+    Raises:
+        ConfigError: One of them is there.
+    """
+    given = {
+        "--fail": options.fail,
+        "--baseline": options.baseline is not None,
+        "--json": options.as_json,
+        "--quiet": options.quiet,
+        "--verbose": options.verbose,
+    }
+    for name, is_given in given.items():
+        if is_given:
+            raise ConfigError(f"{name} has no effect beside --exec")
+
+
+def _warn(message: str) -> None:
+    """Say something before the program begins."""
+    sys.stderr.write(f"httpguard run: {message}\n")
