@@ -59,6 +59,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if options.beside is not None:
         names.insert(0, BESIDE)
     found: dict[str, Found] = {}
+    _cache_byte_code(names, options.beside)
     with progress("variants", len(names) + 1) as advance:
         for name in (_WITHOUT, *names):
             found[name] = count(name, loops, options.beside)
@@ -74,6 +75,27 @@ def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     return made.parse_args(arguments)
 
 
+def _cache_byte_code(names: Iterable[str], checkout: Path | None) -> None:
+    """Run each variant once: a process that compiles has its memory laid out otherwise.
+
+    And with it which of its names drive each other out of CPython's cache.
+    """
+    for name in names:
+        subprocess.run(
+            _command(name, Loops(1, 1, 1, 1), checkout), check=True, env=_environment()
+        )
+
+
+def _command(variant: str, loops: Loops, checkout: Path | None) -> list[str]:
+    name = CONTROL if variant == _WITHOUT else variant
+    words = [name, loops.to_text(), *([str(checkout.resolve())] if checkout else [])]
+    return [sys.executable, "-m", "benchmarks._counted", *words]
+
+
+def _environment() -> dict[str, str]:
+    return dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="")
+
+
 def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
     """Instructions a request under a variant, by kind.
 
@@ -82,8 +104,6 @@ def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
         loops: How often each kind of request is made.
         checkout: Where the httpguard beside this one is.
     """
-    name = CONTROL if variant == _WITHOUT else variant
-    words = [name, loops.to_text(), *([str(checkout.resolve())] if checkout else [])]
     with TemporaryDirectory() as folder:
         out = Path(folder, "out")
         valgrind = (
@@ -91,10 +111,10 @@ def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
             f"--callgrind-out-file={out}",
         )
         subprocess.run(
-            [*valgrind, sys.executable, "-m", "benchmarks._counted", *words],
+            [*valgrind, *_command(variant, loops, checkout)],
             check=True,
             stderr=subprocess.DEVNULL,
-            env=dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE=""),
+            env=_environment(),
         )
         # One file a mark, numbered from 1, and one of the end.
         marks = (1 + 2 * loops.rounds) * len(KINDS)
