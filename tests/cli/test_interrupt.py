@@ -40,7 +40,7 @@ main(sys.argv[2:])
         ("find", ["top", "http://127.0.0.1:9/"]),
         ("fetch", ["top", "http://127.0.0.1:9/"]),
         ("read_source", ["baseline", "update", "{log}.json", "{log}"]),
-        ("build", ["--help"]),
+        ("build", ["report", "{log}"]),
     ],
 )
 @pytest.mark.skipif(os.name != "posix", reason="sends a signal")
