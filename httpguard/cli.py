@@ -25,7 +25,7 @@ The library does the work: put import httpguard; httpguard.install() at the
 start of your program, and each leak is a line in its log. These commands show
 it and help with it. New here? Try httpguard demo.
 
-  demo      Show what httpguard reports, on a program that leaks in every way.
+  demo      Show what httpguard reports, on a program that leaks.
   run       Run a Python program and show the HTTP responses it leaked.
   explain   Explain a kind of leak: what happened, the harm, programs and their
             repair.
