@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import os
 import shutil
+import sys
 import tempfile
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
@@ -65,9 +66,14 @@ class Run:
 
             outcome = read_outcome(run)
         comparison = self._compare(outcome)
-        # Whoever reads standard error may have gone, or be impatient.
-        with contextlib.suppress(KeyboardInterrupt, BrokenPipeError):
+        try:
             telling.tell(outcome, comparison)
+        except KeyboardInterrupt:
+            pass
+        except OSError:
+            # Whoever reads standard error has gone, a terminal that hung up say. What
+            # cannot be flushed at exit would make the code 120.
+            sys.stderr = None
         leaks = sum(site.leaks for site in comparison.new)
         failed = self.tolerated is not None and leaks > self.tolerated
         return LEAKED if failed and code == 0 else code
