@@ -95,3 +95,30 @@ def _dedented(**words: str) -> str:
     import textwrap
 
     return textwrap.dedent(_TESTS).format(**words)
+
+
+def test_what_pytest_httpx_answers_has_no_lease(suite: Suite) -> None:
+    pytest.importorskip("pytest_httpx")
+    suite.write("store.py", _SHOP)
+    suite.test(
+        """
+        import asyncio, gc, httpx, store
+
+        def test_twin(httpx_mock):
+            httpx_mock.add_response(text="x")
+            client = httpx.Client()
+            client.send(client.build_request("GET", "http://h.invalid/"), stream=True)
+            gc.collect()
+
+        def test_twin_in_a_task(httpx_mock):
+            httpx_mock.add_response(text="x")
+            asyncio.run(store.leaves(httpx.AsyncClient(), "http://h.invalid/"))
+            gc.collect()
+
+        def test_drops():
+            asyncio.run(store.leaves(httpx.AsyncClient(), shop.URL))
+        """
+    )
+    result = suite.run(plugins=("pytest_httpx",))
+    result.assert_outcomes(passed=2, failed=1)
+    assert found(result) == ["1 dropped at store.py:5 in leaves"]
