@@ -107,7 +107,8 @@ URLLIB_REQUEST: Final = UrllibRequest()
 def is_read(response: Any) -> bool:
     """Whether all of a body that had one was read.
 
-    CPython below 3.12.2 does not close it where that was done by lines or `read1`.
+    CPython 3.10 to 3.12.1 do not close it where that was done by lines or `read1`,
+    3.13.0 does.
     """
     return response.length == 0 and bool(response.__dict__.get(LENGTH))
 

@@ -195,8 +195,12 @@ def _putrequest(wrapped: Method) -> Method:
         result = wrapped(self, method, url, *args, **kwargs)
         try:
             setattr(self, _URL, url)
-            known = GATE.pool(self, CONNECTIONS, self)
-            GATE.took(self, self, fresh=self.sock is None)
+            known = GATE.registry.pools.known.get(id(self))
+            if self.sock is None or known is None or known() is not self:
+                known = GATE.pool(self, CONNECTIONS, self)
+                GATE.took(self, self, fresh=self.sock is None)
+            else:
+                known.taken.add()  # As `took` does, of one that is open.
             if known is not None and known.owner is not None:
                 known.owner.closed = False  # It opens again by itself.
         except Exception as error:
