@@ -86,7 +86,9 @@ class Detector:
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
-        yield from self._suspects(a_few(suspects), now)
+        # No second list: it would be what keeps a response that nothing else does.
+        suspects = a_few(suspects)
+        yield from self._suspects(suspects, now)
         self.registry.pools.prune()
         yield from self.sessions.sweep(now)
 

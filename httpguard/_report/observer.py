@@ -54,9 +54,8 @@ class Observer:
         self.damaged: list[Damaged] = []
         # How many lines of each file are ours.
         self.ours = Counter[str]()
-        # Processes that summed up at their end, and that told their counts meanwhile.
+        # Processes that summed up at their end.
         self.ended: set[str] = set()
-        self.counted: set[str] = set()
         # Of a text, the hint is on the next line but one.
         self._without_fix: tuple[str, Group] | None = None
 
@@ -81,7 +80,6 @@ class Observer:
         self.damaged = (self.damaged + other.damaged)[:MOST_DAMAGED]
         self.ours.update(other.ours)
         self.ended |= other.ended
-        self.counted |= other.counted
 
     def observe(self, file: str, line: str) -> str | None:
         """Take in a line.
@@ -145,9 +143,7 @@ class Observer:
                 self.leaks.observe(process, fields, leak, "")
         if event == _SUMMARY:
             self.ended.add(process)
-        elif event == _COUNTS:
-            self.counted.add(process)
-        else:
+        elif event != _COUNTS:
             self._observe_notice(event, fields)
 
     def _observe_notice(self, event: str, fields: dict[str, Any]) -> None:

@@ -31,9 +31,8 @@ def report_of(observer: Observer, since: datetime | None = None) -> Report:
     Args:
         since: Where the time asked for begins, or None.
     """
-    complete = observer.ended | observer.counted
     return Report(
-        sites_of(observer, complete),
+        sites_of(observer),
         _reading_of(observer),
         datetime.now(timezone.utc),
         since,
@@ -46,12 +45,13 @@ def report_of(observer: Observer, since: datetime | None = None) -> Report:
     )
 
 
-def sites_of(observer: Observer, complete: set[str]) -> tuple[Site, ...]:
+def sites_of(observer: Observer) -> tuple[Site, ...]:
     """The sites that leaked, the most harmful first.
 
-    Args:
-        complete: Processes of which all is known.
+    Counts that a process told meanwhile do not say what came after them: all is known
+    of those that summed up.
     """
+    complete = observer.ended
     grown = {
         key: {
             process: (tally, leaks)

@@ -62,8 +62,7 @@ def _read_log(path: str, outcome: Outcome) -> None:
     observer = Observer()
     for source in look_at([path]):
         read(source, observer, lambda _: None)
-    # Counts that were told meanwhile do not say what came after them.
-    outcome.found = sites_of(observer, observer.ended)
+    outcome.found = sites_of(observer)
     outcome.crowded = observer.events[TOO_MANY_OPEN]
     groups = observer.leaks.by_key.values()
     outcome.leaking = len({process for group in groups for process in group.tallies})

@@ -63,7 +63,8 @@ class TestCountsThatMayBeMore:
 
     def test_one_that_told_its_counts(self, tmp_path: Path) -> None:
         site = only(log(tmp_path / "a", leak(10), counts(37), counts(38)))
-        assert (site["leaks"], site["at_least"]) == (38, False)
+        # More may have come between the last counts and a signal.
+        assert (site["leaks"], site["at_least"]) == (38, True)
         assert site["example"]["url"] == leak()["url"]
 
     def test_they_are_of_their_time(self, tmp_path: Path) -> None:
