@@ -510,7 +510,10 @@ def test_a_dropped_response_is_found_before_it_is_collected(
         dead = weakref.ref(response)
         httpguard.check()
         del request, response
-        guard.check()
+        # One look may come at a wrong moment: two have to agree. The first two
+        # responses have been looked at before.
+        (leak,) = guard.check().leaks
+        assert leak.count == (2 if httpx.__name__ == "httpx" else 3)
         (leak,) = guard.check().leaks
         assert (leak.kind, leak.count) == (LeakKind.DROPPED, 3)
         assert leak.site.lineno == line

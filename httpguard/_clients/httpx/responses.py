@@ -40,8 +40,8 @@ def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: Httpx) -> No
     patcher.wrap(async_client, "__init__", partial(_init, client=other))
     patcher.wrap(client, "close", _close)
     patcher.wrap(async_client, "aclose", _aclose)
-    patcher.wrap(client, "__exit__", _exit)
-    patcher.wrap(async_client, "__aexit__", _aexit)
+    patcher.wrap(client, "__exit__", _close)
+    patcher.wrap(async_client, "__aexit__", _aclose)
     patcher.wrap(client, "send", partial(_send, client=sync))
     patcher.wrap(async_client, "send", partial(_asend, client=other))
 
@@ -186,11 +186,11 @@ def _is_api(frame: FrameType, name: str) -> bool:
 
 
 def _close(wrapped: Method) -> Method:
-    """A client is closed."""
+    """A client is closed, also by the end of a with block."""
 
-    def close(self: Any) -> None:
+    def close(self: Any, *args: Any) -> None:
         GATE.owner_closed(self)
-        wrapped(self)
+        wrapped(self, *args)
 
     return close
 
@@ -198,28 +198,8 @@ def _close(wrapped: Method) -> Method:
 def _aclose(wrapped: Method) -> Method:
     """As `_close`."""
 
-    async def aclose(self: Any) -> None:
-        GATE.owner_closed(self)
-        await wrapped(self)
-
-    return aclose
-
-
-def _exit(wrapped: Method) -> Method:
-    """As `_close`, by the end of a with block."""
-
-    def __exit__(self: Any, *args: Any) -> None:  # noqa: N807
-        GATE.owner_closed(self)
-        wrapped(self, *args)
-
-    return __exit__
-
-
-def _aexit(wrapped: Method) -> Method:
-    """As `_exit`."""
-
-    async def __aexit__(self: Any, *args: Any) -> None:  # noqa: N807
+    async def aclose(self: Any, *args: Any) -> None:
         GATE.owner_closed(self)
         await wrapped(self, *args)
 
-    return __aexit__
+    return aclose
