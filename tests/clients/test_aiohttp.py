@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import subprocess
+import sys
 import warnings
 from typing import TYPE_CHECKING, Any
 
@@ -729,3 +731,48 @@ def test_what_failed_in_a_read_keeps_its_connection_until_it_is_collected(
         run(program)
     finally:
         gc.enable()
+
+
+@pytest.mark.parametrize("first", ["guard", "instrumentation"])
+def test_beside_the_instrumentation_of_opentelemetry(
+    first: str, run: Any, guard: GuardControl, server: Server
+) -> None:
+    telemetry = pytest.importorskip("opentelemetry.instrumentation.aiohttp_client")
+    before = dict(vars(aiohttp.ClientSession))
+    instrumentor = telemetry.AioHttpClientInstrumentor()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            async with session.get(server.url("/lines")) as response:
+                await response.read()
+            await session.get(server.url(BIG))
+            await settled()
+            guard.check()
+            (leak,) = guard.check().leaks
+            assert (leak.kind, leak.count) == (LeakKind.DROPPED, 1)
+            assert leak.site.function == "program"
+
+    if first == "guard":
+        guard.install()
+        instrumentor.instrument()
+        run(program)
+        instrumentor.uninstrument()
+        httpguard.uninstall()
+    else:
+        instrumentor.instrument()
+        guard.install()
+        run(program)
+        httpguard.uninstall()
+        instrumentor.uninstrument()
+    assert dict(vars(aiohttp.ClientSession)) == before
+
+
+def test_a_program_without_aiohttp_does_not_import_it() -> None:
+    code = (
+        "import sys, httpguard; httpguard.install();"
+        " print([name for name in sys.modules if name.startswith('aiohttp')])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert done.stdout.strip() == "[]"
