@@ -3,11 +3,12 @@
 Each variant runs in a process of its own under valgrind's callgrind, on a memory
 socket: a loop and a longer one in turns, with fixed hashes and the collector off. What
 the longer one took more, divided by how much longer it is, is a request: the start, the
-imports and what each loop costs by itself fall out. The same code gives the same figures
-again, to the last digit or two; where other code lies in memory moves a request by up to
-0.4 %, so that less than that between two checkouts tells nothing. What an instruction takes is not told: a miss of a cache
-counts as one like any other, so that these figures are to be read beside those of
-`benchmarks.requests_cost`.
+imports and what each loop costs by itself fall out. The same code gives the same
+figures again, to the last digit or two. Where other code lies in memory moves a request
+by up to 0.4 %, so that less than that between two checkouts tells nothing.
+
+What an instruction takes is not told: a miss of a cache counts as one like any other.
+These figures are to be read beside those of `benchmarks.requests_cost`.
 
 Run: ``python -m benchmarks.instructions [--only VARIANT] [--beside CHECKOUT] [--quick]
 [--json FILE]``. Needs valgrind.
