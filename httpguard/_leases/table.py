@@ -107,12 +107,22 @@ class Group:
             idle=latest.idle,
             bytes_read=latest.bytes_read,
             length=latest.length,
-            hint=latest.client.hint(facts),
+            hint=latest.client.hint(facts) + _of_worker(self.site),
             alive=latest.alive,
             sockets=latest.sockets,
             held_by=self.held_by,
             culprit=culprit,
         )
+
+
+def _of_worker(site: Frame) -> str:
+    """A word for a site that is the pool's own line: the program's is not known."""
+    if not site.filename.replace("\\", "/").endswith("concurrent/futures/thread.py"):
+        return ""
+    return (
+        "; the line runs what a thread pool was given: with `follow_executors=True` the"
+        " report names the line that submitted it"
+    )
 
 
 class LeakTable:

@@ -131,6 +131,21 @@ def test_without_it_nothing_is_patched(guard: GuardControl, server: Server) -> N
     assert ThreadPoolExecutor.__dict__["submit"] is before
 
 
+def test_a_site_inside_of_the_pool_says_what_would_name_the_line(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    with ThreadPoolExecutor(1) as pool:
+        pool.submit(requests.get, server.url("/bytes/90000"), stream=True).result()
+        (leak,) = guard.check().leaks
+        assert leak.site.filename.endswith("thread.py")
+        assert "with `follow_executors=True` the report names the line" in leak.hint
+        own = lambda: requests.get(server.url("/bytes/90000"), stream=True)  # noqa: E731
+        pool.submit(own).result()
+    hints = {leak.site.filename[-9:]: leak.hint for leak in guard.check().leaks}
+    assert "follow_executors" not in hints["follow.py"]
+
+
 def test_submit_behaves_as_before(guard: GuardControl) -> None:
     guard.install(follow_executors=True)
     with ThreadPoolExecutor(1) as pool:
