@@ -54,8 +54,7 @@ class Detector:
         """Judge the leases whose response was collected."""
         dead, now = self.registry.dead, self.registry.clock()
         while dead:
-            lease = dead.popleft()
-            if not lease.forgotten:
+            if not (lease := dead.popleft()).forgotten:
                 yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
@@ -64,8 +63,7 @@ class Detector:
         now = self.registry.clock()
         suspects = []
         for lease in list(self.registry.leases.values()):
-            # Before we refer to it too.
-            forgotten = _is_forgotten(lease)
+            forgotten = _is_forgotten(lease)  # Before we refer to it too.
             response = lease()
             # Dead ones are in the deque. While another thread finalizes one, its
             # reference still answers, and it looks as if the program closed it.
