@@ -65,12 +65,11 @@ class Detector:
         for lease in list(self.registry.leases.values()):
             forgotten = _is_forgotten(lease)  # Before we refer to it too.
             response = lease()
-            # Dead ones are in the deque. While another thread finalizes one, its
-            # reference still answers, and it looks as if the program closed it.
+            # Dead ones are in the deque. One that another thread finalizes is still
+            # referred to, and looks as if the program closed it.
             if response is None or lease.finalizing or lease.ended:
                 continue
-            state = lease.client.state(response)
-            if state is Ending.RELEASED:
+            if (state := lease.client.state(response)) is Ending.RELEASED:
                 self.registry.release(lease)
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
@@ -84,8 +83,7 @@ class Detector:
             elif self._idle(lease, response, now):
                 suspects.append((lease, response))
             del response
-        # No second list: it would be what keeps a response that nothing else does.
-        suspects = a_few(suspects)
+        suspects = a_few(suspects)  # A second list would keep what nothing else does.
         yield from self._suspects(suspects, now)
         self.registry.pools.prune()
         yield from self.sessions.sweep(now)
