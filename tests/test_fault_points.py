@@ -22,6 +22,7 @@ from tests.faults._programs import PROGRAMS, Control, Outcome
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
 
+    from httpguard._guard.watcher import Watcher
     from tests.server import Server
 
     Reference = list[tuple[Callable[..., Outcome], Outcome, set[Any]]]
@@ -78,7 +79,7 @@ WALLS: Final = frozenset(
         "_clients.urllib3.pools._waiting",
         "_clients.urllib3.pools._may_come_back",
         "_clients.urllib3.finalizing.dealloc_warn",
-        "_leases.registry.Registry.give_up",
+        "_leases.ends.Ends.give_up",
     }
 )
 POINTS: Final = [
@@ -127,7 +128,7 @@ NOT_CALLED: Final = frozenset(
         "_text.events._other",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",
-        "_guard.guard.Guard.bury",
+        "_guard.scopes.Scopes.bury",
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
         "_model.plain._names",
@@ -140,7 +141,7 @@ NOT_CALLED: Final = frozenset(
         "_process.session.leave_session",
         "_process.process.observe",
         "_leases.registry.Registry.claim_by",
-        "_leases.registry.Registry.take_times",
+        "_leases.ends.Ends.take_times",
         # Once, or on other interpreters.
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
@@ -158,6 +159,10 @@ NOT_CALLED: Final = frozenset(
         "_pressure.descriptors._sockets_of",
         "_stacks.brief.Proven._make_room",
         "_clients.Patches.__init__",
+        "_clients.Patches._leave",
+        "_clients.Patches._say",
+        "_leases.readers.is_read_on",
+        "_pools.waits.Share.covers",
         "_clients.patching.Patcher.__init__",
         "_clients.patching.Patcher.wrap_call",
         "_clients.urllib3.callers.Codes.__init__",
@@ -177,7 +182,6 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher.resume",
         "_guard.watcher._wait",
         "_leases.churn.Wasted.saved",
-        "_leases.detector.Detector.is_read_on",
         "_leases.finding.Finding.of_session",
         "_leases.registry.Registry.pause",
         "_leases.registry.Registry.resume",
@@ -202,13 +206,6 @@ NOT_CALLED: Final = frozenset(
         "_text.pools.describe_descriptors",
         "_stacks.variables._places",
         "_stacks.waits._names",
-        "_model.streams.Streams.__init__",
-        "_model.streams._inherited",
-        "_model.streams._is_plain",
-        "_model.streams._passed",
-        "_model.streams._copy",
-        "_model.streams.Streams._write",
-        "_model.streams.Streams._is_ours",
     }
 )
 
@@ -216,6 +213,9 @@ pytestmark = [
     pytest.mark.usefixtures("small_heap"),
     pytest.mark.filterwarnings("ignore:Assigning a code object:DeprecationWarning"),
 ]
+
+
+WATCHERS: list[Watcher] = []
 
 
 class Guarded(Control):
@@ -229,14 +229,18 @@ class Guarded(Control):
         if guard is not None:
             guard.registry.clock = lambda: self.now
             guard.registry.settle()
+            WATCHERS.append(guard.parts.watcher)
 
     def fork(self) -> None:
         """As `os.fork` does, in parent and child."""
         _forks._before()
         _process.PROCESS.parts.resume()
         guard = _process.current()
-        if guard is not None:
-            guard.parts.watcher.stop()  # No thread goes on in a child.
+        if guard is not None:  # No thread goes on in a child.
+            watcher = guard.parts.watcher
+            ended, watcher._stop = watcher._stop, None
+            if ended is not None:
+                ended.set()
         _forks._in_child()
 
     def exit(self) -> None:
@@ -250,6 +254,8 @@ def _clean() -> Iterator[None]:
     forget()
     yield
     forget()
+    while WATCHERS:  # Where their end is what has failed.
+        WATCHERS.pop().stop()
 
 
 def forget() -> None:

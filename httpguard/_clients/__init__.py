@@ -63,7 +63,7 @@ class Patches:
         # The clients of copies, by the package in which these lie.
         self._copies: dict[str, tuple[Client, ...]] = {}
         # Clients that are left alone, of which that was said.
-        self._said: set[str] = set()
+        self._said: dict[str, str] = {}
 
     def tell(self, guard: Guard | None) -> None:
         """Let the wrappers tell a guard; None: pass everything through."""
@@ -91,9 +91,12 @@ class Patches:
 
     def _leave(self, name: str, _patcher: Patcher, _gate: Gate) -> None:
         """A client came that nobody guards: say so once."""
-        if name not in self._said:
-            self._said.add(name)
-            _LOGGER.warning("httpguard leaves %s unguarded: %s", name, STRANGERS[name])
+        self._say(name, STRANGERS[name])
+
+    def _say(self, name: str, reason: str) -> None:
+        if self._said.get(name) != reason:
+            self._said[name] = reason
+            _LOGGER.warning("httpguard leaves %s unguarded: %s", name, reason)
 
     def follow_executors(self) -> None:
         """Patch thread pools, for the time until `take_off`."""
@@ -103,6 +106,7 @@ class Patches:
         """Give every attribute back."""
         GATE.shut()
         self._patcher.remove()
+        self.unguarded.clear()
 
     def hook(
         self, name: str, module: str, patch: Callable[[Patcher, Gate], None]
@@ -135,13 +139,12 @@ class Patches:
         """Patch a client, unless httpguard was uninstalled before it came."""
         if GATE.guard is None:
             return
-        before = self.unguarded.pop(key, "")
+        self.unguarded.pop(key, None)
         try:
             patch(self._patcher, GATE)
         except LeftAloneError as error:
             self.unguarded[key] = str(error)
-            if str(error) != before:
-                _LOGGER.warning("httpguard leaves %s unguarded: %s", key[0], error)
+            self._say(key[0], str(error))
         except Exception as error:  # Of a version that we do not know, say.
             self.unguarded[key] = f"{type(error).__name__}: {error}"
             GATE.fault("patches", error)
