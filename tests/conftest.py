@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import signal
 import threading
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,11 @@ from tests.server import Server
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+
+
+# As in a shell's background: programs that are tried would inherit it.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class GuardControl:

@@ -78,6 +78,7 @@ def test_a_leak_and_the_summary(url: str, tmp_path: Path) -> None:
         "lineno": line_of(STRUCTLOG.format() + LEAKY, "# LEAK"),
         "function": "fetch",
         "application": True,
+        "awaited": False,
         "submitted": False,
         "cut": False,
     }

@@ -62,6 +62,7 @@ def test_a_leaking_test_fails_with_its_line(suite: Suite) -> None:
             "E   httpguard: response leaked, dropped: collected while*",
             "E     GET http://*/bytes/90000 * 200 * 0 of 90000 bytes read",
             "E     fix: open it with*",
+            "E     more: httpguard explain HG101",
             "",
             f"shop.py:{LEAKS}: dropped",
             "_ _ _*",

@@ -15,7 +15,7 @@ from ..._pools.kind import PoolFacts
 from ..gate import GATE
 from ..urllib3.managers import maker
 from .client import HTTP_CLIENT, is_urllib
-from .responses import patch_responses
+from .responses import connection_class, patch_responses
 
 if TYPE_CHECKING:
     from ..._leases.client import Patcher
@@ -132,7 +132,7 @@ class _Rest:
         claim = object()
         if self._claims.setdefault(os.getpid(), claim) is not claim:
             return
-        kind = sys.modules["http.client"].HTTPConnection
+        kind = connection_class()
         self._patcher.wrap(kind, "putrequest", _putrequest)
         self._patcher.wrap(kind, "close", _close)
         patch_responses(self._patcher, CONNECTIONS, _is_left_alone, _URL)
@@ -144,7 +144,7 @@ _REST: Final = _Rest()
 
 def patch(patcher: Patcher) -> None:
     """Patch what `http.client` defines."""
-    kind = sys.modules["http.client"].HTTPConnection
+    kind = connection_class()
     _REST.promise(patcher)
     patcher.wrap(kind, "__init__", _init)
     patcher.wrap(kind, "request", _request)
