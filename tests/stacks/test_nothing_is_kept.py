@@ -29,14 +29,18 @@ if TYPE_CHECKING:
 
 # Whether an error is met, and with it a cycle, is up to the server's haste.
 RACING = {"blocking_pools.pool_reused"}
-# gevent patches its process, threads may let go a moment later, and those of httpx and
-# aiohttp are functions around programs.
+# Those of these SDKs, of httpx and of aiohttp are functions around programs.
+AROUND = (
+    *("httpx_", "aiohttp_", "sdk_anthropic", "sdk_elasticsearch", "sdk_genai"),
+    *("sdk_huggingface", "sdk_openai", "sdk_supabase"),
+)
+# gevent patches its process, and threads may let go a moment later.
 CASES = [
     case
     for case in load()
     if not case.subprocess
     and case.name not in RACING
-    and not case.name.startswith(("threads.", "futures.", "httpx_", "aiohttp_"))
+    and not case.name.startswith(("threads.", "futures.", *AROUND))
 ]
 
 
