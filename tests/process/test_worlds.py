@@ -79,6 +79,20 @@ def test_a_new_interval_replaces_the_thread(url: str) -> None:
     httpguard.uninstall()
 
 
+def test_a_request_under_way_starts_no_watcher_of_a_guard_that_is_gone(
+    url: str,
+) -> None:
+    httpguard.install(check_interval=60)
+    guard = _process.current()
+    assert guard is not None
+    requests.get(url, stream=True).close()
+    (thread,) = watchers()
+    httpguard.uninstall()
+    thread.join(5)
+    guard.attend()  # As what began before does in another thread.
+    assert watchers() == []
+
+
 def test_guarded_calls_sweep_where_no_thread_does(
     guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
