@@ -154,10 +154,15 @@ for worker in workers:
     worker.start()
 closed, written = 0, b""
 while any(worker.is_alive() for worker in workers):
-    with contextlib.suppress(OSError):  # A file that is read for a report had it.
+    # A file that is read for a report may have had the number, and may close it.
+    with contextlib.suppress(OSError):
         os.close(2)
     time.sleep(0)
-    taken, other = socket.socketpair()
+    try:
+        taken, other = socket.socketpair()
+    except OSError:
+        os.dup2(first, 2)
+        continue
     time.sleep(0.0001)
     if taken.fileno() == 2:
         closed += 1
