@@ -6,6 +6,7 @@ import shutil
 import subprocess
 import tarfile
 import tempfile
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -78,12 +79,20 @@ def chromium() -> Iterator[Chrome]:
     reason = missing()
     if reason:
         pytest.skip(reason)
-    selenium = pytest.importorskip("selenium.webdriver")
+    pytest.importorskip("selenium.webdriver")
+    with chrome() as driver:
+        yield driver
+
+
+@contextmanager
+def chrome() -> Iterator[Chrome]:
+    """A browser, until it is no longer needed."""
+    from selenium import webdriver as selenium
     from selenium.webdriver.chrome.service import Service
 
     with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as profile:
         options = selenium.ChromeOptions()
-        options.binary_location = shutil.which("chromium")
+        options.binary_location = shutil.which("chromium") or "chromium"
         for flag in (*FLAGS, f"--user-data-dir={profile}"):
             options.add_argument(flag)
         options.set_capability("goog:loggingPrefs", {"browser": "ALL"})

@@ -1,0 +1,1 @@
+"""The shop whose leaks are photographed."""

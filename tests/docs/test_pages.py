@@ -1,0 +1,59 @@
+"""README and the pages of docs/: how long, where links lead, what the site has."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING
+
+import pytest
+
+from tests.program import ROOT
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+README = ROOT / "README.md"
+DOCS = sorted((ROOT / "docs").rglob("*.md"))
+PAGES = [
+    *sorted(ROOT.glob("*.md")),
+    *DOCS,
+    *(
+        page
+        for name in ("benchmarks", "downstream", "examples")
+        for page in sorted((ROOT / name).rglob("*.md"))
+    ),
+]
+LINK = re.compile(r"\]\((?!https?:)([^)#\s]*)(?:#([^)\s]*))?\)")
+HEADING = re.compile(r"^#+ (.+)$", re.MULTILINE)
+NAV = re.compile(r": (\S+\.md)$", re.MULTILINE)
+
+
+def name_of(page: Path) -> str:
+    return str(page.relative_to(ROOT))
+
+
+def anchors(page: Path) -> set[str]:
+    """As GitHub and MkDocs make them."""
+    return {
+        re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-")
+        for heading in HEADING.findall(page.read_text("utf-8"))
+    }
+
+
+def test_the_readme_is_short() -> None:
+    assert len(README.read_bytes()) <= 8192
+
+
+@pytest.mark.parametrize("page", PAGES, ids=name_of)
+def test_links_lead_somewhere(page: Path) -> None:
+    for link, anchor in LINK.findall(page.read_text("utf-8")):
+        target = page.parent / link if link else page
+        assert target.exists(), link
+        assert not anchor or anchor in anchors(target), f"{link}#{anchor}"
+
+
+def test_each_page_is_in_the_site_and_linked_from_the_readme() -> None:
+    pages = {str(page.relative_to(ROOT / "docs")) for page in DOCS}
+    assert pages <= set(NAV.findall((ROOT / "mkdocs.yml").read_text("utf-8")))
+    links = {link for link, _ in LINK.findall(README.read_text("utf-8"))}
+    assert {f"docs/{page}" for page in pages} <= links
