@@ -35,7 +35,7 @@ def describe_starved(details: Mapping[str, Any]) -> str:
         for item in details["waiters"]
     ]
     lines += [
-        f"  > {item['count']} lost by a {item['kind']} response opened at"
+        f"  > {item['count']} lost by {_a(item['kind'])} response opened at"
         f" {_place(item)}"
         for item in details["lost"]
     ]
@@ -51,6 +51,11 @@ def describe_starved(details: Mapping[str, Any]) -> str:
     if details["unknown"]:
         lines.append(f"  > {details['unknown']} taken otherwise")
     return "\n".join([*lines, f"  fix: {details['hint']}"])
+
+
+def _a(kind: str) -> str:
+    """``a dropped``, ``an unreleased``."""
+    return f"{'an' if kind[0] in 'aeiou' else 'a'} {kind}"
 
 
 def describe_pressure(details: Mapping[str, Any]) -> str:
