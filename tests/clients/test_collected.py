@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import gc
+import io
 from typing import TYPE_CHECKING, Any
+from urllib.request import urlopen
 
 import pytest
 import requests
@@ -187,6 +189,118 @@ def test_a_cycle_that_does_not(
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
     assert leak.site.function == "__call__"
+
+
+class Closer:
+    """In a cycle, and has a ``__del__`` that closes what it takes off itself."""
+
+    def __init__(self, thing: Any) -> None:
+        self.me = self
+        self.thing = thing
+
+    def __del__(self) -> None:
+        self.__dict__.pop("thing").close()
+
+
+class Nameless:
+    """In a cycle with a generator whose ``with`` has no name for the response."""
+
+    def __init__(self, opener: Opener) -> None:
+        self.lines = self.read(opener)
+        next(self.lines)
+
+    def read(self, opener: Opener) -> Iterator[bytes]:
+        with opener():
+            yield b""
+
+
+class Holder:
+    """In a cycle, and closes nothing."""
+
+    def __init__(self, thing: Any) -> None:
+        self.me = self
+        self.thing = thing
+
+
+WRAPPERS: dict[str, Callable[[Any], Any]] = {
+    "BufferedReader": io.BufferedReader,
+    "TextIOWrapper": io.TextIOWrapper,
+    "both": lambda response: io.TextIOWrapper(io.BufferedReader(response)),
+}
+
+
+@pytest.mark.parametrize("block", [False, True])
+@pytest.mark.parametrize("collected", [0, 1, 2])
+@pytest.mark.parametrize("wrapper", WRAPPERS)
+def test_a_wrapper_that_the_collector_finalizes_first(
+    *,
+    wrapper: str,
+    collected: int,
+    block: bool,
+    guard: GuardControl,
+    server: Server,
+) -> None:
+    """It is so for what has outlived a collection: the wrapper came to stand first."""
+    guard.install()
+    opener = Openers(server, "urllib3", block=block)
+    for _ in range(2):
+        wrapped = WRAPPERS[wrapper](opener())
+        for _ in range(collected):
+            gc.collect()
+        Holder(wrapped)
+        del wrapped
+        gc.collect()
+    state = guard.check()
+    (leak,) = state.leaks
+    assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
+    assert (leak.site.function, leak.status) == ("__call__", 200)
+    assert state.counters["closed"] == 0
+
+
+@pytest.mark.parametrize("collected", [0, 1])
+@pytest.mark.parametrize("make", [Closer, Holder])
+def test_a_response_of_urllib_that_a_wrapper_or_the_program_closes(
+    make: Callable[[Any], object],
+    collected: int,
+    guard: GuardControl,
+    server: Server,
+) -> None:
+    guard.install()
+    for _ in range(2):
+        response: Any = urlopen(server.url(BODY))
+        if make is Holder:
+            response = io.TextIOWrapper(response)
+        for _ in range(collected):
+            gc.collect()
+        make(response)
+        del response
+        gc.collect()
+    state = guard.check()
+    if make is Closer:
+        assert (state.leaks, state.counters["closed"]) == ((), 2)
+    else:
+        (leak,) = state.leaks
+        assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
+
+
+@pytest.mark.parametrize("collected", [0, 1])
+@pytest.mark.parametrize("make", [lambda opener: Closer(opener()), Nameless])
+def test_a_finalizer_that_no_longer_has_a_name_for_it(
+    make: Callable[[Opener], object],
+    collected: int,
+    guard: GuardControl,
+    server: Server,
+) -> None:
+    guard.install()
+    opener = Openers(server, "urllib3", block=False)
+    for _ in range(2):
+        made = make(opener)
+        for _ in range(collected):
+            gc.collect()
+        del made
+        gc.collect()
+    state = guard.check()
+    assert (state.leaks, state.counters["closed"]) == ((), 2)
 
 
 def close_session(session: Any) -> None:

@@ -6,6 +6,7 @@ import socket
 import sys
 import traceback
 from contextlib import suppress
+from importlib.metadata import version
 from typing import TYPE_CHECKING
 
 import pytest
@@ -27,7 +28,7 @@ SHOWN = "return after(self, *args, wrapped(self, *args, **kwargs))"
 # urllib3 1.26 sends its requests by http.client's own method, which is guarded too.
 BELOW = (
     ["request: return wrapped(self, *args, **kwargs)"]
-    if urllib3.__version__.startswith("1.")
+    if version("urllib3").startswith("1.")
     else []
 )
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.lease import ANNOUNCED
 from ..._model.errors import LeakError
+from ..collected import is_closed_by_program
 from ..gate import GATE
 from ..patching import is_wrapped
 from ..urllib3.mocks import REAL_SOCKET
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
     from ..patching import Method
 
 _SWITCHING_PROTOCOLS: Final = 101
-# `tempfile`'s finalizer calls the response's `close` by so many functions at most.
-_MOST_STEPS: Final = 8
 _IS_CLOSED: Final = io.IOBase.closed
 
 
@@ -156,13 +155,12 @@ def _end(registry: Registry, lease: Lease, response: Any) -> None:
         return  # Of another one, that was there before.
     by_finalizer = "_finalizing" in space or lease.finalizing == ANNOUNCED
     if owner is None:
-        # The collector has cleared the reference before anything is finalized. What
-        # code of the program closes after that ended well.
+        # The collector has cleared the reference before anything is finalized.
         frame = sys._getframe().f_back
         if is_read(response):
             registry.release(lease)
             return
-        if by_finalizer or _finalizer(frame) == "tempfile":
+        if by_finalizer or not is_closed_by_program(response, frame):
             lease.bytes_read = lease.read_so_far(response)
             return
     if by_finalizer or _IS_CLOSED.__get__(response):
@@ -170,23 +168,6 @@ def _end(registry: Registry, lease: Lease, response: Any) -> None:
         registry.finish_closed(lease)
     else:
         registry.release(lease)
-
-
-def _finalizer(frame: FrameType | None) -> str:
-    """The module of the ``__del__`` that closes a response; empty: there is none.
-
-    ``tempfile``: that of what `urllib.error.HTTPError` derives from.
-
-    Args:
-        frame: Of who called.
-    """
-    for _ in range(_MOST_STEPS):
-        if frame is None:
-            break
-        if frame.f_code.co_name == "__del__":
-            return str(frame.f_globals.get("__name__"))
-        frame = frame.f_back
-    return ""
 
 
 def _close(wrapped: Method) -> Method:
@@ -218,7 +199,7 @@ def _end_late(registry: Registry, lease: Lease, response: Any) -> None:
     if LENGTH not in space or "_finalizing" not in space:
         return
     if owner is response or (
-        owner is None and _finalizer(sys._getframe().f_back) not in {"", "tempfile"}
+        owner is None and is_closed_by_program(response, sys._getframe().f_back)
     ):
         lease.closed = registry.clock()
         registry.finish_closed(lease)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 from ..._leases.client import Ending
 from ..._leases.lease import ANNOUNCED, FINALIZED
 from ..._stacks.variables import first_argument
+from ..collected import is_closed_by_program
 from ..gate import GATE
 from .client import URLLIB3
 
@@ -49,11 +50,11 @@ def _note_close(
     if owner is not None and owner is not response:
         return
     by_finalizer = lease.finalizing == ANNOUNCED or _in_finalizer(response, frame)
-    # The cycle collector has cleared the reference before it finalizes: what closes
-    # it then is its finalizer, or code of the program that the collector runs.
-    known = GATE.registry.pools.known.get(id(response._pool))
-    if owner is None and not by_finalizer and not lease.is_of(known):
-        return
+    # The cycle collector has cleared the reference before it finalizes.
+    if owner is None and not by_finalizer:
+        if not lease.is_of(GATE.registry.pools.known.get(id(response._pool))):
+            return
+        by_finalizer = not is_closed_by_program(response, frame)
     bytes_read = lease.read_so_far(response)
     if bytes_read != lease.bytes_read:
         # No sweep looks at it once a finalizer has closed it.
