@@ -49,7 +49,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     for name, shape in SHAPES.items():
         if options.only in (None, name):
             results[name] = result = _soak(shape, requests)
-            shown.add_row(name, f"{result['seconds']:.0f}", str(result["grown"] or ""))
+            grown = str(result["grown"] or "")
+            shown.add_row(name, f"{result['seconds']:.0f}", grown)
+            # Each may take minutes.
+            console.print(name, f"{result['seconds']:.0f} s", grown)
     console.print(shown)
     write(options.json, results)
     if any(result["grown"] for result in results.values()):

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.redaction import printable
 from .._stacks.capture import find_site, symbolize
+from .._text.words import place
 
 if TYPE_CHECKING:
     from .._leases.churn import Wasted
@@ -27,6 +28,12 @@ def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
     frames = symbolize(wasted.stack, origins)
     site = find_site(wasted.stack, origins)
     maker = frames[-1] if frames else site
+    hint = (
+        f"one session for all {wasted.sessions:,} would have saved"
+        f" {wasted.saved:,} connects: make it once, and use it for all requests"
+    )
+    if maker != site:
+        hint += f"; they are made at {place(maker)}"
     return {
         "site": asdict(site),
         "maker": asdict(maker),
@@ -35,8 +42,5 @@ def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
         "connects": wasted.connects,
         "saved": wasted.saved,
         "hosts": [printable(host) for host in sorted(wasted.hosts)[:5]],
-        "hint": (
-            f"one session for all {wasted.sessions:,} would have saved"
-            f" {wasted.saved:,} connects: make it once, and use it for all requests"
-        ),
+        "hint": printable(hint),
     }

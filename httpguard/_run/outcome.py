@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from .._report.notice import Notice
     from .._report.result import Site
 
 
@@ -23,6 +24,7 @@ class Outcome:
         responses: How many there were in these.
         cut: How many of these had responses, and did not come to their end.
         crowded: How often ``max_open`` was exceeded.
+        notices: Advice, and pools that ran empty.
         unguarded: How many were not, by interpreter and reason.
     """
 
@@ -33,6 +35,7 @@ class Outcome:
     responses: int = 0
     cut: int = 0
     crowded: int = 0
+    notices: tuple[Notice, ...] = ()
     unguarded: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -54,7 +57,7 @@ def read_outcome(run: str) -> Outcome:
 
 def _read_log(path: str, outcome: Outcome) -> None:
     """Read what they reported."""
-    from .._model.event import TOO_MANY_OPEN
+    from .._model.event import ADVICE, POOL_STARVED, TOO_MANY_OPEN
     from .._report.inputs import look_at, read
     from .._report.observer import Observer
     from .._report.sites import sites_of
@@ -64,6 +67,10 @@ def _read_log(path: str, outcome: Outcome) -> None:
         read(source, observer, lambda _: None)
     outcome.found = sites_of(observer)
     outcome.crowded = observer.events[TOO_MANY_OPEN]
+    told = {name.partition(".")[2] for name in (POOL_STARVED, *ADVICE)}
+    outcome.notices = tuple(
+        notice for (event, _), notice in observer.notices.items() if event in told
+    )
     groups = observer.leaks.by_key.values()
     outcome.leaking = len({process for group in groups for process in group.tallies})
 

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.extras import checkout
+from .._model.kinds import CODES
 from .._model.redaction import printable
 from .._model.words import many
 
@@ -39,6 +40,8 @@ class Telling:
     def tell(self, outcome: Outcome, comparison: Comparison[Site]) -> None:
         """Say on standard error what there is to say."""
         notes = [*_notes(outcome), *_baseline_notes(comparison)]
+        if comparison.new or not self.quiet:
+            notes += _advice(outcome)
         if self.as_json:
             line = json.dumps(_to_dict(outcome, comparison, notes))
             sys.stderr.write(f"{line}\n")
@@ -110,6 +113,14 @@ def _notes(outcome: Outcome) -> Iterator[str]:
             "nothing was guarded: no Python process began, or its interpreter was"
             " told to ignore its environment (-I, -E or -S)"
         )
+
+
+def _advice(outcome: Outcome) -> Iterator[str]:
+    """What is no leak and costs time, or has made a request wait."""
+    for notice in outcome.notices:
+        code = CODES.get(notice.event)
+        what = notice.event.replace("_", " ") + (f" ({code})" if code else "")
+        yield f"{what}: {notice.subject}: {notice.hint or notice.says}"
 
 
 def _baseline_notes(comparison: Comparison[Site]) -> Iterator[str]:
