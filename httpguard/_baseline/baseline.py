@@ -21,9 +21,24 @@ from .place import ANYWHERE, Place, ends_alike, is_same_source, place_of, portab
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Baseline", "Comparison", "Entry", "Place", "place_of"]
+__all__ = ["Baseline", "Comparison", "Entry", "Place", "load_known", "place_of"]
 
 T = TypeVar("T")
+
+
+def load_known(path: str) -> Baseline:
+    """A baseline that is there already; says how to write one where it is not.
+
+    Raises:
+        BaselineError: As of `Baseline.load`.
+    """
+    try:
+        return Baseline.load(path)
+    except BaselineError as error:
+        if os.path.exists(path):
+            raise
+        hint = f"`httpguard baseline update {path} LOG` writes it"
+        raise BaselineError(f"{error}; {hint}") from error
 
 
 class Baseline:

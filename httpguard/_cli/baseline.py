@@ -12,6 +12,7 @@ from .._baseline.place import ANYWHERE
 from .._model.errors import BaselineError
 from .baseline_sources import read_source
 from .help import PlainCommand, PlainGroup
+from .project import baseline as baseline_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -20,7 +21,12 @@ if TYPE_CHECKING:
     from .baseline_sources import Source
 
 _File = Annotated[
-    str, typer.Argument(metavar="FILE", help="The baseline.", show_default=False)
+    str | None,
+    typer.Argument(
+        metavar="[FILE]",
+        help="The baseline. May be left out where `pyproject.toml` names it.",
+        show_default=False,
+    ),
 ]
 _SOURCES_HELP: Final = (
     "Logs of JSON lines (`.gz` too, `-`: standard input), or other baselines."
@@ -44,8 +50,9 @@ def register(app: typer.Typer) -> None:
     app.add_typer(group, name="baseline")
 
 
-def show(file: _File) -> None:
+def show(file: _File = None) -> None:
     """List the known leaks, and those whose line is no longer in its file."""
+    file = file or baseline_of_project()
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
@@ -66,10 +73,14 @@ def show(file: _File) -> None:
 
 
 def update(
-    file: _File,
-    sources: Annotated[
+    names: Annotated[
         list[str],
-        typer.Argument(metavar="SOURCE...", help=_SOURCES_HELP, show_default=False),
+        typer.Argument(
+            metavar="[FILE] SOURCE...",
+            help="The baseline, which may be left out before a single source where"
+            f" `pyproject.toml` names it. {_SOURCES_HELP}",
+            show_default=False,
+        ),
     ],
     *,
     prune: Annotated[
@@ -77,6 +88,7 @@ def update(
     ] = False,
 ) -> None:
     """Add the leaks of logs or of other baselines; make the file if need be."""
+    file, *sources = names if len(names) > 1 else [baseline_of_project(), *names]
     before = (
         _load(file)
         if os.path.exists(file)
@@ -94,7 +106,7 @@ def update(
 
 
 def prune(
-    file: _File,
+    file: _File = None,
     sources: Annotated[
         list[str] | None,
         typer.Argument(metavar="[SOURCE...]", help=_SOURCES_HELP, show_default=False),
@@ -109,6 +121,7 @@ def prune(
     Without sources: entries whose line is no longer in its file. With sources, of
     runs that use the whole program: entries that none of them has.
     """
+    file = file or baseline_of_project()
     before = _load(file)
     fixed = _unused(before, _read(sources)) if sources else _gone(before)
     for entry in fixed:

@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -20,15 +19,16 @@ from .._report.inputs import InputError, look_at, read
 from .._report.observer import Observer
 from .._report.selection import parse_since, select
 from .._report.sites import report_of
+from .progress import progress
+from .project import choose
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
     from datetime import datetime
 
-    from .._report.inputs import Input
     from .._report.result import Report
 
 _FOUND: Final = 23
+_DEFAULTS: Final = {"baseline": "", "root": "", "top": 20, "fail": False}
 _STDOUT: Final = "-"
 
 
@@ -81,11 +81,11 @@ def report(
         ),
     ] = None,
     baseline: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="FILE", help="Leave out what it tolerates.", show_default=False
         ),
-    ] = "",
+    ] = None,
     form: Annotated[
         Form,
         typer.Option(
@@ -114,25 +114,31 @@ def report(
         ),
     ] = "",
     root: Annotated[
-        str,
+        str | None,
         typer.Option(
             metavar="DIR",
             help="Show files relative to this directory: where your code lies on"
             " the machines that the logs are from. Default: the current one.",
             show_default=False,
         ),
-    ] = "",
+    ] = None,
     top: Annotated[
-        int, typer.Option(min=0, help="Print so many sites as text; 0: all.")
-    ] = 20,
-    fail: Annotated[
-        bool,
+        int | None,
         typer.Option(
-            "--fail",
+            min=0,
+            help="Print so many sites as text; 0: all. Default: 20.",
+            show_default=False,
+        ),
+    ] = None,
+    fail: Annotated[
+        bool | None,
+        typer.Option(
+            "--fail/--no-fail",
+            show_default=False,
             help="Exit with 23 if any site is left to show, or a file has no line of"
             " httpguard.",
         ),
-    ] = False,
+    ] = None,
     engine: Annotated[
         EngineName,
         typer.Option(help="Who reads: this process, or Spark, for more than it can."),
@@ -159,7 +165,12 @@ def report(
     or a file has nothing of httpguard in it; 2 if the command
     was called wrongly or a file cannot be read. Damaged lines are counted and named,
     and change nothing about the exit code.
+
+    `[tool.httpguard]` of the nearest `pyproject.toml` has the project's defaults:
+    `baseline`, and `fail`, `root` and `top` below `[tool.httpguard.report]`.
     """
+    given = {"baseline": baseline, "root": root, "top": top, "fail": fail}
+    baseline, root, top, fail = choose("report", _DEFAULTS, given)
     if html:
         require("report", "jinja2")
     if engine is EngineName.SPARK:
@@ -211,7 +222,7 @@ def _read(files: list[str], since: datetime | None, master: str) -> Observer:
         # Lines make millions of objects, and no cycle.
         gc.disable()
         observer = Observer(begin)
-        with _progress(inputs) as advance:
+        with progress(inputs) as advance:
             for source in inputs:
                 read(source, observer, advance)
     except InputError as error:
@@ -221,31 +232,16 @@ def _read(files: list[str], since: datetime | None, master: str) -> Observer:
     return observer
 
 
-@contextmanager
-def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
-    """What advances a progress bar, if standard error is a terminal."""
-    if not sys.stderr.isatty():
-        yield lambda _read: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    sizes = [source.size for source in inputs]
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=sum(sizes) if all(sizes) else None)
-        yield lambda read: bar.advance(task, read)
-
-
 def _beside(made: Report, path: str) -> Report:
     """Without the sites that a baseline tolerates.
 
     Raises:
         BadParameter: It cannot be read.
     """
-    from .._baseline.baseline import Baseline, place_of
+    from .._baseline.baseline import load_known, place_of
 
     try:
-        compared = Baseline.load(path).split(
+        compared = load_known(path).split(
             made.sites, lambda site: place_of(site.to_leak())
         )
     except HTTPGuardError as error:

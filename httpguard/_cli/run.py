@@ -80,13 +80,14 @@ def run(
         ),
     ] = None,
     fail: Annotated[
-        bool,
+        bool | None,
         typer.Option(
-            "--fail",
+            "--fail/--no-fail",
+            show_default=False,
             help="Exit with 23 if responses leaked and the program's own exit code"
             " is 0.",
         ),
-    ] = False,
+    ] = None,
     baseline: Annotated[
         str | None,
         typer.Option(
@@ -151,6 +152,9 @@ def run(
     - `httpguard run --fail -m pytest tests`
 
     - `httpguard run --log leaks.jsonl gunicorn app:app`
+
+    `[tool.httpguard]` of the nearest `pyproject.toml` has the project's defaults:
+    settings, `baseline`, and `fail` below `[tool.httpguard.run]`.
 
     httpguard has to be installed where the program is. Interpreters that ignore
     their environment (`python -I`, `-E`, `-S`) are not guarded.

@@ -1,19 +1,50 @@
-"""The settings of a project: the table ``[tool.httpguard]`` of its pyproject.toml."""
+"""A project's own defaults: the table ``[tool.httpguard]`` of its pyproject.toml.
+
+It has the settings, ``baseline`` for all commands and pytest, and a table for each
+command that has more.
+"""
 
 from __future__ import annotations
 
 import os
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from . import checks
 from .errors import ConfigError
 from .settings import TABLE, check, variable
 from .words import nearest
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Iterable, Mapping
 
 _FILE: Final = "pyproject.toml"
+_SHOWN: Final = "tool.httpguard"
+_BASELINE: Final = "baseline"
+# What a command's own table may have: these are its options by name.
+COMMANDS: Final[dict[str, dict[str, checks.Check]]] = {
+    "run": {"fail": checks.SWITCH},
+    "report": {
+        "fail": checks.SWITCH,
+        "root": checks.PATH,
+        "top": checks.whole(0, 10**9),
+    },
+}
+"""The options of each command that a project may set."""
+
+
+class Project(NamedTuple):
+    """What a pyproject.toml says.
+
+    Args:
+        variables: The settings, as variables have them.
+        baseline: The path of the file of known leaks; empty: none is named.
+        options: Those of each command.
+    """
+
+    variables: dict[str, str]
+    baseline: str
+    options: dict[str, dict[str, Any]]
 
 
 def with_project(environment: Mapping[str, str], folder: str) -> dict[str, str]:
@@ -24,32 +55,82 @@ def with_project(environment: Mapping[str, str], folder: str) -> dict[str, str]:
         folder: Of the project, or any below.
 
     Raises:
-        ConfigError: The nearest pyproject.toml cannot be read, or its table has a
-            name or a value that is not accepted.
+        ConfigError: As of `read_project`.
     """
-    told = {**_variables(folder)}
+    told = dict(read_project(folder).variables)
     told.update({name: text for name, text in environment.items() if text.strip()})
     return told
 
 
-def _variables(folder: str) -> dict[str, str]:
-    """The table as variables have it: those are what child processes are given."""
+def read_project(folder: str) -> Project:
+    """What the nearest pyproject.toml says.
+
+    Args:
+        folder: Of the project, or any below.
+
+    Raises:
+        ConfigError: It cannot be read, or its table has a name or a value that is not
+            accepted; names the nearest one that is.
+    """
     path = _nearest(folder)
     table = {} if path is None else _table(path)
+    home = os.path.dirname(str(path))
+    found = Project({}, "", {name: {} for name in COMMANDS})
+    for name, value in table.items():
+        if name in COMMANDS:
+            found.options[name].update(_options(str(path), name, value))
+        elif name == _BASELINE:
+            _read(checks.PATH, value, f"{path}: [{_SHOWN}] {name}")
+            found = found._replace(baseline=os.path.join(home, value))
+        elif name in TABLE:
+            check(name, value, f"{path}: [{_SHOWN}] {name}")
+            text = _text(value)
+            text = os.path.join(home, text) if name == "log" else text
+            found.variables[variable(name)] = text
+        else:
+            raise _unknown(str(path), _SHOWN, name, [*TABLE, _BASELINE, *COMMANDS])
+    return found
+
+
+def _options(path: str, command: str, table: Any) -> dict[str, Any]:
+    """A command's own table.
+
+    Raises:
+        ConfigError: It is none, or has what is not accepted.
+    """
+    shown = f"{_SHOWN}.{command}"
+    if not isinstance(table, dict):
+        raise ConfigError(f"{path}: {shown} is no table")
     found = {}
     for name, value in table.items():
-        shown = f"[tool.httpguard] {name}"
-        if name not in TABLE:
-            near = nearest(name.lower().replace("-", "_"), TABLE)
-            raise ConfigError(
-                f"{path}: there is no setting {shown}; did you mean {near}?"
-            )
-        check(name, value, f"{path}: {shown}")
-        text = _text(value)
-        if name == "log":
-            text = os.path.join(os.path.dirname(str(path)), text)
-        found[variable(name)] = text
+        if name not in COMMANDS[command]:
+            raise _unknown(path, shown, name, COMMANDS[command])
+        how = COMMANDS[command][name]
+        read = _read(how, value, f"{path}: [{shown}] {name}")
+        is_path = how is checks.PATH
+        found[name] = os.path.join(os.path.dirname(path), read) if is_path else read
     return found
+
+
+def _read(how: checks.Check, value: Any, shown: str) -> Any:
+    """A value in its type.
+
+    Raises:
+        ConfigError: It is not accepted.
+    """
+    try:
+        return how.read(value)
+    except (TypeError, ValueError, OverflowError):
+        msg = f"{shown}={value!r} is not accepted: {how.accepted}"
+        raise ConfigError(msg) from None
+
+
+def _unknown(path: str, table: str, name: str, known: Iterable[str]) -> ConfigError:
+    """A name that there is not."""
+    near = nearest(name.lower().replace("-", "_"), known)
+    return ConfigError(
+        f"{path}: there is no setting [{table}] {name}; did you mean {near}?"
+    )
 
 
 def _text(value: Any) -> str:

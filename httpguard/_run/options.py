@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 _FLAGS: Final = {
     "--strict": "strict",
     "--fail": "fail",
+    "--no-fail": "fail",
     "--verbose": "verbose",
     "--quiet": "quiet",
     "--json": "as_json",
@@ -26,6 +27,7 @@ _VALUES: Final = {
     name: name.strip("-").replace("-", "_")
     for name in ("--log", "--baseline", "--max-idle", "--max-open", "--app", "--ignore")
 }
+_NO: Final = "--no-"
 _REPEATED: Final = ("app", "ignore")
 
 
@@ -34,13 +36,14 @@ class Options:
     """What the command line says beside the program.
 
     Args:
+        fail: None, and so `baseline`: what the project says.
         as_json: Tell what leaked as one line of JSON.
         become: Be the program instead of waiting for its end.
     """
 
     strict: bool = False
     log: str | None = None
-    fail: bool = False
+    fail: bool | None = None
     baseline: str | None = None
     verbose: bool = False
     quiet: bool = False
@@ -75,7 +78,7 @@ def read_quickly(words: Sequence[str]) -> tuple[list[str], Options] | None:
     while rest and rest[0] != "--" and not starts_target(rest[0]):
         word = rest.pop(0)
         if word in _FLAGS:
-            found[_FLAGS[word]] = True
+            found[_FLAGS[word]] = not word.startswith(_NO)
         elif word in _VALUES and rest:
             name, value = _VALUES[word], rest.pop(0)
             repeated = name in _REPEATED

@@ -54,7 +54,7 @@ def prepare(program: list[str], options: Options) -> Run:
     Raises:
         HTTPGuardError: Something is not accepted, or not there.
     """
-    from .._model.project import with_project
+    from .._model.project import read_project, with_project
 
     variables = {"HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL}
     told = with_project(os.environ, os.getcwd())
@@ -72,11 +72,18 @@ def prepare(program: list[str], options: Options) -> Run:
         # Child processes may have another working directory.
         variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
     tolerated = settings.max_leaks if settings.strict else None
+    project = read_project(os.getcwd())
+    fail = options.fail
+    if fail is None:
+        fail = project.options["run"].get("fail", False)
+    baseline = options.baseline
+    if baseline is None and not options.become:
+        baseline = project.baseline
     run = Run(
         find_target(program, os.environ),
         variables,
-        _load_baseline(options.baseline),
-        0 if options.fail else tolerated,
+        _load_baseline(baseline),
+        0 if fail else tolerated,
     )
     if options.become:
         _refuse_beside_exec(options)
@@ -109,12 +116,16 @@ def _check_log(path: str) -> None:
 
 
 def _load_baseline(path: str | None) -> Baseline | None:
-    """The known leaks, if there is a file of them."""
-    if path is None:
-        return None
-    from .._baseline.baseline import Baseline
+    """The known leaks, if a file of them is named.
 
-    return Baseline.load(path)
+    Raises:
+        BaselineError: It cannot be read.
+    """
+    if not path:
+        return None
+    from .._baseline.baseline import load_known
+
+    return load_known(path)
 
 
 def _refuse_beside_exec(options: Options) -> None:
@@ -124,7 +135,7 @@ def _refuse_beside_exec(options: Options) -> None:
         ConfigError: One of them is there.
     """
     given = {
-        "--fail": options.fail,
+        "--fail": bool(options.fail),
         "--baseline": options.baseline is not None,
         "--json": options.as_json,
         "--quiet": options.quiet,

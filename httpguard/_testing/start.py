@@ -9,7 +9,7 @@ import pytest
 
 from .._baseline.baseline import Baseline
 from .._model.errors import BaselineError, ConfigError
-from .._model.project import with_project
+from .._model.project import read_project, with_project
 from .._model.settings import load_settings
 from .._process import session as _session
 from .collector import Collector
@@ -106,12 +106,15 @@ def _baseline(config: pytest.Config) -> Baseline | None:
     elif path := config.getini("httpguard_baseline"):
         folder = config.rootpath if config.inipath is None else config.inipath.parent
         path = os.path.join(folder, path)
+    else:
+        path = read_project(str(config.rootpath)).baseline
     update = config.option.httpguard_baseline_update
     if not path:
         if update:
             raise pytest.UsageError(
                 "--httpguard-baseline-update needs --httpguard-baseline FILE, "
-                "or httpguard_baseline in the configuration file"
+                "httpguard_baseline in the configuration file, or baseline below "
+                "[tool.httpguard] of pyproject.toml"
             )
         return None
     # xdist hands the options to its workers, which may have another directory.

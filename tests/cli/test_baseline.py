@@ -135,7 +135,7 @@ def test_damaged_lines_are_counted(tmp_path: Path) -> None:
         (["prune", "none.json"], "FILE", "cannot read the baseline none.json"),
         (["update", "k.json", "none.jsonl"], "SOURCE", "cannot read none.jsonl"),
         (["show", "bad.json"], "FILE", "bad.json: no baseline"),
-        (["update", "k.json"], "SOURCE", "Missing argument"),
+        (["update", "k.json"], "SOURCE", "which file? Name it"),
     ],
 )
 def test_errors_of_use_name_the_argument(

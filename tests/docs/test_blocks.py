@@ -24,6 +24,7 @@ import requests
 import urllib3
 
 import httpguard
+from httpguard._model.project import read_project
 from httpguard._model.settings import TABLE, variable
 from httpguard._run.options import read_quickly
 from tests.docs.blocks import BLOCKS, Block
@@ -93,7 +94,7 @@ HERE = {
     *SHELL,
     *RECIPES,
     *(f"getting-started.md:{number}" for number in range(2, 6)),
-    *("deployment.md:1", "json-lines.md:1", "run.md:1"),
+    *("deployment.md:1", "json-lines.md:1", "run.md:1", "settings.md:1"),
 }
 
 
@@ -276,6 +277,15 @@ def test_a_line_of_the_log() -> None:
     path = ROOT / "httpguard" / "_reporting" / "json_lines.schema.json"
     line = json.loads(BLOCKS["json-lines.md:1"].text.replace("[...]", "[]"))
     jsonschema.validate(line, json.loads(path.read_text("utf-8")))
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 reads no TOML by itself")
+def test_a_table_of_pyproject(tmp_path: Path) -> None:
+    write(tmp_path / "pyproject.toml", BLOCKS["settings.md:1"].text)
+    project = read_project(str(tmp_path))
+    assert project.variables["HTTPGUARD_MAX_IDLE"] == "30"
+    assert project.baseline == str(tmp_path / "known-leaks.json")
+    assert project.options["run"] == {"fail": True}
 
 
 def test_the_command_of_the_container() -> None:

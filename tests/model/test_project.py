@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import ConfigError, Settings
-from httpguard._model.project import with_project
+from httpguard._model.project import read_project, with_project
 from httpguard._model.settings import load_settings
 from tests.program import run
 
@@ -122,5 +122,87 @@ def test_pytest_reads_it(server: Server, tmp_path: Path) -> None:
         tmp_path,
         '[tool.pytest.ini_options]\n[tool.httpguard]\nignore = ["*/bytes/*"]\n',
     )
+    done = run(*arguments, cwd=tmp_path)
+    assert "1 passed" in done.stdout, done.stdout
+
+
+OPTIONS = """
+[tool.httpguard]
+baseline = "known.json"
+[tool.httpguard.run]
+fail = true
+[tool.httpguard.report]
+fail = true
+root = "src"
+top = 3
+"""
+
+
+def test_options_of_commands(tmp_path: Path) -> None:
+    write(tmp_path, OPTIONS)
+    project = read_project(str(tmp_path))
+    assert project.variables == {}
+    assert project.baseline == str(tmp_path / "known.json")
+    assert project.options == {
+        "run": {"fail": True},
+        "report": {"fail": True, "root": str(tmp_path / "src"), "top": 3},
+    }
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("baselin = 'x'", r"\[tool.httpguard\] baselin; did you mean baseline\?"),
+        ("runn = 1", r"\[tool.httpguard\] runn; did you mean run\?"),
+        ("run = 1", r"tool.httpguard.run is no table"),
+        ("[tool.httpguard.run]\nfial = 1", r"\.run\] fial; did you mean fail\?"),
+        ("[tool.httpguard.report]\ntop = -1", r"\.report\] top=-1 is not accepted: a"),
+        ("baseline = 3", r"\[tool.httpguard\] baseline=3 is not accepted"),
+    ],
+)
+def test_options_that_are_not_accepted(tmp_path: Path, text: str, said: str) -> None:
+    write(tmp_path, f"[tool.httpguard]\n{text}\n")
+    with pytest.raises(ConfigError, match=said):
+        read_project(str(tmp_path))
+
+
+def test_run_heeds_fail_and_the_baseline(server: Server, tmp_path: Path) -> None:
+    write(tmp_path, OPTIONS)
+    (tmp_path / "app.py").write_text(LEAK, "utf-8")
+    url = server.url("/bytes/90000")
+    command = ("-m", "httpguard", "run")
+    done = run(*command, "app.py", url, cwd=tmp_path)
+    assert done.returncode == 2
+    assert "httpguard baseline update" in " ".join(done.stderr.split())
+    none = ("--baseline", "", "--log", "leaks.jsonl")
+    assert run(*command, *none, "app.py", url, cwd=tmp_path).returncode == 23
+    words = (*command, *none, "--no-fail", "app.py", url)
+    assert run(*words, cwd=tmp_path).returncode == 0
+    # The file is that of the project, for the command that looks after it too.
+    baseline = ("-m", "httpguard", "baseline")
+    done = run(*baseline, "update", "leaks.jsonl", cwd=tmp_path)
+    assert "1 known leak" in done.stdout, done.stderr
+    assert run(*baseline, "show", cwd=tmp_path).returncode == 0
+    assert run(*command, "app.py", url, cwd=tmp_path).returncode == 0
+    # So do the report and pytest.
+    report = ("-m", "httpguard", "report", "leaks.jsonl")
+    assert run(*report, cwd=tmp_path).returncode == 0
+    assert run(*report, "--baseline", "", cwd=tmp_path).returncode == 23
+    assert run(*report, "--baseline", "", "--no-fail", cwd=tmp_path).returncode == 0
+    write(tmp_path, "[tool.httpguard.report]\ntopp = 1\n")
+    done = run(*report, cwd=tmp_path)
+    assert (done.returncode, "did you mean top?" in done.stderr) == (2, True)
+
+
+def test_pytest_heeds_the_baseline(server: Server, tmp_path: Path) -> None:
+    (tmp_path / "test_app.py").write_text(
+        "import requests\ndef test():\n"
+        f"    requests.get({server.url('/bytes/90000')!r}, stream=True)\n",
+        "utf-8",
+    )
+    write(tmp_path, f"[tool.pytest.ini_options]\n{OPTIONS}")
+    arguments = ("-m", "pytest", "-q", "-p", "no:cacheprovider", "--httpguard")
+    done = run(*arguments, "--httpguard-baseline-update", cwd=tmp_path)
+    assert (tmp_path / "known.json").exists(), done.stdout + done.stderr
     done = run(*arguments, cwd=tmp_path)
     assert "1 passed" in done.stdout, done.stdout
