@@ -15,10 +15,10 @@ from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .losing import ADAPTER, blame, note_retries
 from .patching import Method, code_of, is_wrapped
+from .sessions import closing, made
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3, is_itself
 from .urllib3.compiled import open_lease
-from .urllib3.managers import maker
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
@@ -77,8 +77,9 @@ def _patch(patcher: Patcher, client: Requests) -> None:
     patcher.wrap(adapters.HTTPAdapter, "build_response", building)
     patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": building})
     patcher.wrap(sessions, "dispatch_hook", partial(dispatch_hook, codes=codes))
-    patcher.wrap(sessions.Session, "__init__", partial(_session_init, client=client))
-    patcher.wrap(sessions.Session, "close", _session_close)
+    note = partial(_note_session, client=client)
+    patcher.wrap(sessions.Session, "__init__", made("Session", note))
+    patcher.wrap(sessions.Session, "close", closing)
     codes.client = client
     codes.settle()
 
@@ -216,30 +217,7 @@ def _is_followed(frame: FrameType, package: str) -> bool:
     )
 
 
-def _session_init(wrapped: Method, *, client: Requests) -> Method:
-    """A session is made: remember where, unless `requests.get` made it for itself."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **kwargs)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            # `requests.get` closes the one that it makes for itself.
-            if frame is not None and not is_api(frame):
-                guard.made(self, client, frame)
-        except Exception as error:
-            guard.step_aside("Session", error)
-
-    return __init__
-
-
-def _session_close(wrapped: Method) -> Method:
-    """A session is closed: what refers to a pool of it keeps that one's sockets."""
-
-    def close(self: Any) -> None:
-        GATE.owner_closed(self)
-        wrapped(self)
-
-    return close
+def _note_session(session: Any, frame: FrameType, *, client: Requests) -> None:
+    """A session is made: remember where. `requests.get` closes its own."""
+    if not is_api(frame):
+        GATE.session(session, client, frame)

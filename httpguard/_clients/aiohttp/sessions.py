@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..gate import GATE
-from ..urllib3.managers import maker
+from ..sessions import made
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from ..._leases.client import Patcher
     from ..patching import Method
     from .client import Aiohttp
@@ -24,30 +25,15 @@ def patch(patcher: Patcher, client: Aiohttp) -> None:
     """
     from aiohttp import ClientSession
 
-    patcher.wrap(ClientSession, "__init__", partial(_init, client=client))
+    note = partial(_note, client=client)
+    patcher.wrap(ClientSession, "__init__", made("ClientSession", note))
     patcher.wrap(ClientSession, "close", _close)
 
 
-def _init(wrapped: Method, *, client: Aiohttp) -> Method:
-    """A session is made: remember where."""
-
-    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **options)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            # `aiohttp.request` closes the one that it makes for itself.
-            if (
-                frame is not None
-                and frame.f_globals.get("__name__") != "aiohttp.client"
-            ):
-                GATE.session(self, client, frame)
-        except Exception as error:
-            GATE.fault("ClientSession", error)
-
-    return __init__
+def _note(session: Any, frame: FrameType, *, client: Aiohttp) -> None:
+    """A session is made: remember where. `aiohttp.request` closes its own."""
+    if frame.f_globals.get("__name__") != "aiohttp.client":
+        GATE.session(session, client, frame)
 
 
 def _close(wrapped: Method) -> Method:

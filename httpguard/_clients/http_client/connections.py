@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
 from ..gate import GATE
-from ..urllib3.managers import maker
+from ..sessions import maker
 from .client import HTTP_CLIENT, is_urllib
 from .responses import connection_class, patch_responses
 

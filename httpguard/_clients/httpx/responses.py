@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._model.errors import LeakError
 from ..gate import GATE
 from ..patching import is_wrapped
-from ..urllib3.managers import maker
+from ..sessions import made
 from .client import core_stream
 from .notes import hand_on
 from .pools import _OWNER, meet
@@ -36,8 +36,8 @@ def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: Httpx) -> No
         other: Whose responses `AsyncClient` returns.
     """
     client, async_client = module.Client, module.AsyncClient
-    patcher.wrap(client, "__init__", partial(_init, client=sync))
-    patcher.wrap(async_client, "__init__", partial(_init, client=other))
+    for kind, known in ((client, sync), (async_client, other)):
+        patcher.wrap(kind, "__init__", made("Client", partial(_note, client=known)))
     patcher.wrap(client, "close", _close)
     patcher.wrap(async_client, "aclose", _aclose)
     patcher.wrap(client, "__exit__", _close)
@@ -156,28 +156,15 @@ def _length(response: Any) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
 
 
-def _init(wrapped: Method, *, client: Httpx) -> Method:
+def _note(made: Any, frame: FrameType, *, client: Httpx) -> None:
     """A client is made: remember where, and whose its pools are."""
-
-    def __init__(self: Any, *args: Any, **options: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **options)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            # `httpx.get` closes the one that it makes for itself.
-            if frame is None or _is_api(frame, client.name):
-                return
-            GATE.session(self, client, frame)
-            for transport in (self._transport, *self._mounts.values()):
-                pool = getattr(transport, "_pool", None)
-                if pool is not None:
-                    setattr(pool, _OWNER, weakref.ref(self))
-        except Exception as error:
-            GATE.fault("Client", error)
-
-    return __init__
+    if _is_api(frame, client.name):
+        return  # `httpx.get` closes the one that it makes for itself.
+    GATE.session(made, client, frame)
+    for transport in (made._transport, *made._mounts.values()):
+        pool = getattr(transport, "_pool", None)
+        if pool is not None:
+            setattr(pool, _OWNER, weakref.ref(made))
 
 
 def _is_api(frame: FrameType, name: str) -> bool:

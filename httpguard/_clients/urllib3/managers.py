@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._stacks.variables import Unknown, first_argument
 from ..gate import GATE
 from ..patching import code_of
+from ..sessions import closing, made
 from .callers import is_api
 from .pools import POOLS
 
@@ -28,8 +29,6 @@ if TYPE_CHECKING:
 
 # The methods of requests' HTTPAdapter in which it makes pool managers: its own.
 _ADAPTER: Final = frozenset({"init_poolmanager", "proxy_manager_for"})
-# urllib3's functions that make a manager or a pool for their caller.
-_FACTORIES: Final = frozenset({"proxy_from_url", "connection_from_url"})
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
@@ -42,52 +41,29 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     package = codes.urllib3.name
     PoolManager = import_module(f"{package}.poolmanager").PoolManager  # noqa: N806
     pool = import_module(f"{package}.connectionpool").HTTPConnectionPool
-    patcher.wrap(PoolManager, "__init__", partial(_manager_init, codes=codes))
+    note = partial(_note_manager, codes=codes)
+    patcher.wrap(PoolManager, "__init__", made("PoolManager", note))
     patcher.wrap(PoolManager, "_new_pool", partial(_new_pool, codes=codes))
-    patcher.wrap(PoolManager, "clear", _clear)
-    patcher.wrap(pool, "__init__", partial(_pool_init, codes=codes))
+    patcher.wrap(PoolManager, "clear", closing)
+    note = partial(_note_pool, codes=codes)
+    patcher.wrap(pool, "__init__", made("HTTPConnectionPool", note))
     codes.new_pool = frozenset({code_of(PoolManager.__dict__["_new_pool"])})
 
 
-def _manager_init(wrapped: Method, *, codes: Codes) -> Method:
+def _note_manager(manager: Any, frame: FrameType, *, codes: Codes) -> None:
     """A manager is made: remember where, unless an adapter made it for itself."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **kwargs)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            if frame is not None and frame.f_code.co_name not in _ADAPTER:
-                guard.made(self, codes.urllib3, frame)
-        except Exception as error:
-            guard.step_aside("PoolManager", error)
-
-    return __init__
+    if frame.f_code.co_name not in _ADAPTER:
+        GATE.session(manager, codes.urllib3, frame)
 
 
-def _pool_init(wrapped: Method, *, codes: Codes) -> Method:
+def _note_pool(pool: Any, frame: FrameType, *, codes: Codes) -> None:
     """A pool is made: by a manager, for a session, or by the program itself."""
-
-    def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
-        wrapped(self, *args, **kwargs)
-        guard = GATE.guard
-        if guard is None or not guard.judges_sessions:
-            return
-        try:
-            frame = maker(self, sys._getframe(1))
-            if frame is None or frame.f_code in codes.new_pool:
-                return  # `_new_pool` sees to it.
-            owner = _sender(guard, frame, codes) or guard.made(
-                self, codes.urllib3, frame
-            )
-            if owner is not None:
-                _own(guard, owner, self)
-        except Exception as error:
-            guard.step_aside("HTTPConnectionPool", error)
-
-    return __init__
+    guard = GATE.guard
+    if guard is None or frame.f_code in codes.new_pool:
+        return  # `_new_pool` sees to it.
+    owner = _sender(guard, frame, codes) or guard.made(pool, codes.urllib3, frame)
+    if owner is not None:
+        _own(guard, owner, pool)
 
 
 def _new_pool(wrapped: Method, *, codes: Codes) -> Method:
@@ -107,33 +83,6 @@ def _new_pool(wrapped: Method, *, codes: Codes) -> Method:
         return pool
 
     return _new_pool
-
-
-def _clear(wrapped: Method) -> Method:
-    """All pools of a manager go: what else refers to one keeps its sockets open."""
-
-    def clear(self: Any) -> None:
-        GATE.owner_closed(self)
-        wrapped(self)
-
-    return clear
-
-
-def maker(made: Any, frame: FrameType | None) -> FrameType | None:
-    """The frame that asked for an object, below the constructors of subclasses.
-
-    Args:
-        made: It is made right now.
-        frame: Of its innermost constructor.
-    """
-    while frame is not None:
-        code = frame.f_code
-        if code.co_name not in _FACTORIES and (
-            code.co_name != "__init__" or first_argument(frame) is not made
-        ):
-            break
-        frame = frame.f_back
-    return frame
 
 
 def _api_above(frame: FrameType | None) -> FrameType | None:

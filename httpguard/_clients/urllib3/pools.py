@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._pools.kind import PoolFacts
 from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
+from ..sessions import closing
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -102,7 +103,7 @@ def patch(patcher: Patcher, package: str) -> None:
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806
     empty = import_module(f"{package}.exceptions").EmptyPoolError
     patcher.wrap(HTTPConnectionPool, "_get_conn", partial(_get_conn, empty=empty))
-    patcher.wrap(HTTPConnectionPool, "close", _close)
+    patcher.wrap(HTTPConnectionPool, "close", closing)
     if "close" in vars(HTTPConnection):
         patcher.wrap(HTTPConnection, "close", _cut)
     else:  # urllib3 1.26 has that of http.client.
@@ -252,16 +253,6 @@ def _cut(wrapped: Method) -> Method:
                         lease.pool.forget(lease.slot)
             except Exception as error:
                 registry.give_up(lease, "connection", error)
-        wrapped(self)
-
-    return close
-
-
-def _close(wrapped: Method) -> Method:
-    """A pool closes the connections that wait in it."""
-
-    def close(self: Any) -> None:
-        GATE.owner_closed(self)
         wrapped(self)
 
     return close
