@@ -70,7 +70,7 @@ class Parts:
         registry = self.registry
         settings: Find = partial(getattr, self, "settings")
         self.outbox.clear()
-        self.detector = Detector(registry, settings)
+        self.detector = Detector(registry, settings, self.watcher.rest)
         self.table = LeakTable(registry.origins)
         self.pools = PoolWatch(registry, settings)
         self.descriptors = Descriptors(registry)

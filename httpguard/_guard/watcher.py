@@ -17,6 +17,8 @@ THREAD_NAME: Final = "httpguard-watcher"
 _PATIENCE: Final = 0.5
 # Seconds after something is due at which it surely is.
 _LATER: Final = 0.001
+# Seconds: long enough for the threads that wait for the interpreter to be woken up.
+_REST: Final = 0.00002
 
 
 class Watcher:
@@ -99,6 +101,21 @@ class Watcher:
         stop = self._stop
         if stop is not None:
             stop.set()
+
+    def rest(self) -> None:
+        """Let the program's threads go on, if this is the watcher's own.
+
+        A thread that waits for the interpreter is given it after 5 ms, or when another
+        one waits for something. Whoever called `check` waits for the answer; and to
+        others of its greenlets a greenlet gives way only where nothing is locked.
+        """
+        thread = self._thread
+        if (
+            thread is not None
+            and threading.get_ident.__module__ == "_thread"
+            and thread.ident == threading.get_ident()
+        ):
+            time.sleep(_REST)
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.

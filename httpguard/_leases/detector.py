@@ -10,7 +10,7 @@ from .._stacks.capture import find_site
 from .client import Ending
 from .explaining import Explainer
 from .finding import Finding
-from .readers import a_few, being_read
+from .readers import a_few, being_read, with_responses
 from .session_detector import SessionDetector
 from .snapshots import left_open
 from .threads import runner, strand_of
@@ -18,7 +18,7 @@ from .verdicts import Verdicts
 from .wire import is_read_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
     from .._model.scope import Scope
     from .._model.settings import Settings
@@ -30,6 +30,9 @@ if TYPE_CHECKING:
 # The server handed the connection itself over (docker's attach, websockets):
 # the program reads the socket, not the response.
 _SWITCHING_PROTOCOLS = 101
+# After so many leases other threads are let on: an event loop would wait for as long as
+# CPython leaves the interpreter to one thread, 5 ms, again and again.
+_SLICE = 64
 
 
 class Detector:
@@ -38,11 +41,19 @@ class Detector:
     Args:
         registry: Where the leases are.
         settings: The thresholds of the moment.
+        rest: Lets other threads go on, where that is wanted. Nothing of the program's
+            is referred to meanwhile.
     """
 
-    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
+    def __init__(
+        self,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        rest: Callable[[], None] = lambda: None,
+    ) -> None:
         self.registry = registry
         self._settings = settings
+        self._rest = rest
         self.verdicts = Verdicts(settings)
         self.sessions = SessionDetector(registry.sessions, settings, self.verdicts)
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
@@ -53,16 +64,16 @@ class Detector:
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
         dead, now = self.registry.dead, self.registry.clock()
-        while dead:
-            if not (lease := dead.popleft()).forgotten:
+        for lease in _in_turn(_taken(dead), self._rest):
+            if not lease.forgotten:
                 yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
         yield from self.bury()
         now = self.registry.clock()
-        suspects = []
-        for lease in list(self.registry.leases.values()):
+        suspects: list[Lease] = []
+        for lease in _in_turn(list(self.registry.leases.values()), self._rest):
             forgotten = _is_forgotten(lease)  # Before we refer to it too.
             response = lease()
             # Dead ones are in the deque. One that another thread finalizes is still
@@ -81,10 +92,14 @@ class Detector:
                 lease.forgotten = True
                 yield from self._bury(lease, now)
             elif self._idle(lease, response, now):
-                suspects.append((lease, response))
+                suspects.append(lease)
             del response
-        suspects = a_few(suspects)  # A second list would keep what nothing else does.
-        yield from self._suspects(suspects, now)
+        suspects = a_few(suspects)
+        for start in range(0, len(suspects), _SLICE):
+            self._rest()
+            yield from self._suspects(
+                with_responses(suspects[start : start + _SLICE]), now
+            )
         self.registry.pools.prune()
         yield from self.sessions.sweep(now)
 
@@ -101,10 +116,7 @@ class Detector:
         A response that a daemon thread waits for, or is reading, is in use.
         """
         left = left_open(self.registry, None)
-        busy = being_read(
-            [(lease, response) for lease in left if (response := lease()) is not None],
-            self.registry.origins,
-        )
+        busy = being_read(with_responses(left), self.registry.origins)
         yield from self._close([lease for lease in left if id(lease()) not in busy])
         yield from self.sessions.sweep(self.registry.clock(), ended=True)
 
@@ -171,8 +183,6 @@ class Detector:
 
     def _suspects(self, suspects: Suspects, now: float) -> Iterator[Finding]:
         """The suspects that nobody is reading."""
-        if not suspects:
-            return
         busy = being_read(suspects, self.registry.origins)
         here = strand_of(runner())
         while suspects:
@@ -230,6 +240,20 @@ class Detector:
             lease.pool.losses.add(lease, site)
             if self._settings().reclaim:
                 self.lost.append(lease)
+
+
+def _taken(dead: deque[Lease]) -> Iterator[Lease]:
+    """The dead, those that die meanwhile too."""
+    while dead:
+        yield dead.popleft()
+
+
+def _in_turn(leases: Iterable[Lease], rest: Callable[[], None]) -> Iterator[Lease]:
+    """The leases, with rests between them."""
+    for number, lease in enumerate(leases, 1):
+        if not number % _SLICE:
+            rest()
+        yield lease
 
 
 def _is_forgotten(lease: Lease) -> bool:

@@ -12,7 +12,7 @@ from .._stacks.waits import registered, waited_for
 from .wire import descriptor_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
+    from collections.abc import Collection, Iterable
     from types import FrameType
 
     from .._stacks.ownership import Origins
@@ -75,7 +75,12 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
     return found
 
 
-def a_few(suspects: list[tuple[Lease, Any]]) -> list[tuple[Lease, Any]]:
+def with_responses(leases: Iterable[Lease]) -> list[tuple[Lease, Any]]:
+    """The leases whose response is there, with that response."""
+    return [(lease, found) for lease in leases if (found := lease()) is not None]
+
+
+def a_few(suspects: list[Lease]) -> list[Lease]:
     """The suspects that one sweep looks at; the others are left to the next ones.
 
     Those that do not tell whether a task waits for them are looked for among all
@@ -83,15 +88,17 @@ def a_few(suspects: list[tuple[Lease, Any]]) -> list[tuple[Lease, Any]]:
     60 ms for ten, and minutes for 10,000.
 
     Args:
-        suspects: Leases whose response made no progress, with that response.
+        suspects: Leases whose response made no progress.
     """
     slow = 0
     few = []
-    for one in suspects:
-        lease, response = one
-        slow += lease.client.is_awaited(response) is None
-        if slow <= _MOST_SLOW or lease.client.is_awaited(response) is not None:
-            few.append(one)
+    for lease in suspects:
+        response = lease()
+        if response is not None and lease.client.is_awaited(response) is None:
+            slow += 1
+            if slow > _MOST_SLOW:
+                continue
+        few.append(lease)
     return few
 
 

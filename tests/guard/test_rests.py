@@ -1,0 +1,100 @@
+"""A sweep lets the program's threads go on, and changes nothing by that."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+import pytest
+import urllib3
+
+from httpguard import LeakKind
+from httpguard._guard.watcher import Watcher
+from httpguard._leases import detector
+from httpguard._process import process as _process
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+SIZE = 6
+
+
+@pytest.fixture
+def rests(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """After every second lease; the name of the thread at each."""
+    noted: list[str] = []
+    monkeypatch.setattr(detector, "_SLICE", 2)
+    monkeypatch.setattr(
+        Watcher, "rest", lambda _: noted.append(threading.current_thread().name)
+    )
+    return noted
+
+
+def open_some(server: Server) -> list[urllib3.BaseHTTPResponse]:
+    pools = urllib3.PoolManager()
+    url = server.url("/bytes/90000")
+    return [pools.request("GET", url, preload_content=False) for _ in range(SIZE)]
+
+
+def test_a_sweep_rests_between_leases(
+    guard: GuardControl, server: Server, rests: list[str]
+) -> None:
+    guard.install()
+    responses = open_some(server)
+    rests.clear()
+    assert guard.check().leaks == ()
+    assert len(rests) == SIZE // 2
+    rests.clear()
+    guard.advance(61)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (LeakKind.HELD, SIZE)
+    # And between suspects.
+    assert len(rests) == SIZE
+    for response in responses:
+        response.release_conn()
+
+
+def test_a_sweep_that_rests_keeps_nothing(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the program drops meanwhile dies there and then, and is judged."""
+    responses: list[urllib3.BaseHTTPResponse] = []
+    dead: list[int] = []
+
+    def drop(_: Watcher) -> None:
+        responses.clear()
+        current = _process.current()
+        assert current is not None
+        dead.append(len(current.registry.dead))
+
+    monkeypatch.setattr(detector, "_SLICE", 2)
+    monkeypatch.setattr(Watcher, "rest", drop)
+    guard.install()
+    responses += open_some(server)
+    guard.advance(61)
+    guard.check()
+    assert dead[0] == SIZE
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (LeakKind.DROPPED, SIZE)
+
+
+def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever calls `check` waits for the answer."""
+    slept: list[str] = []
+    done = threading.Event()
+
+    def sleep(_: float) -> None:
+        slept.append(threading.current_thread().name)
+
+    def sweep() -> None:
+        watcher.rest()
+        done.set()
+
+    monkeypatch.setattr("httpguard._guard.watcher.time.sleep", sleep)
+    watcher = Watcher(sweep, 0.001)
+    watcher.start()
+    watcher.rest()
+    assert done.wait(10)
+    watcher.stop(10)
+    assert set(slept) == {"httpguard-watcher"}
