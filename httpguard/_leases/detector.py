@@ -25,6 +25,8 @@ if TYPE_CHECKING:
     from .lease import Lease
     from .registry import Registry
 
+    Find = Callable[[], Settings]
+    Rest = Callable[[], None]
     Suspects = list[tuple[Lease, Any]]
 
 # The server handed the connection itself over (docker's attach, websockets):
@@ -41,15 +43,11 @@ class Detector:
     Args:
         registry: Where the leases are.
         settings: The thresholds of the moment.
-        rest: Lets other threads go on, where that is wanted. Nothing of the program's
-            is referred to meanwhile.
+        rest: Lets other threads go on. Nothing of the program's is kept meanwhile.
     """
 
     def __init__(
-        self,
-        registry: Registry,
-        settings: Callable[[], Settings],
-        rest: Callable[[], None] = lambda: None,
+        self, registry: Registry, settings: Find, rest: Rest = lambda: None
     ) -> None:
         self.registry = registry
         self._settings = settings
@@ -63,10 +61,9 @@ class Detector:
 
     def bury(self) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        dead, now = self.registry.dead, self.registry.clock()
-        for lease in _in_turn(_taken(dead), self._rest):
-            if not lease.forgotten:
-                yield from self._bury(lease, now)
+        now = self.registry.clock()
+        for lease in _in_turn(_taken(self.registry.dead), self._rest):
+            yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
@@ -95,11 +92,10 @@ class Detector:
                 suspects.append(lease)
             del response
         suspects = a_few(suspects)
-        for start in range(0, len(suspects), _SLICE):
+        for first in range(0, len(suspects), _SLICE):
             self._rest()
-            yield from self._suspects(
-                with_responses(suspects[start : start + _SLICE]), now
-            )
+            some = suspects[first : first + _SLICE]
+            yield from self._suspects(with_responses(some), now)
         self.registry.pools.prune()
         yield from self.sessions.sweep(now)
 
@@ -243,12 +239,14 @@ class Detector:
 
 
 def _taken(dead: deque[Lease]) -> Iterator[Lease]:
-    """The dead, those that die meanwhile too."""
+    """The dead, those that die meanwhile too, and that were not judged before."""
     while dead:
-        yield dead.popleft()
+        lease = dead.popleft()
+        if not lease.forgotten:
+            yield lease
 
 
-def _in_turn(leases: Iterable[Lease], rest: Callable[[], None]) -> Iterator[Lease]:
+def _in_turn(leases: Iterable[Lease], rest: Rest) -> Iterator[Lease]:
     """The leases, with rests between them."""
     for number, lease in enumerate(leases, 1):
         if not number % _SLICE:
