@@ -121,10 +121,12 @@ NOT_CALLED: Final = frozenset(
         "_reporting.destinations.Members.remove",
         "_reporting.logs.Logs.__init__",
         "_reporting.logging.is_set_up",
+        "_reporting.logging.tell_of_silence",
         "_leases.snapshots.count_responses",
         "_reporting.run.Run.__init__",
         "_reporting.run.Run.name",
         "_text.events._details",
+        "_text.pools._a",
         "_text.events._other",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",

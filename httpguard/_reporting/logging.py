@@ -56,29 +56,37 @@ def is_set_up() -> bool:
     return _logger().hasHandlers()
 
 
-def tell_of_silence(summary: Event, streams: Streams) -> None:
-    """Say on stderr that leaks were found, if the logger shows none of them.
+def silence(level: str) -> str:
+    """Why the logger shows nothing of this level; empty: it does."""
+    logger, number = _logger(), _LEVELS[level]
+    if is_shown(logger, number):
+        return ""
+    return (
+        f"the logger {LOGGER_NAME!r} shows none: it is off, or its level or its"
+        f" handlers are above {logging.getLevelName(number)}"
+    )
+
+
+def tell_of_silence(summary: Event, why: str, streams: Streams) -> None:
+    """Say on stderr that leaks were found, of which the logs show none.
 
     Args:
         summary: Of the process, at its end.
+        why: They do not.
         streams: Those of the process.
     """
-    logger, level = _logger(), _LEVELS[summary.level]
-    if summary.error or not summary.leaks or _shows(logger, level):
+    if summary.error or not summary.leaks:
         return
     found = leaked((leak.kind, leak.count) for leak in summary.leaks)
-    text = (
-        f"httpguard: found {found}, and the logger {LOGGER_NAME!r} shows none: it is"
-        f" off, or its level or its handlers are above {logging.getLevelName(level)};"
-        " HTTPGUARD_LOG=FILE keeps them all"
-    )
+    text = f"httpguard: found {found}, and {why}; HTTPGUARD_LOG=FILE keeps them all"
     # Without parent or handlers: the standard library's last resort writes it.
     bare = logging.Logger(LOGGER_NAME)  # noqa: LOG001  # It shows none.
+    level = _LEVELS[summary.level]
     record = bare.makeRecord(LOGGER_NAME, level, __file__, 0, "%s", (text,), None)
     streams.deliver(bare, record)
 
 
-def _shows(logger: logging.Logger, level: int) -> bool:
+def is_shown(logger: logging.Logger, level: int) -> bool:
     """Whether any handler takes a record of this level."""
     if not logger.isEnabledFor(level):
         return False

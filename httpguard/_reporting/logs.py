@@ -10,6 +10,7 @@ if TYPE_CHECKING:
 
     from .._model.event import Event
     from .._model.streams import Streams
+    from .._text.events import Rendered
 
 # What structlog or its processors have a use of their own for.
 _RESERVED: Final = frozenset(
@@ -51,14 +52,21 @@ class Logs:
         from . import logging
 
         structured = is_structlog_configured()
-        if event.name in OF_LEAKS and not structured:
-            if self.spared() and not logging.is_set_up():
-                return
-            if event.name == SUMMARY and not self._others():
-                logging.tell_of_silence(event, self._streams)
-        rendered = render(event)
-        if rendered is None:
+        spared = event.name in OF_LEAKS and not structured and self.spared()
+        if spared and not logging.is_set_up():
             return
+        rendered = render(event)
+        if rendered is not None:
+            self._log(event, rendered, structured=structured)
+        if event.name == SUMMARY and not self._others():
+            why = _silence(event.level, structured=structured)
+            if why:
+                logging.tell_of_silence(event, why, self._streams)
+
+    def _log(self, event: Event, rendered: Rendered, *, structured: bool) -> None:
+        """Log it where the application wants it."""
+        from . import logging
+
         if not structured:
             logging.report(event, rendered, self._streams)
             return
@@ -106,3 +114,14 @@ def preload() -> None:
 
     if is_structlog_configured():
         from . import structlog  # noqa: F401
+
+
+def _silence(level: str, *, structured: bool) -> str:
+    """Why the logs show nothing of this level; empty: they do, as far as is known."""
+    from . import logging
+
+    if not structured:
+        return logging.silence(level)
+    from . import structlog
+
+    return structlog.silence(level)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from .logging import is_shown
 from .logs import with_context
 
 if TYPE_CHECKING:
@@ -35,6 +36,23 @@ def report(event: Event, rendered: Rendered, streams: Streams) -> bool:
     structlog.get_context(logger).update(with_context(fields, event.context, reserved))
     getattr(logger, event.level)(event.name)
     return True
+
+
+def silence(level: str) -> str:
+    """Why the chain shows nothing of this level; empty: it does, as far as is known."""
+    name, number = level.upper(), getattr(logging, level.upper())
+    logger = _logger().bind()
+    inner = getattr(logger, "_logger", None)
+    if isinstance(inner, logging.Logger):
+        shown = is_shown(inner, number)
+    else:
+        # Of structlog 25.1 and later, where its wrapper class leaves out levels; the
+        # one for the standard library asks what it wraps, which is none of that.
+        ask = getattr(type(logger), "is_enabled_for", None)
+        if isinstance(logger, structlog.stdlib.BoundLogger):
+            ask = None
+        shown = ask is None or bool(ask(logger, number))
+    return "" if shown else f"structlog shows none: its level is above {name}"
 
 
 def _taken() -> Collection[str]:

@@ -43,6 +43,7 @@ class Telling:
         if comparison.new or not self.quiet:
             notes += _advice(outcome)
         if self.as_json:
+            notes += _unwatched(outcome)
             line = json.dumps(_to_dict(outcome, comparison, notes))
             sys.stderr.write(f"{line}\n")
             return
@@ -83,7 +84,13 @@ def _verdict(outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
         if outcome.cut:
             none = "no leak is known"
         yield f"{many(outcome.responses, 'response')}, {none}"
-    elif outcome.guarded and not outcome.unguarded:
+    else:
+        yield from _unwatched(outcome)
+
+
+def _unwatched(outcome: Outcome) -> Iterator[str]:
+    """That nothing could have leaked, as far as httpguard can see."""
+    if outcome.guarded and not outcome.unguarded and not outcome.clients:
         yield (
             "nothing was watched: no HTTP client was imported that it guards (urllib3,"
             " requests, httpx, httpx2, aiohttp, http.client)"

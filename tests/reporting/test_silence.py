@@ -59,6 +59,32 @@ def test_leaks_that_no_log_shows(statement: str, url: str, tmp_path: Path) -> No
     )
 
 
+FILTERED = "structlog.make_filtering_bound_logger(logging.ERROR)"
+THROUGH = (
+    "structlog.stdlib.BoundLogger, logger_factory=structlog.stdlib.LoggerFactory(),"
+    " processors=[structlog.stdlib.render_to_log_kwargs]"
+)
+
+
+@pytest.mark.parametrize(
+    ("wrapper", "silent"),
+    [
+        (FILTERED, True),
+        ("structlog.make_filtering_bound_logger(logging.INFO)", False),
+        ("structlog.BoundLogger", False),
+        (f"{THROUGH}); {OFF}; dict(", True),
+        (f"{THROUGH}", False),
+    ],
+)
+def test_leaks_that_structlog_shows_or_not(
+    wrapper: str, *, silent: bool, url: str, tmp_path: Path
+) -> None:
+    statement = f"import structlog; structlog.configure(wrapper_class={wrapper})"
+    done = leak(url, tmp_path, statement)
+    said = "found 3 leaked responses, and structlog shows none: its level is above"
+    assert (said in done.stderr) == silent, done.stderr
+
+
 @pytest.mark.parametrize("statement", ["", "logging.basicConfig()"])
 def test_leaks_that_the_log_shows(statement: str, url: str, tmp_path: Path) -> None:
     done = leak(url, tmp_path, statement)

@@ -468,6 +468,8 @@ def test_every_client_begins_with_one_that_the_bootstrap_waits_for() -> None:
 def test_no_client_was_imported() -> None:
     done = guarded("-c", "print(1)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", NO_CLIENT)
+    told = json.loads(guarded("--json", "-c", "print(1)").stderr)
+    assert [f"httpguard: {note}\n" for note in told["notes"]] == [NO_CLIENT]
     assert guarded("--quiet", "-c", "print(1)").stderr == ""
 
 
