@@ -59,6 +59,9 @@ def show(results: Sequence[Result]) -> None:
         results: Of each project.
     """
     console.print(_passes_table(results))
+    for result in results:
+        for text in result.found.get("failures", ()):
+            console.print(f"{result.project.package}: {text}", markup=False)
     leaks = _leaks_table(results)
     if leaks.row_count:
         console.print(leaks)

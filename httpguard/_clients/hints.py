@@ -55,13 +55,13 @@ _HTTP_ERROR: Final = "an `HTTPError` is a response too, and has `close()`"
 
 def http_client_hint(facts: Facts) -> str:
     """For whoever holds a response or a connection of http.client."""
-    hint = _of_library(facts, "`close()`") or _HTTP_CLIENT.get(facts.kind, "")
+    hint = of_library(facts, "`close()`") or _HTTP_CLIENT.get(facts.kind, "")
     return hint or "call `close()` on it"
 
 
 def urllib_request_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib.request, or the error that has it."""
-    found = _of_library(facts, "`close()`")
+    found = of_library(facts, "`close()`")
     if found:
         return found
     if facts.kind is LeakKind.HELD:
@@ -75,8 +75,8 @@ def urllib_request_hint(facts: Facts) -> str:
 def urllib3_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib3."""
     if facts.kind is LeakKind.SESSION:
-        return URLLIB3_SESSION
-    found = _lost(facts) or _of_library(facts, "`close()` and then `release_conn()`")
+        return of_library(facts, "") or URLLIB3_SESSION
+    found = _lost(facts) or of_library(facts, "`close()` and then `release_conn()`")
     if found:
         return found
     if facts.kind is LeakKind.UNRELEASED:
@@ -102,8 +102,8 @@ def _for_urllib3(facts: Facts) -> str:
 def requests_hint(facts: Facts) -> str:
     """For whoever holds a response of requests."""
     if facts.kind is LeakKind.SESSION:
-        return REQUESTS_SESSION
-    found = _lost(facts) or _of_library(facts, "`close()`")
+        return of_library(facts, "") or REQUESTS_SESSION
+    found = _lost(facts) or of_library(facts, "`close()`")
     if found:
         return found
     if facts.kind is LeakKind.UNRELEASED:
@@ -166,7 +166,7 @@ def _at_its_end(facts: Facts) -> str:
     return ""
 
 
-def _of_library(facts: Facts, calls: str) -> str:
+def of_library(facts: Facts, calls: str) -> str:
     """Where the application's line has called a library, and not the client.
 
     Args:
@@ -176,6 +176,11 @@ def _of_library(facts: Facts, calls: str) -> str:
     package = facts.package
     if not package:
         return ""
+    if facts.kind is LeakKind.SESSION:
+        return (
+            f"keep {_product(facts)} and use it for all requests, or close it when"
+            f" done with it: what is left open was made by {package}"
+        )
     after = ""
     if facts.kind is LeakKind.HELD:
         after = " when done with it"
@@ -196,10 +201,17 @@ def _of_library(facts: Facts, calls: str) -> str:
             f" which {package} should close, and is to be told"
         )
     return (
-        f"read to its end what `{facts.function}` of {package} returned, or close it"
+        f"read to its end {_product(facts)}, or close it"
         f"{after} (a response: {calls}); if that was no response and no stream,"
         f" {package} should do so, and is to be told"
     )
+
+
+def _product(facts: Facts) -> str:
+    """What the library has given to the application's line."""
+    if facts.function == "__init__":
+        return f"the object of {facts.package} that is made here"
+    return f"what `{facts.function}` of {facts.package} returned"
 
 
 def _lost(facts: Facts) -> str:

@@ -29,6 +29,14 @@ _MOST_FRAMES: Final = 256
 _MOST_SOURCES: Final = 2000
 # What decorators call their functions: no names that say anything.
 _DECORATORS: Final = frozenset({"inner", "wrapped", "wrapper"})
+# Installed packages that only call what the application has called.
+_BETWEEN: Final = frozenset(
+    {
+        *("backoff", "beartype", "ddtrace", "decorator", "deprecated", "newrelic"),
+        *("opentelemetry", "pydantic", "retry", "retrying", "sentry_sdk", "stamina"),
+        *("tenacity", "typeguard", "wrapt"),
+    }
+)
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -191,7 +199,10 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
             continue
         if origins[code.co_filename] and _frame(code, offset, application=True) == site:
             break
-        if below is None or code.co_name not in _DECORATORS:
+        if below is None or not (
+            code.co_name in _DECORATORS
+            or installed_package(code.co_filename) in _BETWEEN
+        ):
             below = code
     else:
         below = None

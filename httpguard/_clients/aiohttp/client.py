@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
 from ..._model.leak import LeakKind
+from ..hints import of_library
 from .closing import close
 from .references import References, is_forgotten
 
@@ -107,7 +108,7 @@ class Aiohttp:
 
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
-        return _HINTS[facts.kind]
+        return of_library(facts, "`release()` or `close()`") or _HINTS[facts.kind]
 
 
 AIOHTTP: Final = Aiohttp()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._leases.client import Ending
 from ..._leases.references import references
 from ..._model.leak import LeakKind
+from ..hints import of_library
 from ..tasks import LOOPS, patch_tasks
 from .notes import SDKS, patch_sdks
 
@@ -72,6 +73,7 @@ class Httpx:
 
     is_async = False
     _hints = _HINTS
+    _closing = "`close()`"
 
     def __init__(self, name: str, core: str) -> None:
         self.name = name
@@ -157,7 +159,8 @@ class Httpx:
 
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
-        return self._hints[facts.kind].format(name=self.name)
+        found = of_library(facts, self._closing)
+        return found or self._hints[facts.kind].format(name=self.name)
 
 
 class AsyncHttpx(Httpx):
@@ -165,6 +168,7 @@ class AsyncHttpx(Httpx):
 
     is_async = True
     _hints = _ASYNC_HINTS
+    _closing = "`await response.aclose()`"
 
     def is_awaited(self, response: Any) -> bool | None:
         """See `Client`. anyio's stream tells, under asyncio and uvloop.

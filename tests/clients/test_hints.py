@@ -1,0 +1,185 @@
+"""Hints for whoever has called a library, and not the client: by what it gave him."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import importlib
+import inspect
+import sys
+from typing import TYPE_CHECKING, Any
+
+import pytest
+import requests
+
+from httpguard import LeakKind
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from pathlib import Path
+
+    from httpguard import Leak
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+LIBRARY = """
+import httpx
+import pydantic
+import requests
+import urllib3
+
+HTTP = urllib3.PoolManager()
+
+@pydantic.validate_call
+def checked(url: str):
+    return HTTP.request("GET", url, preload_content=False)
+
+def of_requests(url):
+    return requests.get(url, stream=True)
+
+class Service:
+    def __init__(self, url=""):
+        self.session = requests.Session()
+        if url:
+            self.body = self.session.get(url, stream=True).raw
+
+    def ask(self, url):
+        return self.session.get(url).status_code
+
+class Httpx:
+    def __init__(self, url=""):
+        self.client = httpx.Client()
+
+    def stream(self, url):
+        return self.client.send(self.client.build_request("GET", url), stream=True)
+
+    def ask(self, url):
+        return self.client.get(url).status_code
+
+class AsyncHttpx:
+    async def stream(self, url):
+        self.client = httpx.AsyncClient()
+        request = self.client.build_request("GET", url)
+        return await self.client.send(request, stream=True)
+"""
+
+
+@pytest.fixture(scope="module")
+def sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A package that lies in a site-packages folder."""
+    folder: Path = tmp_path_factory.mktemp("installed") / "site-packages"
+    folder.mkdir()
+    (folder / "hintlib.py").write_text(LIBRARY)
+    sys.path.insert(0, str(folder))
+    importlib.invalidate_caches()
+    yield importlib.import_module("hintlib")
+    sys.path.remove(str(folder))
+    del sys.modules["hintlib"]
+
+
+def only(guard: GuardControl, kind: LeakKind, count: int, mark: str) -> Leak:
+    """The one leak, at the line of the calling test that has the mark."""
+    frame = inspect.currentframe()
+    assert frame is not None
+    assert frame.f_back is not None
+    lines, first = inspect.getsourcelines(frame.f_back.f_code)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (kind, count)
+    at = first + next(at for at, text in enumerate(lines) if f"# {mark}" in text)
+    assert (leak.site.filename, leak.site.lineno) == (__file__, at)
+    return leak
+
+
+def test_a_decorator_of_another_package_is_passed_over(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install()
+    sdk.checked(server.url("/bytes/90000"))  # HERE
+    leak = only(guard, LeakKind.DROPPED, 1, "HERE")
+    assert leak.hint == (
+        "read to its end what `checked` of hintlib returned, or close it (a response:"
+        " `close()` and then `release_conn()`); if that was no response and no stream,"
+        " hintlib should do so, and is to be told"
+    )
+
+
+def test_what_a_constructor_opens(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install()
+    service = sdk.Service(server.url("/bytes/90000"))  # HERE
+    del service
+    gc.collect()
+    leak = only(guard, LeakKind.DROPPED, 1, "HERE")
+    assert leak.hint.startswith(
+        "read to its end the object of hintlib that is made here, or close it"
+        " (a response: `close()`);"
+    )
+
+
+def test_a_held_one_of_httpx(guard: GuardControl, server: Server, sdk: Any) -> None:
+    guard.install(max_idle=5)
+    kept = sdk.Httpx()
+    response = kept.stream(server.url("/bytes/900000"))  # HERE
+    guard.check()
+    guard.advance(6)
+    leak = only(guard, LeakKind.HELD, 1, "HERE")
+    assert leak.hint.startswith(
+        "read to its end what `stream` of hintlib returned, or close it when done with"
+        " it (a response: `close()`);"
+    )
+    response.close()
+
+
+def test_the_words_of_async_httpx(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install(max_idle=5)
+
+    async def main() -> Leak:
+        service = sdk.AsyncHttpx()
+        response = await service.stream(server.url("/bytes/900000"))
+        guard.check()
+        guard.advance(6)
+        (leak,) = guard.check().leaks
+        await response.aclose()
+        await service.client.aclose()
+        return leak
+
+    leak = asyncio.run(main())
+    assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
+    assert leak.site.function == "main"
+    assert leak.hint.startswith(
+        "read to its end what `stream` of hintlib returned, or close it when done with"
+        " it (a response: `await response.aclose()`);"
+    )
+
+
+@pytest.mark.parametrize("kind", ["Service", "Httpx"])
+def test_the_sessions_of_a_library(
+    kind: str, guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install(max_sessions=2, max_idle=5)
+    kept = []
+    for _ in range(5):
+        kept.append(getattr(sdk, kind)())  # HERE
+        kept[-1].ask(server.url("/bytes/10"))
+    guard.check()
+    guard.advance(6)
+    leak = only(guard, LeakKind.SESSION, 3, "HERE")
+    assert leak.hint == (
+        "keep the object of hintlib that is made here and use it for all requests, or"
+        " close it when done with it: what is left open was made by hintlib"
+    )
+    del kept
+    gc.collect()
+
+
+def test_who_has_called_the_client_itself(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install()
+    assert sdk.of_requests
+    requests.get(server.url("/bytes/90000"), stream=True)  # HERE
+    leak = only(guard, LeakKind.DROPPED, 1, "HERE")
+    assert leak.hint.startswith("open it with `with requests.get(..., stream=True)")
