@@ -22,6 +22,8 @@ class Guard(Listener, Protocol):
     registry: Registry
     judges_sessions: bool
     """Whether sessions are looked at."""
+    reclaims: bool
+    """Whether lost slots are given back."""
 
     def before_request(self) -> None:
         """A guarded call begins; may raise `LeakError`."""

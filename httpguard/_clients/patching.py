@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 from contextlib import suppress
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final
@@ -178,6 +179,22 @@ def code_of(function: Any) -> CodeType | None:
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return getattr(function, "__code__", None)
+
+
+def as_coroutine_function(function: Method) -> Method:
+    """Let `inspect.iscoroutinefunction` and asyncio's say so of one that returns one.
+
+    Args:
+        function: In the place of an ``async def``.
+    """
+    if sys.version_info >= (3, 12):
+        import inspect
+
+        return inspect.markcoroutinefunction(function)
+    from asyncio import coroutines
+
+    function._is_coroutine = coroutines._is_coroutine  # type: ignore[attr-defined]
+    return function
 
 
 def is_wrapped(function: Any) -> bool:

@@ -6,11 +6,14 @@ of the program's own coroutines are left alone.
 
 from __future__ import annotations
 
+import inspect
 import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.scope import CURRENT_SCOPE
+from .._stacks.capture import CUT
 from .._stacks.ownership import is_own
 from .._stacks.tasks import MADE
 from .gate import GATE
@@ -19,6 +22,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._leases.client import Patcher
+    from .._stacks.capture import RawStack
     from .patching import Method
 
 LOOPS: Final = ("asyncio", "uvloop")
@@ -26,6 +30,62 @@ LOOPS: Final = ("asyncio", "uvloop")
 _ANYIO: Final = f"{os.sep}anyio{os.sep}"
 # Of a stack: tasks of a library may make the next one without end.
 _MOST_ITEMS: Final = 128
+# Between a call of a client and the line of the application.
+_MOST_FRAMES: Final = 12
+_SUSPENDING: Final = (
+    inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
+)
+
+
+def near_site(frame: FrameType | None) -> RawStack:
+    """The frames out to the innermost of the application, within the task. 0.5 us.
+
+    What resumes a coroutine and is none itself is the loop.
+
+    Args:
+        frame: The innermost to keep.
+
+    Returns:
+        Empty where there is none near by.
+    """
+    origins = GATE.registry.origins
+    stack: list[Any] = []
+    try:
+        for _ in range(_MOST_FRAMES):
+            if frame is None:
+                break
+            code = frame.f_code
+            stack += (code, frame.f_lasti)
+            if origins[code.co_filename]:
+                return tuple(stack)
+            frame = frame.f_back
+            if code.co_flags & _SUSPENDING and not (
+                frame is not None and frame.f_code.co_flags & _SUSPENDING
+            ):
+                break
+    except Exception as error:
+        GATE.fault("site", error)
+    return ()
+
+
+def brief(site: RawStack) -> RawStack:
+    """A site alone, where that is enough: its responses have always ended well.
+
+    Args:
+        site: What `near_site` returned.
+
+    Returns:
+        Empty where the whole stack is to be kept.
+    """
+    registry = GATE.registry
+    if (
+        site
+        and registry.plain
+        and id(site[-2]) + site[-1] in registry.proven  # type: ignore[operator]
+        and CURRENT_SCOPE.get() is None
+    ):
+        return (*site, CUT, 0)
+    return ()
 
 
 def patch_tasks(patcher: Patcher) -> None:

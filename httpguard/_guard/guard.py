@@ -99,6 +99,7 @@ class Guard(Calls):
         """Take new settings; what is known stays."""
         self.parts.settings = settings
         self.judges_sessions = settings.max_sessions is not None
+        self.reclaims = settings.reclaim
         self.parts.configure()
         self._heed()
         if self.registry.leases:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import threading
 import weakref
-from contextlib import suppress
 from sys import modules
 from typing import Any
+
+from .._stacks.tasks import current_task
 
 Reference = weakref.ref[Any]
 Strand = Reference | int
@@ -32,21 +33,8 @@ def running() -> tuple[Runner, str]:
         # Not a greenlet's `name` either: gevent assigns one as it is asked for.
         name = f"thread-{ident}"
         strand = _greenlet() or ident
-    task = _task()
+    task = current_task()
     return (strand if task is None else (weakref.ref(task), strand)), name
-
-
-def _task() -> Any:
-    """The task of asyncio or trio that runs this."""
-    events = modules.get("asyncio.events")
-    loop = None if events is None else events._get_running_loop()
-    if loop is not None:
-        return modules["asyncio.tasks"].current_task(loop)
-    trio = modules.get("trio")
-    if trio is not None:
-        with suppress(RuntimeError, AttributeError):  # No task, or a fork's child.
-            return trio.lowlevel.current_task()
-    return None
 
 
 def runner() -> Runner:

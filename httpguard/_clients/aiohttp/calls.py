@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-import inspect
 import sys
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError
-from ..._model.scope import CURRENT_SCOPE
-from ..._stacks.capture import CUT
 from ..._stacks.tasks import capture_task, suspended
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from ..patching import as_coroutine_function
+from ..tasks import brief, near_site
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -22,7 +21,6 @@ if TYPE_CHECKING:
     from ..._leases.client import Patcher
     from ..._pools.waits import Waiter
     from ..._stacks.capture import RawStack
-    from ..._stacks.ownership import Origins
     from ..patching import Method
     from .client import Aiohttp
 
@@ -31,9 +29,6 @@ _SWITCHING_PROTOCOLS: Final = 101
 _MOST_FRAMES: Final = 12
 # Among so many tasks those are looked for that hold the connections of a pool.
 _MOST_TASKS: Final = 1000
-_SUSPENDING: Final = (
-    inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-)
 
 
 def patch(patcher: Patcher, client: Aiohttp) -> None:
@@ -64,18 +59,6 @@ class Call:
         self.site = site
         # Its wait for a connection, where that was in vain.
         self.starved: Waiter | None = None
-
-    def brief(self) -> RawStack:
-        """Its own line, if that is enough: its responses have always ended well."""
-        site, registry = self.site, GATE.registry
-        if (
-            site
-            and registry.plain
-            and id(site[-2]) + site[-1] in registry.proven  # type: ignore[operator]
-            and CURRENT_SCOPE.get() is None
-        ):
-            return (*site, CUT, 0)
-        return ()
 
     def stack(self, frame: FrameType) -> RawStack:
         """The whole stack, from the line that made the call.
@@ -156,7 +139,9 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     async def _httpguard_request(
         call: Call, args: tuple[Any, ...], options: dict[str, Any]
     ) -> Any:
-        GATE.before()
+        registry = GATE.registry
+        if registry.dead or registry.resolved or registry.alert:
+            GATE.before()
         try:
             response = await wrapped(call.session, *args, **options)
         except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
@@ -181,43 +166,10 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     def _request(self: Any, *args: Any, **options: Any) -> Any:
         if GATE.guard is None:
             return wrapped(self, *args, **options)
-        site = _site(sys._getframe(1), GATE.registry.origins)
+        site = near_site(sys._getframe(1))
         return _httpguard_request(Call(self, site), args, options)
 
-    _mark(_request)
-    return _request
-
-
-def _mark(function: Any) -> None:
-    """Let `inspect.iscoroutinefunction` and asyncio's say what they said before."""
-    if sys.version_info >= (3, 12):
-        inspect.markcoroutinefunction(function)
-    else:
-        function._is_coroutine = asyncio.coroutines._is_coroutine  # type: ignore[attr-defined]
-
-
-def _site(frame: FrameType | None, origins: Origins) -> RawStack:
-    """The frames out to the innermost of the application, within the task. 0.5 us.
-
-    What resumes a coroutine and is none itself is the loop.
-    """
-    stack: list[Any] = []
-    try:
-        for _ in range(_MOST_FRAMES):
-            if frame is None:
-                break
-            code = frame.f_code
-            stack += (code, frame.f_lasti)
-            if origins[code.co_filename]:
-                return tuple(stack)
-            frame = frame.f_back
-            if code.co_flags & _SUSPENDING and not (
-                frame is not None and frame.f_code.co_flags & _SUSPENDING
-            ):
-                break
-    except Exception as error:
-        GATE.fault("aiohttp", error)
-    return ()
+    return as_coroutine_function(_request)
 
 
 def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None:
@@ -250,11 +202,11 @@ def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None
             connection,
             known,
             method=response.method,
-            url=str(url),
+            url=url,
             status=response.status,
             length=_length(response),
             frame=frame,
-            stack=call.brief() or call.stack(frame),
+            stack=brief(call.site) or call.stack(frame),
         )
         lease = registry.leases.get(id(connection))
         if lease is not None and known is not None:

@@ -115,19 +115,19 @@ class _Rest:
 
     def __init__(self) -> None:
         self._patcher: Patcher | None = None
-        self._is_on = False
+        self.is_on = False
         # Who puts it on, by the number of the process: a fork may leave it half done.
         self._claims: dict[int, object] = {}
 
     def promise(self, patcher: Patcher) -> None:
         """It is still to be patched, or again after `uninstall`."""
         self._patcher = patcher
-        self._is_on = False
+        self.is_on = False
         self._claims.clear()
 
     def put_on(self) -> None:
         """Patch it now. One thread does; no other waits for that."""
-        if self._is_on or self._patcher is None:
+        if self.is_on or self._patcher is None:
             return
         claim = object()
         if self._claims.setdefault(os.getpid(), claim) is not claim:
@@ -136,7 +136,7 @@ class _Rest:
         self._patcher.wrap(kind, "putrequest", _putrequest)
         self._patcher.wrap(kind, "close", _close)
         patch_responses(self._patcher, CONNECTIONS, _is_left_alone, _URL)
-        self._is_on = True
+        self.is_on = True
 
 
 _REST: Final = _Rest()
@@ -174,6 +174,8 @@ def _request(wrapped: Method) -> Method:
     """A connection that was made before `install` may have its first request."""
 
     def request(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if _REST.is_on:
+            return wrapped(self, *args, **kwargs)
         guard = GATE.guard
         if guard is not None and not _is_left_alone(self):
             try:
@@ -191,11 +193,13 @@ def _putrequest(wrapped: Method) -> Method:
     def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
         if GATE.guard is None or _is_left_alone(self):
             return wrapped(self, method, url, *args, **kwargs)
-        GATE.before()
+        registry = GATE.registry
+        if registry.dead or registry.resolved or registry.alert:
+            GATE.before()
         result = wrapped(self, method, url, *args, **kwargs)
         try:
-            setattr(self, _URL, url)
-            known = GATE.registry.pools.known.get(id(self))
+            self.__dict__[_URL] = url
+            known = registry.pools.known.get(id(self))
             if self.sock is None or known is None or known() is not self:
                 known = GATE.pool(self, CONNECTIONS, self)
                 GATE.took(self, self, fresh=self.sock is None)

@@ -89,35 +89,44 @@ def _opened(
         LeakError: As of `Leases.begin`.
     """
     try:
-        if not isinstance(response, sys.modules["http.client"].HTTPResponse):
+        if not _is_real(response):
             return
-        sock = HTTP_CLIENT.socket(response)
-        if (
-            sock is None
-            or not REAL_SOCKET[type(sock)]
-            or response.status == _SWITCHING_PROTOCOLS
-            or not is_wrapped(type(response)._close_conn)
-        ):
-            return
-        by_urllib = is_urllib(frame)
-        if response.length == 0 and not (response.will_close or by_urllib):
+        by_urllib, length = is_urllib(frame), response.length
+        if length == 0 and not (response.will_close or by_urllib):
             return  # Nothing to read, and the socket is the connection's.
-        setattr(response, LENGTH, response.length)
+        response.__dict__[LENGTH] = length
+        known = GATE.registry.pools.known.get(id(connection))
+        if known is None or known() is not connection:
+            known = GATE.pool(connection, kind)
         GATE.begin(
             URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
             response,
             response,  # Its connection does not live as long.
-            GATE.pool(connection, kind),
+            known,
             method=connection._method,
             url=url,
             status=response.status,
-            length=response.length,
+            length=length,
             frame=frame,
         )
     except LeakError:
         raise
     except Exception as error:
         GATE.fault("getresponse", error)
+
+
+def _is_real(response: Any) -> bool:
+    """Whether it has a socket, and its end will be seen."""
+    own = sys.modules["http.client"].HTTPResponse
+    kind = type(response)
+    if kind is not own and not (issubclass(kind, own) and is_wrapped(kind._close_conn)):
+        return False
+    sock = HTTP_CLIENT.socket(response)
+    return (
+        sock is not None
+        and REAL_SOCKET[type(sock)]
+        and response.status != _SWITCHING_PROTOCOLS
+    )
 
 
 def _close_conn(wrapped: Method) -> Method:

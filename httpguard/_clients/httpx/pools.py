@@ -11,7 +11,9 @@ from ..._pools.kind import PoolFacts
 from ..._pools.slot import GIVEN_UP
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from ..patching import as_coroutine_function
 from .reclaiming import refill
+from .returning import stream_aclose, stream_close
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -102,7 +104,7 @@ def patch(patcher: Patcher, core: str) -> None:
     empty = root.PoolTimeout
     sync = sys.modules[f"{core}._sync.connection_pool"]
     patcher.wrap(sync.PoolByteStream, "__init__", _stream_init)
-    patcher.wrap(sync.PoolByteStream, "close", _stream_close)
+    patcher.wrap(sync.PoolByteStream, "close", stream_close)
     patcher.wrap(
         sync.PoolRequest,
         "wait_for_connection",
@@ -112,7 +114,7 @@ def patch(patcher: Patcher, core: str) -> None:
     # Without anyio or trio there is still this module.
     other = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(other.PoolByteStream, "__init__", _stream_init)
-    patcher.wrap(other.PoolByteStream, "aclose", _stream_aclose)
+    patcher.wrap(other.PoolByteStream, "aclose", stream_aclose)
     patcher.wrap(
         other.AsyncPoolRequest,
         "wait_for_connection",
@@ -138,75 +140,20 @@ def _stream_init(wrapped: Method) -> Method:
         if GATE.guard is not None:
             try:
                 connection = pool_request.connection
-                known = meet(pool)
-                inner = getattr(connection, "_connection", None)
-                fresh = getattr(inner, "_request_count", 0) == 1
-                if known is not None and not fresh and id(connection) in known.slots:
+                known = GATE.registry.pools.known.get(id(pool))
+                slot = None if known is None else known.slots.get(id(connection))
+                # All that there is to do for most.
+                if known is not None and slot is not None and slot() is connection:
                     known.taken.add()
                 else:
+                    meet(pool)
+                    inner = getattr(connection, "_connection", None)
+                    fresh = getattr(inner, "_request_count", 0) == 1
                     GATE.took(pool, connection, fresh=fresh)
             except Exception as error:
                 GATE.fault("httpcore", error)
 
     return __init__
-
-
-def _stream_close(wrapped: Method) -> Method:
-    """A connection comes back, in whichever way. Finalizers may come here."""
-
-    def close(self: Any) -> None:
-        if self._closed:
-            return
-        _ends(self)
-        try:
-            wrapped(self)
-        finally:
-            _came_back(self)
-
-    return close
-
-
-def _stream_aclose(wrapped: Method) -> Method:
-    """As `_stream_close`."""
-
-    async def aclose(self: Any) -> None:
-        if self._closed:
-            return
-        _ends(self)
-        try:
-            await wrapped(self)
-        finally:
-            _came_back(self)
-
-    return aclose
-
-
-def _ends(stream: Any) -> None:
-    """A connection is about to come back: the lease under it ended well."""
-    registry = GATE.registry
-    lease = registry.leases.pop(id(stream), None)
-    try:
-        # A dead one is in the deque and is judged there.
-        if lease is not None and lease() is not None:
-            registry.end(lease)
-    except Exception as error:
-        registry.give_up(lease, "httpcore", error)
-
-
-def _came_back(stream: Any) -> None:
-    """It is back, or closed."""
-    registry = GATE.registry
-    try:
-        known = registry.pools.known.get(id(stream._pool))
-        connection = stream._pool_request.connection
-        slot = None if known is None else known.slot_of(connection)
-        if known is None or slot is None:
-            return
-        known.comes_back(slot, connection)
-        if connection.is_closed():
-            known.forget(slot)
-    except Exception as error:
-        registry.give_up(None, "httpcore", error)
 
 
 def _wait(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
@@ -224,13 +171,17 @@ def _wait(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
 def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
     """As `_wait`."""
 
-    async def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
-        if self.connection is not None or GATE.guard is None:
-            return await wrapped(self, timeout)
+    async def waits(self: Any, timeout: float | None) -> Any:
         with _waiting(kind, empty, in_task=True):
             return await wrapped(self, timeout)
 
-    return wait_for_connection
+    # No coroutine around the one that most need.
+    def wait_for_connection(self: Any, timeout: float | None = None) -> Any:
+        if self.connection is not None or GATE.guard is None:
+            return wrapped(self, timeout)
+        return waits(self, timeout)
+
+    return as_coroutine_function(wait_for_connection)
 
 
 def _waiting(

@@ -8,9 +8,11 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError
+from ..._pools.pool import DEFAULT_PORTS
 from ..gate import GATE
 from ..patching import is_wrapped
 from ..sessions import made
+from ..tasks import brief, near_site
 from .client import core_stream
 from .notes import hand_on
 from .pools import _OWNER, meet
@@ -20,6 +22,8 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from ..._leases.client import Patcher
+    from ..._pools.pool import PoolRef
+    from ..._stacks.capture import RawStack
     from ..patching import Method
     from .client import Httpx
 
@@ -52,7 +56,9 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
     def send(self: Any, request: Any, **options: Any) -> Any:
         if GATE.guard is None:
             return wrapped(self, request, **options)
-        GATE.before()
+        registry = GATE.registry
+        if registry.dead or registry.resolved or registry.alert:
+            GATE.before()
         try:
             response = wrapped(self, request, **options)
         except Exception as error:
@@ -72,7 +78,9 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
     async def send(self: Any, request: Any, **options: Any) -> Any:
         if GATE.guard is None:
             return await wrapped(self, request, **options)
-        GATE.before()
+        registry = GATE.registry
+        if registry.dead or registry.resolved or registry.alert:
+            GATE.before()
         try:
             response = await wrapped(self, request, **options)
         except Exception as error:
@@ -103,40 +111,40 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
     Raises:
         LeakError: As of `Leases.begin`.
     """
-    registry = GATE.registry
+    registry, guard = GATE.registry, GATE.guard
     try:
-        if (
-            "network_stream" not in response.extensions
-            or response.status_code == _SWITCHING_PROTOCOLS
-        ):
+        stream = _stream_of(response)
+        if guard is None or stream is None:
             return
-        stream = core_stream(response)
-        if stream is None or stream._closed or not _ends_are_seen(stream):
+        pool, request = stream._pool, stream._pool_request
+        known = registry.pools.known.get(id(pool))
+        if known is None or known() is not pool:
+            known = meet(pool) if _ends_are_seen(stream) else None
+        if known is None or _is_own_page(response, registry.addresses):
             return
-        url, method = response._request.url, response._request.method
-        if registry.addresses and (url.host, url.port) in registry.addresses:
-            return
-        pool, connection = stream._pool, stream._pool_request.connection
-        mark(stream._pool_request, stream, response, is_async=client.is_async)
-        known = meet(pool)
+        if guard.reclaims:
+            mark(request, stream, response, is_async=client.is_async)
+        stack: RawStack | None = None
+        if client.is_async:
+            stack = brief(near_site(frame)) or GATE.task_stack(frame)
         GATE.begin(
             client,
             response,
             stream,
             known,
-            method=method,
-            url=url,
+            method=response._request.method,
+            url=_url(request.request.url, known) or response._request.url,
             status=response.status_code,
             length=_length(response),
             frame=frame,
-            stack=(GATE.task_stack(frame) if client.is_async else None),
+            stack=stack,
         )
         # Its connection: the key is httpcore's stream, since with HTTP/2 many
         # responses share one.
         lease = registry.leases.get(id(stream))
-        if lease is not None and known is not None and known.block:
+        if lease is not None and known.block:
             if response.extensions.get("http_version") != b"HTTP/2":
-                lease.slot = known.slot_of(connection)
+                lease.slot = known.slot_of(request.connection)
             lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise
@@ -150,10 +158,51 @@ def _ends_are_seen(stream: Any) -> bool:
     return is_wrapped(kind.__dict__.get("close") or kind.__dict__.get("aclose"))
 
 
+def _stream_of(response: Any) -> Any:
+    """Of httpcore; None where the response holds no connection that comes back."""
+    if (
+        "network_stream" not in response.extensions
+        or response.status_code == _SWITCHING_PROTOCOLS
+    ):
+        return None
+    stream = core_stream(response)
+    return None if stream is None or stream._closed else stream
+
+
+def _is_own_page(response: Any, addresses: set[tuple[str, int | None]]) -> bool:
+    if not addresses:
+        return False
+    url = response._request.url
+    return (url.host, url.port) in addresses
+
+
+def _url(url: Any, known: PoolRef) -> str:
+    """The path of a pool, which is made sooner than httpx's own text of a URL.
+
+    Args:
+        url: Of httpcore.
+        known: The pool.
+
+    Returns:
+        Empty where the host is another than the one that the pool is called by.
+    """
+    if (
+        url.host.decode("ascii") != known.host
+        or url.scheme.decode("ascii") != known.scheme
+        or (url.port or DEFAULT_PORTS.get(known.scheme)) != known.port
+    ):
+        return ""
+    path: str = url.target.decode("ascii")
+    return path if path.startswith("/") else ""
+
+
 def _length(response: Any) -> int | None:
     """The bytes that the server announced."""
-    text = response.headers.get("Content-Length", "")
-    return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004
+    # Not by `headers.get`, which decodes all of them: 3 us.
+    for _, name, value in response.headers._list:
+        if name == b"content-length":
+            return int(value) if value.isdigit() and len(value) < 20 else None  # noqa: PLR2004
+    return None
 
 
 def _note(made: Any, frame: FrameType, *, client: Httpx) -> None:
