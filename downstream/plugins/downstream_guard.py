@@ -18,6 +18,7 @@ import httpguard
 LEAKS: Final = "DOWNSTREAM_LEAKS"
 _FIRST: Final = "urllib3" not in sys.modules
 
+
 class Failures(logging.Handler):
     """What httpguard says of its own failures: once for each part."""
 

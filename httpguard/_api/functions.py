@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from .._model.errors import LeakError, hide_own
 from .._process import installing as _installing
 from .._process import process as _process
 from . import public  # For typing.get_type_hints.
@@ -32,7 +33,11 @@ def check() -> public.Snapshot:
             some of them were not raised before.
     """
     guard = _process.current()
-    return _nothing() if guard is None else guard.check()
+    try:
+        return _nothing() if guard is None else guard.check()
+    except LeakError as error:
+        hide_own(error)
+        raise
 
 
 def snapshot() -> public.Snapshot:

@@ -10,7 +10,7 @@ from collections.abc import Callable
 from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
-from .._model.errors import HTTPGuardError
+from .._model.errors import HTTPGuardError, hide_own
 from .._model.scope import CURRENT_SCOPE, Scope, current_scope
 from .._process import installing as _installing
 from .._process import process as _process
@@ -95,6 +95,9 @@ class _Context(abc.ABC):
         scope, carried = self._entries.leave()
         try:
             self._close(scope, raising=error is None)
+        except HTTPGuardError as found:
+            hide_own(found)
+            raise
         finally:
             if scope is not None and carried:
                 scope.over = True
@@ -130,15 +133,23 @@ class _Context(abc.ABC):
 
             @functools.wraps(function)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
-                async with self._again():
-                    return await function(*args, **kwargs)
+                try:
+                    async with self._again():
+                        return await function(*args, **kwargs)
+                except HTTPGuardError as error:
+                    hide_own(error)
+                    raise
 
             return cast("_F", run_async)
 
         @functools.wraps(function)
         def run(*args: Any, **kwargs: Any) -> Any:
-            with self._again():
-                return function(*args, **kwargs)
+            try:
+                with self._again():
+                    return function(*args, **kwargs)
+            except HTTPGuardError as error:
+                hide_own(error)
+                raise
 
         return cast("_F", run)
 
@@ -206,7 +217,11 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
                 for pause in pauses(scope) if looping else ():
                     await sys.modules["asyncio"].sleep(pause)
         finally:
-            self.__exit__(kind, error, traceback)
+            try:
+                self.__exit__(kind, error, traceback)
+            except HTTPGuardError as found:
+                hide_own(found)
+                raise
 
     def _again(self) -> no_leaks:
         return no_leaks()

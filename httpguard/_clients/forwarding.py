@@ -11,6 +11,7 @@ import ast
 import inspect
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.errors import LeakError, hide_own
 from .gate import GATE
 
 if TYPE_CHECKING:
@@ -26,10 +27,14 @@ _NEWS: Final = (
 # No variable has the result: it may keep the frame.
 _SOURCE: Final = """
 def {name}({declared}):
-    {first}
-    if {others}:
-        return _after({given}_method({passed}**{others}))
-    return _after({given}_method({passed}))
+    try:
+        {first}
+        if {others}:
+            return _after({given}_method({passed}**{others}))
+        return _after({given}_method({passed}))
+    except _LeakError as error:
+        _hide_own(error)
+        raise
 """
 
 
@@ -77,6 +82,8 @@ def around(
         "_after": after,
         "_before": before,
         "_gate": GATE,
+        "_LeakError": LeakError,
+        "_hide_own": hide_own,
     }
     # By its file the frame is known as ours.
     exec(compile(_placed(source), __file__, "exec"), names)  # noqa: S102  # Our own.

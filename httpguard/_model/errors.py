@@ -2,9 +2,30 @@
 
 from __future__ import annotations
 
-from typing import Any
+import os
+from typing import Any, Final
 
 from .. import _model  # noqa: TC001  # For typing.get_type_hints.
+
+OWN_DIRECTORY: Final = (
+    os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
+)
+"""httpguard's own."""
+
+
+def hide_own(error: BaseException) -> None:
+    """Take our frames off the outer end of a traceback.
+
+    For the handler of a function of ours that says ``raise`` after it: from CPython
+    3.11 on that adds no frame, and the traceback begins with whatever lies below. On
+    3.10 ``raise`` knows the traceback as it was before.
+    """
+    trace = error.__traceback__
+    while trace is not None and trace.tb_frame.f_code.co_filename.startswith(
+        OWN_DIRECTORY
+    ):
+        trace = trace.tb_next
+    error.__traceback__ = trace
 
 
 class HTTPGuardError(Exception):

@@ -27,12 +27,19 @@ class MissingExtraError(HTTPGuardError):
             f"{names} {verb} not installed; this brings what is missing:\n"
             f'  python -m pip install "httpguard[{extra}]"\n'
             f"or, from where it was installed, "
-            f'python -m pip install "{checkout() or "."}[{extra}]"'
+            # Without -e a copy would take the place of an editable installation.
+            f"python -m pip install {'-e ' if _installed()[1] else ''}"
+            f'"{checkout() or "."}[{extra}]"'
         )
 
 
 def checkout() -> str:
     """The directory that httpguard was installed from; empty: none that is there."""
+    return _installed()[0]
+
+
+def _installed() -> tuple[str, bool]:
+    """As of `checkout`, and whether the installation is an editable one."""
     import json
     import os
     from importlib.metadata import PackageNotFoundError, distribution
@@ -41,11 +48,13 @@ def checkout() -> str:
 
     try:
         told = distribution("httpguard").read_text("direct_url.json")
-        parts = urlsplit(json.loads(told or "{}").get("url", ""))
+        origin = json.loads(told or "{}")
+        parts = urlsplit(origin.get("url", ""))
+        editable = bool(origin.get("dir_info", {}).get("editable"))
     except (PackageNotFoundError, ValueError, AttributeError):
-        return ""
+        return "", False
     path = url2pathname(parts.path) if parts.scheme == "file" else ""
-    return path if path and os.path.isdir(path) else ""
+    return (path, editable) if path and os.path.isdir(path) else ("", False)
 
 
 def require(extra: str, *modules: str) -> None:

@@ -10,8 +10,9 @@ from itertools import repeat
 from types import CodeType, FrameType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.errors import OWN_DIRECTORY
 from .._model.leak import Frame
-from .ownership import OWN_DIRECTORY, Origins, installed_package
+from .ownership import Origins, installed_package
 from .submission import MARK
 from .tasks import AWAITED
 

@@ -9,6 +9,8 @@ from fnmatch import fnmatchcase
 from functools import lru_cache
 from typing import Final
 
+from .._model.errors import OWN_DIRECTORY
+
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
@@ -215,6 +217,3 @@ def _library_directories() -> tuple[str, ...]:
 def preload_origins() -> None:
     """Find out now what is otherwise found out at the first response."""
     _library_directories()
-
-
-OWN_DIRECTORY: Final = _directory(os.path.dirname(os.path.abspath(__file__)))

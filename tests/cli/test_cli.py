@@ -125,17 +125,20 @@ def test_version_and_help_need_no_extra(module: str) -> None:
         assert 'pip install "httpguard[cli]"' in done.stdout
 
 
-def test_the_advice_names_the_checkout(tmp_path: Path) -> None:
+@pytest.mark.parametrize("editable", [False, True])
+def test_the_advice_names_the_checkout(tmp_path: Path, *, editable: bool) -> None:
     info = tmp_path / "httpguard-0.dist-info"
     info.mkdir()
     (info / "METADATA").write_text("Metadata-Version: 2.1\nName: httpguard\nVersion: 0")
-    (info / "direct_url.json").write_text(json.dumps({"url": tmp_path.as_uri()}))
+    origin = {"url": tmp_path.as_uri(), "dir_info": {"editable": editable}}
+    (info / "direct_url.json").write_text(json.dumps(origin))
     program = (
         f"import sys; sys.path.insert(0, {str(tmp_path)!r}); sys.modules['rich'] = None"
         "\nfrom httpguard.cli import main; main(['run', 'x'])"
     )
     done = run("-c", program, env=PLAIN)
-    assert f'python -m pip install "{tmp_path}[cli]"' in done.stderr
+    option = "-e " if editable else ""
+    assert f'python -m pip install {option}"{tmp_path}[cli]"' in done.stderr
 
 
 def test_the_sources_need_no_client() -> None:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 import sys
 import traceback
+import urllib.request
 from contextlib import suppress
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+import aiohttp
+import httpx
 import pytest
 import requests
 import urllib3
@@ -113,12 +117,112 @@ def test_a_connection_too_many(guard: GuardControl, server: Server) -> None:
         assert ours(error) == ["_put_conn: return wrapped(self, conn)"]
 
 
-def test_a_leak_raised_as_a_request_begins(guard: GuardControl, server: Server) -> None:
-    guard.install(strict=True)
-    requests.get(server.url("/bytes/90000"), stream=True)
-    error = failure(lambda: requests.get(server.url("/bytes/5")))
+def leak(url: str) -> None:
+    requests.get(url, stream=True)
+
+
+def ask(url: str) -> None:
+    leak(url)
+    requests.get(url)
+
+
+def sweep(url: str) -> None:
+    leak(url)
+    httpguard.check()
+
+
+def ask_by_httpx(url: str) -> None:
+    leak(url)
+    httpx.get(url)
+
+
+def ask_by_urllib(url: str) -> None:
+    leak(url)
+    urllib.request.urlopen(url)
+
+
+def ask_in_a_task(url: str) -> None:
+    async def main() -> None:
+        leak(url)
+        async with httpx.AsyncClient() as client:
+            await client.get(url)
+
+    asyncio.run(main())
+
+
+def ask_by_aiohttp(url: str) -> None:
+    async def main() -> None:
+        leak(url)
+        async with aiohttp.ClientSession() as session:
+            await session.get(url)
+
+    asyncio.run(main())
+
+
+def crowd(url: str) -> None:
+    first, second = (requests.get(url, stream=True) for _ in range(2))
+    del first, second
+
+
+def scope(url: str) -> None:
+    with httpguard.no_leaks():
+        leak(url)
+
+
+@httpguard.no_leaks()
+def decorated(url: str) -> None:
+    leak(url)
+
+
+@httpguard.no_leaks()
+def raising(url: str) -> None:
+    sweep(url)
+
+
+def scope_in_a_task(url: str) -> None:
+    @httpguard.no_leaks()
+    async def main() -> None:
+        async with httpguard.no_leaks():
+            leak(url)
+
+    asyncio.run(main())
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="3.10 adds frames to a `raise`")
+@pytest.mark.parametrize(
+    "call",
+    [
+        *(ask, sweep, ask_by_httpx, ask_by_urllib, ask_in_a_task, ask_by_aiohttp),
+        *(crowd, scope, decorated, raising, scope_in_a_task),
+    ],
+)
+def test_a_leak_error_has_no_frame_of_ours(
+    call: Callable[[str], None], guard: GuardControl, server: Server
+) -> None:
+    guard.install(strict=True, max_open=1)
+    error = failure(lambda: call(server.url("/bytes/90000")))
     assert isinstance(error, httpguard.LeakError)
-    assert ours(error)[:2] == [f"send: {SHOWN}", "urlopen: before()"]
+    assert ours(error) == []
+    # The program's own lines are there, and a LeakError of its own passes.
+    names = [frame.name for frame in traceback.extract_tb(error.__traceback__)]
+    expected = {"decorated": "<lambda>", "raising": "sweep"}.get(
+        call.__name__, call.__name__
+    )
+    assert expected in names
+
+
+def test_a_leak_error_of_the_program_passes_through(
+    guard: GuardControl, server: Server
+) -> None:
+    """Its frames below ours stay."""
+    guard.install()
+
+    def hook(*_: object, **__: object) -> None:
+        raise httpguard.LeakError("mine")
+
+    url = server.url("/bytes/5")
+    error = failure(lambda: requests.get(url, hooks={"response": hook}))
+    assert traceback.extract_tb(error.__traceback__)[-1].name == "hook"
 
 
 def test_a_program_that_ends_so(nowhere: str) -> None:

@@ -8,7 +8,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._model.errors import LeakError
+from ..._model.errors import LeakError, hide_own
 from ..._stacks.tasks import capture_task, suspended
 from ..._stacks.variables import first_argument
 from ..gate import GATE
@@ -141,7 +141,11 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     ) -> Any:
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
-            GATE.before()
+            try:
+                GATE.before()
+            except LeakError as error:
+                hide_own(error)
+                raise
         try:
             response = await wrapped(call.session, *args, **options)
         except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
@@ -154,8 +158,9 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
         if connection is not None:
             try:
                 _opened(client, call, response, connection)
-            except LeakError:
+            except LeakError as error:
                 response.close()
+                hide_own(error)
                 raise
         return response
 

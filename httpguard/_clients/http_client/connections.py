@@ -11,6 +11,7 @@ import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._model.errors import LeakError, hide_own
 from ..._pools.kind import PoolFacts
 from ..gate import GATE
 from ..sessions import maker
@@ -174,15 +175,17 @@ def _request(wrapped: Method) -> Method:
     """A connection that was made before `install` may have its first request."""
 
     def request(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if _REST.is_on:
-            return wrapped(self, *args, **kwargs)
-        guard = GATE.guard
+        guard = None if _REST.is_on else GATE.guard
         if guard is not None and not _is_left_alone(self):
             try:
                 _REST.put_on()
             except Exception as error:
                 guard.step_aside("HTTPConnection", error)
-        return wrapped(self, *args, **kwargs)
+        try:
+            return wrapped(self, *args, **kwargs)
+        except LeakError as error:
+            hide_own(error)
+            raise
 
     return request
 
@@ -195,7 +198,11 @@ def _putrequest(wrapped: Method) -> Method:
             return wrapped(self, method, url, *args, **kwargs)
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
-            GATE.before()
+            try:
+                GATE.before()
+            except LeakError as error:
+                hide_own(error)
+                raise
         result = wrapped(self, method, url, *args, **kwargs)
         try:
             self.__dict__[_URL] = url

@@ -7,7 +7,7 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._model.errors import LeakError
+from ..._model.errors import LeakError, hide_own
 from ..._pools.pool import DEFAULT_PORTS
 from ..gate import GATE
 from ..patching import is_wrapped
@@ -58,7 +58,11 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
             return wrapped(self, request, **options)
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
-            GATE.before()
+            try:
+                GATE.before()
+            except LeakError as error:
+                hide_own(error)
+                raise
         try:
             response = wrapped(self, request, **options)
         except Exception as error:
@@ -66,7 +70,11 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
             raise
         # Most are read inside.
         if not response.is_closed:
-            _opened(client, response, sys._getframe(1))
+            try:
+                _opened(client, response, sys._getframe(1))
+            except LeakError as error:
+                hide_own(error)
+                raise
         return response
 
     return send
@@ -80,7 +88,11 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
             return await wrapped(self, request, **options)
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
-            GATE.before()
+            try:
+                GATE.before()
+            except LeakError as error:
+                hide_own(error)
+                raise
         try:
             response = await wrapped(self, request, **options)
         except Exception as error:
@@ -90,8 +102,9 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
             try:
                 # This frame may be the task's outermost.
                 _opened(client, response, sys._getframe())
-            except LeakError:
+            except LeakError as error:
                 await response.aclose()
+                hide_own(error)
                 raise
         return response
 
