@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 from requests.adapters import HTTPAdapter
+from urllib3 import PoolManager
 from urllib3.connection import HTTPConnection
 from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
@@ -388,3 +389,23 @@ def test_a_response_that_hides_its_parts_is_left_alone(guard: GuardControl) -> N
     response.close()
     state = guard.check()
     assert (state.leaks, state.counters["opened"]) == ((), 0)
+
+
+def test_a_manager_s_pool_that_is_none_of_urllib3_s_is_left_alone(
+    guard: GuardControl, server: Server
+) -> None:
+    class Pool:
+        """As `pool_classes_by_scheme` takes it: it is only ever called."""
+
+        def __init__(self, host: str, port: int, **options: object) -> None:
+            self.address = (host, port, options)
+
+        def urlopen(self, method: str, url: str, **options: object) -> HTTPResponse:
+            return HTTPResponse(body=b"its own", status=200)
+
+    guard.install()
+    with PoolManager() as manager:
+        manager.pool_classes_by_scheme = {"http": Pool}  # type: ignore[dict-item]
+        assert manager.request("GET", server.url("/bytes/10")).data == b"its own"
+    counters = guard.check().counters
+    assert (counters["errors"], counters["opened"], counters["leaks"]) == (0, 0, 0)

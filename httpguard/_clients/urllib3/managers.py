@@ -43,7 +43,7 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     pool = import_module(f"{package}.connectionpool").HTTPConnectionPool
     note = partial(_note_manager, codes=codes)
     patcher.wrap(PoolManager, "__init__", made("PoolManager", note))
-    patcher.wrap(PoolManager, "_new_pool", partial(_new_pool, codes=codes))
+    patcher.wrap(PoolManager, "_new_pool", partial(_new_pool, codes=codes, kind=pool))
     patcher.wrap(PoolManager, "clear", closing)
     note = partial(_note_pool, codes=codes)
     patcher.wrap(pool, "__init__", made("HTTPConnectionPool", note))
@@ -66,13 +66,16 @@ def _note_pool(pool: Any, frame: FrameType, *, codes: Codes) -> None:
         _own(guard, owner, pool)
 
 
-def _new_pool(wrapped: Method, *, codes: Codes) -> Method:
-    """A pool manager makes a pool: it belongs to a session, or to itself."""
+def _new_pool(wrapped: Method, *, codes: Codes, kind: type) -> Method:
+    """A pool manager makes a pool: it belongs to a session, or to itself.
+
+    What the program has put into `pool_classes_by_scheme` may be no pool of urllib3's.
+    """
 
     def _new_pool(self: Any, *args: Any, **kwargs: Any) -> Any:
         pool = wrapped(self, *args, **kwargs)
         guard = GATE.guard
-        if guard is not None and guard.judges_sessions:
+        if guard is not None and guard.judges_sessions and isinstance(pool, kind):
             try:
                 owner = guard.registry.sessions.get(self)
                 owner = owner or _sender(guard, sys._getframe(1), codes)
