@@ -405,7 +405,7 @@ def test_a_manager_s_pool_that_is_none_of_urllib3_s_is_left_alone(
 
     guard.install()
     with PoolManager() as manager:
-        manager.pool_classes_by_scheme = {"http": Pool}  # type: ignore[dict-item]
+        manager.pool_classes_by_scheme = {"http": Pool}
         assert manager.request("GET", server.url("/bytes/10")).data == b"its own"
     counters = guard.check().counters
     assert (counters["errors"], counters["opened"], counters["leaks"]) == (0, 0, 0)
