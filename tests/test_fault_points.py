@@ -89,11 +89,11 @@ POINTS: Final = [
     and not point.name.startswith(
         (
             "_clients.gate.Gate.",
-            "_guard.guard.Follower.",
+            "_guard.guard.CountsObserver.",
             "_clients.guard.Guard.",
             "_clients.guard.Waiting.",
             "_leases.client.",
-            "_leases.registry.Listener.",
+            "_leases.registry.LeaseObserver.",
             "_model.fork.Forked.",
             "_pools.kind.",
         )
@@ -107,7 +107,7 @@ NOT_CALLED: Final = frozenset(
         "_model.leak.Leak._repr_html_",
         "_model.plain.as_html",
         "_model.words.nearest",
-        "_process.process.Pages.follow",
+        "_process.process.Pages.serve_as",
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
@@ -137,7 +137,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.outbox.Outbox._try",
         "_guard.outbox.Outbox.notify",
         "_process.session.enter_session",
-        "_process.exits.follow",
+        "_process.exits.observe_end",
         "_process.session.in_session",
         "_process.session.is_installed",
         "_process.session.leave_session",

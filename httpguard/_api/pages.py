@@ -92,7 +92,7 @@ class _Setting:
         self._page: Page | None = None
         self._wanted: tuple[object, object] = (None, None)
 
-    def follow(self, settings: Settings | None) -> None:
+    def serve_as(self, settings: Settings | None) -> None:
         """Serve what the settings ask for, and close what they no longer do.
 
         It never raises: a page that cannot be served is said in the log.

@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from .._baseline.baseline import Baseline
 from .._baseline.place import Place, place_of
 from .._model.errors import BaselineError
+from .._report.counts import LogCounts
 from .._report.inputs import STDIN, InputError, look_at, read
-from .._report.observer import Observer
 from .._report.sites import report_of
 
 
@@ -40,15 +40,15 @@ def read_source(name: str) -> Source:
     """
     if _is_baseline(name):
         return Source(name, baseline=Baseline.load(name))
-    observer = Observer()
+    counts = LogCounts()
     try:
         for source in look_at([name]):
-            read(source, observer, lambda _: None)
+            read(source, counts, lambda _: None)
     except InputError as error:
         raise BaselineError(f"cannot read {error}") from error
-    sites = report_of(observer).sites
+    sites = report_of(counts).sites
     places = dict.fromkeys(place_of(site.to_leak()) for site in sites if site.lineno)
-    damaged = sum(observer.problems.values())
+    damaged = sum(counts.problems.values())
     damaged += sum(site.events for site in sites if not site.lineno)
     return Source(name, places, None, damaged)
 

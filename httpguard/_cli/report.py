@@ -15,8 +15,8 @@ import typer
 from .._model.errors import HTTPGuardError
 from .._model.extras import require
 from .._model.leak import LeakKind  # noqa: TC001  # typer looks at it.
+from .._report.counts import LogCounts
 from .._report.inputs import InputError, look_at, read
-from .._report.observer import Observer
 from .._report.selection import parse_since, select
 from .._report.sites import report_of
 from .progress import progress
@@ -201,7 +201,7 @@ def report(
         raise typer.Exit(_FOUND)
 
 
-def _read(files: list[str], since: datetime | None, master: str) -> Observer:
+def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
     """Read the logs, by Spark if there is a master.
 
     Raises:
@@ -221,15 +221,15 @@ def _read(files: list[str], since: datetime | None, master: str) -> Observer:
                 raise typer.Exit(1) from error
         # Lines make millions of objects, and no cycle.
         gc.disable()
-        observer = Observer(begin)
+        counts = LogCounts(begin)
         with progress(inputs) as advance:
             for source in inputs:
-                read(source, observer, advance)
+                read(source, counts, advance)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
     finally:
         gc.enable()
-    return observer
+    return counts
 
 
 def _beside(made: Report, path: str) -> Report:

@@ -72,7 +72,7 @@ def top(
         if once or not console.is_terminal:
             _print_once(console, source)
         else:
-            _follow(console, source, interval)
+            _watch(console, source, interval)
     except UnreachableError as error:
         typer.echo(f"httpguard top: {error}", err=True)
         raise typer.Exit(2) from None
@@ -85,7 +85,7 @@ def _print_once(console: Console, source: Source) -> None:
     console.print(screen(source.fetch(), 0))
 
 
-def _follow(console: Console, source: Source, interval: float) -> None:
+def _watch(console: Console, source: Source, interval: float) -> None:
     """Look again and again, until `q` or Ctrl-C."""
     from rich.live import Live
 

@@ -26,7 +26,7 @@ def patch_executors(patcher: Patcher, gate: Gate) -> None:
     def submit(wrapped: Method) -> Method:
         def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
             registry = gate.registry
-            if registry.follow:
+            if registry.submissions:
                 try:
                     frame = sys._getframe(1)
                     here = capture(frame, DEPTH, registry.origins)

@@ -44,7 +44,7 @@ class Gate:
         """Let the wrappers tell a guard."""
         self.guard = guard
         self.registry = guard.registry
-        self.registry.listen(guard)
+        self.registry.observe(guard)
 
     def shut(self) -> None:
         """Let the wrappers pass everything through, without taking them off."""

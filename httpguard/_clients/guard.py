@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .._leases.registry import Listener, Registry
+from .._leases.registry import LeaseObserver, Registry
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._stacks.capture import RawStack
 
 
-class Guard(Listener, Protocol):
+class Guard(LeaseObserver, Protocol):
     """The guard, as the wrappers see it. Nothing but `LeakError` ever rises."""
 
     registry: Registry

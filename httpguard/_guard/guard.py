@@ -34,8 +34,8 @@ _GLANCE: Final = 0.2
 _MOST_TIMES: Final = 100_000
 
 
-class Follower(Protocol):
-    """Follows the counts, not the events."""
+class CountsObserver(Protocol):
+    """Told the counts, not the events."""
 
     def __call__(self, table: LeakTable, responses: int, *, ended: bool) -> None:
         """At the first response, after each sweep, and once at the end.
@@ -73,7 +73,7 @@ class Guard(Calls):
         parts = Parts(registry, settings, outbox, watch=self.watch, notify=self.notify)
         super().__init__(parts)
         self.scopes = Scopes(parts)
-        self.follower: Follower | None = None
+        self.counts_observer: CountsObserver | None = None
         parts.watcher.changed = self._heed
         self.configure(settings)
         if beside is not None:
@@ -119,7 +119,7 @@ class Guard(Calls):
                 parts.pools.collect_for_waiters()
             parts.sweep(parts.everything)
             parts.report()
-            self._tell_follower(ended=False)
+            self._tell_counts_observer(ended=False)
             self.notify()
         except Exception as error:
             self.step_aside("watch", error)
@@ -162,7 +162,7 @@ class Guard(Calls):
             self.registry.times = deque(maxlen=_MOST_TIMES)
 
     def notify(self) -> None:
-        """Tell the monitoring systems that follow."""
+        """Tell the monitoring systems."""
         outbox = self.parts.outbox
         if outbox.observers:
             outbox.notify(self, self.registry.take_times())
@@ -200,7 +200,7 @@ class Guard(Calls):
             parts.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             parts.reports.summarize()
             parts.outbox.flush()
-            self._tell_follower(ended=True)
+            self._tell_counts_observer(ended=True)
             self.notify()
         except Exception as error:
             self.step_aside("finish", error)
@@ -226,14 +226,14 @@ class Guard(Calls):
         if self.parts.watcher.idle:
             super().attend()
             try:
-                self._tell_follower(ended=False)
+                self._tell_counts_observer(ended=False)
             except Exception as error:
-                self.step_aside("follower", error)
+                self.step_aside("counts", error)
 
-    def _tell_follower(self, *, ended: bool) -> None:
-        if self.follower is not None:
+    def _tell_counts_observer(self, *, ended: bool) -> None:
+        if self.counts_observer is not None:
             responses = count_responses(self.registry)
-            self.follower(self.parts.table, responses, ended=ended)
+            self.counts_observer(self.parts.table, responses, ended=ended)
 
     def _heed(self) -> None:
         """Whether new leases matter, now that something has changed."""

@@ -75,7 +75,7 @@ class Outbox:
             _REPORTING.reset(token)
 
     def notify(self, source: Source, ended: Sequence[float]) -> None:
-        """Tell the monitoring systems that follow the guard; see `Observer`.
+        """Tell the monitoring systems; see `Observer`.
 
         Args:
             source: The guard.

@@ -46,7 +46,7 @@ class Parts:
         settings: What to do.
         outbox: Where reports go.
         watch: What the watcher thread calls.
-        notify: Tells the monitoring systems that follow.
+        notify: Tells the monitoring systems.
     """
 
     def __init__(
@@ -199,7 +199,7 @@ class Parts:
             self.table.origins,
             depth=max(settings.stack_depth for settings in both),
             sample=max(settings.sample for settings in both),
-            follow=any(settings.follow_executors for settings in both),
+            submissions=any(settings.follow_executors for settings in both),
         )
 
     def _found(self, finding: Finding) -> None:

@@ -58,7 +58,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
         stack: Of a task, in the place of the frame's.
 
     Raises:
-        LeakError: By the listener, in strict mode.
+        LeakError: By the observer, in strict mode.
     """
     key = id(connection)
     known = registry.leases.get(key)
@@ -104,9 +104,9 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     registry.opened.add()
     if registry.claim is not None:
         registry.claim(lease)
-    listener = registry.listener
-    if listener is not None and listener.attentive:
-        listener.attend_to(lease, response, raising=raising)
+    observer = registry.observer
+    if observer is not None and observer.attentive:
+        observer.attend_to(lease, response, raising=raising)
 
 
 def _goes_on(registry: Registry, lease: Lease, response: Any) -> bool:
@@ -132,4 +132,4 @@ def _stack(
         return None
     stack = scope is None and capture_brief(frame, registry.proven)
     stack = stack or registry.capture(frame)
-    return stack + submission(frame) if registry.follow else stack
+    return stack + submission(frame) if registry.submissions else stack

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     Digest = Callable[[], dict[str, Any] | None]
 
 
-class Listener(Protocol):
+class LeaseObserver(Protocol):
     """Whoever is told of new leases."""
 
     attentive: bool
@@ -66,12 +66,12 @@ class Registry(Ends):
         self.claim: Callable[[Lease | SessionRef], None] | None = None
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
-        self.listener: Listener | None = None
+        self.observer: LeaseObserver | None = None
         # One thread at a time judges, whichever of the guards that share this it asks.
         # Reentrant: a finalizer that runs inside a sweep may call `check`.
         self.judging = threading.RLock()
         self._start()
-        self.configure(Origins(), depth=32, sample=1.0, follow=False)
+        self.configure(Origins(), depth=32, sample=1.0, submissions=False)
 
     def _start(self) -> None:
         self.begin()
@@ -82,7 +82,7 @@ class Registry(Ends):
         self.opened = Tally()
 
     def configure(
-        self, origins: Origins, *, depth: int, sample: float, follow: bool
+        self, origins: Origins, *, depth: int, sample: float, submissions: bool
     ) -> None:
         """How stacks are kept from here on.
 
@@ -90,24 +90,24 @@ class Registry(Ends):
             origins: Whose code a file is.
             depth: Application frames of each.
             sample: The share of leases that have one, 0 to 1.
-            follow: Whether they go on to where an executor's work was submitted.
+            submissions: Whether they go on to where an executor's work was submitted.
         """
         self.origins = origins
         self.depth = depth
         self.sample = sample
-        self.follow = follow
+        self.submissions = submissions
         # As most programs have it.
-        self.plain = sample >= 1 and not follow
+        self.plain = sample >= 1 and not submissions
         self.proven = Proven(depth)
         self.settle()
 
-    def listen(self, listener: Listener) -> None:
+    def observe(self, observer: LeaseObserver) -> None:
         """Tell somebody of new leases, where it wants to know.
 
         Args:
-            listener: In the place of the one before.
+            observer: In the place of the one before.
         """
-        self.listener = listener
+        self.observer = observer
         self.settle()
 
     def claim_by(self, claim: Callable[[Lease | SessionRef], None] | None) -> None:
@@ -124,13 +124,13 @@ class Registry(Ends):
 
         To be called when anything that depends on has changed.
         """
-        listener = self.listener
+        observer = self.observer
         self.swift: tuple[Any, ...] | None = None
         if (
-            listener is not None
-            and not listener.attentive
+            observer is not None
+            and not observer.attentive
             and self.claim is None
-            and not self.follow
+            and not self.submissions
             and self.depth >= BRIEF
         ):
             # In the order in which `_clients/urllib3/_speedups.c` names them.

@@ -1,4 +1,4 @@
-"""Monitoring systems that follow the guard from sweep to sweep."""
+"""Monitoring systems, told from sweep to sweep."""
 
 from __future__ import annotations
 

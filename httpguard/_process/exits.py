@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Final
 from .process import PROCESS
 
 if TYPE_CHECKING:
-    from .._guard.guard import Follower
+    from .._guard.guard import CountsObserver
 
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000
 
 
-def follow(follower: Follower | None) -> None:
-    """Make the end of this process a scope, and have its counts followed.
+def observe_end(counts_observer: CountsObserver | None) -> None:
+    """Make the end of this process a scope, and have its counts told.
 
     What is then still open is a leak, as `httpguard run` has it.
 
     Args:
-        follower: Told the counts after each sweep and at the end. What it raises
+        counts_observer: Told the counts after each sweep and at the end. What it raises
             is logged once and stops nothing.
     """
     # The first `weakref.finalize` of a process registers all of them with atexit. Here
@@ -30,9 +30,9 @@ def follow(follower: Follower | None) -> None:
     weakref.finalize(PROCESS, int)
     with PROCESS.lock:
         PROCESS.is_scope = True
-        PROCESS.follower = follower
+        PROCESS.counts_observer = counts_observer
         if PROCESS.guard is not None:
-            PROCESS.guard.follower = follower
+            PROCESS.guard.counts_observer = counts_observer
 
 
 def finish() -> None:

@@ -80,7 +80,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             guard = _new_guard(settings, clock, host)
             PROCESS.run.begin()
             _attach_log(settings)
-            guard.follower = PROCESS.follower
+            guard.counts_observer = PROCESS.counts_observer
             PROCESS.guard = guard
             atexit.register(finish)
             finish_with_worker()
@@ -88,7 +88,7 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         if settings.follow_executors:
             patches().follow_executors()
         if PROCESS.page is not None:
-            PROCESS.page.follow(settings)
+            PROCESS.page.serve_as(settings)
         # A process is counted though it never opens a response.
         guard.notify()
 
@@ -182,7 +182,7 @@ def take_off() -> tuple[Guard | None, JsonLines | None]:
             patches().tell(host)
         atexit.unregister(finish)
         if PROCESS.page is not None:
-            PROCESS.page.follow(None)
+            PROCESS.page.serve_as(None)
         log, PROCESS.log = PROCESS.log, None
     return None if guard is host else guard, log
 

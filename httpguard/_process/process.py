@@ -15,7 +15,7 @@ from .._reporting import Destinations, Members, Run
 
 if TYPE_CHECKING:
     from .._clients import Patches
-    from .._guard.guard import Follower, Guard
+    from .._guard.guard import CountsObserver, Guard
     from .._metrics.observers import Observer
     from .._metrics.opentelemetry import OpenTelemetry
     from .._metrics.prometheus import Collector
@@ -34,7 +34,7 @@ def failed(where: str, error: Exception) -> None:
 class Pages(Protocol):
     """What serves the page that the settings ask for."""
 
-    def follow(self, settings: Settings | None) -> None:
+    def serve_as(self, settings: Settings | None) -> None:
         """Serve it, or close it. It never raises.
 
         Args:
@@ -54,7 +54,7 @@ class Process:
         # Whether the end of the process is a scope that leaves nothing open.
         self.is_scope = False
         # Told the counts after each sweep and at the end.
-        self.follower: Follower | None = None
+        self.counts_observer: CountsObserver | None = None
         # The sink that writes the setting `log`.
         self.log: JsonLines | None = None
         self.lock = threading.RLock()
@@ -87,7 +87,7 @@ def current() -> Guard | None:
 
 
 def observe(observer: Observer, name: str) -> None:
-    """Let a monitoring system follow this guard and those to come.
+    """Tell a monitoring system of this guard and those to come.
 
     Args:
         observer: Told after each sweep.

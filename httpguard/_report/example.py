@@ -85,7 +85,7 @@ _FIELDS: Final = (
 
 
 def parse(sample: Sample | None) -> Example:
-    """The example of what an observer has chosen."""
+    """The example of what was chosen from the logs."""
     text = sample[2] if sample is not None else ""
     if text.startswith("{"):
         try:

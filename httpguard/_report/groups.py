@@ -62,7 +62,7 @@ class Groups:
                 if known is not tally:
                     known.merge(tally)
 
-    def observe(
+    def take(
         self, process: str, head: dict[str, Any], leak: dict[str, Any], document: str
     ) -> None:
         """Take in what a document says of one leak.

@@ -15,7 +15,7 @@ from .._model.extras import MissingExtraError
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from .observer import Observer
+    from .counts import LogCounts
 
 STDIN: Final = "-"
 # A file without line ends (a core dump, say) must not be taken into memory whole.
@@ -91,8 +91,8 @@ def _form(magic: bytes, name: str) -> str:
     return "zstd" if magic == _ZSTD else "plain"
 
 
-def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> None:
-    """Let an observer see all lines of a file that may be ours.
+def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> None:
+    """Count all lines of a file that may be ours.
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line
     can still be read. Of compressed data that is damaged, what came before counts.
@@ -105,7 +105,7 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
         MissingExtraError: It is compressed by zstd, and nothing is there to read it.
     """
     name, number = source.name, 0
-    observer.begin(name)
+    counts.begin(name)
     with _open(source) as raw:
         told = 0
         text = io.TextIOWrapper(
@@ -123,9 +123,9 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
                     or "fix: " in line
                     or "ended well after all" in line
                 ):
-                    problem = observer.observe(name, line.rstrip("\r\n"))
+                    problem = counts.take(name, line.rstrip("\r\n"))
                     if problem is not None:
-                        observer.note_damage(name, number, problem)
+                        counts.note_damage(name, number, problem)
                 if not number % _LINES and raw.seekable():
                     advance(raw.tell() - told)
                     told = raw.tell()
@@ -133,10 +133,10 @@ def read(source: Input, observer: Observer, advance: Callable[[int], None]) -> N
             raise
         except Exception as error:  # Each form of compression has its own.
             problem = f"the rest cannot be decompressed: {error}"
-            observer.note_damage(name, number + 1, problem)
+            counts.note_damage(name, number + 1, problem)
         # What is wrapped is closed by who has opened it.
         text.detach()
-    observer.lines += number
+    counts.lines += number
 
 
 def _is_cut(line: str) -> bool:

@@ -1,4 +1,4 @@
-"""From what an observer has counted to the frozen values of a report."""
+"""From what was counted to the frozen values of a report."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from .tally import HOUR, time_of
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from .counts import LogCounts
     from .groups import Group, Key
-    from .observer import Observer
     from .tally import Tally
 
 _DAY: Final = 24
@@ -25,40 +25,40 @@ _SPANS: Final = (1, 3, 6, 12, _DAY, 7 * _DAY, 28 * _DAY)
 _MOST_SPANS: Final = 48
 
 
-def report_of(observer: Observer, since: datetime | None = None) -> Report:
+def report_of(counts: LogCounts, since: datetime | None = None) -> Report:
     """The whole report.
 
     Args:
         since: Where the time asked for begins, or None.
     """
     return Report(
-        sites_of(observer),
-        _reading_of(observer),
+        sites_of(counts),
+        _reading_of(counts),
         datetime.now(timezone.utc),
         since,
         notices=tuple(
             sorted(
-                observer.notices.values(),
+                counts.notices.values(),
                 key=lambda it: (it.event, -it.times, it.subject),
             )
         ),
     )
 
 
-def sites_of(observer: Observer) -> tuple[Site, ...]:
+def sites_of(counts: LogCounts) -> tuple[Site, ...]:
     """The sites that leaked, the most harmful first.
 
     Counts that a process told meanwhile do not say what came after them: all is known
     of those that summed up.
     """
-    complete = observer.ended
+    complete = counts.ended
     grown = {
         key: {
             process: (tally, leaks)
             for process, tally in group.tallies.items()
             if (leaks := tally.leaks())
         }
-        for key, group in observer.leaks.by_key.items()
+        for key, group in counts.leaks.by_key.items()
     }
     hours = [
         hour
@@ -71,7 +71,7 @@ def sites_of(observer: Observer) -> tuple[Site, ...]:
     span = next((s for s in _SPANS if last - first < s * _MOST_SPANS), _SPANS[-1])
     window = range(first // span, last // span + 1) if hours else range(0)
     found = [
-        _site(key, observer.leaks.by_key[key], by_process, (window, span), complete)
+        _site(key, counts.leaks.by_key[key], by_process, (window, span), complete)
         for key, by_process in grown.items()
         if by_process
     ]
@@ -143,16 +143,16 @@ def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
     return tuple(sorted(made, key=lambda one: (-one.leaks, one.name)))
 
 
-def _reading_of(observer: Observer) -> Reading:
+def _reading_of(counts: LogCounts) -> Reading:
     """What was read."""
     events = Counter[str]()
-    for name, lines in observer.events.items():
+    for name, lines in counts.events.items():
         events[printable(name, 60)] += lines
     return Reading(
-        tuple(observer.ours),
-        tuple(file for file, lines in observer.ours.items() if not lines),
-        observer.lines,
+        tuple(counts.ours),
+        tuple(file for file, lines in counts.ours.items() if not lines),
+        counts.lines,
         dict(sorted(events.items())),
-        dict(sorted(observer.problems.items())),
-        tuple(observer.damaged),
+        dict(sorted(counts.problems.items())),
+        tuple(counts.damaged),
     )

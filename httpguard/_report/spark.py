@@ -1,4 +1,4 @@
-"""Spark as the engine: every partition has an observer, and these are merged."""
+"""Spark as the engine: every partition has counts of its own, and these are merged."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import tempfile
 from typing import TYPE_CHECKING, Any
 
 from .._model.errors import HTTPGuardError
+from .counts import LogCounts
 from .inputs import STDIN, InputError
-from .observer import Observer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
@@ -22,11 +22,11 @@ class EngineError(HTTPGuardError):
 
 def read_with_spark(
     inputs: Sequence[Input], since: int | None, master: str
-) -> Observer:
+) -> LogCounts:
     """Read everything on a cluster, or on this machine.
 
     Args:
-        since: As for `Observer`.
+        since: As for `LogCounts`.
         master: Where it runs, as Spark names it. httpguard has to be installed there.
 
     Raises:
@@ -54,7 +54,7 @@ def read_with_spark(
             ) from error
         try:
             context.setLogLevel("ERROR")
-            whole = Observer(since)
+            whole = LogCounts(since)
             for source in inputs:
                 whole.merge(_read(context, source, since))
         except (PySparkException, OSError) as error:
@@ -68,36 +68,36 @@ def read_with_spark(
     return whole
 
 
-def _read(context: Any, source: Input, since: int | None) -> Observer:
+def _read(context: Any, source: Input, since: int | None) -> LogCounts:
     """One file, its parts merged two by two on the cluster."""
     name = source.name
     lines = context.textFile(os.path.abspath(source.path), use_unicode=False)
     parts = lines.mapPartitions(_observing(name, since))
     if parts.getNumPartitions():
         return parts.treeReduce(_merged)  # type: ignore[no-any-return]
-    nothing = Observer(since)
+    nothing = LogCounts(since)
     nothing.begin(name)
     return nothing
 
 
 def _observing(
     name: str, since: int | None
-) -> Callable[[Iterable[bytes]], Iterator[Observer]]:
+) -> Callable[[Iterable[bytes]], Iterator[LogCounts]]:
     """What runs over the lines of a partition."""
 
-    def observe(lines: Iterable[bytes]) -> Iterator[Observer]:
-        observer = Observer(since)
-        observer.begin(name)
+    def take(lines: Iterable[bytes]) -> Iterator[LogCounts]:
+        counts = LogCounts(since)
+        counts.begin(name)
         for line in lines:
-            observer.lines += 1
-            problem = observer.observe(name, line.decode("utf-8", "replace"))
+            counts.lines += 1
+            problem = counts.take(name, line.decode("utf-8", "replace"))
             if problem is not None:
-                observer.note_damage(name, None, problem)
-        yield observer
+                counts.note_damage(name, None, problem)
+        yield counts
 
-    return observe
+    return take
 
 
-def _merged(one: Observer, other: Observer) -> Observer:
+def _merged(one: LogCounts, other: LogCounts) -> LogCounts:
     one.merge(other)
     return one

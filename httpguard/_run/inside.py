@@ -54,7 +54,7 @@ class RunLog(JsonLines):
         """Whether the run goes on."""
         return os.path.exists(self.path)
 
-    def follow(self, table: LeakTable, responses: int, *, ended: bool) -> None:
+    def take_counts(self, table: LeakTable, responses: int, *, ended: bool) -> None:
         """Write the counts now and then: a signal may end the process any time.
 
         Args:
@@ -100,15 +100,15 @@ def begin(run: str) -> None:
     Raises:
         ConfigError: A setting is not accepted.
     """
-    follower = log = None
+    observer = log = None
     if run != "-":
         log = RunLog(run, _process.PROCESS.run)
-        follower = log.follow
+        observer = log.take_counts
         destinations = _process.PROCESS.destinations
         destinations.add(log, log.name)
         if not os.environ.get(VERBOSE):
             destinations.logs.spared = log.is_read
-    _exits.follow(follower)
+    _exits.observe_end(observer)
     if not _session.is_installed():
         settings = load_settings({}, os.environ)
         if settings.enabled:

@@ -58,20 +58,20 @@ def read_outcome(run: str) -> Outcome:
 def _read_log(path: str, outcome: Outcome) -> None:
     """Read what they reported."""
     from .._model.event import ADVICE, POOL_STARVED, TOO_MANY_OPEN
+    from .._report.counts import LogCounts
     from .._report.inputs import look_at, read
-    from .._report.observer import Observer
     from .._report.sites import sites_of
 
-    observer = Observer()
+    counts = LogCounts()
     for source in look_at([path]):
-        read(source, observer, lambda _: None)
-    outcome.found = sites_of(observer)
-    outcome.crowded = observer.events[TOO_MANY_OPEN]
+        read(source, counts, lambda _: None)
+    outcome.found = sites_of(counts)
+    outcome.crowded = counts.events[TOO_MANY_OPEN]
     told = {name.partition(".")[2] for name in (POOL_STARVED, *ADVICE)}
     outcome.notices = tuple(
-        notice for (event, _), notice in observer.notices.items() if event in told
+        notice for (event, _), notice in counts.notices.items() if event in told
     )
-    groups = observer.leaks.by_key.values()
+    groups = counts.leaks.by_key.values()
     outcome.leaking = len({process for group in groups for process in group.tallies})
 
 

@@ -45,7 +45,7 @@ class Run:
     baseline: Baseline | None
     tolerated: int | None
 
-    def follow(self, telling: Telling) -> int:
+    def run(self, telling: Telling) -> int:
         """Run the program and show what leaked.
 
         Args:

@@ -42,7 +42,7 @@ def start(run: Run, options: Options) -> int:
         telling = Telling(
             verbose=options.verbose, quiet=options.quiet, as_json=options.as_json
         )
-        return run.follow(telling)
+        return run.run(telling)
     except OSError as error:
         name = run.target.arguments[0]
         raise TargetError(f"cannot run {name!r}: {error.strerror or error}") from None

@@ -33,7 +33,7 @@ main(sys.argv[2:])
     ("function", "arguments"),
     [
         ("report", ["report", "{log}"]),
-        ("observe", ["report", "{log}"]),
+        ("take", ["report", "{log}"]),
         ("_print", ["report", "{log}"]),
         ("find_target", ["run", "{log}"]),
         ("show_demo", ["demo"]),

@@ -35,7 +35,7 @@ _MOST_NOTICES: Final = 1000
 _CUT_SHORT: Final = "cut short"
 
 
-class Observer:
+class LogCounts:
     """What was seen in any number of lines; may be pickled and merged.
 
     Args:
@@ -69,7 +69,7 @@ class Observer:
         if len(self.damaged) < MOST_DAMAGED:
             self.damaged.append(Damaged(file, number, problem))
 
-    def merge(self, other: Observer) -> None:
+    def merge(self, other: LogCounts) -> None:
         """Take in what was seen in another part of the logs."""
         self.lines += other.lines
         self.leaks.merge(other.leaks)
@@ -81,7 +81,7 @@ class Observer:
         self.ours.update(other.ours)
         self.ended |= other.ended
 
-    def observe(self, file: str, line: str) -> str | None:
+    def take(self, file: str, line: str) -> str | None:
         """Take in a line.
 
         Args:
@@ -101,15 +101,15 @@ class Observer:
             if ours:
                 # A mention of an event's name in a sentence is no damage.
                 return "not JSON" if document else None
-            self._observe_text(file, line, line, {})
+            self._take_text(file, line, line, {})
             return None
         if not ours:
             inner = first_of(fields, _WRAPPED)
-            self._observe_text(file, line if inner is None else inner, line, fields)
+            self._take_text(file, line if inner is None else inner, line, fields)
             return None
-        return self._observe_event(file, fields, document)
+        return self._take_event(file, fields, document)
 
-    def _observe_event(
+    def _take_event(
         self, file: str, fields: dict[str, Any], document: str
     ) -> str | None:
         """Take in a document; says what is wrong with it."""
@@ -126,27 +126,27 @@ class Observer:
         if whole(fields.get("schema"), 0) > SCHEMA:
             return "of a newer schema"
         if event not in _LEAK_EVENTS:
-            self._observe_others(file, event, fields)
+            self._take_others(file, event, fields)
         elif fields.get("kind") is None or fields.get("site") is None:
             return "without kind or site"
         else:
-            self.leaks.observe(process_of(file, fields), fields, fields, document)
+            self.leaks.take(process_of(file, fields), fields, fields, document)
         self.events[event] += 1
         return None
 
-    def _observe_others(self, file: str, event: str, fields: dict[str, Any]) -> None:
+    def _take_others(self, file: str, event: str, fields: dict[str, Any]) -> None:
         """Take in what is no single leak: a list of them, or none."""
         process = process_of(file, fields)
         leaks = fields.get("leaks")
         for leak in leaks if isinstance(leaks, list) else ():
             if isinstance(leak, dict) and leak.get("kind") and leak.get("site"):
-                self.leaks.observe(process, fields, leak, "")
+                self.leaks.take(process, fields, leak, "")
         if event == _SUMMARY:
             self.ended.add(process)
         elif event != _COUNTS:
-            self._observe_notice(event, fields)
+            self._take_notice(event, fields)
 
-    def _observe_notice(self, event: str, fields: dict[str, Any]) -> None:
+    def _take_notice(self, event: str, fields: dict[str, Any]) -> None:
         """Take in what is said of pools and of the process."""
         seen = epoch(first_of(fields, LOGGED))
         if self.since is not None and (seen is None or seen < self.since):
@@ -156,13 +156,11 @@ class Observer:
         if name in self.notices or len(self.notices) < _MOST_NOTICES:
             self.notices.setdefault(name, Notice(notice.event)).merge(notice)
 
-    def _observe_text(
-        self, file: str, text: str, line: str, head: dict[str, Any]
-    ) -> None:
+    def _take_text(self, file: str, text: str, line: str, head: dict[str, Any]) -> None:
         """Take in a text, which may be one of ours."""
         leak: TextLeak | None = find_leak(text)
         if leak is None:
-            self._observe_fix(file, text)
+            self._take_fix(file, text)
             return
         self.ours[file] += 1
         seen = epoch(find_time(first_of(head, LOGGED) or line))
@@ -175,7 +173,7 @@ class Observer:
             group.sample = (0, seen or 0, text)
             self._without_fix = None if leak.hint else (file, group)
 
-    def _observe_fix(self, file: str, text: str) -> None:
+    def _take_fix(self, file: str, text: str) -> None:
         """Take in the hint that belongs to the text before."""
         if text.startswith("  fix: ") and self._without_fix is not None:
             (known, group), self._without_fix = self._without_fix, None
