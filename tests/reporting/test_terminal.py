@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import pty
+import re
+import struct
 import subprocess
 import sys
+import termios
 import tty
 from typing import TYPE_CHECKING
 
@@ -33,10 +37,19 @@ def program(tmp_path: Path) -> Path:
 
 
 def on_a_terminal(
-    program: Path, server: Server, *, raw: bool = False, name: str = "", value: str = ""
+    program: Path,
+    server: Server,
+    *,
+    raw: bool = False,
+    name: str = "",
+    value: str = "",
+    width: int = 0,
 ) -> str:
     """What the program writes to a terminal that is its standard error."""
     ours, theirs = pty.openpty()
+    if width:
+        size = struct.pack("HHHH", 40, width, 0, 0)
+        fcntl.ioctl(theirs, termios.TIOCSWINSZ, size)
     if raw:
         tty.setraw(theirs)
     env = {"NO_COLOR": "", "FORCE_COLOR": "", "TERM": "xterm", name or "_": value}
@@ -104,3 +117,13 @@ def test_the_program_s_own_log_is_left_alone(tmp_path: Path, server: Server) -> 
     said = on_a_terminal(program, server)
     assert said.startswith("WARNING:httpguard:leak dropped ")
     assert "\x1b" not in said
+
+
+def test_lines_are_broken_between_words(program: Path, server: Server) -> None:
+    plain = on_a_terminal(program, server, name="NO_COLOR", value="1")
+    narrow = on_a_terminal(program, server, name="NO_COLOR", value="1", width=60)
+    assert max(map(len, plain.splitlines())) > 120
+    ports = re.compile(r":\d{4,}")
+    assert ports.sub("", narrow).split() == ports.sub("", plain).split()
+    for line in narrow.splitlines():
+        assert len(line) <= 60 or len(line.split()) <= 2, line
