@@ -68,13 +68,21 @@ class Churn:
         if not ref.pools:
             wasted.sessions += 1
 
+    def worth(self) -> list[Wasted]:
+        """The lines that are worth a word, the most wasteful first."""
+        found = [
+            wasted
+            for wasted in list(self._lines.values())
+            if wasted.sessions >= _FEW and wasted.saved
+        ]
+        return sorted(found, key=lambda wasted: -wasted.saved)
+
     def due(self, now: float) -> Iterator[Wasted]:
         """The lines of which it is time to say so.
 
         Args:
             now: Seconds of the guard's clock.
         """
-        for wasted in list(self._lines.values()):
-            worth = wasted.sessions >= _FEW and wasted.saved
-            if worth and wasted.rhythm.due(wasted.sessions // _FEW, now):
+        for wasted in self.worth():
+            if wasted.rhythm.due(wasted.sessions // _FEW, now):
                 yield wasted

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.snapshot import Snapshot
 from .._model.version import __version__
+from .advice import advice
+from .alerts import alerts
 from .answer import to_json
 from .figures import about, figures
 from .history import History
@@ -128,6 +130,8 @@ class View:
         return {
             **content,
             "pools": pools[:rows],
+            "alerts": alerts(guard),
+            "advice": advice(guard, pools, rows),
             "schema": 1,
             "httpguard": __version__,
             "installed": guard is not None,

@@ -360,3 +360,81 @@ def test_the_link_with_the_token_signs_in(
         assert browser.run("location.href") == page.url
         browser.wait(f"document.querySelector('{LEAKS}')")
         assert browser.complaints() == []
+
+
+def test_what_hurts_comes_first_with_the_line_to_blame(
+    guard: GuardControl, server: Server, page: Page, browser: Browser
+) -> None:
+    guard.install()
+    drop(server)  # Of a pool of the same name, which loses no slot.
+    blocking = lose_slot(server)
+    browser.go(page.url)
+    (alert,) = browser.texts("#alerts li")
+    assert "loses its slots: 1 of 2 slots lost" in alert
+    (line,) = browser.texts("#alerts button")
+    assert line.endswith(" in lose_slot")
+    browser.run(f"[...document.querySelectorAll('{LEAKS}')].map((e) => e.open = false)")
+    browser.click("#alerts button")
+    assert "# lost here" in browser.texts(f"{LEAKS}[open]")[0]
+    # The most harmful leak is the first, and leaks stand before the charts.
+    assert browser.texts(f"{LEAKS} .kind") == ["unreleased", "dropped"]
+    top = "document.querySelector('{}').getBoundingClientRect().top"
+    charts = browser.run(top.format("#chart-open"))
+    assert browser.run(top.format("#leaks")) < charts
+    assert browser.complaints() == []
+    blocking.close()
+
+
+def test_the_fix_can_be_copied(
+    guard: GuardControl, server: Server, page: Page, browser: Browser
+) -> None:
+    guard.install()
+    drop(server)
+    browser.go(page.url)
+    browser.run(
+        "(window.copied = [], navigator.clipboard.writeText = async (text) =>"
+        " void window.copied.push(text))"
+    )
+    browser.click(f"{LEAKS} .copy")
+    browser.wait(f"document.querySelector('{LEAKS} .copy').textContent === 'Copied'")
+    code = "with requests.get(..., stream=True) as response:"
+    assert browser.run("window.copied") == [code]
+    assert code in browser.texts(f"{LEAKS} .fix code")
+    assert "explain HG101" in browser.texts(f"{LEAKS} .meaning")[0]
+    # The line itself stands above, frames of libraries are folded.
+    assert "# dropped here" in browser.texts(f"{LEAKS} .line")[0]
+    (folded, *_) = browser.texts(f"{LEAKS} .folded")
+    assert folded.startswith("\N{HORIZONTAL ELLIPSIS} ")
+    assert "frames: " in folded
+    browser.click(f"{LEAKS} .folded summary")
+    assert len(browser.texts(f"{LEAKS} .folded[open] li")) > 1
+
+
+def test_the_first_leak_is_on_a_phone_s_first_screen(
+    busy: GuardControl, page: Page, browser: Browser
+) -> None:
+    browser.phone(390)
+    browser.go(page.url)
+    browser.wait(f"document.querySelector('{LEAKS}[open] .fix')")
+    bottom = browser.run(
+        f"document.querySelector('{LEAKS} .fix').getBoundingClientRect().bottom"
+    )
+    assert bottom < 800
+
+
+def test_advice(
+    guard: GuardControl, server: Server, page: Page, browser: Browser
+) -> None:
+    guard.install()
+    for _ in range(12):
+        with requests.Session() as session:  # wasted here
+            session.get(server.url("/bytes/9"))
+        del session
+    guard.check()
+    browser.go(page.url)
+    browser.wait("!document.querySelector('#advice').hidden")
+    (text,) = browser.texts("#advice-list li")
+    assert "12 sessions of requests made and dropped" in text
+    assert "in test_advice" in text
+    assert "explain HG202" in text
+    assert browser.complaints() == []

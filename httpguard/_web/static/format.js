@@ -49,6 +49,18 @@ export function shortPath(filename) {
   return parts.length > 3 ? `…/${parts.slice(-2).join("/")}` : filename;
 }
 
+/** The top-level package of a library's file, by its path alone. */
+export function packageOf(filename) {
+  if (filename.startsWith("<")) return filename.replace(/[<>]/g, "").split(" ").pop().split(".")[0];
+  const parts = filename.split(/[\\/]/);
+  for (let index = parts.length - 2; index >= 0; index -= 1) {
+    if (/^((site|dist)-packages|python\d[\d.]*t?(\.zip)?|Lib)$/.test(parts[index])) {
+      return parts[index + 1].replace(/\.py$/, "");
+    }
+  }
+  return parts[parts.length - 1].replace(/\.py$/, "");
+}
+
 export function place(frame) {
   return `${shortPath(frame.filename)}:${frame.lineno}`;
 }

@@ -2,8 +2,8 @@
 
 import { Chart } from "./chart.js";
 import { byId, make, say, write } from "./elements.js";
-import { bytes, duration, plural, whole } from "./format.js";
-import { KINDS, LeakList } from "./leaks.js";
+import { bytes, duration, place, plural, siteKey, whole } from "./format.js";
+import { fixOf, KINDS, LeakList } from "./leaks.js";
 import { openTable, poolTable } from "./tables.js";
 
 const EVERY = 2000;
@@ -75,6 +75,8 @@ function show() {
   write(byId("versions"), `httpguard ${state.httpguard} · ${program.implementation} ${program.python}` +
     (state.installed ? ` · idle for ${duration(state.settings.max_idle)} is held${state.settings.strict ? " · strict" : ""}` : ""));
   showNotices();
+  showAlerts();
+  showAdvice();
   showTiles();
   showKinds();
   for (const chart of charts) chart.show(state.history);
@@ -98,6 +100,51 @@ function showNotices() {
   byId("notices").replaceChildren(...texts.map((text) => make("p", { class: "notice" }, text)));
 }
 
+// What hurts now, with the lines to blame.
+
+function showAlerts() {
+  const alerts = [];
+  for (const pool of state.alerts) {
+    const parts = [];
+    if (pool.waiting) parts.push(`${plural(pool.waiting, "request waits", "requests wait")} for a connection`);
+    if (pool.lost) parts.push(`${whole(pool.lost)} of ${plural(pool.size, "slot", "slots")} lost`);
+    alerts.push({
+      bad: pool.waiting > 0,
+      text: `${pool.pool} ${pool.waiting ? "is starved" : "loses its slots"}: ${parts.join(", ")}`,
+      guilty: pool.lost_at,
+    });
+  }
+  const { fds, fd_limit: limit } = state.process;
+  if (fds !== null && limit !== null && fds > 0.8 * limit) {
+    alerts.push({ bad: true, text: `${whole(fds)} of ${whole(limit)} file descriptors are open`, guilty: [] });
+  }
+  alerts.sort((a, b) => b.bad - a.bad);
+  const now = JSON.stringify(alerts.map((each) => [each.text, each.bad, each.guilty.map(siteKey)]));
+  if (byId("alerts").dataset.texts === now) return;
+  byId("alerts").dataset.texts = now;
+  byId("alerts").replaceChildren(...alerts.slice(0, 5).map((each) =>
+    make("li", { class: each.bad ? "alert bad" : "alert" }, make("span", {}, each.text),
+      ...each.guilty.map((leak) => {
+        const button = make("button", { type: "button", class: "to" }, `${place(leak.site)} in ${leak.site.function}`);
+        button.addEventListener("click", () => leaks.reveal(siteKey(leak)));
+        return button;
+      }))));
+}
+
+function showAdvice() {
+  const rows = state.advice;
+  byId("advice").hidden = !rows.length;
+  const now = JSON.stringify(rows);
+  if (byId("advice").dataset.rows === now) return;
+  byId("advice").dataset.rows = now;
+  write(byId("advice-count"), "no leaks, but time and sockets");
+  byId("advice-list").replaceChildren(...rows.map((row) =>
+    make("li", {},
+      make("p", {}, make("code", { class: "site" }, row.about), ` ${row.text}`),
+      fixOf(row.hint),
+      make("p", { class: "muted meaning" }, `${row.kind}. More: `, make("code", {}, `httpguard explain ${row.code}`)))));
+}
+
 const tiles = new Map();
 
 function showTiles() {
@@ -107,11 +154,12 @@ function showTiles() {
   tile("Leaks", whole(counters.leaks || 0), counters.resolved ? `${whole(counters.resolved)} ended well after all` : "since the start", Boolean(counters.leaks));
   tile("Slots lost", whole(lost), "of blocking pools", Boolean(lost));
   tile("Sessions", whole(state.sessions), "alive, with pools");
-  tile("Descriptors", process.fds === null ? "–" : whole(process.fds), process.fd_limit === null ? "open" : `of ${whole(process.fd_limit)}`,
-    process.fds !== null && process.fd_limit !== null && process.fds > 0.8 * process.fd_limit);
-  tile("Memory", bytes(process.rss), "resident");
-  tile("Threads", whole(process.threads), "in the process");
-  tile("CPU", share(), `up ${duration(process.uptime)}`);
+  const near = process.fds !== null && process.fd_limit !== null && process.fds > 0.8 * process.fd_limit;
+  ofProcess("Descriptors", process.fds === null ? "–" : whole(process.fds), process.fd_limit === null ? "open" : `of ${whole(process.fd_limit)}`,
+    near);
+  ofProcess("Memory", bytes(process.rss), "resident");
+  ofProcess("Threads", whole(process.threads), "in the process");
+  ofProcess("CPU", share(), `up ${duration(process.uptime)}`);
 }
 
 function share() {
@@ -121,13 +169,17 @@ function share() {
   return seconds > 0 ? `${((100 * used) / seconds).toFixed(1)} %` : "–";
 }
 
-function tile(name, value, note, bad = false) {
+function ofProcess(name, value, note, bad = false) {
+  tile(name, value, note, bad, "process");
+}
+
+function tile(name, value, note, bad = false, where = "tiles") {
   let parts = tiles.get(name);
   if (!parts) {
     parts = { value: make("dd", { class: "value" }), note: make("dd", { class: "note muted" }) };
     parts.element = make("div", { class: "tile" }, make("dt", {}, name), parts.value, parts.note);
     tiles.set(name, parts);
-    byId("tiles").append(parts.element);
+    byId(where).append(parts.element);
   }
   parts.element.classList.toggle("bad", bad);
   write(parts.value, value);
