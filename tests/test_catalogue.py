@@ -57,6 +57,22 @@ def test_there_are_enough_of_each_kind() -> None:
     assert set(kinds) == {"dropped", "held", "unreleased", "open", "session"}
 
 
+@pytest.mark.parametrize(
+    ("client", "least"), [("httpx", 40), ("aiohttp", 40), ("stdlib", 20)]
+)
+def test_there_are_enough_for_each_client(client: str, least: int) -> None:
+    """Different programs, each counted once, whatever loops and packages run it."""
+    own = [case for case in CASES if case.name.startswith(f"{client}_")]
+    if not own:
+        pytest.skip(f"{client} is not installed")
+    leaking, innocent = (
+        {inspect.unwrap(one.function) for one in own if bool(one.kind) is leaks}
+        for leaks in (True, False)
+    )
+    assert len(leaking) >= least
+    assert len(innocent) >= least
+
+
 def test_every_leak_has_a_twin() -> None:
     twins = {case.twin_of for case in CASES if not case.kind}
     assert {case.name for case in LEAKS} <= twins

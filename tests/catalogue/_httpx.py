@@ -1,4 +1,4 @@
-"""Programs that both httpx and httpx2 run, sync or under asyncio and trio."""
+"""Programs that both httpx and httpx2 run, sync or under asyncio, trio and uvloop."""
 
 from __future__ import annotations
 
@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     Program = Callable[[Any, Address], Any]
 
 PACKAGES: Final = ("httpx", "httpx2")
+LOOPS: Final = ("asyncio", "trio", "uvloop")
 
 
 def leaking(
     kind: str = "dropped",
     *,
-    loops: tuple[str, ...] = ("asyncio", "trio"),
+    loops: tuple[str, ...] = LOOPS,
     **options: Any,
 ) -> Callable[[Program], Program]:
     """As `leaks`, once for each package and each loop.
@@ -44,7 +45,7 @@ def leaking(
 def harmless(
     *,
     twin_of: Program,
-    loops: tuple[str, ...] = ("asyncio", "trio"),
+    loops: tuple[str, ...] = LOOPS,
     **options: Any,
 ) -> Callable[[Program], Program]:
     """As `innocent`, once for each package and each loop.
@@ -87,6 +88,15 @@ def _bind(program: Program, package: str, loop: str) -> Any:
         module = __import__(package)
         if loop == "asyncio":
             return asyncio.run(program(module, server))
+        if loop == "uvloop":
+            import uvloop
+
+            running = uvloop.new_event_loop()
+            try:
+                return running.run_until_complete(program(module, server))
+            finally:
+                running.run_until_complete(running.shutdown_asyncgens())
+                running.close()
         if loop == "trio":
             import trio
 

@@ -25,8 +25,8 @@ if TYPE_CHECKING:
     from .client import Aiohttp
 
 _SWITCHING_PROTOCOLS: Final = 101
-# Between a call of a session and the line of the application.
-_MOST_FRAMES: Final = 12
+# Between a call of a session and what it runs, middlewares included.
+_MOST_FRAMES: Final = 30
 # Among so many tasks those are looked for that hold the connections of a pool.
 _MOST_TASKS: Final = 1000
 
@@ -171,13 +171,57 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     def _request(self: Any, *args: Any, **options: Any) -> Any:
         if GATE.guard is None:
             return wrapped(self, *args, **options)
-        site = near_site(sys._getframe(1))
-        return _httpguard_request(Call(self, site), args, options)
+        call = Call(self, near_site(sys._getframe(1)))
+        _look_between(client, call, options)
+        return _httpguard_request(call, args, options)
 
     return as_coroutine_function(_request)
 
 
-def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None:
+def _look_between(client: Aiohttp, call: Call, options: dict[str, Any]) -> None:
+    """Have one more middleware, below those of the program, if there are any.
+
+    Args:
+        client: Whose responses.
+        call: Their call.
+        options: Of the call.
+    """
+    try:
+        between = options.get("middlewares")
+        if between is None:
+            between = getattr(call.session, "_middlewares", ())
+        if between:
+            options["middlewares"] = (*between, _last(client, call))
+    except Exception as error:
+        GATE.fault("aiohttp", error)
+
+
+def _last(client: Aiohttp, call: Call) -> Any:
+    """A middleware below those of the program: one of these may lose what it is given.
+
+    Args:
+        client: Whose responses.
+        call: Their call.
+    """
+
+    async def middleware(request: Any, handler: Any) -> Any:
+        response = await handler(request)
+        connection = getattr(response, "_connection", None)
+        if connection is not None:
+            _opened(client, call, response, connection, between=True)
+        return response
+
+    return middleware
+
+
+def _opened(
+    client: Aiohttp,
+    call: Call,
+    response: Any,
+    connection: Any,
+    *,
+    between: bool = False,
+) -> None:
     """The program is given a response that holds a connection.
 
     Args:
@@ -185,6 +229,7 @@ def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None
         call: For which.
         response: Open.
         connection: Its.
+        between: It is a middleware that is given it, whose line is the site.
 
     Raises:
         LeakError: As of `Leases.begin`.
@@ -201,6 +246,9 @@ def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None
             return
         known = registry.pools.get(connection._connector)
         frame = sys._getframe(1)
+        earlier = registry.leases.get(id(connection))
+        if earlier is not None and earlier.reading:
+            registry.release(earlier)  # The middlewares have handed it on.
         GATE.begin(
             client,
             response,
@@ -211,7 +259,12 @@ def _opened(client: Aiohttp, call: Call, response: Any, connection: Any) -> None
             status=response.status,
             length=_length(response),
             frame=frame,
-            stack=brief(call.site) or call.stack(frame),
+            reading=between,
+            stack=(
+                GATE.task_stack(frame)
+                if between
+                else brief(call.site) or call.stack(frame)
+            ),
         )
         lease = registry.leases.get(id(connection))
         if lease is not None and known is not None:

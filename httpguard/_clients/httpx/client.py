@@ -83,7 +83,7 @@ class Httpx:
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
         """See `Client`. Called after the import of either package, and of each SDK."""
-        from . import pools, responses, streams
+        from . import pools, responses, streams, transports
 
         patch_sdks(patcher)
         patch_tasks(patcher)
@@ -96,6 +96,7 @@ class Httpx:
             streams.patch(patcher, self.core)
         if module is not None and module.__name__ == self.name:
             responses.patch(patcher, module, self, BESIDE[self.name])
+            transports.patch(patcher, module, self, BESIDE[self.name])
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""

@@ -71,7 +71,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
         # Most are read inside.
         if not response.is_closed:
             try:
-                _opened(client, response, sys._getframe(1))
+                opened(client, response, sys._getframe(1))
             except LeakError as error:
                 hide_own(error)
                 raise
@@ -101,7 +101,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
         if not response.is_closed:
             try:
                 # This frame may be the task's outermost.
-                _opened(client, response, sys._getframe())
+                opened(client, response, sys._getframe())
             except LeakError as error:
                 await response.aclose()
                 hide_own(error)
@@ -111,7 +111,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
     return send
 
 
-def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
+def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) -> None:
     """The application is given a response that it has to read or close.
 
     Those of mock, ASGI and WSGI transports have no network below them.
@@ -120,6 +120,8 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
         client: Whose.
         response: Open.
         frame: The innermost frame to keep.
+        asked: Of a response that a transport returns, its request. The lease is the
+            stream's, which may go on in another response.
 
     Raises:
         LeakError: As of `Leases.begin`.
@@ -129,27 +131,30 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
         stream = _stream_of(response)
         if guard is None or stream is None:
             return
-        pool, request = stream._pool, stream._pool_request
+        pool, taken = stream._pool, stream._pool_request
+        owner = response if asked is None else stream
         known = registry.pools.known.get(id(pool))
         if known is None or known() is not pool:
             known = meet(pool) if _ends_are_seen(stream) else None
-        if known is None or _is_own_page(response, registry.addresses):
+        request = response._request if asked is None else asked
+        if known is None or _is_own_page(request, registry.addresses):
             return
         if guard.reclaims:
-            mark(request, stream, response, is_async=client.is_async)
+            mark(taken, stream, owner, is_async=client.is_async)
         stack: RawStack | None = None
         if client.is_async:
             stack = brief(near_site(frame)) or GATE.task_stack(frame)
         GATE.begin(
             client,
-            response,
+            owner,
             stream,
             known,
-            method=response._request.method,
-            url=_url(request.request.url, known) or response._request.url,
+            method=request.method,
+            url=_url(taken.request.url, known) or request.url,
             status=response.status_code,
             length=_length(response),
             frame=frame,
+            reading=asked is not None,
             stack=stack,
         )
         # Its connection: the key is httpcore's stream, since with HTTP/2 many
@@ -157,7 +162,7 @@ def _opened(client: Httpx, response: Any, frame: FrameType) -> None:
         lease = registry.leases.get(id(stream))
         if lease is not None and known.block:
             if response.extensions.get("http_version") != b"HTTP/2":
-                lease.slot = known.slot_of(request.connection)
+                lease.slot = known.slot_of(taken.connection)
             lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise
@@ -182,11 +187,8 @@ def _stream_of(response: Any) -> Any:
     return None if stream is None or stream._closed else stream
 
 
-def _is_own_page(response: Any, addresses: set[tuple[str, int | None]]) -> bool:
-    if not addresses:
-        return False
-    url = response._request.url
-    return (url.host, url.port) in addresses
+def _is_own_page(request: Any, addresses: set[tuple[str, int | None]]) -> bool:
+    return bool(addresses) and (request.url.host, request.url.port) in addresses
 
 
 def _url(url: Any, known: PoolRef) -> str:

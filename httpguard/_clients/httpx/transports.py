@@ -1,0 +1,130 @@
+"""Transports of the program's own around httpx's: what they lose, no client has seen.
+
+One that asks again and forgets the first answer loses a slot of the pool below it. What
+httpx's own clients ask for is looked at when they hand it out.
+"""
+
+from __future__ import annotations
+
+import sys
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+from ..._leases.client import Ending
+from ..gate import GATE
+from ..patching import as_coroutine_function
+from .client import AsyncHttpx, Httpx
+from .responses import opened
+
+if TYPE_CHECKING:
+    from types import FrameType, ModuleType
+
+    from ..._leases.client import Patcher, Reference
+    from ..._leases.facts import Facts
+    from ..patching import Method
+
+_HINT: Final = (
+    "call `{close}` on a response that a transport does not return, before it asks"
+    " again or raises: the slot of an unread response never comes back"
+)
+# They hand on what they get, and would have a lease for each request.
+_TRACERS: Final = ("opentelemetry.", "ddtrace.", "sentry_sdk.")
+
+
+class Streams(Httpx):
+    """httpcore's streams, of responses that transports hand out.
+
+    Args:
+        side: Of the clients of the same colour.
+    """
+
+    def __init__(self, side: Httpx) -> None:
+        super().__init__(side.name, side.core)
+        self.is_async = side.is_async
+
+    def state(self, response: Any) -> Ending:
+        """See `Client`."""
+        connection = response._pool_request.connection
+        is_over = response._closed or connection is None or connection.is_closed()
+        return Ending.RELEASED if is_over else Ending.OPEN
+
+    def bytes_read(self, response: Any) -> int:  # noqa: ARG002
+        """See `Client`. It does not count."""
+        return 0
+
+    def socket(self, response: Any) -> None:
+        """See `Client`."""
+
+    def readers(self, response: Any) -> list[object]:
+        """See `Client`."""
+        return [response]
+
+    def is_awaited(self, response: Any) -> bool:  # noqa: ARG002
+        """See `Client`. Nobody can tell, so that it is never idle."""
+        return True
+
+    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
+        """See `Client`. It is collected."""
+        return False
+
+    def hint(self, facts: Facts) -> str:  # noqa: ARG002
+        """See `Client`."""
+        close = "await response.aclose()" if self.is_async else "response.close()"
+        return _HINT.format(close=close)
+
+
+def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: AsyncHttpx) -> None:
+    """Patch what the transports of httpx or httpx2 return.
+
+    Args:
+        patcher: Of the process.
+        module: The package.
+        sync: Whose responses `Client` returns.
+        other: Whose responses `AsyncClient` returns.
+    """
+    patcher.wrap(
+        module.HTTPTransport, "handle_request", partial(_handle, client=Streams(sync))
+    )
+    patcher.wrap(
+        module.AsyncHTTPTransport,
+        "handle_async_request",
+        partial(_ahandle, client=Streams(other)),
+    )
+
+
+def _handle(wrapped: Method, *, client: Httpx) -> Method:
+    """What every request over the network goes through."""
+    known = (f"{client.name}._client", *_TRACERS)
+
+    def handle_request(self: Any, request: Any) -> Any:
+        response = wrapped(self, request)
+        if GATE.guard is not None:
+            frame = sys._getframe(1)
+            if not _name(frame).startswith(known):
+                opened(client, response, frame, request)
+        return response
+
+    return handle_request
+
+
+def _ahandle(wrapped: Method, *, client: Httpx) -> Method:
+    """As `_handle`."""
+    known = (f"{client.name}._client", *_TRACERS)
+
+    async def handed(self: Any, request: Any) -> Any:
+        response = await wrapped(self, request)
+        opened(client, response, sys._getframe(), request)
+        return response
+
+    # No coroutine around the one that most need.
+    def handle_async_request(self: Any, request: Any) -> Any:
+        if GATE.guard is None or _name(sys._getframe(1)).startswith(known):
+            return wrapped(self, request)
+        return handed(self, request)
+
+    return as_coroutine_function(handle_async_request)
+
+
+def _name(frame: FrameType) -> str:
+    """Of the module that runs in a frame."""
+    return str(frame.f_globals.get("__name__"))
