@@ -36,5 +36,11 @@ SHOWS: Final = {
         "a shop's watcher that starves its own pool",
         ("httpx",),
     ),
+    "aiohttp": Show(
+        "aiohttp_leaky.py",
+        "aiohttp_fixed.py",
+        "a shop's mirror that starves its own connector",
+        ("aiohttp",),
+    ),
 }
 """By client."""
