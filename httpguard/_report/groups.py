@@ -13,6 +13,8 @@ LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
 """Names of when a line was logged, the first that is there."""
 
 _MOST_TIMES: Final = 10_000
+# Sites in processes whose minutes are told apart: 10 KB each.
+_MOST_FINE: Final = 2000
 
 Key = tuple[str, str, int, str]
 """What leaks are grouped by: kind, file, line, function."""
@@ -51,6 +53,7 @@ class Groups:
         self._since = since
         self.by_key: dict[Key, Group] = {}
         self._times: dict[str, int | None] = {}
+        self._tallies = 0
 
     def merge(self, other: Groups) -> None:
         """Take in what was seen in another part of the logs."""
@@ -118,7 +121,9 @@ class Groups:
         """Count a leak; says whether it is of the time asked for."""
         tally = group.tallies.get(process)
         if tally is None:
-            tally = group.tallies[process] = Tally(self._since)
+            self._tallies += 1
+            fine = self._tallies < _MOST_FINE
+            tally = group.tallies[process] = Tally(self._since, fine=fine)
         if not tally.add(*figures):
             return False
         # A line that does not say them may be of the same process.

@@ -42,6 +42,7 @@ def render(report: Report, root: str) -> str:
     environment.filters["short"] = lambda filename: shorten(filename, root)
     environment.filters["more"] = more
     environment.filters["noun"] = what_leaked
+    environment.filters["prose"] = prose
     # A kind is part of a style: none but those that are known.
     shown = {site.kind for site in report.sites}
     kinds = [kind for kind in LeakKind if kind.value in shown]
@@ -49,6 +50,17 @@ def render(report: Report, root: str) -> str:
     return environment.from_string(text).render(
         report=report, kinds=kinds, width=_WIDTH, height=_HEIGHT
     )
+
+
+def prose(text: str) -> str:
+    """A text as markup, what it has in backticks as code."""
+    from markupsafe import Markup
+
+    parts = [
+        Markup("<code>{}</code>").format(part) if number % 2 else Markup.escape(part)
+        for number, part in enumerate(text.split("`"))
+    ]
+    return Markup().join(parts)
 
 
 def bars(trend: Trend) -> list[dict[str, Any]]:

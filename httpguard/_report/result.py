@@ -18,7 +18,8 @@ if TYPE_CHECKING:
 SCHEMA: Final = 1
 """Of the JSON that a report is as `to_dict`."""
 
-_DAY: Final = 24
+_HOUR: Final = 60
+_DAY: Final = 24 * _HOUR
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,23 +28,27 @@ class Trend:
 
     Args:
         begin: Of the first span, the same for all sites of a report.
-        hours: The length of a span.
+        minutes: The length of a span.
         leaks: One number a span.
     """
 
     begin: datetime | None
-    hours: int
+    minutes: int
     leaks: tuple[int, ...]
 
     @property
     def heading(self) -> str:
         """What to put above it."""
-        if self.hours == 1:
-            return "per hour"
-        if self.hours == _DAY:
-            return "per day"
-        days, rest = divmod(self.hours, _DAY)
-        return f"per {self.hours} hours" if rest else f"per {days} days"
+        return per(self.minutes)
+
+
+def per(minutes: int) -> str:
+    """``per hour``, ``per 3 days``."""
+    for noun, length in (("day", _DAY), ("hour", _HOUR)):
+        number, rest = divmod(minutes, length)
+        if not rest:
+            return f"per {noun}" if number == 1 else f"per {number} {noun}s"
+    return "per minute" if minutes == 1 else f"per {minutes} minutes"
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from .._model.redaction import printable
 from .example import parse
 from .harm import harm
 from .result import Program, Reading, Report, Site, Trend
-from .tally import HOUR, time_of
+from .tally import MINUTE, time_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -19,10 +19,14 @@ if TYPE_CHECKING:
     from .groups import Group, Key
     from .tally import Tally
 
-_DAY: Final = 24
-# The spans that a trend may be made of, in hours, and the most of them in one trend.
-_SPANS: Final = (1, 3, 6, 12, _DAY, 7 * _DAY, 28 * _DAY)
-_MOST_SPANS: Final = 48
+_HOUR: Final = 60
+_DAY: Final = 24 * _HOUR
+# The spans that a trend may be made of, in minutes, and the most of them in one trend.
+_SPANS: Final = (
+    *(1, 5, 15, _HOUR, 3 * _HOUR, 6 * _HOUR, 12 * _HOUR),
+    *(_DAY, 7 * _DAY, 28 * _DAY),
+)
+_MOST_SPANS: Final = 60
 
 
 def report_of(counts: LogCounts, since: datetime | None = None) -> Report:
@@ -60,16 +64,21 @@ def sites_of(counts: LogCounts) -> tuple[Site, ...]:
         }
         for key, group in counts.leaks.by_key.items()
     }
-    hours = [
-        hour
+    minutes = [
+        minute
         for by_process in grown.values()
         for _, leaks in by_process.values()
-        for hour in leaks
-        if hour is not None
+        for minute in leaks
+        if minute is not None
     ]
-    first, last = min(hours, default=0), max(hours, default=0)
-    span = next((s for s in _SPANS if last - first < s * _MOST_SPANS), _SPANS[-1])
-    window = range(first // span, last // span + 1) if hours else range(0)
+    finest = max(
+        (tally.minutes for each in grown.values() for tally, _ in each.values()),
+        default=_HOUR,
+    )
+    first, last = min(minutes, default=0), max(minutes, default=0)
+    fits = (s for s in _SPANS if s >= finest and last - first < s * _MOST_SPANS)
+    span = next(fits, _SPANS[-1])
+    window = range(first // span, last // span + 1) if minutes else range(0)
     found = [
         _site(key, counts.leaks.by_key[key], by_process, (window, span), complete)
         for key, by_process in grown.items()
@@ -90,12 +99,12 @@ def _site(
     tallies = [tally for tally, _ in by_process.values()]
     each = [sum(leaks.values()) for _, leaks in by_process.values()]
     resolved = sum(tally.resolved() for tally in tallies)
-    window, hours = spans
+    window, minutes = spans
     trend = Counter[int]()
     for _, leaks in by_process.values():
-        for hour, more in leaks.items():
-            if hour is not None:
-                trend[hour // hours] += more
+        for minute, more in leaks.items():
+            if minute is not None:
+                trend[minute // minutes] += more
     return Site(
         kind=printable(kind),
         filename=printable(filename),
@@ -117,8 +126,8 @@ def _site(
             max(filter(None, (tally.last for tally in tallies)), default=None)
         ),
         trend=Trend(
-            time_of(window[0] * hours * HOUR) if window else None,
-            hours,
+            time_of(window[0] * minutes * MINUTE) if window else None,
+            minutes,
             tuple(trend[span] for span in window),
         ),
         example=parse(group.sample),

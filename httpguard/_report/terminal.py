@@ -12,7 +12,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.words import many
-from .result import shorten
+from .result import per, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -83,7 +83,9 @@ def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
     if any(site.example.culprit for site in sites) and width >= _WIDTH:
         columns["lost in"] = lambda _, site: shorten(site.example.culprit, root)
     if width >= _ROOMY:
-        columns[sites[0].trend.heading] = lambda _, site: sparkline(site.trend.leaks)
+        trend = sites[0].trend
+        heading = per(trend.minutes * _together(trend.leaks))
+        columns[heading] = lambda _, site: sparkline(site.trend.leaks)
         columns["last seen, UTC"] = lambda _, site: _minute(site.last_seen)
     for name in columns:
         if name in {"site", "lost in"}:
@@ -103,12 +105,17 @@ def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
         numbers: One a span.
         widest: Neighbours are added up until so many are left.
     """
-    size = -(-len(numbers) // widest) or 1
+    size = _together(numbers, widest)
     sums = [sum(numbers[at : at + size]) for at in range(0, len(numbers), size)]
     top = max(sums, default=0)
     return "".join(
         _BARS[(number * len(_BARS) - 1) // top] if number else " " for number in sums
     )
+
+
+def _together(numbers: tuple[int, ...], widest: int = _WIDEST) -> int:
+    """How many neighbours one bar stands for."""
+    return -(-len(numbers) // widest) or 1
 
 
 def _heading(number: int, site: Site, root: str) -> Text:

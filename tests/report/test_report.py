@@ -176,9 +176,9 @@ class TestCounting:
         )
         site = only(named)
         assert site["trend"] == {
-            "begin": "2026-03-01T10:00:00+00:00",
-            "hours": 1,
-            "leaks": [3, 1, 0, 10],
+            "begin": "2026-03-01T10:30:00+00:00",
+            "minutes": 5,
+            "leaks": [3, *[0] * 11, 1, *[0] * 23, 10],
         }
         assert site["first_seen"] == "2026-03-01T09:00:00+00:00"
         assert site["last_seen"] == "2026-03-01T13:30:00+00:00"
@@ -190,8 +190,23 @@ class TestCounting:
             leak(5, time="2026-02-10T00:00:00+00:00"),
         )
         trend = only(named)["trend"]
-        assert trend["hours"] == 24
+        assert trend["minutes"] == 24 * 60
         assert (sum(trend["leaks"]), len(trend["leaks"])) == (5, 41)
+
+    def test_an_hour_is_told_by_the_minute(self, tmp_path: Path) -> None:
+        at = "2026-03-01T10:{:02}:30+00:00".format
+        lines = [leak(1 + n, time=at(n)) for n in range(60)]
+        assert only(log(tmp_path / "a", *lines))["trend"] == {
+            "begin": "2026-03-01T10:00:00+00:00",
+            "minutes": 1,
+            "leaks": [1] * 60,
+        }
+
+    def test_of_many_minutes_the_hours_are_kept(self, tmp_path: Path) -> None:
+        at = "2026-03-01T{:02}:{:02}:30+00:00".format
+        lines = [leak(1 + n, time=at(10 + n // 60, n % 60)) for n in range(100)]
+        trend = only(log(tmp_path / "a", *lines))["trend"]
+        assert (trend["minutes"], trend["leaks"]) == (60, [60, 40])
 
     def test_since_counts_what_was_added(self, tmp_path: Path) -> None:
         before, after = "2026-03-01T10:59:59+00:00", "2026-03-01T11:00:00+00:00"
@@ -240,7 +255,8 @@ class TestCounting:
         at = "2026-03-01T{}:30:00+00:00".format
         lines = [leak(n, time=at(hour)) for n, hour in ((9, 10), (7, 11), (10, 12))]
         site = only(log(tmp_path / "a", *reversed(lines)))
-        assert (site["leaks"], site["trend"]["leaks"]) == (10, [9, 0, 1])
+        assert site["leaks"] == 10
+        assert [number for number in site["trend"]["leaks"] if number] == [9, 1]
 
     def test_the_most_leaking_program_comes_first(self, tmp_path: Path) -> None:
         lines = [leak(3), leak(5, run="bb", program="web"), leak(4, run="cc")]
