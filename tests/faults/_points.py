@@ -13,7 +13,7 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 # What runs inside a guarded program whatever its settings are.
 CORE: Final = (
@@ -101,6 +101,27 @@ CORE: Final = (
     "_text.pools",
     "_text.words",
 )
+# What runs inside a program that uses one of these clients.
+CLIENTS: Final = (
+    *(
+        f"_clients.httpx.{name}"
+        for name in ("client", "notes", "pools", "reclaiming", "responses")
+    ),
+    *(f"_clients.httpx.{name}" for name in ("returning", "streams", "transports")),
+    *(
+        f"_clients.aiohttp.{name}"
+        for name in ("calls", "client", "closing", "connectors", "references")
+    ),
+    *(f"_clients.aiohttp.{name}" for name in ("sessions", "taking")),
+    *(f"_clients.http_client.{name}" for name in ("client", "connections")),
+    "_clients.http_client.responses",
+    "_clients.hints",
+    "_clients.sessions",
+    "_clients.tasks",
+    "_clients.vendored",
+    "_leases.references",
+    "_stacks.tasks",
+)
 
 
 class FaultError(Exception):
@@ -124,10 +145,14 @@ class Point:
         return self.name
 
 
-def points() -> list[Point]:
-    """Every function of every module of the core."""
+def points(modules: Iterable[str] = CORE) -> list[Point]:
+    """Every function of every module of the core.
+
+    Args:
+        modules: Others, in its place.
+    """
     found: dict[str, Point] = {}
-    for name in CORE:
+    for name in modules:
         module = import_module(f"httpguard.{name}")
         for owner in (module, *_classes(module)):
             for item in vars(owner).values():

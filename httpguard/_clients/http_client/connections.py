@@ -105,10 +105,14 @@ _IS_ANOTHERS: Final = _Others()
 
 def _is_left_alone(connection: Any) -> bool:
     """Whether another client guards a connection, or it leads to a page of ours."""
-    if _IS_ANOTHERS[type(connection)]:
+    try:
+        if _IS_ANOTHERS[type(connection)]:
+            return True
+        own, space = GATE.registry.addresses, connection.__dict__
+        return bool(own) and (space.get("host"), space.get("port")) in own
+    except Exception as error:
+        GATE.fault("HTTPConnection", error)
         return True
-    own, space = GATE.registry.addresses, connection.__dict__
-    return bool(own) and (space.get("host"), space.get("port")) in own
 
 
 class _Rest:

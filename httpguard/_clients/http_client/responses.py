@@ -226,8 +226,13 @@ def _dealloc_warn(self: Any, _source: object) -> None:
 
 
 def _lease_of(response: Any) -> Lease | None:
-    lease = GATE.registry.leases.get(id(response))
-    return lease if lease is not None and lease() is response else None
+    registry = GATE.registry
+    try:
+        lease = registry.leases.get(id(response))
+        return lease if lease is not None and lease() is response else None
+    except Exception as error:
+        registry.give_up(None, "http.client", error)
+        return None
 
 
 def _read_next_chunk_size(wrapped: Method) -> Method:

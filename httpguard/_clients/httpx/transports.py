@@ -17,7 +17,7 @@ from .client import AsyncHttpx, Httpx
 from .responses import opened
 
 if TYPE_CHECKING:
-    from types import FrameType, ModuleType
+    from types import ModuleType
 
     from ..._leases.client import Patcher, Reference
     from ..._leases.facts import Facts
@@ -100,7 +100,7 @@ def _handle(wrapped: Method, *, client: Httpx) -> Method:
         response = wrapped(self, request)
         if GATE.guard is not None:
             frame = sys._getframe(1)
-            if not _name(frame).startswith(known):
+            if not str(frame.f_globals.get("__name__")).startswith(known):
                 opened(client, response, frame, request)
         return response
 
@@ -118,13 +118,9 @@ def _ahandle(wrapped: Method, *, client: Httpx) -> Method:
 
     # No coroutine around the one that most need.
     def handle_async_request(self: Any, request: Any) -> Any:
-        if GATE.guard is None or _name(sys._getframe(1)).startswith(known):
+        name = sys._getframe(1).f_globals.get("__name__")
+        if GATE.guard is None or str(name).startswith(known):
             return wrapped(self, request)
         return handed(self, request)
 
     return as_coroutine_function(handle_async_request)
-
-
-def _name(frame: FrameType) -> str:
-    """Of the module that runs in a frame."""
-    return str(frame.f_globals.get("__name__"))
