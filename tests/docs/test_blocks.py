@@ -74,6 +74,7 @@ ELSEWHERE = {
     **{
         name: "tests/cli/test_explain.py" for name in BLOCKS if name.startswith("kinds")
     },
+    **{name: "tests/attach" for name in BLOCKS if name.startswith("attach")},
     "README.md:3": "tests/demo runs the command; the rest needs the index",
     "README.md:4": ".ci/run runs it as it stands",
     "getting-started.md:1": "needs the index; .ci/run installs the same",
@@ -126,6 +127,8 @@ def test_a_program_leaks_where_it_says(
     with contextlib.suppress(ValueError):
         if inspect.iscoroutinefunction(function):
             asyncio.run(function(url))
+        elif inspect.isgeneratorfunction(function):
+            assert sum(map(len, function(url))) == 900000
         else:
             function(url)
     gc.collect()
