@@ -31,6 +31,7 @@ it and help with it. New here? Try httpguard demo.
             repair.
   report    Show which lines leak, most harmful first, out of any number of logs.
   top       Show what a running program holds open and leaks, live.
+  attach    Show what a program holds open and leaks that runs without httpguard.
   baseline  Look after a baseline: the known leaks of an old code base.
 
 For example:

@@ -64,6 +64,12 @@ def _register_top(app: typer.Typer) -> None:
     app.command("top", cls=PlainCommand)(top)
 
 
+def _register_attach(app: typer.Typer) -> None:
+    from .attach import attach
+
+    app.command("attach", cls=PlainCommand)(attach)
+
+
 def _register_baseline(app: typer.Typer) -> None:
     from .baseline import register
 
@@ -77,6 +83,7 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
     "explain": _register_explain,
     "report": _register_report,
     "top": _register_top,
+    "attach": _register_attach,
     "baseline": _register_baseline,
 }
 
@@ -118,6 +125,8 @@ def _root(
     - `httpguard report leaks.jsonl`: which lines leak, out of any number of logs
 
     - `httpguard top localhost:8765`: a running program, live
+
+    - `httpguard attach 4711`: one that runs without httpguard, and hangs now
     """
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

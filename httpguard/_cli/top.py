@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import contextlib
-from typing import TYPE_CHECKING, Annotated, Final
+import time
+from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
 
+from .._model.errors import HTTPGuardError
 from .._model.extras import require
 
 if TYPE_CHECKING:
     from rich.console import Console
-
-    from .top_source import Source
 
 
 _WIDE: Final = 1000
@@ -57,42 +57,54 @@ def top(
     Keys: `q` ends it; `c`, `t` and `s` sort the leaks by count, time and site; `j`,
     `k` and the arrows select the one whose fix is shown.
     """
-    from rich.console import Console
-
     from .top_source import UnreachableError, find
 
     if target.isdecimal():
         require("process", "psutil")
-    console = Console()
-    if not console.is_terminal:
-        # In a pipe nothing is cut to the width of a terminal that is not there.
-        console = Console(width=_WIDE)
+    console = wide_console()
     try:
         source = find(target, token)
         if once or not console.is_terminal:
-            _print_once(console, source)
+            print_once(console, source.fetch())
         else:
-            _watch(console, source, interval)
+            follow(console, source, interval)
     except UnreachableError as error:
         typer.echo(f"httpguard top: {error}", err=True)
         raise typer.Exit(2) from None
 
 
-def _print_once(console: Console, source: Source) -> None:
+def wide_console() -> Console:
+    """The terminal. In a pipe nothing is cut to the width of one that is not there."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)
+
+
+def print_once(console: Console, state: dict[str, Any]) -> None:
     """The state now, all of it."""
     from .top_screen import screen
 
-    console.print(screen(source.fetch(), 0))
+    console.print(screen(state, 0))
 
 
-def _watch(console: Console, source: Source, interval: float) -> None:
-    """Look again and again, until `q` or Ctrl-C."""
+def follow(
+    console: Console, source: Any, interval: float, seconds: float | None = None
+) -> None:
+    """Look again and again, until `q` or Ctrl-C.
+
+    Args:
+        console: A terminal.
+        source: Whose `fetch` is the state; raises `HTTPGuardError`.
+        interval: Seconds between two looks.
+        seconds: It ends by itself; None: it does not.
+    """
     from rich.live import Live
 
     from .top_keys import Choice, keys, wait
     from .top_screen import screen
-    from .top_source import UnreachableError
 
+    end = None if seconds is None else time.monotonic() + seconds
     state = source.fetch()
     note, choice = "", Choice()
     with (
@@ -100,14 +112,18 @@ def _watch(console: Console, source: Source, interval: float) -> None:
         keys(),
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        while True:
+        while end is None or time.monotonic() < end:
             live.update(screen(state, console.height, note, choice), refresh=True)
-            key = wait(interval)
+            key = wait(
+                interval
+                if end is None
+                else min(interval, max(end - time.monotonic(), 0))
+            )
             if key in {"q", "Q"}:
                 return
             choice = choice.after(key)
             try:
                 state = source.fetch()
                 note = ""
-            except UnreachableError as error:
+            except HTTPGuardError as error:
                 note = f"{error}; these figures are old"

@@ -10,6 +10,8 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.redaction import printable
+from .._stacks.before import BEFORE, FILENAME
+from .attach_screen import what_was_before
 from .top_keys import HELP
 
 if TYPE_CHECKING:
@@ -60,6 +62,7 @@ def screen(
         Text(),
         *_pools(state, rows),
     ]
+    parts[2:2] = what_was_before(state.get("attached", {}))
     if not state.get("installed"):
         parts.insert(1, Text("httpguard is not installed in this program", "yellow"))
     if choice is not None:
@@ -146,7 +149,7 @@ def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
     for row in sites[: most or None]:
         table.add_row(
             Text(str(row["count"])),
-            Text(duration(row["age"])),
+            Text(_age(row)),
             Text(duration(row["idle"])),
             Text(size(row["bytes_read"])),
             _site(row),
@@ -212,6 +215,8 @@ def _titled(
 def _site(row: dict[str, Any]) -> Text:
     """The file's name, line and function."""
     site = row["site"]
+    if site["filename"] == FILENAME:
+        return Text(f"({BEFORE})", "italic", no_wrap=True)
     name = os.path.basename(str(site["filename"]))
     return _line(f"{name}:{site['lineno']} in {site['function']}")
 
@@ -219,6 +224,12 @@ def _site(row: dict[str, Any]) -> Text:
 def _request(row: dict[str, Any]) -> Text:
     """Method and URL."""
     return _line(f"{row['method']} {row['url']}")
+
+
+def _age(row: dict[str, Any]) -> str:
+    """Of what was opened before httpguard came, no more is known."""
+    before = row["site"]["filename"] == FILENAME
+    return f"{'> ' if before else ''}{duration(row['age'])}"
 
 
 def _line(text: str) -> Text:

@@ -25,7 +25,7 @@ from .vendored import copies, packages, places
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._leases.client import Client
+    from .._leases.client import Adopters, Client
     from .gate import Gate
     from .guard import Guard
 
@@ -102,6 +102,17 @@ class Patches:
         """Patch thread pools, for the time until `take_off`."""
         self.hook("executors", EXECUTORS, patch_executors)
 
+    def adopters(self) -> Adopters:
+        """What takes in what was there before, of every client that is guarded."""
+        found: Adopters = {}
+        clients = [*CLIENTS, *(one for copy in self._copies.values() for one in copy)]
+        for client in clients:
+            try:
+                found.update(client.adopters())
+            except Exception as error:  # noqa: PERF203  # Of a version unknown to us.
+                GATE.fault("adopt", error)
+        return found
+
     def take_off(self) -> None:
         """Give every attribute back."""
         GATE.shut()
@@ -118,12 +129,11 @@ class Patches:
             module: Its full name.
             patch: Puts the patch on.
         """
-        # Imported here and not with httpguard: wrapt brings asyncio, 20 ms.
-        import wrapt
+        from .wrapping import register_post_import_hook
 
         if (name, module) not in self._hooked:
             self._hooked.add((name, module))
-            wrapt.register_post_import_hook(
+            register_post_import_hook(
                 partial(self._patch, (name, module), patch), module
             )
         elif module in sys.modules:

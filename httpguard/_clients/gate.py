@@ -15,6 +15,7 @@ from .._leases.registry import Registry
 from .._model.errors import LeakError
 from .._pools.slot import GIVEN_UP
 from .._stacks.tasks import capture_task
+from .adopting_gate import Adopting
 from .guard import Waiting
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from .guard import Guard
 
 
-class Gate:
+class Gate(Adopting):
     """Implements `Leases` for the wrappers of every client.
 
     The registry is there at any time: one that stays empty where there is no guard.

@@ -160,7 +160,7 @@ def _replace(
     """Arguments as of `Patcher.wrap`."""
     import inspect
 
-    import wrapt
+    from .wrapping import wrap_object
 
     def make(method: Method) -> Method:
         inner = _callable(method) if isinstance(owner, type) else method
@@ -171,7 +171,7 @@ def _replace(
         setattr(function, _MARK, function)
         return function
 
-    wrapt.wrap_object(owner, name, make)  # type: ignore[arg-type]  # any factory
+    wrap_object(owner, name, make)  # type: ignore[arg-type]  # any factory
 
 
 def code_of(function: Any) -> CodeType | None:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
 from .._stacks.variables import first_argument
+from .adopting import adopt_answer, adopt_session
 from .forwarding import around
 from .gate import GATE
 from .hints import requests_hint
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._leases.client import Leases, Patcher
+    from .._leases.client import Adopters, Leases, Patcher
     from .._leases.facts import Facts
     from .._stacks.capture import RawStack
     from .urllib3.callers import Codes
@@ -52,6 +53,16 @@ class Requests(Urllib3):
         """See `Client`."""
         if is_itself(self.imports[0]):
             _patch(patcher, self)
+
+    def adopters(self) -> Adopters:
+        """See `Client`."""
+        sessions = sys.modules.get(f"{self.name}.sessions")
+        if sessions is None or not is_wrapped(sessions.Session.close):
+            return {}
+        return {
+            sessions.Session: partial(adopt_session, client=self),
+            sessions.Response: partial(adopt_answer, client=self),
+        }
 
     def hint(self, facts: Facts) -> str:
         """See `Client`."""

@@ -45,6 +45,7 @@ def held_by(
     origins: Origins,
     seconds: float,
     clock: Clock = _thread_time,
+    scan: float | None = None,
 ) -> str | None:
     """What keeps a response alive, in the program's words.
 
@@ -53,13 +54,16 @@ def held_by(
         origins: Whose code a file is.
         seconds: How long to search; a scan that would take longer is not begun.
         clock: Seconds; by default of processor time of this thread.
+        scan: A scan of all objects, in which nothing else runs, shall not take longer;
+            None: than the whole search.
 
     Returns:
         The chain, such as ``app.cache (module global) -> [cut: dict['k']] ->
         Response.raw``, with the step in brackets that a person would cut. None:
         not found in that time.
     """
-    search = _Search(response, origins, clock() + seconds, clock)
+    most = seconds if scan is None else scan
+    search = _Search(response, origins, clock() + seconds, clock, most)
     try:
         return search.forward() or search.backward()
     finally:
@@ -75,17 +79,24 @@ class _Search:
         origins: Whose code a file is.
         deadline: When to give up, on the clock.
         clock: Seconds; by default of processor time of this thread.
+        scan: The longest scan, in seconds.
     """
 
     def __init__(
-        self, target: object, origins: Origins, deadline: float, clock: Clock
+        self,
+        target: object,
+        origins: Origins,
+        deadline: float,
+        clock: Clock,
+        scan: float,
     ) -> None:
         """List the roots."""
         self._target = target
         self._deadline = deadline
         self._clock = clock
         self._spaces = module_spaces()
-        in_time = self._clock() + self._scan_seconds() < deadline
+        self._longest_scan = scan
+        in_time = self._may_scan()
         self._roots = [
             *local_roots(self._spaces, origins, greenlets=in_time),
             *global_roots(self._spaces, origins),
@@ -108,6 +119,11 @@ class _Search:
     def _scan_seconds(self) -> float:
         """How long a walk over all objects is going to take."""
         return sys.getallocatedblocks() * _SECONDS_A_BLOCK
+
+    def _may_scan(self) -> bool:
+        """Whether there is time for one."""
+        seconds = self._scan_seconds()
+        return seconds < self._longest_scan and self._clock() + seconds < self._deadline
 
     def forward(self) -> str | None:
         """From what the application's own code refers to, then from the rest."""
@@ -185,7 +201,7 @@ class _Search:
         self._known[id(self._target)] = (self._target, 0)
         level = [self._target]
         for _ in range(_MOST_STEPS):
-            if not level or self._clock() + self._scan_seconds() >= self._deadline:
+            if not level or not self._may_scan():
                 break
             level = self._referrers(level)
             for item in level:

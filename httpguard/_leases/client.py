@@ -12,16 +12,19 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     import socket
     import weakref
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from contextlib import AbstractContextManager
-    from types import FrameType, ModuleType
+    from types import FrameType
 
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._stacks.capture import RawStack
     from .facts import Facts
+    from .lease import Lease
+    from .patcher import Patcher as Patcher  # noqa: PLC0414  # Handed on.
 
     Reference = weakref.ref[Any]
+    Adopters = dict[type, Callable[[Any], object]]
 
 
 class Ending(enum.Enum):
@@ -62,6 +65,19 @@ class Client(Protocol):
             Exception: Whatever goes wrong: it is said once, and the client is left
                 alone.
         """
+
+    def adopters(self) -> Adopters:
+        """What takes in what was there before httpguard came, by class.
+
+        Asked, after `patch`, where httpguard has come into a program that runs. Each is
+        called with whatever objects there are of its class or of one derived from it,
+        in any state and in any thread, and tells `Leases.adopt`, `Leases.pool` and
+        `Leases.adopt_session`.
+
+        Returns:
+            Nothing of what is not imported; nothing at all where a client can not tell.
+        """
+        return {}
 
     def state(self, response: Any) -> Ending:
         """How far a response is on its way."""
@@ -118,45 +134,6 @@ class Client(Protocol):
         """How to fix a leak, in the words of this client."""
 
 
-class Patcher(Protocol):
-    """Puts wrappers on, and remembers how to take them off."""
-
-    def wrap(
-        self,
-        owner: type | ModuleType,
-        name: str,
-        factory: Callable[[Any], Any],
-    ) -> None:
-        """Replace a function by one around it.
-
-        Args:
-            owner: The class or module whose own attribute it is.
-            name: The attribute.
-            factory: Makes the function from the original.
-        """
-
-    def wrap_call(
-        self, owner: type | ModuleType, name: str, call: Callable[..., Any]
-    ) -> None:
-        """As `wrap`, by a function that gets the original and then the arguments.
-
-        A call costs 0.3 us more than by `wrap`, and a frame.
-
-        Args:
-            owner: The class or module whose own attribute it is.
-            name: The attribute.
-            call: Called in its place; of a method, the arguments begin with self.
-        """
-
-    def add(self, owner: type, name: str, function: Any) -> None:
-        """Give a class an attribute that it does not have."""
-
-    def wrap_overrides(
-        self, owner: type, factories: dict[str, Callable[[Any], Any]]
-    ) -> None:
-        """Wrap what the subclasses of a class define themselves, now and later."""
-
-
 class Leases(Protocol):
     """What a client's wrappers may call. Nothing but `LeakError` ever rises.
 
@@ -202,6 +179,55 @@ class Leases(Protocol):
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``.
+        """
+
+    def adopt(
+        self,
+        client: Client,
+        response: Any,
+        connection: object,
+        pool: PoolRef | None,
+        *,
+        method: Any,
+        url: Any,
+        status: int,
+        length: int | None,
+        taken: object = None,
+    ) -> Lease | None:
+        """A response holds a connection, and was opened before httpguard came.
+
+        Other arguments as of `begin`.
+
+        Args:
+            client: Whose response.
+            response: Weak-referenceable.
+            connection: Its identity is the key of the lease.
+            pool: What `pool` returned.
+            method: As the program gave it, if that is known.
+            url: Absolute, or a path of the pool.
+            status: Of the answer.
+            length: The bytes that the server announced; None: unknown.
+            taken: What it has of the pool, which is missing there.
+
+        Returns:
+            None: it has a lease already, or has ended.
+        """
+
+    def adopt_session(
+        self,
+        session: Any,
+        client: Client,
+        pools: Iterable[tuple[object, PoolKind]],
+        *,
+        claims: bool = True,
+    ) -> None:
+        """A session was made before httpguard came.
+
+        Args:
+            session: Whatever makes pools.
+            client: Whose session.
+            pools: Those that it has made, and how each is asked.
+            claims: They are its own, although others may have said so of theirs.
         """
 
     def end(self, pool: object, connection: object) -> bool:

@@ -224,7 +224,7 @@ class Detector:
         if lease.stack is not None:
             finding = Finding.of_response(kind, lease, now)
             if response is not None and self._settings().explain:
-                finding.held_by = self._explainer.explain(lease.stack, response)
+                finding.held_by = self._explainer.explain(lease, response)
             # Whoever takes the finding may take long.
             del response
             yield finding

@@ -5,13 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._holders.search import held_by
-from .._stacks.capture import RawStack, find_site
+from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.leak import Frame
     from .._model.settings import Settings
+    from .lease import Lease
     from .registry import Registry
 
 # Until it is found; and of so many sites.
@@ -33,17 +34,19 @@ class Explainer:
         # How often it was searched for, by site.
         self._searches: dict[Frame, int] = {}
 
-    def explain(self, stack: RawStack, response: Any) -> str | None:
+    def explain(self, lease: Lease, response: Any) -> str | None:
         """What refers to a response, where that is searched for and found.
 
         Args:
-            stack: Where it was opened.
+            lease: Has a stack; it may know.
             response: It.
         """
         origins = self._registry.origins
-        chain = None
+        chain = lease.held_by
+        if chain:
+            return chain
         try:
-            site = find_site(stack, origins)
+            site = find_site(lease.stack or (), origins)
             tries = self._searches.get(site, 0)
             if tries < _MOST_SEARCHES and len(self._searches) <= _MOST_SITES:
                 chain = held_by(response, origins, self._settings().explain)

@@ -61,6 +61,10 @@ class Lease(_ResponseRef):
     opened: float
     active: float
     closed: float | None = None
+    # It was opened before httpguard came, at a time and in a line that nobody knows;
+    # what was found to refer to its response then.
+    adopted: bool = False
+    held_by: str | None = None
     # Its connection came back, or nobody waits for it: whoever still has the lease,
     # a sweep or the deque of the dead, leaves it alone.
     ended: bool

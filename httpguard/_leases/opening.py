@@ -117,6 +117,10 @@ def _goes_on(registry: Registry, lease: Lease, response: Any) -> bool:
     earlier = lease()
     if earlier is not None and earlier is not response:
         registry.end(lease)
+    if lease.adopted and earlier is response:
+        # Found on its way to the application, whose line is known now.
+        lease.ended = True
+        return False
     return earlier is response
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import os
+import threading
 from typing import TYPE_CHECKING, Any, Final
 
-from .._stacks.running import innermost_frames
+from .._model.redaction import printable
+from .._stacks.running import frames_of_threads, innermost_frames
 from .._stacks.tasks import awaited
 from .._stacks.variables import UNBOUND, UNREADABLE, first_argument
 from .._stacks.waits import registered, waited_for
@@ -78,6 +80,31 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
 def with_responses(leases: Iterable[Lease]) -> list[tuple[Lease, Any]]:
     """The leases whose response is there, with that response."""
     return [(lease, found) for lease in leases if (found := lease()) is not None]
+
+
+def readers_of(
+    suspects: Collection[tuple[Lease, Any]], origins: Origins
+) -> dict[int, str]:
+    """By the id of a response that somebody waits for: the thread, or a task.
+
+    Costs as `being_read`, whose arguments these are.
+    """
+    found = dict.fromkeys(being_read(suspects, origins), "somebody")
+    parts: dict[int, int] = {}
+    for lease, response in suspects:
+        if lease.client.is_awaited(response):
+            found[id(response)] = "a task"
+        parts |= dict.fromkeys(map(id, lease.client.readers(response)), id(response))
+    names = {one.ident: one.name for one in threading.enumerate()}
+    for ident, top in frames_of_threads().items() if found else ():
+        frame: FrameType | None = top
+        del top
+        while frame is not None:
+            key = parts.get(id(_reader(frame, origins)))
+            if key in found:
+                found[key] = printable(names.get(ident, f"thread-{ident}"))
+            frame = frame.f_back
+    return found
 
 
 def a_few(suspects: list[Lease]) -> list[Lease]:

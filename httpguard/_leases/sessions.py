@@ -11,10 +11,11 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
-from .._model.scope import current_scope, is_within
+from .._model.scope import current_scope
 from .._stacks.capture import place_of
 from .churn import Churn
-from .threads import is_alive, running, strand_of
+from .crowds import belongs, keeps, without_one_a_thread
+from .threads import running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
     from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
     from .client import Client
-    from .threads import Runner, Strand
+    from .threads import Runner
 
     _SessionRef = weakref.ref[Any]
 else:
@@ -43,6 +44,7 @@ class SessionRef(_SessionRef):
     """
 
     __slots__ = (
+        "adopted",
         "alive",
         "client",
         "closed",
@@ -89,6 +91,8 @@ class SessionRef(_SessionRef):
     sockets: int
     # It is one request's own, as of `requests.get`: no advice would help.
     lonely: bool
+    # It was made before httpguard came, in a line that nobody knows: it is not judged.
+    adopted: bool
 
     def idle_for(self, now: float) -> float:
         """How long no request has used it, as far as sweeps have seen, in seconds."""
@@ -148,6 +152,8 @@ class Sessions:
         ref.runner, ref.thread = running()
         ref.context = context
         ref.lonely = lonely
+        ref.adopted = False
+        ref.line = ()
         ref.closed = ref.judged = ref.ended = False
         ref.kind = None
         ref.pools = []
@@ -177,13 +183,37 @@ class Sessions:
         """
         with self._lock:
             ref.closed = False
+            if ref.adopted:
+                self._give(ref, pool)
+                return 0
             ref.line = place_of(ref.stack, origins)
-            ref.name = ref.name or pool.name
-            ref.pools.append(pool)
-            pool.owner = ref
+            self._give(ref, pool)
             line = self.lines.setdefault(ref.line, {})
             line[id(ref)] = ref
             return len(line)
+
+    def adopt(self, ref: SessionRef, pools: list[PoolRef], *, claims: bool) -> None:
+        """A session and its pools were made before httpguard came.
+
+        Args:
+            ref: The session.
+            pools: Those that it has made.
+            claims: Those of an adopted owner are its own all the same.
+        """
+        with self._lock:
+            ref.adopted = ref.lonely = True
+            for pool in pools:
+                owner: SessionRef | None = pool.owner
+                if owner is None or (claims and owner is not ref and owner.adopted):
+                    if owner is not None:
+                        owner.pools.remove(pool)
+                    self._give(ref, pool)
+
+    @staticmethod
+    def _give(ref: SessionRef, pool: PoolRef) -> None:
+        ref.name = ref.name or pool.name
+        ref.pools.append(pool)
+        pool.owner = ref
 
     def close(self, ref: SessionRef) -> None:
         """The program closes a session. What still refers to its pools keeps these."""
@@ -228,14 +258,12 @@ class Sessions:
             refs = list(line.values())
             # A sweep has to see when each was used, be they many or few.
             unused = [
-                ref
-                for ref in refs
-                if ref.idle_for(now) >= idle and _belongs(ref, scope)
+                ref for ref in refs if ref.idle_for(now) >= idle and belongs(ref, scope)
             ]
             if len(unused) <= limit:
                 continue
-            crowd = sorted(filter(_keeps, unused), key=lambda ref: ref.opened)
-            spare = _without_one_a_thread(crowd)
+            crowd = sorted(filter(keeps, unused), key=lambda ref: ref.opened)
+            spare = without_one_a_thread(crowd)
             if len(crowd) <= limit or len(spare) < limit:
                 continue
             sockets = sum(ref.sockets for ref in crowd)
@@ -260,39 +288,3 @@ class Sessions:
                 return
             if self.known.get(ref.key) is ref:
                 self.known.pop(ref.key, None)
-
-
-def _keeps(ref: SessionRef) -> bool:
-    """Whether a session keeps idle sockets, and no request of it is under way."""
-    pools = list(ref.pools)
-    if any(pool.in_use for pool in pools):
-        return False
-    ref.sockets = sum(pool.idle for pool in pools)
-    return ref.sockets > 0
-
-
-def _without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
-    """The ids of those that are not the one session of a live thread.
-
-    A session is not to be shared by threads, so that each may have one.
-
-    Args:
-        crowd: The oldest first.
-    """
-    served: set[Strand] = set()
-    spare = set()
-    for ref in crowd:
-        strand = strand_of(ref.runner)
-        alive = not ref.closed and ref() is not None and is_alive(strand)
-        if alive and strand not in served:
-            served.add(strand)
-        else:
-            spare.add(id(ref))
-    return spare
-
-
-def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
-    """Whether a session is judged with a scope; with None, with no scope's end."""
-    if scope is None:
-        return ref.scope is None or ref.scope.promise is None
-    return is_within(ref.scope, scope)

@@ -46,6 +46,17 @@ class PoolKind(Protocol):
     def is_empty(self, pool: Any) -> bool:
         """Whether it has nothing to give."""
 
+    def missing(self, pool: Any, taken: int) -> int:
+        """The slots that nobody has any more, by what it tells; 0 where it loses none.
+
+        Args:
+            pool: The pool.
+            taken: Those that responses and requests under way have.
+        """
+
+    def is_wait(self, pool: Any, owner: object, name: str) -> bool:
+        """Whether a call waits for a connection of the pool. As of `is_request`."""
+
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """Whether a call works with a connection of the pool.
 

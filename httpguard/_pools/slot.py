@@ -81,6 +81,11 @@ class Losses:
         if len(self.by_site) < _MOST_LOSSES or (taker.kind, site) in self.by_site:
             self.by_site[taker.kind, site] += 1
 
+    def find(self, count: int, kind: LeakKind, site: Frame) -> None:
+        """Count slots that were lost before anybody saw them go."""
+        self.count += count
+        self.by_site[kind, site] += count
+
     def remove(self, taker: Taker, site: Frame) -> None:
         """A slot that was counted has come back."""
         if not taker.lost or taker.kind is None:

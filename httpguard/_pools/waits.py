@@ -44,9 +44,10 @@ class Waiter:
         thread: The thread's name.
         stack: Where the request is made.
         share: What is used up; None: the pool.
+        longer: It has waited for longer than is known: httpguard came meanwhile.
     """
 
-    __slots__ = ("pool", "share", "since", "stack", "thread")
+    __slots__ = ("longer", "pool", "share", "since", "stack", "thread")
 
     def __init__(
         self,
@@ -55,7 +56,10 @@ class Waiter:
         thread: str,
         stack: RawStack,
         share: Share | None = None,
+        *,
+        longer: bool = False,
     ) -> None:
+        self.longer = longer
         self.pool = pool
         self.share = share
         self.since = since

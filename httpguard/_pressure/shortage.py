@@ -89,6 +89,7 @@ def _waiters(
             "site": asdict(site),
             "count": len(group),
             "longest": round(now - group[0].since, 3),
+            "longer": any(waiter.longer for waiter in group),
             "threads": [printable(w.thread) for w in group[:_MOST_THREADS]],
         }
         for site, group in groups.items()

@@ -70,6 +70,10 @@ class Process:
         self.collector: Collector | None = None
         self.instrumentations: list[OpenTelemetry] = []
         self.patches: Patches | None = None
+        # What `httpguard attach` has put on; None: the program did it all itself.
+        self.attached: object = None
+        # Those who look at it by that, kept while no thread of theirs runs.
+        self.visits: list[object] = []
         # Told of every fork.
         self.parts = Parts(failed)
         # Serves the page that the settings ask for; set as httpguard is imported.

@@ -96,9 +96,9 @@ def begin(settings: bytes) -> None:
 
 
 def _given() -> _Given | None:
-    """The settings of the moment; None where only a scope or test session guards."""
+    """The settings of the moment; None where the program has not installed it."""
     guard = current()
-    if guard is None or PROCESS.visitors or not is_installed():
+    if guard is None or PROCESS.visitors or PROCESS.attached or not is_installed():
         return None
     # The port of the page is the parent's; a relative path is from where it is.
     log = None if PROCESS.log is None else PROCESS.log.path

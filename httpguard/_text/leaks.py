@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
-from .words import bytes_read, place, places, request, seconds
+from .words import bytes_read, is_before, place, places, request, seconds
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -49,6 +49,8 @@ def describe_above_stack(leak: Leak) -> str:
     else:
         headline += [request(leak), str(leak.status)]
         opened = f"opened by thread {leak.thread} {seconds(leak.age)} ago"
+        if is_before(leak.site):
+            opened = f"open for {seconds(leak.age)} since httpguard came, or longer"
         lines = [f"{opened} · {bytes_read(leak)}"]
     if leak.culprit is not None:
         lines.append(f"lost in {place(leak.culprit)}")

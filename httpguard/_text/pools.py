@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .words import place, seconds, whole_place
+from .words import is_before, opened, place, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -28,20 +28,20 @@ def describe_starved(details: Mapping[str, Any]) -> str:
         lines[0] += (
             f" · {details['waiting']} {noun} for a {what},"
             f" the first one for {seconds(details['longest_wait'])}"
+            f"{_longer(details['waiters'][0])}"
         )
     lines += [
         f"  > {item['count']} waiting at {_place(item)} for"
-        f" {seconds(item['longest'])} · {', '.join(item['threads'])}"
+        f" {seconds(item['longest'])}{_longer(item)} · {', '.join(item['threads'])}"
         for item in details["waiters"]
     ]
     lines += [
-        f"  > {item['count']} lost by {_a(item['kind'])} response opened at"
-        f" {_place(item)}"
+        f"  > {item['count']} lost by {_a(item['kind'])} response {_opened(item)}"
         for item in details["lost"]
     ]
     lines += [
-        f"  > {item['count']} held by a response opened at {_place(item)}"
-        f" · {item['method']} {item['url']} · the oldest {seconds(item['oldest'])} ago"
+        f"  > {item['count']} held by a response {_opened(item)}"
+        f" · {item['method']} {item['url']} · {_oldest(item)}"
         for item in details["holders"]
     ]
     lines += [
@@ -144,6 +144,20 @@ def _pool_line(pool: Mapping[str, Any]) -> str:
 
 def _percent(figures: Mapping[str, Any]) -> str:
     return f"{figures['reuse_rate']:.0%}"
+
+
+def _opened(item: Mapping[str, Any]) -> str:
+    return opened(Frame(**item["site"]))
+
+
+def _longer(item: Mapping[str, Any]) -> str:
+    return " or longer" if item.get("longer") else ""
+
+
+def _oldest(item: Mapping[str, Any]) -> str:
+    if is_before(Frame(**item["site"])):
+        return "its age is not known"
+    return f"the oldest {seconds(item['oldest'])} ago"
 
 
 def _place(item: Mapping[str, Any]) -> str:

@@ -6,6 +6,8 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable
+from .._stacks.before import BEFORE
+from .._stacks.before import FILENAME as BEFORE_FILENAME
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -38,9 +40,23 @@ def places(frames: Sequence[Frame]) -> list[str]:
     """As `place`, of each frame."""
     paths = [short_path(frame.filename) for frame in frames]
     return [
-        f"{printable(path)}:{frame.lineno} in {printable(frame.function)}"
+        f"({BEFORE})"
+        if path == BEFORE_FILENAME
+        else f"{printable(path)}:{frame.lineno} in {printable(frame.function)}"
         for path, frame in zip(paths, frames, strict=True)
     ]
+
+
+def is_before(frame: Frame) -> bool:
+    """Whether it stands for what was opened before httpguard came."""
+    return frame.filename == BEFORE_FILENAME
+
+
+def opened(frame: Frame) -> str:
+    """``opened at file:line in function``, where that is known."""
+    if is_before(frame):
+        return BEFORE
+    return f"opened at {place(frame)}"
 
 
 def whole_place(frame: Frame) -> str:

@@ -22,6 +22,7 @@ from .sites import by_site, with_sources
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .figures import Figures
     from .source import Source
 
 # Seconds for which one answer is good, at least and at most ...
@@ -55,6 +56,7 @@ class View:
         clock: Seconds, monotonic.
         used: Seconds of processor time that this thread has used.
         most: Bytes of an answer.
+        measure: The figures of the process; None: `figures`.
     """
 
     def __init__(
@@ -63,12 +65,14 @@ class View:
         clock: Callable[[], float] = time.monotonic,
         used: Callable[[], float] = time.thread_time,
         most: int = _MOST_BYTES,
+        measure: Callable[[], Figures] | None = None,
     ) -> None:
         self.history = History(find, clock)
         self._find = find
         self._clock = clock
         self._used = used
         self._most = most
+        self._measure = measure
         self._lock = threading.Lock()
         self._document: Document | None = None
         self._made = self._cost = 0.0
@@ -140,7 +144,7 @@ class View:
             if guard is not None
             else {},
             "program": about(),
-            "process": figures(),
+            "process": (self._measure or figures)(),
             "open_now": sites.open_now,
             "open_sites": sites.rows,
             "sessions": _sessions(guard),

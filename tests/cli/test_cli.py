@@ -178,7 +178,9 @@ def test_as_a_module() -> None:
 def test_the_help_names_every_command_as_its_own_help_does() -> None:
     text = " ".join(call("--help").stdout.split())
     commands = get_command(build()).commands  # type: ignore[attr-defined]
-    assert list(commands) == ["demo", "run", "explain", "report", "top", "baseline"]
+    assert list(commands) == [
+        *("demo", "run", "explain", "report", "top", "attach", "baseline")
+    ]
     for name, command in commands.items():
         says = (command.help or command.callback.__doc__).split("\n\n")[0]
         assert f" {name} {' '.join(says.split())}" in text

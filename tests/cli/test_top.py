@@ -242,7 +242,7 @@ def test_live_until_ctrl_c(page: Page, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sys, "stdin", None)
     console = Console(force_terminal=True, width=100, height=40)
     with console.capture() as capture:
-        _top._watch(console, Source(page.url, None), 0.5)
+        _top.follow(console, Source(page.url, None), 0.5)
     assert len(looks) == 2
     assert notes == ["", "", "gone; these figures are old"]
     assert "dropped" in capture.get()

@@ -257,7 +257,7 @@ def _opened(
             method=response.method,
             url=url,
             status=response.status,
-            length=_length(response),
+            length=announced(response),
             frame=frame,
             reading=between,
             stack=(
@@ -278,7 +278,7 @@ def _opened(
         GATE.fault("aiohttp", error)
 
 
-def _length(response: Any) -> int | None:
+def announced(response: Any) -> int | None:
     """The bytes that the server announced."""
     text = response._headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004

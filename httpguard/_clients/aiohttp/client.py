@@ -13,7 +13,7 @@ from .references import References, is_forgotten
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
 
 _HINTS: Final = {
@@ -60,6 +60,12 @@ class Aiohttp:
         sessions.patch(patcher, self)
         calls.patch(patcher, self)
         self._references.calibrate()
+
+    def adopters(self) -> Adopters:
+        """See `Client`."""
+        from .adopting import adopters
+
+        return adopters(self)
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""

@@ -67,6 +67,14 @@ class Connector:
         limit = pool._limit
         return bool((limit and len(pool._acquired) >= limit) or any(pool._waiters))
 
+    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
+        """See `PoolKind`. It keeps what is dropped."""
+        return 0
+
+    def is_wait(self, pool: Any, owner: object, name: str) -> bool:
+        """See `PoolKind`."""
+        return owner is pool and name == "_wait_for_available_connection"
+
     def is_request(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
         """See `PoolKind`. Requests are tasks, which are on no thread's stack."""
         return False

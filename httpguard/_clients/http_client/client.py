@@ -12,7 +12,7 @@ from ..hints import http_client_hint, urllib_request_hint
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
 
 LENGTH: Final = "_httpguard_length"
@@ -35,6 +35,12 @@ class HttpClient:
         from . import connections
 
         connections.patch(patcher)
+
+    def adopters(self) -> Adopters:
+        """See `Client`."""
+        from .adopting import adopters
+
+        return adopters()
 
     def state(self, response: Any) -> Ending:
         """See `Client`. Closing it gives back all that it has."""

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from ..patching import Method
 
 _MOST_CLASSES: Final = 256
-_URL: Final = "_httpguard_url"
+URL: Final = "_httpguard_url"
 # The module of connections that another client guards, whatever package it is copied
 # to. Those of urllib3-future do not derive from http.client's.
 _GUARDED: Final = ".urllib3.connection"
@@ -69,6 +69,14 @@ class Connections:
             and response.length != 0
         )
 
+    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
+        """See `PoolKind`. It never blocks."""
+        return 0
+
+    def is_wait(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
+        """See `PoolKind`."""
+        return False
+
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """See `PoolKind`."""
         return owner is pool and name in {"request", "getresponse", "send"}
@@ -103,7 +111,7 @@ class _Others(dict[type, bool]):
 _IS_ANOTHERS: Final = _Others()
 
 
-def _is_left_alone(connection: Any) -> bool:
+def is_left_alone(connection: Any) -> bool:
     """Whether another client guards a connection, or it leads to a page of ours."""
     try:
         if _IS_ANOTHERS[type(connection)]:
@@ -140,7 +148,7 @@ class _Rest:
         kind = connection_class()
         self._patcher.wrap(kind, "putrequest", _putrequest)
         self._patcher.wrap(kind, "close", _close)
-        patch_responses(self._patcher, CONNECTIONS, _is_left_alone, _URL)
+        patch_responses(self._patcher, CONNECTIONS, is_left_alone, URL)
         self.is_on = True
 
 
@@ -155,13 +163,18 @@ def patch(patcher: Patcher) -> None:
     patcher.wrap(kind, "request", _request)
 
 
+def begin_to_see() -> None:
+    """Patch the rest: there may be responses already."""
+    _REST.put_on()
+
+
 def _init(wrapped: Method) -> Method:
     """A connection is made: remember where, unless urllib.request makes it."""
 
     def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807
         wrapped(self, *args, **kwargs)
         guard = GATE.guard
-        if guard is None or _is_left_alone(self):
+        if guard is None or is_left_alone(self):
             return
         try:
             _REST.put_on()
@@ -180,7 +193,7 @@ def _request(wrapped: Method) -> Method:
 
     def request(self: Any, *args: Any, **kwargs: Any) -> Any:
         guard = None if _REST.is_on else GATE.guard
-        if guard is not None and not _is_left_alone(self):
+        if guard is not None and not is_left_alone(self):
             try:
                 _REST.put_on()
             except Exception as error:
@@ -198,7 +211,7 @@ def _putrequest(wrapped: Method) -> Method:
     """A request begins, by whatever way."""
 
     def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
-        if GATE.guard is None or _is_left_alone(self):
+        if GATE.guard is None or is_left_alone(self):
             return wrapped(self, method, url, *args, **kwargs)
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
@@ -209,7 +222,7 @@ def _putrequest(wrapped: Method) -> Method:
                 raise
         result = wrapped(self, method, url, *args, **kwargs)
         try:
-            self.__dict__[_URL] = url
+            self.__dict__[URL] = url
             known = registry.pools.known.get(id(self))
             if self.sock is None or known is None or known() is not self:
                 known = GATE.pool(self, CONNECTIONS, self)

@@ -14,7 +14,7 @@ from ..tasks import LOOPS, patch_tasks
 from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
-    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
 
 # From a response down to httpcore's stream, whatever transports have put between.
@@ -97,6 +97,12 @@ class Httpx:
         if module is not None and module.__name__ == self.name:
             responses.patch(patcher, module, self, BESIDE[self.name])
             transports.patch(patcher, module, self, BESIDE[self.name])
+
+    def adopters(self) -> Adopters:
+        """See `Client`. Of both sides."""
+        from .adopting import adopters
+
+        return adopters(self, BESIDE[self.name])
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""

@@ -7,8 +7,8 @@ from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._leases.references import references
 from ..._pools.kind import PoolFacts
-from ..._pools.slot import GIVEN_UP
 from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..patching import as_coroutine_function
@@ -34,8 +34,10 @@ class HttpcorePools:
 
     def facts(self, pool: Any) -> PoolFacts:
         """See `PoolKind`."""
-        requests = list(pool._requests)
-        origin = requests[0].request.url.origin if requests else None
+        origin = next((one.request.url.origin for one in list(pool._requests)), None)
+        # It was there before httpguard.
+        for one in list(pool._connections):
+            origin = origin or getattr(one, "_origin", None)
         most = pool._max_connections
         return PoolFacts(
             scheme=origin.scheme.decode("ascii", "replace") if origin else "http",
@@ -51,8 +53,8 @@ class HttpcorePools:
 
     def is_open(self, connection: Any) -> bool:
         """See `PoolKind`."""
-        inner = getattr(connection, "_connection", None)
-        return inner is not None and not connection.is_closed()
+        has_one = getattr(connection, "_connection", None) is not None
+        return has_one and not connection.is_closed()
 
     def is_closed(self, pool: Any) -> bool:
         """See `PoolKind`. A closed one opens again with its next request."""
@@ -64,6 +66,16 @@ class HttpcorePools:
         return len(connections) >= pool._max_connections and not any(
             one.is_idle() for one in connections
         )
+
+    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
+        """See `PoolKind`. Nothing but the pool has their requests."""
+        counts = references([one for one in pool._requests if one.connection])
+        return (counts or []).count(1)
+
+    def is_wait(self, pool: Any, owner: object, name: str) -> bool:
+        """See `PoolKind`."""
+        waits = name == "wait_for_connection"
+        return waits and any(one is owner for one in list(pool._requests))
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """See `PoolKind`. A task that runs is the one that asks."""
@@ -80,14 +92,7 @@ class HttpcorePools:
     def refill(self, pool: Any) -> bool | None:
         """See `PoolKind`."""
         known = GATE.registry.pools.get(pool)
-        if known is None:
-            return False
-
-        def is_given_up(connection: Any) -> bool:
-            slot = known.slot_of(connection)
-            return slot is not None and slot.turn == GIVEN_UP
-
-        return refill(pool, is_given_up)
+        return False if known is None else refill(pool, known)
 
 
 POOLS: Final = HttpcorePools()

@@ -10,11 +10,14 @@ import weakref
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
 from .client import is_forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from ..._pools.pool import PoolRef
 
 # On a request of a pool: its response and its stream, weakly, and how its loop is
 # reached.
@@ -30,24 +33,25 @@ def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> No
     setattr(pool_request, _MARK, mine)
 
 
-def refill(pool: Any, is_given_up: Callable[[Any], bool]) -> bool | None:
+def refill(pool: Any, known: PoolRef) -> bool | None:
     """Close one connection that nobody has any more, and give its slot to the next.
 
     Args:
         pool: Of httpcore.
-        is_given_up: Whether it is that connection.
+        known: What is known of it: the slot that is given up is that connection's.
 
     Returns:
         As of `PoolKind.refill`.
     """
     for request in list(pool._requests):
         connection = request.connection
-        if connection is None or not is_given_up(connection):
+        slot = None if connection is None else known.slot_of(connection)
+        if slot is None or slot.turn != GIVEN_UP:
             continue
-        known = getattr(request, _MARK, None)
-        if known is None:
+        mine = getattr(request, _MARK, None)
+        if mine is None:
             return False
-        response, stream, where = known
+        response, stream, where = mine
         if not (stream() is None or is_forgotten(response)):
             return False  # Somebody may yet read it.
         if hasattr(pool, "aclose"):

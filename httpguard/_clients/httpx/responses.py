@@ -128,14 +128,14 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
     """
     registry, guard = GATE.registry, GATE.guard
     try:
-        stream = _stream_of(response)
+        stream = stream_of(response)
         if guard is None or stream is None:
             return
         pool, taken = stream._pool, stream._pool_request
         owner = response if asked is None else stream
         known = registry.pools.known.get(id(pool))
         if known is None or known() is not pool:
-            known = meet(pool) if _ends_are_seen(stream) else None
+            known = meet(pool) if ends_are_seen(stream) else None
         request = response._request if asked is None else asked
         if known is None or _is_own_page(request, registry.addresses):
             return
@@ -152,7 +152,7 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
             method=request.method,
             url=_url(taken.request.url, known) or request.url,
             status=response.status_code,
-            length=_length(response),
+            length=announced(response),
             frame=frame,
             reading=asked is not None,
             stack=stack,
@@ -170,13 +170,13 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         GATE.fault("send", error)
 
 
-def _ends_are_seen(stream: Any) -> bool:
+def ends_are_seen(stream: Any) -> bool:
     """Whether httpcore was patched too."""
     kind = type(stream)
     return is_wrapped(kind.__dict__.get("close") or kind.__dict__.get("aclose"))
 
 
-def _stream_of(response: Any) -> Any:
+def stream_of(response: Any) -> Any:
     """Of httpcore; None where the response holds no connection that comes back."""
     if (
         "network_stream" not in response.extensions
@@ -211,7 +211,7 @@ def _url(url: Any, known: PoolRef) -> str:
     return path if path.startswith("/") else ""
 
 
-def _length(response: Any) -> int | None:
+def announced(response: Any) -> int | None:
     """The bytes that the server announced."""
     # Not by `headers.get`, which decodes all of them: 3 us.
     for _, name, value in response.headers._list:

@@ -12,7 +12,7 @@ from ..patching import LeftAloneError
 from .closing import shut
 
 if TYPE_CHECKING:
-    from ..._leases.client import Leases, Patcher, Reference
+    from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
     from .callers import Codes
 
@@ -46,6 +46,12 @@ class Urllib3:
         responses.patch(patcher, self.codes)
         pools.patch(patcher, self.name)
         managers.patch(patcher, self.codes)
+
+    def adopters(self) -> Adopters:
+        """See `Client`."""
+        from .adopting import adopters
+
+        return adopters(self)
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""

@@ -64,6 +64,17 @@ class Urllib3Pools:
         """See `PoolKind`."""
         return bool(pool.pool.empty())
 
+    def missing(self, pool: Any, taken: int) -> int:
+        """See `PoolKind`. A pool that blocks is filled with places when it is made."""
+        places = pool.pool
+        if not pool.block or places is None:
+            return 0
+        return max(int(places.maxsize) - len(places.queue) - taken, 0)
+
+    def is_wait(self, pool: Any, owner: object, name: str) -> bool:
+        """See `PoolKind`."""
+        return owner is pool and name == "_get_conn"
+
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """See `PoolKind`."""
         if owner is pool:

@@ -1,0 +1,182 @@
+"""What was open before httpguard came: taken in, explained, and told."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+from typing import TYPE_CHECKING, Any, Final
+
+from .._holders.search import held_by
+from .._leases.readers import readers_of
+from .._model.leak import LeakKind
+from .._model.redaction import printable, redact_url
+from .._pressure.in_flight import in_flight
+from .._pressure.shortage import describe_shortage
+from .._process.installing import patches
+from .._process.process import current
+from .._stacks.before import stack_before
+from .._stacks.capture import find_site
+from .look import PAUSE, Looked, clock, look
+from .waits import Waits
+
+if TYPE_CHECKING:
+    from .._guard.guard import Guard
+    from .._leases.lease import Lease
+    from .._leases.registry import Registry
+    from .._pools.pool import PoolRef
+
+# What is missing at two looks, so many seconds apart, is lost.
+_APART: Final = 0.25
+# So many responses are told one by one; the search for what holds one takes so long.
+_MOST_ROWS: Final = 50
+_SEARCH: Final = 0.2
+# Nothing else runs while all objects are scanned.
+_SCAN: Final = 0.02
+# The search rests after so many seconds of processor time.
+_TURN: Final = 0.002
+
+
+class Adopted:
+    """What a look has found, and what has become of it."""
+
+    def __init__(self) -> None:
+        self._looked = Looked()
+        self._waits = Waits()
+        self._leases: list[Lease] = []
+        self._sessions: dict[str, int] = {}
+
+    def look(self, seconds: float) -> None:
+        """Look over all objects, then at pools twice, then for what holds what.
+
+        Args:
+            seconds: Of processor time, at most.
+        """
+        guard = current()
+        if guard is None:
+            return
+        registry, began = guard.registry, clock()
+        self._looked = look(patches().adopters(), seconds)
+        if not seconds:
+            return
+        self._waits.look(registry)
+        found = [one for one in list(registry.leases.values()) if one.adopted]
+        self._leases = found[:_MOST_ROWS]
+        self._sessions = Counter(
+            ref.client.name
+            for ref in list(registry.sessions.known.values())
+            if ref.adopted and ref.pools
+        )
+        self._see_lost(guard)
+        for lease in self._leases:
+            if clock() - began >= seconds:
+                break
+            _explain(lease, registry)
+
+    def end_waits(self) -> None:
+        """Nobody looks any more."""
+        guard = current()
+        if guard is not None:
+            self._waits.end(guard.registry)
+
+    def to_dict(self) -> dict[str, Any]:
+        """JSON-ready values: of this moment, but for the counts of the look."""
+        guard = current()
+        if guard is None:
+            return {}
+        registry = guard.registry
+        self._waits.look(registry)
+        now = registry.clock()
+        dry = {waiter.pool.key: waiter for waiter in list(registry.waiters.values())}
+        return {
+            "objects": self._looked.objects,
+            "looked_at": self._looked.seen,
+            "seconds": round(self._looked.seconds, 3),
+            "sessions": self._sessions,
+            "before": _rows(self._leases, registry, now),
+            "starved": [
+                describe_shortage(waiter.pool, registry, now, waiter.share)
+                for waiter in dry.values()
+            ],
+        }
+
+    def _see_lost(self, guard: Guard) -> None:
+        """Slots that nobody has, and what is closed or forgotten: at two looks."""
+        registry = guard.registry
+        guard.watch()
+        before = _missing(registry)
+        time.sleep(_APART)
+        after = _missing(registry)
+        for known, count in after.items():
+            lost = min(count, before.get(known, 0))
+            if lost:
+                site = find_site(stack_before(known.name), registry.origins)
+                known.losses.find(lost, LeakKind.DROPPED, site)
+        for lease in self._leases:
+            if lease.closed is not None:
+                # Nobody knows since when; it was so at both.
+                lease.closed -= guard.settings.max_idle
+        guard.watch()
+
+
+class _Resting:
+    """A clock of processor time; whoever looks at it often lets others run."""
+
+    def __init__(self) -> None:
+        self._turn = clock()
+
+    def __call__(self) -> float:
+        now: float = clock()
+        if now - self._turn >= _TURN:
+            time.sleep(PAUSE)
+            self._turn = now
+        return now
+
+
+def _missing(registry: Registry) -> dict[PoolRef, int]:
+    """By pool, the slots that no response has, and no request under way."""
+    found = {}
+    for known in list(registry.pools.known.values()):
+        pool = known()
+        if pool is None or not known.block:
+            continue
+        leases = [one for one in list(registry.leases.values()) if one.pool is known]
+        held = sum(one() is not None for one in leases)
+        taken = held + len(in_flight(known, registry))
+        count = known.ask.missing(pool, taken) - known.losses.count
+        if count > 0:
+            found[known] = count
+    return found
+
+
+def _explain(lease: Lease, registry: Registry) -> None:
+    response = lease()
+    if response is not None and not (lease.ended or lease.judged):
+        lease.held_by = held_by(
+            response, registry.origins, _SEARCH, _Resting(), scan=_SCAN
+        )
+
+
+def _rows(leases: list[Lease], registry: Registry, now: float) -> list[dict[str, Any]]:
+    """Those that are open still, and no leaks, which are told as such."""
+    pairs = [
+        (lease, response)
+        for lease in leases
+        if not (lease.ended or lease.judged) and (response := lease()) is not None
+    ]
+    readers = readers_of(pairs, registry.origins)
+    return [
+        {
+            "client": lease.client.name,
+            "method": printable(lease.method),
+            "url": redact_url(lease.absolute_url),
+            "status": lease.status,
+            "pool": printable(lease.pool.name),
+            "bytes_read": lease.read_so_far(response),
+            "length": lease.announced,
+            "closed": lease.closed is not None,
+            "idle": round(now - lease.active, 3),
+            "held_by": lease.held_by,
+            "read_by": readers.get(id(response)),
+        }
+        for lease, response in pairs
+    ]

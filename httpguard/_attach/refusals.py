@@ -1,0 +1,130 @@
+"""Why a process can not be attached to, each in a sentence that says what helps."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import platform
+import re
+import sys
+from typing import Final
+
+from .._model.errors import HTTPGuardError
+
+INSTEAD: Final = (
+    "start the program with HTTPGUARD_SERVE=0 and `httpguard run`, or with"
+    " httpguard.install(), and `httpguard top PID` shows the same"
+)
+_OLDEST: Final = (3, 14)
+_PYTHON: Final = re.compile(r"(?:lib)?python(\d+\.\d+)t?(?:\.so|\.dylib|$)")
+_NOT_PYTHON: Final = (
+    "process {pid} is no CPython of version {ours}, or one built without what attach"
+    " needs (PEP 768); it runs {exe}: {instead}"
+)
+
+
+class AttachError(HTTPGuardError):
+    """It can not be attached to. The message says why, and what helps."""
+
+
+def refuse_here() -> None:
+    """Whether this interpreter can attach to anything.
+
+    Raises:
+        AttachError: It can not.
+    """
+    name, version = platform.python_implementation(), platform.python_version()
+    if not hasattr(sys, "remote_exec"):
+        raise AttachError(
+            f"attach needs CPython 3.14 or later, here and in the program, and this is"
+            f" {name} {version}: {INSTEAD}"
+        )
+    if os.name != "posix":
+        raise AttachError(f"attach needs Linux or macOS: on Windows {INSTEAD}")
+
+
+def refuse(pid: int) -> None:
+    """Whether there is such a process, and it is ours to attach to.
+
+    Raises:
+        AttachError: There is none, or it is not.
+    """
+    if pid == os.getpid():
+        raise AttachError(f"process {pid} is this command itself")
+    try:
+        os.kill(pid, 0)
+    except (ProcessLookupError, OverflowError):
+        raise AttachError(f"there is no process {pid}") from None
+    except PermissionError:
+        raise AttachError(of_another_user(pid)) from None
+    version = _version_of(pid)
+    ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+    if version is not None and version != ours:
+        older = tuple(map(int, version.split("."))) < _OLDEST
+        what = INSTEAD if older else f"use the httpguard of a Python {version}"
+        raise AttachError(
+            f"process {pid} runs Python {version} and this is {ours}, and one attaches"
+            f" to the same version only: {what}"
+        )
+
+
+def of_another_user(pid: int) -> str:
+    """The sentence for a process that is not this user's."""
+    return (
+        f"process {pid} is another user's, or the system forbids to attach to it"
+        " (/proc/sys/kernel/yama/ptrace_scope): become that user, or root"
+    )
+
+
+def why(pid: int, error: Exception) -> AttachError:
+    """What CPython says of a process that it can not reach, as a sentence.
+
+    Args:
+        pid: Of the process.
+        error: Of `sys.remote_exec`.
+    """
+    text = str(error)
+    if isinstance(error, PermissionError):
+        return AttachError(of_another_user(pid))
+    if "not enabled in the remote" in text:
+        return AttachError(
+            f"process {pid} was started with -X disable-remote-debug or"
+            f" PYTHON_DISABLE_REMOTE_DEBUG: {INSTEAD}"
+        )
+    if "PyRuntime" in text or "debug offsets" in text:
+        ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
+        exe = _executable(pid) or "another program"
+        return AttachError(
+            _NOT_PYTHON.format(pid=pid, ours=ours, exe=exe, instead=INSTEAD)
+        )
+    return AttachError(f"process {pid} can not be attached to: {text}")
+
+
+def of_another_world(pid: int) -> AttachError:
+    """The process sees none of the places to which a script could be written."""
+    return AttachError(
+        f"process {pid} is in another container, or has another root: its files are"
+        f" not those of this command; run `httpguard attach` in there"
+        f" (`docker exec`, `nsenter -t {pid} -m`)"
+    )
+
+
+def _version_of(pid: int) -> str | None:
+    """The version of the Python that runs in a process, as far as its name tells."""
+    match = _PYTHON.search(os.path.basename(_executable(pid)))
+    if match:
+        return match[1]
+    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as maps:
+        for line in maps:
+            match = _PYTHON.search(os.path.basename(line.decode("utf-8", "replace")))
+            if match:
+                return match[1]
+    return None
+
+
+def _executable(pid: int) -> str:
+    """What a process runs; empty: not to be known."""
+    try:
+        return os.readlink(f"/proc/{pid}/exe")
+    except OSError:
+        return ""

@@ -1,0 +1,44 @@
+"""Where the main thread of a process is, seen from outside: why it does not come."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+from .._stacks.ownership import is_application
+
+
+def main_thread_of(pid: int) -> str:
+    """Where the main thread of a process is; empty: not to be known.
+
+    By the module of CPython that its own debuggers use, which is no promise of it.
+
+    Args:
+        pid: Of a process of the same version of CPython.
+    """
+    try:
+        _remote_debugging: Any = import_module("_remote_debugging")
+        unwinder = _remote_debugging.RemoteUnwinder(pid, all_threads=True)
+        frames = _frames(unwinder.get_stack_trace(), pid)
+        if not frames:
+            return ""
+        own = next((f for f in frames if is_application(f.filename, ())), frames[0])
+        place = f"{own.filename}:{_line(own)} in {own.funcname}"
+        if own is frames[0]:
+            return place
+        return f"{place}, in {frames[0].funcname} of {frames[0].filename}"
+    except Exception:  # Another build, or it went on meanwhile.
+        return ""
+
+
+def _frames(found: Any, pid: int) -> list[Any]:
+    """The frames of the main thread: CPython 3.15 tells them by interpreter."""
+    threads: list[Any] = []
+    for one in found:
+        threads += getattr(one, "threads", [one])
+    return next((list(one.frame_info) for one in threads if one.thread_id == pid), [])
+
+
+def _line(frame: Any) -> int:
+    location = getattr(frame, "location", frame)
+    return int(location.lineno)

@@ -1,0 +1,137 @@
+"""`httpguard attach`: into a program that runs already."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import time
+from typing import Annotated
+
+import typer
+
+from .._attach.family import Family
+from .._attach.refusals import AttachError
+from .._model.errors import ConfigError
+from .._model.settings import load_settings
+from .top import follow, print_once, wide_console
+
+
+def attach(
+    pid: Annotated[
+        int,
+        typer.Argument(metavar="PID", help="The process.", show_default=False, min=1),
+    ],
+    *,
+    children: Annotated[
+        bool,
+        typer.Option(
+            "--children", help="Attach to its child processes too: gunicorn, celery."
+        ),
+    ] = False,
+    stay: Annotated[
+        bool,
+        typer.Option("--stay", help="Leave httpguard on when this command ends."),
+    ] = False,
+    seconds: Annotated[
+        float | None,
+        typer.Option("--for", metavar="SECONDS", help="End by itself.", min=0),
+    ] = None,
+    log: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE", help="Have each leak written to it as a line of JSON."
+        ),
+    ] = None,
+    serve: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PORT",
+            help="Have the live page served, at this port of 127.0.0.1.",
+        ),
+    ] = None,
+    as_json: Annotated[
+        bool,
+        typer.Option("--json", help="One look, as JSON: a line for each process."),
+    ] = False,
+    look: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS",
+            min=0,
+            help="Of processor time, at most, to look for what is open already.",
+        ),
+    ] = 1.0,
+    patience: Annotated[
+        float,
+        typer.Option(
+            metavar="SECONDS", min=0, help="How long to wait for its main thread."
+        ),
+    ] = 30.0,
+    max_idle: Annotated[
+        str | None,
+        typer.Option(
+            metavar="SECONDS",
+            help="How long an open response may make no progress before it is held.",
+        ),
+    ] = None,
+    interval: Annotated[
+        float,
+        typer.Option(min=0.5, help="Seconds between two looks.", metavar="SECONDS"),
+    ] = 2.0,
+) -> None:
+    """Show what a program holds open and leaks that runs without httpguard.
+
+    It takes CPython 3.14 or later, the same version here and in the program, and the
+    same user. The program needs no httpguard: it comes along, looks once for what is
+    open already, shows it as `httpguard top` does, and goes out again at the end,
+    which is Ctrl-C. Nothing of it is left in the program, and its own logs get
+    nothing.
+
+    For example:
+
+    - `httpguard attach 4711`
+
+    - `httpguard attach 4711 --children --for 60 --log leaks.jsonl`
+
+    - `httpguard attach 4711 --json`
+    """
+    given = {
+        "log": None if log is None else os.path.abspath(log),
+        "serve": serve,
+        "max_idle": max_idle,
+    }
+    settings = {name: value for name, value in given.items() if value is not None}
+    try:
+        load_settings(settings, {})
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
+    try:
+        with Family(
+            pid, settings, children=children, look=look, patience=patience, tell=_tell
+        ) as family:
+            _show(family, as_json=as_json, seconds=seconds, interval=interval)
+            family.stays = stay
+    except AttachError as error:
+        typer.echo(f"httpguard attach: {error}", err=True)
+        raise typer.Exit(2) from None
+
+
+def _show(
+    family: Family, *, as_json: bool, seconds: float | None, interval: float
+) -> None:
+    """On a terminal until Ctrl-C, else once: at the end of the time given."""
+    console = wide_console()
+    if as_json or not console.is_terminal:
+        time.sleep(seconds or 0)
+        for state in family.fetch_all():
+            if as_json:
+                sys.stdout.write(f"{json.dumps(state)}\n")
+            else:
+                print_once(console, state)
+    else:
+        follow(console, family, interval, seconds)
+
+
+def _tell(text: str) -> None:
+    typer.echo(f"httpguard attach: {text}", err=True)

@@ -1,0 +1,108 @@
+"""What of http.client and urllib.request was there before httpguard came."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
+
+from ..._pools.kind import PoolFacts
+from ..gate import GATE
+from ..patching import is_wrapped
+from ..urllib3.mocks import REAL_SOCKET
+from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST
+from .connections import CONNECTIONS, Connections, begin_to_see, is_left_alone
+from .responses import connection_class
+
+if TYPE_CHECKING:
+    from ..._leases.client import Adopters
+
+_SWITCHING_PROTOCOLS: Final = 101
+
+
+class Left(Connections):
+    """A response of urllib.request, which has dropped its connection: its own pool."""
+
+    def facts(self, pool: Any) -> PoolFacts:
+        """See `PoolKind`."""
+        parts = urlsplit(pool.url)
+        return PoolFacts(
+            parts.scheme,
+            parts.hostname or "unknown",
+            parts.port,
+            block=False,
+            maxsize=1,
+        )
+
+    def queued(self, pool: Any) -> list[Any]:  # noqa: ARG002
+        """See `PoolKind`."""
+        return []
+
+    def is_closed(self, pool: Any) -> bool:
+        """See `PoolKind`."""
+        return pool.__dict__.get("fp") is None
+
+    def is_empty(self, pool: Any) -> bool:  # noqa: ARG002
+        """See `PoolKind`."""
+        return True
+
+
+LEFT: Final = Left()
+
+
+def adopters() -> Adopters:
+    """See `Client`."""
+    module = sys.modules.get("http.client")
+    if module is None or not is_wrapped(connection_class().__dict__["request"]):
+        return {}
+    begin_to_see()
+    return {connection_class(): _adopt_of, module.HTTPResponse: _adopt_left}
+
+
+def _adopt_of(connection: Any) -> None:
+    """A connection's response, if it is no other client's."""
+    if is_left_alone(connection):
+        return
+    response = connection.__dict__.get("_HTTPConnection__response")
+    if response is not None and _holds(response):
+        GATE.adopt(
+            HTTP_CLIENT,
+            response,
+            response,
+            GATE.pool(connection, CONNECTIONS),
+            method=connection._method or "",
+            url="",
+            status=response.status,
+            length=None,
+        )
+
+
+def _adopt_left(response: Any) -> None:
+    """A response to which urllib.request has given its URL, as nobody else does."""
+    url = response.__dict__.get("url")
+    if isinstance(url, str) and _holds(response):
+        GATE.adopt(
+            URLLIB_REQUEST,
+            response,
+            response,
+            GATE.pool(response, LEFT),
+            method=getattr(response, "_method", None) or "",
+            url=url,
+            status=response.status,
+            length=None,
+        )
+
+
+def _holds(response: Any) -> bool:
+    """Whether a response holds a socket; if so, its reads are counted from here on."""
+    sock = HTTP_CLIENT.socket(response)
+    if (
+        sock is None
+        or not REAL_SOCKET[type(sock)]
+        or response.status == _SWITCHING_PROTOCOLS
+        or response.length == 0
+        or not is_wrapped(type(response)._close_conn)
+    ):
+        return False
+    response.__dict__.setdefault(LENGTH, response.length)
+    return True
