@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections import Counter
 from typing import Any, Final
 
+from .._model.event import LEAK
 from .groups import LOGGED, Group, Groups
+from .leak_lines import MARK, read_leak
 from .lines import (
     Damaged,
     epoch,
@@ -91,6 +93,14 @@ class LogCounts:
         Returns:
             What is wrong with it, if it should be one of ours and cannot be read.
         """
+        leak = read_leak(line) if MARK in line else None
+        if leak is not None and leak.schema <= SCHEMA:
+            seen = epoch(leak.last_seen)
+            if seen is not None:
+                self.ours[file] += 1
+                self.events[LEAK] += 1
+                self.leaks.take_line(leak, seen, line)
+                return None
         ours = '"httpguard.' in line
         if not ours and line.startswith("{") and not line.endswith("}"):
             return _CUT_SHORT

@@ -6,6 +6,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Final
 
+from .leak_lines import rank_of
 from .lines import HOST, epoch, first_of, site_of, text_of, whole
 from .tally import Tally
 
@@ -79,31 +80,40 @@ class Groups:
         seen = epoch(leak.get("last_seen"))
         if seen is None:
             seen = epoch(first_of(head, LOGGED))
-        first = self._first_seen(leak.get("first_seen"))
-        kind, site = leak["kind"], leak["site"]
-        try:
-            # Nearly always it is known, and needs no second look.
-            group = self.by_key[
-                kind, site["filename"], site["lineno"], site["function"]
-            ]
-        except (KeyError, TypeError):
-            group = self.of((text_of(kind) or "", *site_of(site)))
-        told = self.add(
-            group,
-            process,
-            head,
-            (
-                whole(leak.get("count"), 1),
-                whole(leak.get("resolved"), 0),
-                seen if first is None else first,
-                seen,
-            ),
-        )
         rank = 1 if "client" in leak else 0
         if leak.get("stack") != []:
             rank += ("stack" in leak) * (2 if document else 1)
-        if told and group.is_less_telling(rank, seen):
+        group = self.of((text_of(leak["kind"]) or "", *site_of(leak["site"])))
+        count, resolved = whole(leak.get("count"), 1), whole(leak.get("resolved"), 0)
+        first = self._first_seen(leak.get("first_seen"))
+        figures = (count, resolved, seen if first is None else first, seen)
+        if self.add(group, process, head, figures) and group.is_less_telling(
+            rank, seen
+        ):
             group.sample = (rank, seen or 0, document or json.dumps(leak))
+
+    def take_line(self, line: Any, seen: int, document: str) -> None:
+        """Take in what one of our own lines says.
+
+        Args:
+            line: As `leak_lines.read_leak` returns it.
+            seen: When the latest leak was, as `epoch` has it.
+            document: Its text.
+        """
+        site = line.site
+        group = self.of((line.kind, site.filename, site.lineno, site.function))
+        first = self._first_seen(line.first_seen)
+        figures = (line.count, line.resolved, seen if first is None else first, seen)
+        tally = group.tallies.get(line.run)
+        if tally is None:
+            tally = group.tallies[line.run] = Tally(self._since)
+        if not tally.add(*figures):
+            return
+        tally.host = tally.host or line.host
+        tally.program = tally.program or line.program
+        rank = rank_of(line)
+        if group.is_less_telling(rank, seen):
+            group.sample = (rank, seen or 0, document)
 
     def of(self, key: Key) -> Group:
         group = self.by_key.get(key)
