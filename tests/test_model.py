@@ -5,13 +5,14 @@
 
 from __future__ import annotations
 
+from importlib.util import find_spec
 from typing import TYPE_CHECKING
+
+import pytest
 
 from tests.model import figures, run_programs
 
 if TYPE_CHECKING:
-    import pytest
-
     from tests.server import Server
 
 
@@ -28,4 +29,21 @@ def test_the_guard_and_the_model_agree(
     # What they are about did happen.
     assert done["steps"] > 1500
     for fact in ("dropped", "held", "unreleased", "open", "resolved", "excused"):
+        assert done[fact], fact
+
+
+@pytest.mark.parametrize("client", ["httpx", "aiohttp"])
+def test_the_guard_and_the_model_of_tasks_agree(
+    client: str, server: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if find_spec(client) is None:
+        pytest.skip(f"{client} is not installed")
+    figures()
+    try:
+        run_programs(server, programs=15, length=20, client=client)
+    finally:
+        done = figures()
+        with capsys.disabled():
+            print(f"\nmodel of {client}: {done}")  # noqa: T201
+    for fact in ("dropped", "held", "released", "resolved", "comparisons"):
         assert done[fact], fact

@@ -16,6 +16,7 @@ from importlib.metadata import version
 from tests.server import Server
 
 from ._run import figures, run_programs
+from ._tasks import SIDES
 
 _PROGRAMS = 250
 _LENGTH = 60
@@ -28,6 +29,7 @@ def main() -> int:
     parser.add_argument(
         "--seed", type=int, help="of the first batch; as printed by the run to repeat"
     )
+    parser.add_argument("--client", choices=SIDES, help="programs of coroutines")
     arguments = parser.parse_args()
     seed = secrets.randbelow(10**6) if arguments.seed is None else arguments.seed
     _say(
@@ -39,7 +41,13 @@ def main() -> int:
     with Server() as server:
         while total["steps"] < arguments.steps:
             try:
-                run_programs(server, programs=_PROGRAMS, length=_LENGTH, seed=seed)
+                run_programs(
+                    server,
+                    programs=_PROGRAMS,
+                    length=_LENGTH,
+                    seed=seed,
+                    client=arguments.client,
+                )
             except Exception:  # Whatever it is, the next batch may find another one.
                 total["differences"] += 1
                 _say(f"seed {seed}:\n{traceback.format_exc()}")

@@ -16,6 +16,7 @@ from ._keeping import Keeping
 from ._opening import Opening
 from ._reading import Reading
 from ._statistics import STATISTICS
+from ._tasks import SIDES, TaskProgram
 from ._telling import Telling
 
 if TYPE_CHECKING:
@@ -32,7 +33,12 @@ class RandomProgram(Opening, Reading, Ending, Keeping, Telling):
 
 
 def run_programs(
-    server: Address, *, programs: int, length: int, seed: int | None = None
+    server: Address,
+    *,
+    programs: int,
+    length: int,
+    seed: int | None = None,
+    client: str | None = None,
 ) -> None:
     """Run random programs, and stop at the first that the two do not agree on.
 
@@ -41,14 +47,18 @@ def run_programs(
         programs: How many.
         length: How many steps each has, beside those that it begins with.
         seed: Of their choice; None: the same ones every time.
+        client: ``httpx`` or ``aiohttp``, for programs of coroutines; None: those of
+            urllib3 and requests.
 
     Raises:
         DifferenceError: The guard and the model do not agree. Its notes are the
             program, as short as hypothesis could make it.
     """
 
-    def begin() -> RandomProgram:
+    def begin() -> RandomProgram | TaskProgram:
         """A program that has not begun."""
+        if client is not None:
+            return TaskProgram(server, SIDES[client]())
         return RandomProgram(server)
 
     factory: Any = begin if seed is None else hypothesis.seed(seed)(begin)
