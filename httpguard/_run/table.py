@@ -38,7 +38,10 @@ def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> Non
     table.add_column(
         "opened at, and the latest request", overflow="fold", min_width=_NARROWEST
     )
-    table.add_column("processes", justify="right")
+    # The title says of one process that it is one.
+    processes = outcome.leaking > 1
+    if processes:
+        table.add_column("processes", justify="right")
     status = any(site.example.status for site in shown)
     culprit = any(site.example.culprit for site in shown)
     if status:
@@ -46,8 +49,9 @@ def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> Non
     if culprit:
         table.add_column("lost in", overflow="fold", min_width=_NARROWEST)
     for site in shown:
-        place, processes = _place(site, root), str(site.processes)
-        cells: list[str | Text] = [_count(site), site.kind, place, processes]
+        cells: list[str | Text] = [_count(site), site.kind, _place(site, root)]
+        if processes:
+            cells.append(str(site.processes))
         if status:
             cells.append(site.example.status)
         if culprit:
