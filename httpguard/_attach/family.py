@@ -43,7 +43,7 @@ class Family:
         self._patience = patience
         self._tell = tell
         self._links: list[Link] = []
-        self._chosen = 0
+        self._over = False
         # Whether httpguard stays in them at the end.
         self.stays = False
 
@@ -53,13 +53,21 @@ class Family:
         Raises:
             AttachError: To none of them.
         """
+        first, *others = self._pids
         with ThreadPoolExecutor(_AT_ONCE) as threads:
-            found = list(threads.map(self._attach, self._pids))
-        self._links = [one for one in found if isinstance(one, Link)]
-        errors = [one for one in found if isinstance(one, AttachError)]
+            waiting = [threads.submit(self._attach, pid) for pid in others]
+            try:
+                # Here, so that Ctrl-C comes to where it waits.
+                errors = [self._attach(first), *(one.result() for one in waiting)]
+            except BaseException:
+                self._over = True
+                threads.shutdown()
+                self.__exit__(None, None, None)
+                raise
+        known = [error for error in errors if error is not None]
         if not self._links:
-            raise errors[0]
-        for error in errors:
+            raise known[0]
+        for error in known:
             self._tell(str(error))
         return self
 
@@ -74,16 +82,26 @@ class Family:
             self._detach(link, said=isinstance(error, AttachError))
 
     def fetch_all(self) -> list[dict[str, Any]]:
-        """The state of each.
+        """The state of each, first of the one that has most to show.
 
         Raises:
-            AttachError: One of them is gone.
+            AttachError: Each of them is gone.
         """
-        return [link.ask("look") for link in self._links]
+        states = []
+        for link in list(self._links):
+            try:
+                states.append(link.ask("look"))
+            except AttachError:  # noqa: PERF203  # Each may be gone.
+                if len(self._links) == 1:
+                    raise
+                self._links.remove(link)  # A worker that has ended is no news.
+        return sorted(states, key=_weight, reverse=True)
 
     def fetch(self) -> dict[str, Any]:
-        """The state of the one that is chosen, or has most to show."""
-        return self.fetch_all()[0]
+        """The state of the one that has most to show; the others in a line each."""
+        first, *others = self.fetch_all()
+        first["attached"]["others"] = [_in_brief(state) for state in others]
+        return first
 
     def _detach(self, link: Link, *, said: bool) -> None:
         try:
@@ -93,17 +111,42 @@ class Family:
             if not said:
                 self._tell(str(failure))
 
-    def _attach(self, pid: int) -> Link | AttachError:
+    def _attach(self, pid: int) -> AttachError | None:
         try:
-            return attach(
+            link = attach(
                 pid,
                 self._settings,
                 look=self._look,
                 patience=self._patience,
-                tell=self._tell,
+                tell=self._wait,
             )
         except AttachError as error:
             return error
+        self._links.append(link)
+        return None
+
+    def _wait(self, text: str) -> None:
+        """Say what is waited for; not any more after Ctrl-C."""
+        if self._over:
+            raise AttachError(text)
+        self._tell(text)
+
+
+def _weight(state: dict[str, Any]) -> tuple[int, ...]:
+    """How much there is to show."""
+    lost = sum(pool["lost"] for pool in state["pools"])
+    starved = len(state["attached"].get("starved", ()))
+    leaks: int = state["counters"].get("leaks", 0)
+    opened: int = state["open_now"]
+    return starved, lost, leaks, opened
+
+
+def _in_brief(state: dict[str, Any]) -> str:
+    starved, lost, leaks, opened = _weight(state)
+    return (
+        f"process {state['program']['pid']}: open {opened}, leaks {leaks}, slots lost"
+        f" {lost}{', starved' if starved else ''}"
+    )
 
 
 def _children(pid: int) -> list[int]:

@@ -168,12 +168,14 @@ def _call_back(  # noqa: PLR0917
             "look": look,
         }
         folder.write(script(task))
+        # CPython 3.15 does not always tell it of a thread that has been asked.
+        where = main_thread_of(pid)
         try:
             sys.remote_exec(pid, folder.script)  # type: ignore[attr-defined,unused-ignore]  # 3.14
         except (OSError, RuntimeError) as error:
             raise why(pid, error) from None
         try:
-            return _accept(pid, listener, patience, tell)
+            return _accept(pid, listener, where, patience, tell)
         except BaseException:
             _call_off(pid)
             raise
@@ -187,7 +189,11 @@ def script(task: Task) -> str:
 
 
 def _accept(
-    pid: int, listener: socket.socket, patience: float, tell: Callable[[str], None]
+    pid: int,
+    listener: socket.socket,
+    where: str,
+    patience: float,
+    tell: Callable[[str], None],
 ) -> socket.socket:
     """Wait for the process to call back, and for nobody else."""
     began = time.monotonic()
@@ -202,7 +208,7 @@ def _accept(
         if not _is_there(pid):
             raise AttachError(f"process {pid} has ended before it came to a safe point")
         if now - began >= patience:
-            where = main_thread_of(pid)
+            where = main_thread_of(pid) or where
             place = f" (it is at {where})" if where else ""
             raise AttachError(
                 f"the main thread of process {pid} has not come to a safe point in"
@@ -212,7 +218,7 @@ def _accept(
             )
         if now - told >= _SOON:
             told = now
-            where = main_thread_of(pid)
+            where = main_thread_of(pid) or where
             place = f" (at {where})" if where else ""
             seconds = f"{now - began:.1f} s"
             tell(f"waits for the main thread of process {pid}{place}; {seconds}")

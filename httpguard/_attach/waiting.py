@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from importlib import import_module
-from typing import Any
+from typing import Any, Final
 
 from .._stacks.ownership import is_application
+
+_TRIES: Final = 5
 
 
 def main_thread_of(pid: int) -> str:
@@ -17,9 +20,7 @@ def main_thread_of(pid: int) -> str:
         pid: Of a process of the same version of CPython.
     """
     try:
-        _remote_debugging: Any = import_module("_remote_debugging")
-        unwinder = _remote_debugging.RemoteUnwinder(pid, all_threads=True)
-        frames = _frames(unwinder.get_stack_trace(), pid)
+        frames = _look(pid)
         if not frames:
             return ""
         own = next((f for f in frames if is_application(f.filename, ())), frames[0])
@@ -29,6 +30,18 @@ def main_thread_of(pid: int) -> str:
         return f"{place}, in {frames[0].funcname} of {frames[0].filename}"
     except Exception:  # Another build, or it went on meanwhile.
         return ""
+
+
+def _look(pid: int) -> list[Any]:
+    """The frames, if not at the first try then at one of the next: they may move."""
+    _remote_debugging: Any = import_module("_remote_debugging")
+    for _ in range(_TRIES):
+        with suppress(RuntimeError, OSError):
+            unwinder = _remote_debugging.RemoteUnwinder(pid, all_threads=True)
+            frames = _frames(unwinder.get_stack_trace(), pid)
+            if frames:
+                return frames
+    return []
 
 
 def _frames(found: Any, pid: int) -> list[Any]:

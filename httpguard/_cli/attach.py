@@ -110,8 +110,8 @@ def attach(
         with Family(
             pid, settings, children=children, look=look, patience=patience, tell=_tell
         ) as family:
-            _show(family, as_json=as_json, seconds=seconds, interval=interval)
             family.stays = stay
+            _show(family, as_json=as_json, seconds=seconds, interval=interval)
     except AttachError as error:
         typer.echo(f"httpguard attach: {error}", err=True)
         raise typer.Exit(2) from None

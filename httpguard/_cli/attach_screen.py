@@ -2,27 +2,24 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from rich.text import Text
 
 from .._model.redaction import printable
 from .._text.pools import describe_starved
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-
 # Of responses, one by one.
 _MOST: Final = 10
 
 
-def what_was_before(attached: dict[str, Any]) -> list[RenderableType]:
+def what_was_before(attached: dict[str, Any]) -> list[Text]:
     """Starved pools, and what was open before httpguard came.
 
     Args:
         attached: Of the state; empty where it is a page's.
     """
-    parts: list[RenderableType] = []
+    parts: list[Text] = []
     if attached.get("only_shown"):
         parts.append(Text("this program has httpguard itself: it is only shown", "dim"))
     for details in attached.get("starved", ()):
@@ -37,17 +34,12 @@ def what_was_before(attached: dict[str, Any]) -> list[RenderableType]:
     parts += [Text(_row(row)) for row in rows[:_MOST]]
     if len(rows) > _MOST:
         parts.append(Text(f"  and {len(rows) - _MOST} more", "dim"))
-    parts += [
-        Text(printable_lines(note), "yellow") for note in attached.get("notes", ())
-    ]
+    notes = list(attached.get("notes", ()))
     looked, objects = attached.get("looked_at", 0), attached.get("objects", 0)
     if looked < objects:
-        parts.append(
-            Text(
-                f"looked at {looked:,} of {objects:,} objects: --look looks longer",
-                "yellow",
-            )
-        )
+        notes.append(f"looked at {looked:,} of {objects:,} objects: see --look")
+    parts += [Text(printable_lines(note), "yellow") for note in notes]
+    parts += [Text(printable(other), "dim") for other in attached.get("others", ())]
     return parts
 
 

@@ -49,7 +49,9 @@ def screen(
         note: A line at its end, such as why the figures are old.
         choice: Of the user, where there are keys.
     """
+    before = what_was_before(state.get("attached", {}))
     other = _OTHER_LINES + (_WRAPPED if height >= _TALL else 0)
+    other += sum(text.plain.count("\n") + 1 for text in before)
     rows = max((height - other) // 3, _FEWEST) if height else 0
     parts: list[RenderableType] = [
         _head(state),
@@ -62,7 +64,7 @@ def screen(
         Text(),
         *_pools(state, rows),
     ]
-    parts[2:2] = what_was_before(state.get("attached", {}))
+    parts[2:2] = before
     if not state.get("installed"):
         parts.insert(1, Text("httpguard is not installed in this program", "yellow"))
     if choice is not None:

@@ -5,12 +5,16 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 from typing import TYPE_CHECKING
 
+import psutil
 import pytest
+import requests
 
 from tests.attach.programs import (
     LOOP,
@@ -22,7 +26,7 @@ from tests.attach.programs import (
     running,
     until,
 )
-from tests.program import ROOT
+from tests.program import ROOT, write
 from tests.running import environment
 
 if TYPE_CHECKING:
@@ -289,8 +293,7 @@ def test_a_forked_child_is_as_if_nobody_had_come(
 ) -> None:
     source = f"""
 {PARKED.format(url=server.url("/bytes/900000"))}
-import time, warnings
-warnings.simplefilter("error")
+import time
 forks, told = False, None
 {READY}
 while True:
@@ -324,6 +327,47 @@ while True:
         first.wait(60)
         until(lambda: program.ask("probe()") == before)
         del child
+
+
+def test_a_program_of_one_thread_is_not_warned_as_it_forks(
+    python: str, tmp_path: Path
+) -> None:
+    source = """
+    import os, sys, time
+    print(os.getpid(), flush=True)
+    while True:
+        time.sleep(0.01)
+        if not os.fork():
+            os._exit(0)
+        os.wait()
+        print("forked", len(sys.meta_path), flush=True)
+    """
+    words = [python, "-W", "always", str(write(tmp_path / "forks.py", source))]
+    process = subprocess.Popen(
+        words, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+    assert process.stdout is not None
+    line = process.stdout.readline
+    pid, before = int(line()), line()
+    first = subprocess.Popen(
+        command(python, pid, "--for", "300"),
+        env=environment(),
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+    )
+    until(lambda: line() != before)
+    # As it comes in, it has a thread that no fork can tell to end.
+    deadline = time.monotonic() + 3
+    until(lambda: line() and time.monotonic() > deadline)
+    told = {line() for _ in range(50)}
+    assert len(told) == 1
+    assert before not in told
+    assert "forked" in told.pop()
+    first.send_signal(signal.SIGINT)
+    assert first.wait(60) == 130
+    until(lambda: line() == before)
+    process.kill()
+    process.communicate(timeout=30)
 
 
 def test_what_fails_inside_is_told_to_whoever_attached(
@@ -364,6 +408,83 @@ while True:
             assert opened == {program.pid: 0, child: 1}
         finally:
             os.kill(child, signal.SIGKILL)
+
+
+APP = """
+import os
+import requests
+from requests.adapters import HTTPAdapter
+
+session = requests.Session()
+session.mount("http://", HTTPAdapter(pool_maxsize=2, pool_block=True))
+pages = {}
+
+def price(item):
+    answer = session.get(os.environ["STOCK"], stream=True)
+    return answer.headers["Content-Length"]
+
+def app(environ, start_response):
+    if environ["PATH_INFO"] == "/page":
+        pages["1"] = session.get(os.environ["STOCK"], stream=True)
+    body = price("1") if environ["PATH_INFO"] == "/price" else ""
+    start_response("200 OK", [("Content-Type", "text/plain")])
+    return [body.encode()]
+"""
+
+
+def test_a_worker_of_gunicorn_that_hangs(
+    python: str, tmp_path: Path, server: Server
+) -> None:
+    known = subprocess.run([python, "-c", "import gunicorn"], check=False)
+    if known.returncode:
+        pytest.skip("no gunicorn is installed there")
+    write(tmp_path / "shop.py", APP)
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    words = ["-b", f"127.0.0.1:{port}", "--threads", "8", "--timeout", "300"]
+    env = {**os.environ, "STOCK": server.url("/bytes/90000")}
+    process = subprocess.Popen(
+        [python, "-m", "gunicorn", *words, "shop:app"],
+        cwd=tmp_path,
+        env=env,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        until(lambda: _answers(port, "/"))
+        assert _answers(port, "/price")
+        assert _answers(port, "/page")
+        for _ in range(3):
+            threading.Thread(
+                target=_answers, args=(port, "/price"), daemon=True
+            ).start()
+        time.sleep(0.5)
+        ended = attach(python, process.pid, "--children", "--json")
+        states = [json.loads(line) for line in ended.stdout.splitlines()]
+        assert len(states) == 2
+        (starved,) = states[0]["attached"]["starved"]
+        (waiter,) = starved["waiters"]
+        assert (waiter["count"], waiter["site"]["function"]) == (3, "price")
+        assert [(one["kind"], one["count"]) for one in starved["lost"]] == [
+            ("dropped", 1)
+        ]
+        (row,) = states[0]["attached"]["before"]
+        assert row["held_by"].startswith("shop.pages (module global)")
+        assert states[1]["program"]["pid"] == process.pid
+        assert states[1]["attached"]["before"] == []
+    finally:
+        for child in psutil.Process(process.pid).children():
+            child.kill()
+        process.kill()
+        _, errors = process.communicate(timeout=30)
+    assert "httpguard" not in errors
+
+
+def _answers(port: int, path: str) -> bool:
+    try:
+        return requests.get(f"http://127.0.0.1:{port}{path}", timeout=20).ok
+    except requests.RequestException:
+        return False
 
 
 def test_it_serves_its_page_where_that_is_asked_for(
