@@ -7,12 +7,17 @@ page of `httpguard report` are photographed in all their forms, to be looked at.
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import io
 import os
+import pty
+import struct
+import subprocess
 import sys
 import tempfile
+import termios
 import time
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -31,7 +36,8 @@ if TYPE_CHECKING:
 IMAGES = ROOT / "docs" / "images"
 WIDE = {"width": 1120, "height": 860, "deviceScaleFactor": 1, "mobile": False}
 PHONE = {"width": 390, "height": 844, "deviceScaleFactor": 2, "mobile": True}
-# Colours that are left out: the page of docs loads nothing from elsewhere.
+COLUMNS = 100
+# Left out: nothing is loaded from elsewhere.
 FONTS = "@font-face"
 
 
@@ -40,10 +46,9 @@ def draw_report(path: Path) -> None:
     from rich.console import Console
     from rich.text import Text
 
-    done = run("examples/script.py", cwd=ROOT, env={"FORCE_COLOR": "1"})
-    lines = done.stderr.splitlines()
+    lines = _on_a_terminal("examples/script.py").splitlines()
     end = next(n for n, line in enumerate(lines) if "more:" in line)
-    console = Console(record=True, width=100, file=io.StringIO())
+    console = Console(record=True, width=COLUMNS, file=io.StringIO())
     site_packages = str(Path(httpguard.__file__).parents[1])
     for line in lines[: end + 1]:
         shown = line.replace(site_packages, "")
@@ -51,6 +56,28 @@ def draw_report(path: Path) -> None:
         console.print(Text.from_ansi(f"    …/{tail}" if found else head))
     svg = console.export_svg(title="python examples/script.py")
     path.write_text(_without_fonts(svg), "utf-8")
+
+
+def _on_a_terminal(program: str) -> str:
+    """What a program writes to a terminal that is its standard error."""
+    ours, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", 40, COLUMNS, 0, 0))
+    process = subprocess.Popen(
+        [sys.executable, program],
+        cwd=ROOT,
+        env={**os.environ, "TERM": "xterm", "PYTHONPATH": str(ROOT)},
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+    )
+    os.close(theirs)
+    said = b""
+    # Linux says EIO when the other side is gone.
+    with contextlib.suppress(OSError):
+        while chunk := os.read(ours, 10_000):
+            said += chunk
+    os.close(ours)
+    assert process.wait(60) == 0
+    return said.decode()
 
 
 def _without_fonts(svg: str) -> str:
@@ -61,7 +88,7 @@ def _without_fonts(svg: str) -> str:
     return svg
 
 
-@contextmanager
+@contextlib.contextmanager
 def busy_page() -> Iterator[str]:
     """The live page of the shop."""
     now = [1000.0]
