@@ -42,7 +42,8 @@ def alerts(guard: Source | None) -> list[dict[str, Any]]:
         row["waiting"] += waiting
         row["lost"] += pool.losses.count
         row["size"] += pool.maxsize
-        lines.setdefault(key, Counter()).update(pool.losses.by_site)
+        # Copied at once: a sweep in another thread may add to it.
+        lines.setdefault(key, Counter()).update(dict(pool.losses.by_site))
     for key, row in rows.items():
         row["lost_at"] = [
             {"kind": kind.value, "site": _shown(site), "count": count}
