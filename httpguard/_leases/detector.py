@@ -88,7 +88,8 @@ class Detector:
             elif forgotten:
                 lease.forgotten = True
                 yield from self._bury(lease, now)
-            elif self._idle(lease, response, now):
+            elif self._idle(lease, response, now) and not lease.lonely:
+                # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
         suspects = a_few(suspects)

@@ -733,6 +733,23 @@ def test_what_failed_in_a_read_keeps_its_connection_until_it_is_collected(
         gc.enable()
 
 
+def test_what_is_dropped_is_not_held_at_a_late_first_look(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    """Two looks tell; the first may come when it has been idle for long."""
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            await session.get(server.url(BIG))
+            await settled()
+            guard.advance(600)
+            assert guard.check().leaks == ()
+            assert found() == [(LeakKind.DROPPED, 1)]
+
+    run(program)
+
+
 @pytest.mark.parametrize("first", ["guard", "instrumentation"])
 def test_beside_the_instrumentation_of_opentelemetry(
     first: str, run: Any, guard: GuardControl, server: Server

@@ -31,6 +31,8 @@ if TYPE_CHECKING:
 
 _MAX_IDLE: Final = 60.0
 _PICKS: Final = st.integers(0, 59)
+# Without a watcher a request looks, so many seconds after the last look.
+_LAZY: Final = 5.0
 _SITES: Final = ("first", "second", "third")
 _START: Final = 1000.0
 
@@ -62,6 +64,12 @@ class Ledger:
     counters: Counter[str] = field(default_factory=Counter)
     leaks: Counter[tuple[str, str]] = field(default_factory=Counter)
     entries: list[Entry] = field(default_factory=list)
+    looked: float = 0.0
+
+    def request(self, now: float) -> None:
+        """One begins."""
+        if now - self.looked >= _LAZY:
+            self.sweep(now)
 
     def end(self, entry: Entry) -> None:
         """It gave its connection back."""
@@ -82,6 +90,7 @@ class Ledger:
 
     def sweep(self, now: float) -> None:
         """Every open one is looked at."""
+        self.looked = now
         for entry in self.entries:
             if entry.over:
                 continue
@@ -340,7 +349,7 @@ class TaskProgram(RuleBasedStateMachine):
 
         async def whole() -> Any:
             result = await work
-            for _ in range(5):
+            for _ in range(30):
                 await asyncio.sleep(0)
             return result
 
@@ -349,6 +358,7 @@ class TaskProgram(RuleBasedStateMachine):
     def _open(self, site: str, *, task: bool) -> Entry:
         """At a line of the program."""
         function: Any = globals()[site]
+        self.ledger.request(self.now)
 
         async def in_a_task() -> Any:
             work = asyncio.ensure_future(function(self.side, self.client, self.url))
