@@ -410,39 +410,20 @@ while True:
             os.kill(child, signal.SIGKILL)
 
 
-APP = """
-import os
-import requests
-from requests.adapters import HTTPAdapter
-
-session = requests.Session()
-session.mount("http://", HTTPAdapter(pool_maxsize=2, pool_block=True))
-pages = {}
-
-def price(item):
-    answer = session.get(os.environ["STOCK"], stream=True)
-    return answer.headers["Content-Length"]
-
-def app(environ, start_response):
-    if environ["PATH_INFO"] == "/page":
-        pages["1"] = session.get(os.environ["STOCK"], stream=True)
-    body = price("1") if environ["PATH_INFO"] == "/price" else ""
-    start_response("200 OK", [("Content-Type", "text/plain")])
-    return [body.encode()]
-"""
-
-
 def test_a_worker_of_gunicorn_that_hangs(
     python: str, tmp_path: Path, server: Server
 ) -> None:
+    """As docs/attach.md has it."""
+    page = (ROOT / "docs" / "attach.md").read_text("utf-8")
+    shop = page.split('```python title="shop.py"\n')[1].split("```")[0]
     known = subprocess.run([python, "-c", "import gunicorn"], check=False)
     if known.returncode:
         pytest.skip("no gunicorn is installed there")
-    write(tmp_path / "shop.py", APP)
+    write(tmp_path / "shop.py", shop)
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     words = ["-b", f"127.0.0.1:{port}", "--threads", "8", "--timeout", "300"]
-    env = {**os.environ, "STOCK": server.url("/bytes/90000")}
+    env = {**os.environ, "STOCK": server.url("")}
     process = subprocess.Popen(
         [python, "-m", "gunicorn", *words, "shop:app"],
         cwd=tmp_path,
@@ -465,6 +446,7 @@ def test_a_worker_of_gunicorn_that_hangs(
         (starved,) = states[0]["attached"]["starved"]
         (waiter,) = starved["waiters"]
         assert (waiter["count"], waiter["site"]["function"]) == (3, "price")
+        assert f"shop.py:{waiter['site']['lineno']} in price" in page
         assert [(one["kind"], one["count"]) for one in starved["lost"]] == [
             ("dropped", 1)
         ]

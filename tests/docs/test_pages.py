@@ -53,7 +53,7 @@ def test_links_lead_somewhere(page: Path) -> None:
 
 
 def test_each_page_is_in_the_site_and_linked_from_the_readme() -> None:
-    pages = {str(page.relative_to(ROOT / "docs")) for page in DOCS} - {"attach.md"}
+    pages = {str(page.relative_to(ROOT / "docs")) for page in DOCS}
     assert pages <= set(NAV.findall((ROOT / "mkdocs.yml").read_text("utf-8")))
     links = {link for link, _ in LINK.findall(README.read_text("utf-8"))}
     assert {f"docs/{page}" for page in pages} <= links
