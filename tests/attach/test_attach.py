@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import glob
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import threading
 import time
 from typing import TYPE_CHECKING
@@ -467,6 +469,33 @@ def _answers(port: int, path: str) -> bool:
         return requests.get(f"http://127.0.0.1:{port}{path}", timeout=20).ok
     except requests.RequestException:
         return False
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="it takes root")
+def test_root_attaches_to_another_users_program(python: str, server: Server) -> None:
+    """Which can not read where root's packages are."""
+    source = f"""
+import os, time
+os.setgid(65534)
+os.setuid(65534)
+{PARKED.format(url=server.url("/bytes/900000"))}
+{READY}
+while True:
+    time.sleep(0.02)
+"""
+    process = subprocess.Popen(
+        [python, "-c", source], stdout=subprocess.PIPE, text=True, cwd="/"
+    )
+    assert process.stdout is not None
+    pid = int(process.stdout.readline())
+    before = set(os.listdir(f"/proc/{pid}/fd"))
+    state = look(python, pid)
+    (row,) = state["attached"]["before"]
+    assert "__main__.parked" in row["held_by"]
+    until(lambda: set(os.listdir(f"/proc/{pid}/fd")) == before)
+    assert not glob.glob(os.path.join(tempfile.gettempdir(), "httpguard-*"))
+    process.kill()
+    process.communicate(timeout=30)
 
 
 def test_it_serves_its_page_where_that_is_asked_for(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import glob
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -107,6 +108,30 @@ def test_another_version(python: str, tmp_path: Path) -> None:
         assert f"process {program.pid} runs Python 3." in line
         assert "to the same version only" in line
         assert program.end() == ""
+
+
+@pytest.mark.skipif(shutil.which("unshare") is None, reason="no namespaces")
+def test_another_container(python: str) -> None:
+    """Its folders are not ours."""
+    mounts = "".join(
+        f"mount -t tmpfs none {folder} && "
+        for folder in (tempfile.gettempdir(), "/dev/shm", os.path.expanduser("~"))
+    )
+    code = "import time; print(1, flush=True); time.sleep(60)"
+    words = ["unshare", "-m", "--propagation", "unchanged", "sh", "-c"]
+    with subprocess.Popen(
+        [*words, f"{mounts} exec {python} -c '{code}'"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+        env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+    ) as process:
+        assert process.stdout is not None
+        if not process.stdout.readline():
+            pytest.skip("this user may make no mounts")
+        line = refusal(python, process.pid)
+        process.kill()
+    assert f"process {process.pid} is in another container" in line
 
 
 def test_what_cpython_says_is_told_in_a_sentence() -> None:
