@@ -36,7 +36,7 @@ WALLS: Final = frozenset(
         "_clients.aiohttp.calls.Call.__init__",
         "_clients.aiohttp.connectors._ends",
         "_clients.http_client.client._Shut.close",
-        "_clients.http_client.connections._is_left_alone",
+        "_clients.http_client.connections.is_left_alone",
         "_clients.http_client.responses._opened",
         "_clients.http_client.responses._lease_of",
     }
@@ -112,6 +112,8 @@ def test_the_walls_are_there() -> None:
 
 
 def test_most_points_are_called(reference: Reference) -> None:
+    if not all(map(find_spec, PROGRAMS)):
+        pytest.skip("not all of the clients are installed")
     seen = set().union(*(codes for _, _, codes in reference))
     missed = sorted(p.name for p in POINTS if p.function.__code__ not in seen)
     assert len(POINTS) - len(missed) > 110, missed
