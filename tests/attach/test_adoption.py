@@ -16,7 +16,7 @@ import urllib3
 from requests.adapters import HTTPAdapter
 
 import httpguard
-from httpguard import LeakKind
+from httpguard import LeakKind, PoolUse
 from httpguard._attach.adopted import Adopted
 from tests.attach.programs import until
 
@@ -30,11 +30,18 @@ BEFORE = "<opened before httpguard came>"
 
 
 def come(guard: GuardControl) -> Adopted:
-    """As `httpguard attach` does it."""
+    """As `httpguard attach` does it, when other tests have let go of theirs."""
+    gc.collect()
     guard.install()
     adopted = Adopted()
     adopted.look(5.0)
     return adopted
+
+
+def pool_of(server: Server) -> PoolUse:
+    """The pool to this server: those of other tests may be alive."""
+    (pool,) = [p for p in httpguard.snapshot().pools if p.name == server.url("")]
+    return pool
 
 
 def by_requests(url: str) -> tuple[Any, Callable[[], None]]:
@@ -201,12 +208,12 @@ class TestPools:
         assert held["count"] == 1
         assert held["site"]["filename"] == lost["site"]["filename"] == BEFORE
         assert (starved["busy"], starved["unknown"]) == ([], 0)
-        (pool,) = httpguard.snapshot().pools
+        pool = pool_of(server)
         assert (pool.in_use, pool.lost, pool.waiting) == (1, 1, 1)
         kept.close()
         waiting.join(10)
         assert not adopted.to_dict()["starved"]
-        assert httpguard.snapshot().pools[0].waiting == 0
+        assert pool_of(server).waiting == 0
 
     def test_a_request_under_way_has_lost_nothing(
         self, guard: GuardControl, server: Server
@@ -218,7 +225,7 @@ class TestPools:
         busy.start()
         until(lambda: _connected(session))
         adopted = come(guard)
-        (pool,) = httpguard.snapshot().pools
+        pool = pool_of(server)
         assert pool.lost == 0
         assert not adopted.to_dict()["starved"]
         requests.get(server.url("/finish/key"))
@@ -236,7 +243,7 @@ class TestPools:
         (leak,) = guard.check().leaks
         assert (leak.kind, leak.count) == (LeakKind.UNRELEASED, 1)
         assert leak.site.filename == BEFORE
-        (use,) = httpguard.snapshot().pools
+        use = pool_of(server)
         assert (use.lost, use.maxsize) == (1, 2)
 
     def test_httpx_loses_slots(self, guard: GuardControl, server: Server) -> None:
@@ -246,7 +253,7 @@ class TestPools:
             gc.collect()
             kept = client.send(client.build_request("GET", url), stream=True)
             come(guard)
-            (pool,) = httpguard.snapshot().pools
+            pool = pool_of(server)
             assert (pool.open, pool.lost, pool.maxsize) == (1, 1, 2)
             kept.close()
 
