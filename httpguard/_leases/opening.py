@@ -62,7 +62,8 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     """
     key = id(connection)
     known = registry.leases.get(key)
-    if known is not None and _goes_on(registry, known, response):
+    handed_on = known is not None and _hands_on(known, connection, response)
+    if known is not None and not handed_on and _goes_on(registry, known, response):
         return  # A redirect or retry re-entered the client.
     if registry.addresses and (pool.host, pool.port) in registry.addresses:
         return
@@ -101,12 +102,21 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     # From here on a sweep sees it. A dead lease under the same key is in the
     # deque already.
     registry.leases[key] = lease
-    registry.opened.add()
+    if not handed_on:
+        registry.opened.add()
     if registry.claim is not None:
         registry.claim(lease)
     observer = registry.observer
     if observer is not None and observer.attentive:
         observer.attend_to(lease, response, raising=raising)
+
+
+def _hands_on(lease: Lease, connection: object, response: Any) -> bool:
+    """Whether a lease was the connection's own until the response came."""
+    if connection is response or lease() is not connection:
+        return False
+    lease.ended = True
+    return True
 
 
 def _goes_on(registry: Registry, lease: Lease, response: Any) -> bool:

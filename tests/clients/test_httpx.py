@@ -624,3 +624,48 @@ def test_one_sweep_looks_for_few_among_all_objects(
                 await response.aclose()
 
     run_trio(program)
+
+
+@pytest.mark.parametrize("anew", [False, True])
+def test_what_a_transport_hands_on_is_one_response(
+    *, httpx: Any, anew: bool, guard: GuardControl, server: Server
+) -> None:
+    class Transport(httpx.BaseTransport):  # type: ignore[misc]
+        """The program's own, around the one that sends."""
+
+        def __init__(self) -> None:
+            self.below = httpx.HTTPTransport()
+
+        def handle_request(self, request: Any) -> Any:
+            got = self.below.handle_request(request)
+            if not anew:
+                return got
+            return httpx.Response(
+                got.status_code,
+                headers=got.headers,
+                stream=got.stream,
+                extensions=got.extensions,
+            )
+
+        def close(self) -> None:
+            self.below.close()
+
+    guard.install()
+    with httpx.Client(transport=Transport()) as client:
+        client.get(server.url("/bytes/10"))
+        with client.stream("GET", server.url("/bytes/10")) as response:
+            response.read()
+        counters = guard.check().counters
+        assert (counters["opened"], counters["released"]) == (2, 2)
+        request = client.build_request("GET", server.url("/bytes/900000"))
+        client.send(request, stream=True)  # LEAK
+        gc.collect()
+        guard.check()
+        state = guard.check()
+    (leak,) = state.leaks
+    assert (leak.kind, leak.count, leak.site.filename) == (
+        LeakKind.DROPPED,
+        1,
+        __file__,
+    )
+    assert (state.counters["opened"], state.counters["released"]) == (3, 2)
