@@ -106,7 +106,7 @@ class LogCounts:
             return _CUT_SHORT
         brace = line.find("{")
         document = line[brace:] if brace > 0 else line if brace == 0 else ""
-        fields = parsed(without_stack(document))
+        fields = parsed(without_stack(document)) or parsed(document)
         if fields is None:
             if ours:
                 # A mention of an event's name in a sentence is no damage.

@@ -43,6 +43,7 @@ CORE: Final = (
     "_holders.search",
     "_holders.steps",
     "_leases.churn",
+    "_leases.crowds",
     "_leases.detector",
     "_leases.ends",
     "_leases.finding",
