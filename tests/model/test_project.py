@@ -191,7 +191,7 @@ def test_run_heeds_fail_and_the_baseline(server: Server, tmp_path: Path) -> None
     assert run(*report, "--baseline", "", "--no-fail", cwd=tmp_path).returncode == 0
     write(tmp_path, "[tool.httpguard.report]\ntopp = 1\n")
     done = run(*report, cwd=tmp_path)
-    told = " ".join(done.stderr.split())
+    told = re.sub(r"[\s│]+", " ", done.stderr)
     assert (done.returncode, "did you mean top?" in told) == (2, True), told
 
 
