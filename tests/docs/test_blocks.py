@@ -26,6 +26,7 @@ import urllib3
 import httpguard
 from httpguard._model.project import read_project
 from httpguard._model.settings import TABLE, variable
+from httpguard._process.process import PROCESS
 from httpguard._run.options import read_quickly
 from tests.docs.blocks import BLOCKS, Block
 from tests.program import ROOT, run, write
@@ -168,8 +169,10 @@ def test_lines_of_python(
     if "page" in space:
         assert requests.get(f"{space['page'].url}healthz", timeout=5).ok
         space["page"].close()
-    if "feed" in space:
-        space["feed"].close()
+    # Whatever the blocks have not closed themselves would see the tests after this one.
+    for feed in PROCESS.instrumentations:
+        feed.close()
+    assert [name for name, _ in PROCESS.destinations] == ["logs"]
 
 
 @pytest.fixture
