@@ -169,6 +169,8 @@ def test_lines_of_python(
     if "page" in space:
         assert requests.get(f"{space['page'].url}healthz", timeout=5).ok
         space["page"].close()
+    if "feed" in space:
+        space["feed"].close()
     # Whatever the blocks have not closed themselves would see the tests after this one.
     for feed in PROCESS.instrumentations:
         feed.close()
