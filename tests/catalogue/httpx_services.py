@@ -7,6 +7,7 @@ import contextlib
 import gc
 import queue
 import threading
+import uuid
 from functools import wraps
 from typing import TYPE_CHECKING, Any
 
@@ -101,7 +102,7 @@ async def retried_with_backoff(httpx: Any, server: Address) -> None:
             return await client.send(request, stream=True)  # LEAK
 
         for key in ("a", "b"):
-            name = f"/flaky/{httpx.__name__}-{id(client)}-{key}"
+            name = f"/flaky/{uuid.uuid4().hex}-{key}"
             await (await fetch(name)).aread()
         gc.collect()
 
@@ -113,7 +114,7 @@ async def retried_with_backoff_and_closed(httpx: Any, server: Address) -> None:
 
     async with httpx.AsyncClient() as client:
         for key in ("a", "b"):
-            name = f"/flaky/{httpx.__name__}-{id(client)}-{key}"
+            name = f"/flaky/{uuid.uuid4().hex}-{key}"
             for _ in range(3):
                 async with client.stream("GET", server.url(name)) as response:
                     if response.status_code < 500:
@@ -183,7 +184,7 @@ def transport_that_retries(httpx: Any, server: Address) -> object:
             return response
 
     client = httpx.Client(transport=Retrying())
-    key = f"/flaky/{httpx.__name__}-{id(client)}-transport"
+    key = f"/flaky/{uuid.uuid4().hex}-transport"
     assert client.get(server.url(key)).status_code == 200
     gc.collect()
     return client
@@ -202,7 +203,7 @@ def transport_that_retries_and_closes(httpx: Any, server: Address) -> object:
             return response
 
     client = httpx.Client(transport=Retrying())
-    key = f"/flaky/{httpx.__name__}-{id(client)}-transport"
+    key = f"/flaky/{uuid.uuid4().hex}-transport"
     with client.stream("GET", server.url(key)) as response:
         assert response.status_code == 200
     gc.collect()
@@ -243,7 +244,7 @@ async def async_transport_that_retries(httpx: Any, server: Address) -> None:
             return response
 
     async with httpx.AsyncClient(transport=Retrying()) as client:
-        key = f"/flaky/{httpx.__name__}-{id(client)}-atransport"
+        key = f"/flaky/{uuid.uuid4().hex}-atransport"
         assert (await client.get(server.url(key))).status_code == 200
         gc.collect()
 
@@ -261,7 +262,7 @@ async def async_transport_that_closes(httpx: Any, server: Address) -> None:
             return response
 
     async with httpx.AsyncClient(transport=Retrying()) as client:
-        key = f"/flaky/{httpx.__name__}-{id(client)}-atransport"
+        key = f"/flaky/{uuid.uuid4().hex}-atransport"
         assert (await client.get(server.url(key))).status_code == 200
         gc.collect()
 
@@ -341,7 +342,7 @@ def events_that_a_thread_waits_for(httpx: Any, server: Address) -> Iterator[None
     """Nothing comes for long: a thread is in the read."""
     client = httpx.Client(timeout=60)
     seen: queue.Queue[bytes] = queue.Queue()
-    key = f"{httpx.__name__}-{id(client)}-waits"
+    key = f"{uuid.uuid4().hex}-waits"
 
     def listen() -> None:
         with client.stream("GET", server.url(f"/slow/{key}")) as response:
@@ -402,7 +403,7 @@ async def timeout_in_a_read(httpx: Any, server: Address) -> None:
     async with httpx.AsyncClient() as client:
 
         async def fetch() -> bytes:
-            url = server.url(f"/slow/{httpx.__name__}-{id(client)}-cancelled")
+            url = server.url(f"/slow/{uuid.uuid4().hex}-cancelled")
             request = client.build_request("GET", url)
             response = await client.send(request, stream=True)
             body: bytes = await response.aread()
