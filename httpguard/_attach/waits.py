@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._pools.waits import Waiter
 from .._stacks.ownership import is_own
-from .._stacks.running import frames_of_threads
+from .._stacks.running import frames_of_threads, suspended_greenlets
 from .._stacks.tasks import suspended
 from .._stacks.variables import first_argument
 
@@ -25,7 +25,7 @@ _MOST_TASKS: Final = 1000
 _MOST_FRAMES: Final = 100
 
 Key = tuple[int, int]
-"""A thread or task, and a pool."""
+"""A thread, greenlet or task, and a pool."""
 
 
 class Waits:
@@ -35,7 +35,10 @@ class Waits:
         self._known: dict[Key, Waiter] = {}
 
     def look(self, registry: Registry) -> None:
-        """See who waits still. About 20 us for a thread or a task."""
+        """See who waits still.
+
+        About 20 us for a thread or a task, and under gevent a walk over all objects.
+        """
         blocking = [one for one in list(registry.pools.known.values()) if one.block]
         found: dict[Key, Waiter] = {}
         for who, name, frames in _stacks() if blocking else ():
@@ -98,10 +101,10 @@ def _waited_in(frame: FrameType, blocking: list[PoolRef]) -> PoolRef | None:
 
 
 def _stacks() -> Iterator[tuple[int, str, Iterable[FrameType]]]:
-    """Of each thread and task: number, name, and frames, the innermost first."""
+    """Of each thread, greenlet and task: number, name, and frames, innermost first."""
     names = {one.ident: one.name for one in threading.enumerate()}
     loops: list[Any] = []
-    for ident, frame in frames_of_threads().items():
+    for ident, frame in (*frames_of_threads().items(), *suspended_greenlets()):
         if ident != threading.get_ident():
             yield ident, names.get(ident, f"thread-{ident}"), _outwards(frame)
             loops += _loops_in(frame)

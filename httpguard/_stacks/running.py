@@ -52,7 +52,7 @@ def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[Frame
     if frame is not None:
         frames.append(frame)
     if greenlets:
-        frames += _greenlet_frames()
+        frames += [frame for _, frame in suspended_greenlets()]
     return frames
 
 
@@ -70,12 +70,12 @@ def running_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
             frame = frame.f_back
 
 
-def _greenlet_frames() -> Iterator[FrameType]:
-    """Where each suspended greenlet waits."""
+def suspended_greenlets() -> Iterator[tuple[int, FrameType]]:
+    """Each suspended greenlet's id, and where it waits: by a walk over all objects."""
     greenlet = sys.modules.get("greenlet")
     if greenlet is None:
         return
     for item in gc.get_objects():
         # By type(), not isinstance: that would run a proxy's __class__.
         if issubclass(type(item), greenlet.greenlet) and item.gr_frame is not None:
-            yield item.gr_frame
+            yield id(item), item.gr_frame

@@ -71,10 +71,15 @@ def interpreter(version: str) -> str | None:
     found = os.environ.get(name) or own or shutil.which(f"python{version}")
     if found is None:
         return None
+    return found if has(found, NEEDED) else None
+
+
+def has(python: str, modules: str) -> bool:
+    """Whether an interpreter can import some modules."""
     tried = subprocess.run(
-        [found, "-c", f"import {NEEDED}"], capture_output=True, check=False
+        [python, "-c", f"import {modules}"], capture_output=True, check=False
     )
-    return None if tried.returncode else found
+    return not tried.returncode
 
 
 @pytest.fixture(params=VERSIONS)

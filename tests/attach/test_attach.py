@@ -23,6 +23,7 @@ from tests.attach.programs import (
     READY,
     attach,
     command,
+    has,
     look,
     python,
     running,
@@ -139,6 +140,43 @@ asyncio.run(main())
         assert [(one["kind"], one["count"]) for one in starved["lost"]] == [
             ("dropped", 1)
         ]
+        assert program.end() == ""
+
+
+def test_greenlets_that_wait_are_seen(
+    python: str, tmp_path: Path, server: Server
+) -> None:
+    if not has(python, "gevent"):
+        pytest.skip("that interpreter has no gevent")
+    source = f"""
+from gevent import monkey, spawn, wait
+monkey.patch_all()
+import requests
+from requests.adapters import HTTPAdapter
+session = requests.Session()
+session.mount("http://", HTTPAdapter(pool_maxsize=2, pool_block=True))
+parked = session.get({server.url("/bytes/900000")!r}, stream=True)
+def fetch():
+    return session.get({server.url("/bytes/900000")!r}, stream=True).status_code
+spawn(fetch).join()
+waiting = [spawn(fetch) for _ in range(3)]
+{READY}
+import gevent
+while True:
+    gevent.sleep(0.02)
+"""
+    with running(python, tmp_path, source) as program:
+        before = program.ask("probe()")
+        state = look(python, program.pid)
+        assert program.ask("probe()") == before
+        (starved,) = state["attached"]["starved"]
+        (waiter,) = starved["waiters"]
+        assert (waiter["count"], waiter["site"]["function"]) == (3, "fetch")
+        assert [(one["kind"], one["count"]) for one in starved["lost"]] == [
+            ("dropped", 1)
+        ]
+        (row,) = state["attached"]["before"]
+        assert "__main__.parked" in row["held_by"]
         assert program.end() == ""
 
 
