@@ -170,3 +170,15 @@ def _sse(handler: Handler, _: list[str]) -> None:
 def _sse_chunked(handler: Handler, _: list[str]) -> None:
     """The same in chunks."""
     handler.reply_chunked([_EVENTS] * 2, _SSE)
+
+
+@route("peer")
+def _peer(handler: Handler, _: list[str]) -> None:
+    """The port from which the client sent this."""
+    handler.reply(b"%d" % handler.client_address[1])
+
+
+@route("moved")
+def _moved(handler: Handler, rest: list[str]) -> None:
+    """``/moved/N``: one hop with a body of N bytes, then ``/bytes/10``."""
+    handler.reply(b"x" * int(rest[0]), status=302, headers={"Location": "/bytes/10"})

@@ -1,0 +1,1 @@
+"""What the clients do of themselves: measured, with no guard."""
