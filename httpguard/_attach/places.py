@@ -48,21 +48,16 @@ class Folder:
             file.write(text)
         self.give(self.script)
 
-    def bring(self, sources: dict[str, str]) -> dict[str, str]:
-        """Where the program finds packages: as they are, or a copy beside the script.
+    def bring(self, name: str, source: str) -> str:
+        """Where the program finds a package: as it is, or a copy beside the script.
 
         Args:
-            sources: The folder of each package.
-
-        Returns:
-            The folder of each package, for the program.
+            name: Of the package.
+            source: Its folder.
         """
-        return {
-            name: path
-            if self._owner is None and _is_seen(self._pid, path)
-            else self._copy(name, path)
-            for name, path in sources.items()
-        }
+        if self._owner is None and _is_seen(self._pid, source):
+            return source
+        return self._copy(name, source)
 
     def tidy(self) -> None:
         """Remove what the program has read, and the rest if it needs no more."""
