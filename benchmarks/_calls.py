@@ -54,13 +54,18 @@ class Client:
             pass
 
 
-def memory_client(maxsize: int = 10) -> Client:
+def memory_client(maxsize: int = 10, *, block: bool = False) -> Client:
     """A client without a network.
 
     Args:
         maxsize: Connections each urllib3 pool keeps.
+        block: Whether pools make requests wait.
     """
-    return Client(f"http://{HOST}/item", memory_manager(maxsize), memory_session())
+    return Client(
+        f"http://{HOST}/item",
+        memory_manager(maxsize, block=block),
+        memory_session(block=block),
+    )
 
 
 def network_client(url: str, threads: int = 1) -> Client:

@@ -3,7 +3,8 @@
 A call of ``getppid``, which nothing else makes, has callgrind write down what it has
 counted since the one before, and begin anew.
 
-Run by `benchmarks.instructions`: ``python -m benchmarks._counted VARIANT LOOPS``.
+Run by `benchmarks.instructions`: ``python -m benchmarks._counted VARIANT CIRCUMSTANCE
+LOOPS``.
 """
 
 from __future__ import annotations
@@ -13,10 +14,12 @@ import json
 import os
 import sys
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from ._calls import KINDS, memory_client
+from ._circumstances import CIRCUMSTANCES, Circumstance
 from ._stacks import deepened
 from ._variants import BESIDE, CONTROL, beside, own_variants
 
@@ -53,14 +56,20 @@ class Loops:
 
 def main() -> None:
     """Run the loops of one variant."""
-    name, text, *checkout = sys.argv[1:]
+    name, where, text, *checkout = sys.argv[1:]
     loops = Loops(**json.loads(text))
-    calls = memory_client().calls()
+    circumstance = CIRCUMSTANCES[where]
     with _variant(name, checkout)():
-        for kind in KINDS:
-            _count(deepened(calls[kind]), loops)
+        circumstance.run(partial(_make_requests, circumstance, loops))
         sys.stdout.flush()
         os._exit(0)  # What an exit costs is no part of it.
+
+
+def _make_requests(circumstance: Circumstance, loops: Loops) -> None:
+    """Of every kind, in turn."""
+    calls = memory_client(block=circumstance.block).calls()
+    for kind in KINDS:
+        _count(deepened(calls[kind], circumstance.depth), loops)
 
 
 def _variant(name: str, checkout: list[str]) -> Variant:

@@ -100,20 +100,21 @@ def use_memory(manager: urllib3.PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": MemoryPool}
 
 
-def memory_manager(maxsize: int = 10) -> urllib3.PoolManager:
+def memory_manager(maxsize: int = 10, *, block: bool = False) -> urllib3.PoolManager:
     """A pool manager without a network.
 
     Args:
         maxsize: Connections each pool keeps.
+        block: Whether they make requests wait.
     """
-    manager = urllib3.PoolManager(maxsize=maxsize)
+    manager = urllib3.PoolManager(maxsize=maxsize, block=block)
     use_memory(manager)
     return manager
 
 
-def memory_session() -> requests.Session:
-    """A session without a network."""
+def memory_session(*, block: bool = False) -> requests.Session:
+    """A session without a network; its pools may make requests wait."""
     session = requests.Session()
     session.trust_env = False  # Proxy settings of the machine are no part of this.
-    session.mount("http://", MemoryAdapter())
+    session.mount("http://", MemoryAdapter(pool_block=block))
     return session

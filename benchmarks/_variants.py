@@ -31,6 +31,14 @@ GUARD: Final = "httpguard"
 BESIDE: Final = "httpguard beside"
 INTERPRETED: Final = "httpguard, not compiled"
 SAMPLED: Final = "httpguard, sample=0.01"
+MODES: Final = (
+    SAMPLED,
+    MAX_OPEN := "httpguard, max_open=1000",
+    SCOPED := "httpguard, in no_leaks",
+    SERVED := "httpguard, a page served",
+    SCRAPED := "httpguard, a Prometheus collector",
+    TESTED := "httpguard, a test session",
+)
 FLOOR: Final = "two bare wrapt wrappers"
 OTEL: Final = "OpenTelemetry, no SDK"
 OTEL_SDK: Final = "OpenTelemetry, SDK"
@@ -60,6 +68,11 @@ def own_variants(**settings: Any) -> dict[str, Variant]:
         INTERPRETED: lambda: _interpreted(**settings),
         SAMPLED: lambda: guard(sample=0.01, **settings),
         FLOOR: _floor,
+        MAX_OPEN: lambda: guard(max_open=1000, **settings),
+        SCOPED: lambda: _scoped(**settings),
+        SERVED: lambda: guard(serve=0, **settings),
+        SCRAPED: lambda: _scraped(**settings),
+        TESTED: lambda: _tested(**settings),
     }
 
 
@@ -75,6 +88,40 @@ def guard(**settings: Any) -> Iterator[None]:
         yield
     finally:
         httpguard.uninstall()
+
+
+@contextlib.contextmanager
+def _scoped(**settings: Any) -> Iterator[None]:
+    with guard(**settings), httpguard.no_leaks():
+        yield
+
+
+@contextlib.contextmanager
+def _scraped(**settings: Any) -> Iterator[None]:
+    httpguard.prometheus_collector()
+    with guard(**settings):
+        yield
+
+
+@contextlib.contextmanager
+def _tested(**settings: Any) -> Iterator[None]:
+    """As in a test that `pytest --httpguard` judges."""
+    from httpguard._model.settings import Settings
+    from httpguard._process.session import enter_session, leave_session
+    from httpguard._testing.attribution import Attribution
+    from httpguard._testing.subject import Subject
+
+    host = enter_session(Settings(**settings))
+    running = Attribution(host.parts.detector, Subject("a session", "outside"))
+    test = Subject("a test", "a test")
+    host.registry.claim_by(running.claim)
+    running.enter(test)
+    try:
+        yield
+    finally:
+        running.leave(test)
+        host.registry.claim_by(None)
+        leave_session()
 
 
 @contextlib.contextmanager

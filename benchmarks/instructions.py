@@ -10,8 +10,11 @@ by up to 0.4 %, so that less than that between two checkouts tells nothing.
 What an instruction takes is not told: a miss of a cache counts as one like any other.
 These figures are to be read beside those of `benchmarks.requests_cost`.
 
-Run: ``python -m benchmarks.instructions [--only VARIANT] [--beside CHECKOUT] [--quick]
-[--json FILE]``. Needs valgrind.
+With `--modes`, what the ways to use httpguard cost beside the ordinary one, and what it
+adds where requests are made otherwise: see `_circumstances`.
+
+Run: ``python -m benchmarks.instructions [--modes] [--only VARIANT] [--beside CHECKOUT]
+[--quick] [--json FILE]``. Needs valgrind.
 """
 
 from __future__ import annotations
@@ -29,9 +32,10 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 
 from ._calls import KINDS
+from ._circumstances import CIRCUMSTANCES, ORDINARY
 from ._counted import MARK, Loops
 from ._output import console, parser, progress, write
-from ._variants import BESIDE, CONTROL, FLOOR, GUARD, INTERPRETED
+from ._variants import BESIDE, CONTROL, FLOOR, GUARD, INTERPRETED, MODES
 
 if TYPE_CHECKING:
     import argparse
@@ -39,6 +43,7 @@ if TYPE_CHECKING:
 
 _WITHOUT: Final = "a request without"
 _VARIANTS: Final = (GUARD, INTERPRETED, FLOOR)
+_MODES: Final = (GUARD, *MODES)
 _LOOPS: Final = Loops(warm_up=60, short=20, long=120, rounds=3)
 _QUICK: Final = Loops(warm_up=40, short=20, long=70, rounds=1)
 _TOTALS: Final = re.compile(r"^totals: (\d+)", re.MULTILINE)
@@ -57,40 +62,47 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if shutil.which("valgrind") is None:
         raise SystemExit("valgrind is not installed")
     loops = _QUICK if options.quick else _LOOPS
-    names = [options.only] if options.only else list(_VARIANTS)
+    names = (
+        [options.only] if options.only else list(_MODES if options.modes else _VARIANTS)
+    )
     if options.beside is not None:
         names.insert(0, BESIDE)
-    found: dict[str, Found] = {}
-    _cache_byte_code(names, options.beside)
-    with progress("variants", len(names) + 1) as advance:
-        for name in (_WITHOUT, *names):
-            found[name] = count(name, loops, options.beside)
+    places = list(CIRCUMSTANCES) if options.modes else [ORDINARY]
+    runs = [(name, ORDINARY) for name in (_WITHOUT, *names)]
+    runs += [(name, place) for place in places[1:] for name in (_WITHOUT, GUARD)]
+    found: dict[tuple[str, str], Found] = {}
+    with progress("variants", len(runs)) as advance:
+        for name, place in runs:
+            found[name, place] = count(name, loops, place, options.beside)
             advance()
-    console.print(table(found))
-    write(options.json, {"loops": loops.to_text(), "instructions": found})
+    console.print(table({name: found[name, ORDINARY] for name in (_WITHOUT, *names)}))
+    for place in places[1:]:
+        here = {name: found[name, place] for name in (_WITHOUT, GUARD)}
+        console.print(table(here, f"added {place}"))
+    write(
+        options.json,
+        {
+            "loops": loops.to_text(),
+            "instructions": {", ".join(run): each for run, each in found.items()},
+        },
+    )
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     made = parser(__doc__)
-    made.add_argument("--only", choices=_VARIANTS, help="and a request without")
+    made.add_argument("--modes", action="store_true", help="other ways of use")
+    known = tuple(dict.fromkeys((*_VARIANTS, *_MODES)))
+    made.add_argument("--only", choices=known, help="and a request without")
     made.add_argument("--beside", type=Path, metavar="CHECKOUT", help="count it too")
     return made.parse_args(arguments)
 
 
-def _cache_byte_code(names: Iterable[str], checkout: Path | None) -> None:
-    """Run each variant once: a process that compiles has its memory laid out otherwise.
-
-    And with it which of its names drive each other out of CPython's cache.
-    """
-    for name in names:
-        subprocess.run(
-            _command(name, Loops(1, 1, 1, 1), checkout), check=True, env=_environment()
-        )
-
-
-def _command(variant: str, loops: Loops, checkout: Path | None) -> list[str]:
+def _command(
+    variant: str, loops: Loops, place: str, checkout: Path | None
+) -> list[str]:
     name = CONTROL if variant == _WITHOUT else variant
-    words = [name, loops.to_text(), *([str(checkout.resolve())] if checkout else [])]
+    words = [name, place, loops.to_text()]
+    words += [str(checkout.resolve())] if checkout else []
     return [sys.executable, "-m", "benchmarks._counted", *words]
 
 
@@ -98,14 +110,21 @@ def _environment() -> dict[str, str]:
     return dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="")
 
 
-def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
+def count(
+    variant: str, loops: Loops, place: str = ORDINARY, checkout: Path | None = None
+) -> Found:
     """Instructions a request under a variant, by kind.
 
     Args:
         variant: Its name.
         loops: How often each kind of request is made.
+        place: The name of the circumstance in which they are made.
         checkout: Where the httpguard beside this one is.
     """
+    # Once before: a process that compiles has its memory laid out otherwise, and with
+    # it which of its names drive each other out of CPython's cache.
+    once = _command(variant, Loops(1, 1, 1, 1), place, checkout)
+    subprocess.run(once, check=True, env=_environment())
     with TemporaryDirectory() as folder:
         out = Path(folder, "out")
         valgrind = (
@@ -113,7 +132,7 @@ def count(variant: str, loops: Loops, checkout: Path | None = None) -> Found:
             f"--callgrind-out-file={out}",
         )
         subprocess.run(
-            [*valgrind, *_command(variant, loops, checkout)],
+            [*valgrind, *_command(variant, loops, place, checkout)],
             check=True,
             stderr=subprocess.DEVNULL,
             env=_environment(),
@@ -163,13 +182,14 @@ def a_request(counted: Sequence[int], loops: Loops) -> float:
     return statistics.median((long - short) / more for short, long in pairs)
 
 
-def table(found: dict[str, Found]) -> Table:
+def table(found: dict[str, Found], title: str = "added per request") -> Table:
     """What is printed.
 
     Args:
         found: By variant; the request without is among them.
+        title: Of the table, behind the word instructions.
     """
-    shown = Table(title="Instructions added per request", title_justify="left")
+    shown = Table(title=f"Instructions {title}", title_justify="left")
     shown.add_column("")
     for kind in KINDS:
         shown.add_column(kind, justify="right")
