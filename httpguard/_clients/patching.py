@@ -61,6 +61,14 @@ class Patcher:
             _replace(owner, name, factory)
             self._applied.append((owner, name, original, owner.__dict__[name]))
 
+    def unwrap(self, owner: type | ModuleType, name: str) -> None:
+        """Take one off for which there is no more use, unless others are around it."""
+        for patch in self._applied:
+            if patch[:2] == (owner, name) and owner.__dict__.get(name) is patch[3]:
+                setattr(owner, name, patch[2])
+                self._applied.remove(patch)
+                return
+
     def wrap_call(
         self, owner: type | ModuleType, name: str, call: Callable[..., Any]
     ) -> None:

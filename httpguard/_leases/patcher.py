@@ -26,6 +26,9 @@ class Patcher(Protocol):
             factory: Makes the function from the original.
         """
 
+    def unwrap(self, owner: type | ModuleType, name: str) -> None:
+        """Take one off for which there is no more use, unless others are around it."""
+
     def wrap_call(
         self, owner: type | ModuleType, name: str, call: Callable[..., Any]
     ) -> None:

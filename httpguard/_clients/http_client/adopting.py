@@ -6,48 +6,19 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
-from ..._pools.kind import PoolFacts
 from ..gate import GATE
 from ..patching import is_wrapped
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST
-from .connections import CONNECTIONS, Connections, begin_to_see, is_left_alone
+from .connections import begin_to_see, is_left_alone
+from .counting import COUNTING
+from .pools import CONNECTIONS, HOSTS
 from .responses import connection_class
 
 if TYPE_CHECKING:
     from ..._leases.client import Adopters
 
 _SWITCHING_PROTOCOLS: Final = 101
-
-
-class Left(Connections):
-    """A response of urllib.request, which has dropped its connection: its own pool."""
-
-    def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`."""
-        parts = urlsplit(pool.url)
-        return PoolFacts(
-            parts.scheme,
-            parts.hostname or "unknown",
-            parts.port,
-            block=False,
-            maxsize=1,
-        )
-
-    def queued(self, pool: Any) -> list[Any]:  # noqa: ARG002
-        """See `PoolKind`."""
-        return []
-
-    def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`."""
-        return pool.__dict__.get("fp") is None
-
-    def is_empty(self, pool: Any) -> bool:  # noqa: ARG002
-        """See `PoolKind`."""
-        return True
-
-
-LEFT: Final = Left()
 
 
 def adopters() -> Adopters:
@@ -81,11 +52,12 @@ def _adopt_left(response: Any) -> None:
     """A response to which urllib.request has given its URL, as nobody else does."""
     url = response.__dict__.get("url")
     if isinstance(url, str) and _holds(response):
+        parts = urlsplit(url)
         GATE.adopt(
             URLLIB_REQUEST,
             response,
             response,
-            GATE.pool(response, LEFT),
+            HOSTS.meet((parts.scheme, parts.hostname or "unknown", parts.port)),
             method=getattr(response, "_method", None) or "",
             url=url,
             status=response.status,
@@ -104,5 +76,7 @@ def _holds(response: Any) -> bool:
         or not is_wrapped(type(response)._close_conn)
     ):
         return False
+    if response.length is None:
+        COUNTING.put_on()
     response.__dict__.setdefault(LENGTH, response.length)
     return True

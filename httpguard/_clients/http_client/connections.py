@@ -7,90 +7,30 @@ the program makes a connection of http.client's own, or sends a request by one.
 
 from __future__ import annotations
 
-import os
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError, hide_own
-from ..._pools.kind import PoolFacts
 from ..gate import GATE
 from ..sessions import maker
 from .client import HTTP_CLIENT, is_urllib
-from .responses import connection_class, patch_responses
+from .later import Later
+from .pools import CONNECTIONS, HOSTS, address_of
+from .responses import URL, connection_class, patch_responses
 
 if TYPE_CHECKING:
+    from types import FrameType
+
     from ..._leases.client import Patcher
-    from ..._stacks.capture import RawStack
+    from ..._pools.pool import PoolRef
     from ..patching import Method
 
 _MOST_CLASSES: Final = 256
-URL: Final = "_httpguard_url"
+# From a request's caller down to its first line.
+_MOST_FRAMES: Final = 4
 # The module of connections that another client guards, whatever package it is copied
 # to. Those of urllib3-future do not derive from http.client's.
 _GUARDED: Final = ".urllib3.connection"
-
-
-class Connections:
-    """Connections of http.client as pools of one. Implements `PoolKind`."""
-
-    def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`. With a tunnel, what is at its end."""
-        tunnel = pool._tunnel_host
-        secure = getattr(sys.modules["http.client"], "HTTPSConnection", ())
-        return PoolFacts(
-            scheme="https" if secure and isinstance(pool, secure) else "http",
-            host=tunnel or pool.host,
-            port=(pool._tunnel_port if tunnel else pool.port) or None,
-            block=False,
-            maxsize=1,
-        )
-
-    def queued(self, pool: Any) -> list[Any]:
-        """See `PoolKind`."""
-        return [] if self.is_empty(pool) else [pool]
-
-    def is_open(self, connection: Any) -> bool:
-        """See `PoolKind`."""
-        return connection.sock is not None
-
-    def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`."""
-        return pool.sock is None
-
-    def is_empty(self, pool: Any) -> bool:
-        """See `PoolKind`. A response without a body has nothing to wait for."""
-        space = pool.__dict__
-        if space.get("_HTTPConnection__state") != "Idle":
-            return True
-        response = space.get("_HTTPConnection__response")
-        return (
-            response is not None
-            and response.__dict__.get("fp") is not None
-            and response.length != 0
-        )
-
-    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """See `PoolKind`. It never blocks."""
-        return 0
-
-    def is_wait(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
-        """See `PoolKind`."""
-        return False
-
-    def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
-        return owner is pool and name in {"request", "getresponse", "send"}
-
-    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        """See `PoolKind`."""
-        return []
-
-    def refill(self, pool: Any) -> bool | None:  # noqa: ARG002  # It never blocks.
-        """See `PoolKind`."""
-        return False
-
-
-CONNECTIONS: Final = Connections()
 
 
 class _Others(dict[type, bool]):
@@ -123,36 +63,17 @@ def is_left_alone(connection: Any) -> bool:
         return True
 
 
-class _Rest:
-    """What is patched later: see the head of this file."""
-
-    def __init__(self) -> None:
-        self._patcher: Patcher | None = None
-        self.is_on = False
-        # Who puts it on, by the number of the process: a fork may leave it half done.
-        self._claims: dict[int, object] = {}
-
-    def promise(self, patcher: Patcher) -> None:
-        """It is still to be patched, or again after `uninstall`."""
-        self._patcher = patcher
-        self.is_on = False
-        self._claims.clear()
-
-    def put_on(self) -> None:
-        """Patch it now. One thread does; no other waits for that."""
-        if self.is_on or self._patcher is None:
-            return
-        claim = object()
-        if self._claims.setdefault(os.getpid(), claim) is not claim:
-            return
-        kind = connection_class()
-        self._patcher.wrap(kind, "putrequest", _putrequest)
-        self._patcher.wrap(kind, "close", _close)
-        patch_responses(self._patcher, CONNECTIONS, is_left_alone, URL)
-        self.is_on = True
+def _patch_rest(patcher: Patcher) -> None:
+    """See the head of this file."""
+    kind = connection_class()
+    patcher.wrap(kind, "putrequest", _putrequest)
+    patcher.wrap(kind, "close", _close)
+    patch_responses(patcher, is_left_alone)
+    # It has done all that it was there for.
+    patcher.unwrap(kind, "request")
 
 
-_REST: Final = _Rest()
+_REST: Final = Later(_patch_rest)
 
 
 def patch(patcher: Patcher) -> None:
@@ -210,9 +131,15 @@ def _request(wrapped: Method) -> Method:
 def _putrequest(wrapped: Method) -> Method:
     """A request begins, by whatever way."""
 
-    def putrequest(self: Any, method: Any, url: Any, *args: Any, **kwargs: Any) -> Any:
+    def putrequest(
+        self: Any,
+        method: Any,
+        url: Any,
+        skip_host: Any = False,  # noqa: FBT002  # As http.client has it.
+        skip_accept_encoding: Any = False,  # noqa: FBT002
+    ) -> Any:
         if GATE.guard is None or is_left_alone(self):
-            return wrapped(self, method, url, *args, **kwargs)
+            return wrapped(self, method, url, skip_host, skip_accept_encoding)
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
             try:
@@ -220,13 +147,12 @@ def _putrequest(wrapped: Method) -> Method:
             except LeakError as error:
                 hide_own(error)
                 raise
-        result = wrapped(self, method, url, *args, **kwargs)
+        result = wrapped(self, method, url, skip_host, skip_accept_encoding)
         try:
             self.__dict__[URL] = url
             known = registry.pools.known.get(id(self))
             if self.sock is None or known is None or known() is not self:
-                known = GATE.pool(self, CONNECTIONS, self)
-                GATE.took(self, self, fresh=self.sock is None)
+                known = _takes(self, known, sys._getframe(1))
             else:
                 known.taken.add()  # As `took` does, of one that is open.
             if known is not None and known.owner is not None:
@@ -236,6 +162,33 @@ def _putrequest(wrapped: Method) -> Method:
         return result
 
     return putrequest
+
+
+def _takes(
+    connection: Any, known: PoolRef | None, frame: FrameType | None
+) -> PoolRef | None:
+    """A request opens its connection, or has one that was not seen before.
+
+    Args:
+        connection: Of the request.
+        known: What is known under its id.
+        frame: Of what began the request.
+    """
+    for _ in range(_MOST_FRAMES):
+        if frame is None or known is not None:
+            break
+        if is_urllib(frame):
+            known = HOSTS.meet(address_of(connection))
+            if known is not None and GATE.guard is not None:
+                known.taken.add()
+                known.connected.add()
+                known.peak = known.peak or 1
+                GATE.guard.opened()
+            return known
+        frame = frame.f_back
+    known = GATE.pool(connection, CONNECTIONS, connection)
+    GATE.took(connection, connection, fresh=connection.sock is None)
+    return known
 
 
 def _close(wrapped: Method) -> Method:

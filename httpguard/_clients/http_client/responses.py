@@ -11,12 +11,16 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.lease import ANNOUNCED
+from ..._leases.opening import begin
 from ..._model.errors import LeakError
 from ..collected import is_closed_by_program
 from ..gate import GATE
 from ..patching import is_wrapped
+from ..tasks import brief, near_site
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
+from .counting import COUNTING
+from .pools import CONNECTIONS, HOSTS, address_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,9 +29,10 @@ if TYPE_CHECKING:
     from ..._leases.client import Patcher
     from ..._leases.lease import Lease
     from ..._leases.registry import Registry
-    from ..._pools.kind import PoolKind
     from ..patching import Method
 
+URL: Final = "_httpguard_url"
+"""On a connection: the URL of its request."""
 _SWITCHING_PROTOCOLS: Final = 101
 _IS_CLOSED: Final = io.IOBase.closed
 
@@ -44,34 +49,29 @@ def connection_class() -> Any:
     )
 
 
-def patch_responses(
-    patcher: Patcher, kind: PoolKind, is_left_alone: Callable[[Any], bool], url: str
-) -> None:
+def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> None:
     """Patch what responses and ``getresponse`` run through.
 
     Args:
         patcher: Of the process.
-        kind: How connections are asked.
         is_left_alone: Whether what a connection opens is not judged here.
-        url: The attribute of a connection that has the URL of its request.
     """
-    module = sys.modules["http.client"]
-    response = module.HTTPResponse
+    response = sys.modules["http.client"].HTTPResponse
     patcher.wrap(response, "_close_conn", _close_conn)
     patcher.wrap(response, "close", _close)
     patcher.wrap_overrides(response, {"_close_conn": _close_conn, "close": _close})
     patcher.add(response, "_dealloc_warn", _dealloc_warn)
-    patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
-    for name in ("read", "readinto", "read1", "readline"):
-        patcher.wrap(response, name, _read)
+    COUNTING.promise(patcher)
 
     def getresponse(wrapped: Method) -> Method:
         """An answer: the application's, unless its connection is another client's."""
 
-        def getresponse(self: Any, *args: Any, **kwargs: Any) -> Any:
-            response = wrapped(self, *args, **kwargs)
-            if GATE.guard is not None and not is_left_alone(self):
-                _opened(self, response, kind, getattr(self, url, ""), sys._getframe(1))
+        def getresponse(self: Any) -> Any:
+            response = wrapped(self)
+            if GATE.guard is not None:
+                url = self.__dict__.get(URL)
+                if url is not None or not is_left_alone(self):
+                    _opened(self, response, url, sys._getframe(1))
             return response
 
         return getresponse
@@ -80,13 +80,17 @@ def patch_responses(
     patcher.wrap(connection_class(), "getresponse", getresponse)
 
 
-def _opened(
-    connection: Any, response: Any, kind: PoolKind, url: Any, frame: FrameType
-) -> None:
+def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
     """The application is given a response that it has to read or close.
 
+    Args:
+        connection: That has answered.
+        response: Its.
+        url: As the program gave it; None: it asked before we were there.
+        frame: The innermost to keep.
+
     Raises:
-        LeakError: As of `Leases.begin`.
+        LeakError: As of `begin`.
     """
     try:
         if not _is_real(response):
@@ -94,21 +98,32 @@ def _opened(
         by_urllib, length = is_urllib(frame), response.length
         if length == 0 and not (response.will_close or by_urllib):
             return  # Nothing to read, and the socket is the connection's.
+        if length is None:
+            COUNTING.put_on()
         response.__dict__[LENGTH] = length
-        known = GATE.registry.pools.known.get(id(connection))
+        registry = GATE.registry
+        known = registry.pools.known.get(id(connection))
         if known is None or known() is not connection:
-            known = GATE.pool(connection, kind)
-        GATE.begin(
-            URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
-            response,
-            response,  # Its connection does not live as long.
-            known,
-            method=connection._method,
-            url=url,
-            status=response.status,
-            length=length,
-            frame=frame,
-        )
+            known = (
+                HOSTS.meet(address_of(connection))
+                if by_urllib
+                else GATE.pool(connection, CONNECTIONS)
+            )
+        if known is not None:
+            begin(
+                registry,
+                URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
+                response,
+                response,  # Its connection does not live as long.
+                known,
+                connection._method,
+                url or "",
+                response.status,
+                length,
+                frame,
+                reading=False,
+                stack=brief(near_site(frame)) or None,
+            )
     except LeakError:
         raise
     except Exception as error:
@@ -223,43 +238,3 @@ def _dealloc_warn(self: Any, _source: object) -> None:
     lease = GATE.registry.leases.get(id(self))
     if lease is not None and LENGTH in self.__dict__ and lease() in {None, self}:
         lease.finalizing = ANNOUNCED
-
-
-def _lease_of(response: Any) -> Lease | None:
-    registry = GATE.registry
-    try:
-        lease = registry.leases.get(id(response))
-        return lease if lease is not None and lease() is response else None
-    except Exception as error:
-        registry.give_up(None, "http.client", error)
-        return None
-
-
-def _read_next_chunk_size(wrapped: Method) -> Method:
-    """A chunk begins: see `HttpClient.bytes_read`."""
-
-    def _read_next_chunk_size(self: Any) -> Any:
-        size = wrapped(self)
-        lease = _lease_of(self)
-        if lease is not None:
-            lease.uncounted += size
-        return size
-
-    return _read_next_chunk_size
-
-
-def _read(wrapped: Method) -> Method:
-    """A read of a body without a length, which http.client does not count."""
-
-    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
-        if self.length is not None or self.chunked:
-            return wrapped(self, *args, **kwargs)
-        lease = _lease_of(self)
-        before = 0 if lease is None else lease.uncounted
-        data = wrapped(self, *args, **kwargs)
-        if lease is not None:
-            # Not added: one may call another.
-            lease.uncounted = before + (data if type(data) is int else len(data))
-        return data
-
-    return read
