@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from tests.server import Server
 
 
+@pytest.mark.timeout(600)  # Most of a minute, where nothing else runs.
 def test_the_guard_and_the_model_agree(
     server: Server, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -6,15 +6,17 @@ import asyncio
 import gc
 from typing import TYPE_CHECKING, Any
 
-import anthropic
-
 from ._case import innocent, leaks
-from ._sdk import package_of
+from ._sdk import Later, package_of
 
 if TYPE_CHECKING:
-    from tests.server import Address
+    import anthropic
 
-CLIENT = package_of(anthropic)
+    from tests.server import Address
+else:
+    anthropic = Later("anthropic")
+
+CLIENT = package_of("anthropic")
 _WORDS: Any = {
     "model": "m",
     "max_tokens": 10,

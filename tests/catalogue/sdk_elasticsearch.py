@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any, Final
 
-import elasticsearch
-
 from ._case import innocent, leaks
+from ._sdk import Later
 
 if TYPE_CHECKING:
+    import elasticsearch
+
     from tests.server import Address
+else:
+    elasticsearch = Later("elasticsearch")
 
 NODE: Final[Any] = "httpxasync"
 

@@ -7,13 +7,15 @@ import gc
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from google import genai
-
 from ._case import innocent, leaks
-from ._sdk import package_of, run_on
+from ._sdk import Later, package_of, run_on
 
 if TYPE_CHECKING:
+    from google import genai
+
     from tests.server import Address
+else:
+    genai = Later("google.genai")
 
 CLIENT = package_of("google-genai")
 _WORDS: Any = {"model": "m", "contents": "a"}

@@ -15,7 +15,7 @@ from ._sdk import package_of, run_on
 if TYPE_CHECKING:
     from tests.server import Address
 
-CLIENT = package_of(huggingface_hub)
+CLIENT = package_of("huggingface_hub")
 _WORDS: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
 
 

@@ -7,15 +7,17 @@ import gc
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-import openai
-
 from ._case import innocent, leaks
-from ._sdk import package_of
+from ._sdk import Later, package_of
 
 if TYPE_CHECKING:
-    from tests.server import Address
+    import openai
 
-CLIENT = package_of(openai)
+    from tests.server import Address
+else:
+    openai = Later("openai")
+
+CLIENT = package_of("openai")
 _WORDS: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
 
 

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, Any
 
-import supabase
-
 from ._case import innocent, leaks
+from ._sdk import Later
 
 if TYPE_CHECKING:
+    import supabase
+
     from tests.server import Address
+else:
+    supabase = Later("supabase")
 
 _KEY = "a.b.c"
 

@@ -25,7 +25,7 @@ WORDS: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
 
 def small(sdk: Any, kind: str) -> Any:
     """A client of httpx or httpx2 with two connections, for which it does not wait."""
-    package = importlib.import_module(package_of(sdk))
+    package = importlib.import_module(package_of(sdk.__name__))
     limits = package.Limits(max_connections=2)
     return getattr(package, kind)(limits=limits, timeout=package.Timeout(5, pool=0.1))
 

@@ -192,16 +192,16 @@ def calls() -> Iterator[set[CodeType]]:
     """Which code runs inside the block, in this thread."""
     seen: set[CodeType] = set()
 
-    def note(frame: Any, event: str, _: object) -> None:
-        if event == "call":
-            seen.add(frame.f_code)
+    def note(frame: Any, *_: object) -> None:
+        seen.add(frame.f_code)
 
-    before = sys.getprofile()
-    sys.setprofile(note)
+    # Unlike a profiler it is not told of what is called in C.
+    before = sys.gettrace()
+    sys.settrace(note)
     try:
         yield seen
     finally:
-        sys.setprofile(before)
+        sys.settrace(before)
 
 
 # The replaced functions run with their own globals, and find this module here.

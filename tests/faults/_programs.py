@@ -33,6 +33,8 @@ if TYPE_CHECKING:
 
     from tests.server import Server
 
+    Program = Callable[["Control", Server], "Outcome"]
+
 T = TypeVar("T")
 
 Outcome = list[Any]
@@ -181,25 +183,41 @@ class Holder:
         """To be bound."""
 
 
-def held(guard: Control, server: Server) -> Outcome:
-    """Responses held in many ways, and work handed to executors."""
-    url = server.url("/bytes/90000")
-    got: Outcome = []
-    for keep in _HOLDERS:
-        guard.install(explain=60, follow_executors=True)
-        holder = [keep(_open(url))]
+def held_by(keep: Callable[[Any], object]) -> Program:
+    """A program that holds a response in one way, which is searched for.
+
+    Args:
+        keep: Makes what refers to the response.
+    """
+
+    def held(guard: Control, server: Server) -> Outcome:
+        guard.install(explain=60)
+        holder = [keep(_open(server.url("/bytes/90000")))]
         guard.advance(61)
-        got.append(type(httpguard.check()))
+        got: Outcome = [type(httpguard.check())]
         holder.clear()
         gc.collect()
-        # A site is searched for once.
-        httpguard.uninstall()
-    guard.install(explain=60, follow_executors=True)
+        return got
+
+    return held
+
+
+def held_elsewhere(guard: Control, server: Server) -> Outcome:
+    """A response that only a library's module refers to."""
+    guard.install(explain=60)
     nowhere = _Nowhere()
-    nowhere.keep(url)
+    nowhere.keep(server.url("/bytes/90000"))
     guard.advance(61)
-    got.append(type(httpguard.check()))
+    got: Outcome = [type(httpguard.check())]
     nowhere.drop()
+    return got
+
+
+def handed(guard: Control, server: Server) -> Outcome:
+    """Work handed to executors and greenlets."""
+    url = server.url("/bytes/90000")
+    guard.install(explain=0, follow_executors=True)
+    got: Outcome = []
     with ThreadPoolExecutor(1) as pool:
         got.append(pool.submit(_in_a_call, url).result())
         got.append(pool.submit(_open, url).result().status_code)
@@ -364,7 +382,12 @@ def _unread(pool: urllib3.HTTPConnectionPool) -> Any:
     return pool.request("GET", "/lines", preload_content=False)
 
 
-PROGRAMS: Final = (everyday, strictly, structured, held, pooled)
+# The first that calls a function is the one that is run with a fault in it.
+PROGRAMS: Final[tuple[Program, ...]] = (
+    *(everyday, strictly, structured, handed),
+    *map(held_by, _HOLDERS),
+    *(held_elsewhere, pooled),
+)
 
 
 def _below(guard: Control, server: Server) -> Outcome:
