@@ -76,7 +76,7 @@ class Scopes:
         self._parts.sweep(detector.bury)
         if detector.is_left(scope):
             gc.collect()
-            self._parts.sweep(detector.bury)
+            self._parts.sweep(lambda: detector.bury(doubtful=True))
 
     def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
         """What a scope that has ended is to raise; or its parent gets to know."""

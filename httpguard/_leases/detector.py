@@ -59,15 +59,16 @@ class Detector:
         self.held: deque[Lease] = deque()
         self._explainer = Explainer(registry, settings)
 
-    def bury(self) -> Iterator[Finding]:
+    def bury(self, *, doubtful: bool = False) -> Iterator[Finding]:
         """Judge the leases whose response was collected."""
-        now = self.registry.clock()
-        for lease in _in_turn(_taken(self.registry.dead), self._rest):
+        now, most = self.registry.clock(), self._settings().max_idle
+        dead = _in_turn(_taken(self.registry.dead), self._rest)
+        for lease in self.registry.revived.gone(dead, now, most if doubtful else None):
             yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
-        yield from self.bury()
+        yield from self.bury(doubtful=True)
         now = self.registry.clock()
         suspects: list[Lease] = []
         for lease in _in_turn(list(self.registry.leases.values()), self._rest):
@@ -123,8 +124,7 @@ class Detector:
         for lease in left:
             response = lease()
             if response is None:
-                # A collection in another thread has cleared the reference, and is
-                # on its way to the callback.
+                # By a collection in another thread, before the callback.
                 yield from self._bury(lease, now)
             elif lease.client.state(response) is Ending.RELEASED:
                 self.registry.release(lease)

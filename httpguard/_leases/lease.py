@@ -81,6 +81,8 @@ class Lease(_ResponseRef):
     # the next one agrees. Then it counts as collected, although it is not.
     lonely: bool = False
     forgotten: bool = False
+    # It was collected, and its loop has it again to close it.
+    revived: bool = False
     # What had come in of its body at the last look, where the client asks that.
     arrived: int | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
@@ -165,13 +167,15 @@ class Lease(_ResponseRef):
         or from another pool.
 
         Args:
-            pool: The one that the connection belongs to.
+            pool: The one that the connection belongs to; None: it was collected too.
         """
-        return (
-            self.slot is not None
-            and self.pool is pool
-            and pool.slots.get(self.key) is self.slot
-        )
+        known = pool is None or pool is self.pool
+        return known and self.slot is not None and self.has_key()
+
+    def has_key(self) -> bool:
+        """Whether no other connection of its pool has the id of its own."""
+        known = self.pool.slots.get(self.key)
+        return known is None or known is self.slot
 
 
 def lease_of(response: object) -> Lease | None:

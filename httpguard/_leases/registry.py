@@ -16,6 +16,7 @@ from .._stacks.capture import BRIEF, CUT, capture
 from .._stacks.ownership import Origins
 from .ends import Ends
 from .lease import Lease
+from .revived import Revived
 from .sessions import Sessions
 
 if TYPE_CHECKING:
@@ -80,6 +81,7 @@ class Registry(Ends):
         self.sessions = Sessions()
         self.pools = Pools(self.sessions.lose)
         self.opened = Tally()
+        self.revived = Revived()
 
     def configure(
         self, origins: Origins, *, depth: int, sample: float, submissions: bool

@@ -96,7 +96,7 @@ def left_open(registry: Registry, scope: Scope | None) -> list[Lease]:
         lease
         for lease in list(registry.leases.values())
         if (scope is None or is_within(lease.scope, scope))
-        and not (lease.judged or lease.ended)
+        and not (lease.judged or lease.ended or lease.revived)
     ]
 
 
