@@ -7,6 +7,7 @@ import io
 from typing import TYPE_CHECKING, Any
 from urllib.request import urlopen
 
+import httpx
 import pytest
 import requests
 import urllib3
@@ -301,6 +302,41 @@ def test_a_finalizer_that_no_longer_has_a_name_for_it(
         gc.collect()
     state = guard.check()
     assert (state.leaks, state.counters["closed"]) == ((), 2)
+
+
+def httpx_lines(client: httpx.Client, url: str) -> Iterator[str]:
+    with client.stream("GET", url) as response:
+        yield from response.iter_lines()
+
+
+def httpx_status(client: httpx.Client, url: str) -> Iterator[int]:
+    response = client.send(client.build_request("GET", url), stream=True)
+    yield response.status_code
+
+
+@pytest.mark.parametrize("lines", [httpx_lines, httpx_status])
+@pytest.mark.parametrize("collected", [0, 1])
+def test_a_generator_that_reads_by_httpx(
+    lines: Any, collected: int, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    # Of all that the collector takes, httpcore's own generators may come first.
+    with httpx.Client() as client:
+        held = [Holder(lines(client, server.url("/lines"))) for _ in range(4)]
+        for one in held:
+            next(one.thing)
+        for _ in range(collected):
+            gc.collect()
+        del held, one
+        gc.collect()
+    state = guard.check()
+    if lines is httpx_lines:
+        assert state.leaks == ()
+    else:
+        (leak,) = state.leaks
+        assert (leak.kind, leak.count) == (LeakKind.DROPPED, 4)
+        assert leak.site.lineno == httpx_status.__code__.co_firstlineno + 1
+    assert state.counters["errors"] == 0
 
 
 def close_session(session: Any) -> None:

@@ -48,8 +48,9 @@ def _ends(stream: Any) -> None:
     registry = GATE.registry
     lease = registry.leases.pop(id(stream), None)
     try:
-        # A dead one is in the deque and is judged there.
-        if lease is not None and lease() is not None:
+        # A dead one too: nothing but a finalizer, or a generator that the collector
+        # ends, has the stream of a response that is gone.
+        if lease is not None:
             registry.end(lease)
     except Exception as error:
         registry.give_up(lease, "httpcore", error)
