@@ -25,7 +25,8 @@ def keeps(ref: SessionRef) -> bool:
 def without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
     """The ids of those that are not the one session of a live thread.
 
-    A session is not to be shared by threads, so that each may have one.
+    A session is not to be shared by threads, so that each may have one: that which it
+    uses, whoever has made it.
 
     Args:
         crowd: The oldest first.
@@ -33,7 +34,7 @@ def without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
     served: set[Strand] = set()
     spare = set()
     for ref in crowd:
-        strand = strand_of(ref.runner)
+        strand = strand_of(ref.user)
         alive = not ref.closed and ref() is not None and is_alive(strand)
         if alive and strand not in served:
             served.add(strand)

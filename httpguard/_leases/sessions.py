@@ -15,7 +15,7 @@ from .._model.scope import current_scope
 from .._stacks.capture import place_of
 from .churn import Churn
 from .crowds import belongs, keeps, without_one_a_thread
-from .threads import running
+from .threads import runner, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -63,6 +63,7 @@ class SessionRef(_SessionRef):
         "sockets",
         "stack",
         "thread",
+        "user",
     )
 
     # id() of the session.
@@ -76,9 +77,11 @@ class SessionRef(_SessionRef):
     judged: bool
     kind: LeakKind | None
     ended: bool
-    # What made it, and the name of the thread.
+    # What made it, and the name of the thread; what made its latest pool, by the first
+    # request to a host.
     runner: Runner
     thread: str
+    user: Runner
     stack: RawStack
     scope: Scope | None
     # What was bound to the log context when it was made, None where nothing was.
@@ -150,6 +153,7 @@ class Sessions:
         ref.scope = current_scope()
         ref.opened = now
         ref.runner, ref.thread = running()
+        ref.user = ref.runner
         ref.context = context
         ref.lonely = lonely
         ref.adopted = False
@@ -181,8 +185,10 @@ class Sessions:
         Returns:
             How many sessions of its line have pools now.
         """
+        user = runner()
         with self._lock:
             ref.closed = False
+            ref.user = user
             if ref.adopted:
                 self._give(ref, pool)
                 return 0

@@ -414,6 +414,42 @@ def test_one_to_each_live_thread_is_innocent(
         session.close()
 
 
+class Worker(threading.Thread):
+    """Has a session of its own, which another thread has made."""
+
+    def __init__(self, url: str, ready: threading.Barrier) -> None:
+        super().__init__()
+        self.url = url
+        self.ready = ready
+        self.done = threading.Event()
+        self.session = requests.Session()
+
+    def run(self) -> None:
+        self.session.get(self.url)
+        self.ready.wait(30)
+        self.done.wait(30)
+
+
+def test_one_to_each_live_thread_is_innocent_whoever_made_it(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=1)
+    ready = threading.Barrier(4)
+    workers = [Worker(server.url("/lines"), ready) for _ in range(3)]
+    for worker in workers:
+        worker.start()
+    ready.wait(30)
+    during = found(guard)
+    for worker in workers:
+        worker.done.set()
+        worker.join()
+    assert during == []
+    # As above.
+    assert found(guard) == [("__init__", 2, 3)]
+    for worker in workers:
+        worker.session.close()
+
+
 def test_many_that_are_closed_are_innocent(guard: GuardControl, server: Server) -> None:
     guard.install(max_sessions=3)
     kept = []
