@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 _REPOSITORY: Final = Path(__file__).resolve().parent.parent
 # What httpguard itself needs, so that its wheel can be replaced without a look
 # at the index.
-_GUARD_NEEDS: Final = ("structlog>=23.1",)
+_GUARD_NEEDS: Final = ("structlog>=23.1", "wrapt>=1.15")
 
 
 def build_wheel(folder: Path) -> Path:

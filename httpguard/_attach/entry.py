@@ -23,6 +23,8 @@ MARK = "_httpguard_attached"
 """On what came along: the loader of each module, and the finder."""
 LOGGER = "_httpguard_had_logger"
 """On the finder: whether the program has named our logger by itself."""
+WRAPT = "httpguard._wrapt"
+"""The name of the copy of wrapt: what the program has, or imports, is another."""
 
 
 def begin(task: dict[str, Any]) -> None:
@@ -102,7 +104,7 @@ def _bring(task: dict[str, Any]) -> str:
     from importlib.machinery import FileFinder, SourceFileLoader
     from importlib.util import spec_from_file_location
 
-    place = task["place"]
+    places = {"httpguard": task["places"]["httpguard"], WRAPT: task["places"]["wrapt"]}
     finders = {}
 
     class Loader(SourceFileLoader):
@@ -114,8 +116,8 @@ def _bring(task: dict[str, Any]) -> str:
         def find_spec(
             name: str, path: Sequence[str] | None = None, _target: object = None
         ) -> ModuleSpec | None:
-            if name == "httpguard":
-                file = f"{place}/__init__.py"
+            if name in places:
+                file = f"{places[name]}/__init__.py"
                 return spec_from_file_location(name, file, loader=Loader(name, file))
             if name.partition(".")[0] != "httpguard":
                 return None
@@ -142,7 +144,9 @@ def clean() -> None:
         return  # The program has its own.
     forks.let_go()
     for finder in list(sys.meta_path):
-        if getattr(finder, MARK, False) is True:
+        # wrapt's, where it waits for imports.
+        is_wrapt = type(finder).__module__ == f"{WRAPT}.importer"
+        if is_wrapt or getattr(finder, MARK, False) is True:
             sys.meta_path.remove(finder)
         if not getattr(finder, LOGGER, True):
             _loggers().pop("httpguard", None)

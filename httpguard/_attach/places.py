@@ -48,16 +48,21 @@ class Folder:
             file.write(text)
         self.give(self.script)
 
-    def bring(self, name: str, source: str) -> str:
-        """Where the program finds a package: as it is, or a copy beside the script.
+    def bring(self, sources: dict[str, str]) -> dict[str, str]:
+        """Where the program finds packages: as they are, or a copy beside the script.
 
         Args:
-            name: Of the package.
-            source: Its folder.
+            sources: The folder of each package.
+
+        Returns:
+            The folder of each package, for the program.
         """
-        if self._owner is None and _is_seen(self._pid, source):
-            return source
-        return self._copy(name, source)
+        return {
+            name: path
+            if self._owner is None and _is_seen(self._pid, path)
+            else self._copy(name, path)
+            for name, path in sources.items()
+        }
 
     def tidy(self) -> None:
         """Remove what the program has read, and the rest if it needs no more."""

@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import time
+from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
 from .._model.version import __version__
@@ -25,8 +26,6 @@ _OFTEN: Final = 0.1
 _SOON: Final = 1.0
 # Seconds that the program gets to import what came, besides those that it looks.
 _PATIENCE: Final = 30.0
-# What goes along.
-_PACKAGE: Final = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 _MOST_BYTES: Final = 64_000_000
 _READ: Final = 1 << 16
 # Not as an import, which the main thread would have to wait for.
@@ -38,7 +37,7 @@ class Task(TypedDict):
 
     socket: str
     version: str
-    place: str
+    places: dict[str, str]
     settings: dict[str, Any]
     look: float
 
@@ -164,7 +163,7 @@ def _call_back(  # noqa: PLR0917
         task: Task = {
             "socket": folder.socket,
             "version": __version__,
-            "place": folder.bring("httpguard", _PACKAGE),
+            "places": folder.bring(_packages()),
             "settings": settings,
             "look": look,
         }
@@ -253,3 +252,13 @@ def _peer(channel: socket.socket) -> int | None:
     size = struct.calcsize("3i")
     raw = channel.getsockopt(socket.SOL_SOCKET, socket.SO_PEERCRED, size)
     return int(struct.unpack("3i", raw)[0])
+
+
+def _packages() -> dict[str, str]:
+    """The folders of what goes along."""
+    found = {}
+    for name in ("httpguard", "wrapt"):
+        spec = find_spec(name)
+        if spec is not None and spec.submodule_search_locations:
+            found[name] = os.path.abspath(spec.submodule_search_locations[0])
+    return found

@@ -1,7 +1,7 @@
 """The HTTP clients: one file or folder each, put on and taken off together.
 
-A client is patched whether it is imported before `install` or after, and never imported
-by us.
+wrapt's post-import hooks patch a client whether it is imported before `install` or
+after, and never import it.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ from .executors import EXECUTORS, patch_executors
 from .gate import GATE
 from .http_client.client import HTTP_CLIENT
 from .httpx.client import HTTPX, HTTPX2
-from .imports import Imports
 from .patching import LeftAloneError, Patcher
 from .requests import REQUESTS
 from .strangers import STRANGERS
@@ -57,7 +56,8 @@ class Patches:
 
     def __init__(self) -> None:
         self._patcher = Patcher(GATE)
-        self._imports = Imports()
+        # The modules whose hook is registered: that runs once, and stays.
+        self._hooked: set[tuple[str, str]] = set()
         # The modules that nobody watches, and why.
         self.unguarded: dict[tuple[str, str], str] = {}
         # The clients of copies, by the package in which these lie.
@@ -116,7 +116,6 @@ class Patches:
     def take_off(self) -> None:
         """Give every attribute back."""
         GATE.shut()
-        self._imports.stop()
         self._patcher.remove()
         self.unguarded.clear()
 
@@ -130,14 +129,22 @@ class Patches:
             module: Its full name.
             patch: Puts the patch on.
         """
-        key = (name, module)
-        if module in sys.modules:
-            self._patch(key, patch)
-        else:
-            self._imports.wait(module, key, partial(self._patch, key, patch))
+        from .wrapping import register_post_import_hook
+
+        if (name, module) not in self._hooked:
+            self._hooked.add((name, module))
+            register_post_import_hook(
+                partial(self._patch, (name, module), patch), module
+            )
+        elif module in sys.modules:
+            # A hook runs once; after `take_off` the patch is put on from here.
+            self._patch((name, module), patch, None)
 
     def _patch(
-        self, key: tuple[str, str], patch: Callable[[Patcher, Gate], None]
+        self,
+        key: tuple[str, str],
+        patch: Callable[[Patcher, Gate], None],
+        _module: object,
     ) -> None:
         """Patch a client, unless httpguard was uninstalled before it came."""
         if GATE.guard is None:

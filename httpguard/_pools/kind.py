@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
 
 if TYPE_CHECKING:
     from .._stacks.capture import RawStack
 
 
-class PoolFacts(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class PoolFacts:
     """What is said of a pool in reports.
 
     Args:

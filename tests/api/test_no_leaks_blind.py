@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("small_heap")
 
 BROKEN = """
 import sys, httpguard
-sys.modules["httpguard._clients.patching"] = None
+sys.modules["wrapt"] = None
 httpguard.install()
 print("installed", httpguard.snapshot() == httpguard.Snapshot())
 for enter in (httpguard.no_leaks().__enter__, httpguard.no_leaks()(print)):
@@ -28,13 +28,13 @@ for enter in (httpguard.no_leaks().__enter__, httpguard.no_leaks()(print)):
         enter()
     except httpguard.HTTPGuardError as error:
         print(type(error).__name__, type(error.__cause__).__name__, error)
-del sys.modules["httpguard._clients.patching"]
+del sys.modules["wrapt"]
 with httpguard.no_leaks():
     print("watched")
 """
 
 
-def test_an_engine_that_is_broken() -> None:
+def test_a_dependency_that_is_broken() -> None:
     done = run("-c", BROKEN)
     assert done.returncode == 0, done.stderr
     first, second, third, last = done.stdout.splitlines()

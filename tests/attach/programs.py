@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 VERSIONS = ("3.14", "3.15")
 # What the command and the programs of these tests import.
-NEEDED = "requests, httpx, structlog, typer, rich, psutil"
+NEEDED = "requests, httpx, wrapt, structlog, typer, rich, psutil"
 # Says what httpguard could leave behind, when it is asked on standard input.
 PROBE = """
 import gc, json, logging, os, sys, threading
@@ -32,7 +32,7 @@ def probe():
     classes = urllib3.connectionpool.HTTPConnectionPool, requests.Session
     return {
         "ours": [name for name in sys.modules if name.split(".")[0] in
-            ("httpguard", "structlog")],
+            ("httpguard", "wrapt", "structlog")],
         "foreign": sorted(name for name in sys.modules if name.split(".")[0] not in
             sys.stdlib_module_names and not name.startswith("_sysconfigdata")),
         "finders": len(sys.meta_path),

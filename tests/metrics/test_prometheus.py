@@ -9,6 +9,7 @@ import threading
 import time
 import urllib.error
 import urllib.request
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -279,7 +280,7 @@ def test_each_counter_has_a_metric_of_its_own(
     counters = {name: n for n, name in enumerate(guard.check().counters, 1)}
     monkeypatch.setattr(
         "httpguard._guard.guard.take_measures",
-        lambda *arguments: take_measures(*arguments)._replace(counters=counters),
+        lambda *arguments: replace(take_measures(*arguments), counters=counters),
     )
     samples = scrape()
     told = {name: value(samples, f"{COUNTERS[name]}_total") for name in COUNTERS}

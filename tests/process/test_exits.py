@@ -123,8 +123,7 @@ for attempt in (httpguard.install, httpguard.no_leaks().__enter__):
     except httpguard.ConfigError as error:
         print(error, flush=True)
 httpguard.install(enabled=False)
-engine = "httpguard._clients" in sys.modules
-print({{*httpguard.check().counters.values()}}, engine, flush=True)
+print({{*httpguard.check().counters.values()}}, "wrapt" in sys.modules, flush=True)
 '''.format(path=sys.path)
 interpreter = interpreters.create()
 failure = interpreters.run_string(interpreter, source)

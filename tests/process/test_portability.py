@@ -70,7 +70,7 @@ OF_OS = frozenset(
 # As Windows: no fork, nothing that only POSIX has; macOS has all of these but /proc.
 WITHOUT = """
 import os, sys
-import concurrent.futures, logging, multiprocessing, requests, structlog
+import concurrent.futures, logging, multiprocessing, requests, structlog, wrapt
 {setup}
 import httpguard
 httpguard.install(check_interval={interval}, max_idle=0)

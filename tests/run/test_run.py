@@ -232,7 +232,7 @@ def test_the_python_path(path: str, tmp_path: Path) -> None:
 
 def test_a_program_that_asks_for_nothing_loads_nothing() -> None:
     program = (
-        "import sys; print([n for n in sys.modules if 'guard' in n or n=='inspect'])"
+        "import sys; print([n for n in sys.modules if 'guard' in n or n=='wrapt'])"
     )
     assert guarded("-c", program).stdout == "[]\n"
 
@@ -972,7 +972,7 @@ def test_an_environment_without_httpguard(tmp_path: Path) -> None:
 
 def test_what_httpguard_itself_fails_at(tmp_path: Path) -> None:
     """A broken httpguard in the program's environment: it goes on without."""
-    write(tmp_path / "site" / "resource.py", "raise RuntimeError('broken')")
+    write(tmp_path / "site" / "wrapt.py", "raise RuntimeError('broken')")
     path = os.pathsep.join([str(tmp_path / "site"), str(ROOT)])
     done = guarded("-c", "import urllib3; print(1)", env={"PYTHONPATH": path})
     assert (done.returncode, done.stdout) == (0, "1\n")
