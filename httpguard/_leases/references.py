@@ -31,19 +31,14 @@ class _Known:
 def _calibrated() -> int | None:
     """The references of the list, and of the call, as this interpreter counts them.
 
-    Since CPython 3.14 not every use of a variable counts. Without the GIL counts are
-    kept in two places, and other threads go on while we look.
+    Since CPython 3.14 not every use of a variable counts.
     """
-    if not hasattr(sys, "getrefcount") or not getattr(sys, "_is_gil_enabled", _yes)():
+    if not hasattr(sys, "getrefcount"):
         return None
     (ours,) = _count([_Known()])
     kept = [_Known()]
     again = _count([kept[0], kept[0], _Known()])
     return ours if again == [ours + 2, ours + 2, ours] else None
-
-
-def _yes() -> bool:
-    return True
 
 
 _OURS = _calibrated()

@@ -8,6 +8,7 @@ and the first report bring (see `forks`).
 from __future__ import annotations
 
 import atexit
+import logging
 import os
 import time
 from typing import TYPE_CHECKING, Any, Final
@@ -33,6 +34,14 @@ _SUBINTERPRETER: Final = (
     "Under mod_wsgi, set WSGIApplicationGroup %{GLOBAL}; elsewhere set "
     "HTTPGUARD_ENABLED=0, or do not call install() here"
 )
+# What is one step under the lock is several without: counts would be wrong, and
+# innocent code could be accused.
+_NO_LOCK: Final = (
+    "httpguard relies on the global interpreter lock, and this interpreter runs "
+    "without it. Start it with -X gil=1 or PYTHON_GIL=1; else set HTTPGUARD_ENABLED=0, "
+    "or do not call install()"
+)
+_LOGGER: Final = logging.getLogger("httpguard")
 
 
 def load_settings(arguments: Mapping[str, Any]) -> Settings:
@@ -60,11 +69,9 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
         clock: Seconds, monotonic.
 
     Raises:
-        ConfigError: This is a subinterpreter.
+        ConfigError: This is a subinterpreter, or one without the global lock.
     """
     with PROCESS.lock:
-        from .interpreter import is_main
-
         PROCESS.visitors = 0
         guard, host = PROCESS.guard, PROCESS.host
         if guard is not None and guard is not host:
@@ -75,8 +82,6 @@ def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> No
             # Another library may have taken ours off, with its own below.
             put_patches_on(guard)
         else:
-            if not is_main():
-                raise ConfigError(_SUBINTERPRETER)
             guard = _new_guard(settings, clock, host)
             PROCESS.run.begin()
             _attach_log(settings)
@@ -116,7 +121,12 @@ def make_guard(
     clock: Callable[[], float],
     beside: Guard | None,
 ) -> Guard:
-    """A guard that forks concern; nobody tells it anything yet."""
+    """A guard that forks concern; nobody tells it anything yet.
+
+    Raises:
+        ConfigError: As of `start`.
+    """
+    _look_at_the_interpreter()
     from .._guard.guard import Guard
     from .._reporting.context import bound_now
 
@@ -134,6 +144,19 @@ def make_guard(
         PROCESS.parts.add(guard.registry)
     PROCESS.parts.add(guard)
     return guard
+
+
+def _look_at_the_interpreter() -> None:
+    """Refuse it, or say once in a process what is not found on it."""
+    from .interpreter import has_the_lock, is_main, shortfall
+
+    if not is_main():
+        raise ConfigError(_SUBINTERPRETER)
+    if not has_the_lock():
+        raise ConfigError(_NO_LOCK)
+    missed = shortfall()
+    if missed and not PROCESS.begun:
+        _LOGGER.warning(missed)
 
 
 def patches() -> Patches:

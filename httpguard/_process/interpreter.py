@@ -1,7 +1,8 @@
-"""Which of the interpreters of this process runs the code."""
+"""Which of the interpreters of this process runs the code, and of what kind it is."""
 
 from __future__ import annotations
 
+import sys
 from importlib import import_module
 from typing import Final
 
@@ -20,3 +21,20 @@ def is_main() -> bool:
         # 3.13 and later add where it came from.
         return int(current[0] if isinstance(current, tuple) else current) == _MAIN
     return True
+
+
+def has_the_lock() -> bool:
+    """Whether one thread at a time runs Python code, as in most builds."""
+    enabled = getattr(sys, "_is_gil_enabled", None)
+    return enabled is None or bool(enabled())
+
+
+def shortfall() -> str:
+    """What is not found on this interpreter, as the log says it; empty on CPython."""
+    if sys.implementation.name == "cpython":
+        return ""
+    return (
+        f"httpguard finds dropped responses in part on {sys.implementation.name}, "
+        "whose finalizers close them as a program does; what is held, open or "
+        "unreleased, sessions and pools are judged as on CPython"
+    )

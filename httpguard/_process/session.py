@@ -24,12 +24,15 @@ def enter_session(settings: Settings) -> Guard:
 
     Returns:
         The session's guard, which reports nothing.
+
+    Raises:
+        ConfigError: The interpreter is none that can be guarded.
     """
     with PROCESS.lock:
         if PROCESS.host is None:
-            PROCESS.begun = True
             present = PROCESS.guard
             PROCESS.host = make_guard(settings, None, time.monotonic, present)
+            PROCESS.begun = True
             if present is None:
                 PROCESS.guard = PROCESS.host
                 put_patches_on(PROCESS.host)

@@ -36,8 +36,8 @@ def install(config: pytest.Config) -> Guard | None:
         The guard; None if ``HTTPGUARD_ENABLED`` says no.
 
     Raises:
-        pytest.UsageError: A setting of the environment is not accepted, or this
-            pytest is too old.
+        pytest.UsageError: A setting of the environment or the interpreter is not
+            accepted, or this pytest is too old.
     """
     guard = config.stash.get(_GUARD, None)
     if guard is None:
@@ -50,7 +50,10 @@ def install(config: pytest.Config) -> Guard | None:
             return None
         # In a session inside a test, the guard is that of the session outside.
         outermost = not _session.in_session()
-        guard = config.stash[_GUARD] = _session.enter_session(settings)
+        try:
+            guard = config.stash[_GUARD] = _session.enter_session(settings)
+        except ConfigError as error:
+            raise pytest.UsageError(str(error)) from error
         if outermost:
             config.add_cleanup(_session.leave_session)
     return guard
