@@ -104,11 +104,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     registry.leases[key] = lease
     if not handed_on:
         registry.opened.add()
-    if registry.claim is not None:
-        registry.claim(lease)
-    observer = registry.observer
-    if observer is not None and observer.attentive:
-        observer.attend_to(lease, response, raising=raising)
+    registry.tell(lease, response, raising=raising)
 
 
 def _hands_on(lease: Lease, connection: object, response: Any) -> bool:

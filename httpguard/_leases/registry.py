@@ -8,7 +8,7 @@ import time
 from sys import modules
 from typing import TYPE_CHECKING, Any, Protocol
 
-from .._model.scope import CURRENT_SCOPE
+from .._model.scope import CURRENT_SCOPE, current_scope
 from .._model.tally import Tally
 from .._pools.pools import Pools
 from .._stacks.brief import Proven
@@ -18,6 +18,7 @@ from .ends import Ends
 from .lease import Lease
 from .revived import Revived
 from .sessions import Sessions
+from .threads import running
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -122,19 +123,14 @@ class Registry(Ends):
         self.settle()
 
     def settle(self) -> None:
-        """See whether compiled code may open leases: nobody else is to be told.
+        """See whether compiled code may open leases, and who is to be told of them.
 
         To be called when anything that depends on has changed.
         """
         observer = self.observer
         self.swift: tuple[Any, ...] | None = None
-        if (
-            observer is not None
-            and not observer.attentive
-            and self.claim is None
-            and not self.submissions
-            and self.depth >= BRIEF
-        ):
+        if observer is not None and not self.submissions and self.depth >= BRIEF:
+            tells = observer.attentive or self.claim is not None
             # In the order in which `_clients/urllib3/_speedups.c` names them.
             self.swift = (
                 Lease,
@@ -149,11 +145,31 @@ class Registry(Ends):
                 float(self.sample),
                 random.random,
                 CURRENT_SCOPE,
+                current_scope,
                 self.addresses,
                 modules,
                 vars(threading),
+                running,
                 self.digest,
+                self.tell if tells else None,
             )
+
+    def tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
+        """A lease was opened: say so to those who want to know.
+
+        Args:
+            lease: It.
+            response: Its response.
+            raising: False where an error of the program is on its way.
+
+        Raises:
+            LeakError: By the observer, in strict mode.
+        """
+        if self.claim is not None:
+            self.claim(lease)
+        observer = self.observer
+        if observer is not None and observer.attentive:
+            observer.attend_to(lease, response, raising=raising)
 
     def capture(self, frame: FrameType) -> RawStack:
         """The whole stack of a frame, as deep as stacks are kept."""

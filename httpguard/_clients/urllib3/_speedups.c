@@ -1,4 +1,4 @@
-/* The lease of an ordinary response, opened in one call.
+/* The lease of a response, opened in one call.
 
    What the patches and `begin` do for it takes longer in Python: between the
    requests of a program the interpreter meets each step unprepared
@@ -36,14 +36,14 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
     X(_pool) X(asyncio) X(block)                                                       \
     X(co_name) X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
-    X(slots) X(sock) X(status) X(structlog)
+    X(slots) X(sock) X(status) X(structlog) X(trio) X(turn)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
 /* What `Registry.settle` and `Codes.settle` put together, in their order. */
 enum registry {
     LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, SAMPLE, RANDOM,
-    SCOPE, ADDRESSES, MODULES, THREADING, DIGEST, REGISTRY
+    VARIABLE, CURRENT, ADDRESSES, MODULES, THREADING, RUNNING, DIGEST, TELL, REGISTRY
 };
 enum world {
     MANAGER_URLOPEN, URLOPEN, ADAPTER_SEND, OWN_SEND, RESPONSES, BODIES, SOCKETS, WORLD
@@ -331,16 +331,16 @@ is_own_page(PyObject *addresses, PyObject *pool)
     return is;
 }
 
-/* Whether an event loop runs in this thread: then it may be a task that runs. */
+/* Whether it may be a task that runs: there is trio, or this thread has a loop. */
 static enum answer
-is_in_loop(PyObject *modules)
+may_be_task(PyObject *modules)
 {
     PyObject *events = PyDict_GetItemWithError(modules, str_asyncio);
     PyObject *get = NULL, *loop = NULL;
     enum answer is = FAILED;
 
     if (events == NULL) {
-        return PyErr_Occurred() ? FAILED : NO;
+        return PyErr_Occurred() ? FAILED : PyDict_Contains(modules, str_trio);
     }
     Py_INCREF(events);
     get = PyObject_GetAttr(events, str__get_running_loop);
@@ -350,14 +350,14 @@ is_in_loop(PyObject *modules)
         Py_DECREF(get);
     }
     if (loop != NULL) {
-        is = loop == Py_None ? NO : YES;
+        is = loop == Py_None ? PyDict_Contains(modules, str_trio) : YES;
         Py_DECREF(loop);
     }
     return is;
 }
 
-/* The name of the thread that runs, None where `threading` does not know it, and
-   a weak reference to it. */
+/* The name of the thread that runs and a weak reference to it; NULL without an error
+   where `threading` does not know it. */
 static PyObject *
 thread_name(PyObject *threading, PyObject **reference)
 {
@@ -384,10 +384,30 @@ thread_name(PyObject *threading, PyObject **reference)
         }
         Py_DECREF(thread);
     }
-    else if (!PyErr_Occurred()) {
-        Py_INCREF(Py_None);
-        name = Py_None;
+    return name;
+}
+
+/* What runs at this moment, and the name of its thread, as `running`. */
+static PyObject *
+what_runs(PyObject *parts, PyObject **runner)
+{
+    enum answer task = may_be_task(PyTuple_GET_ITEM(parts, MODULES));
+    PyObject *name = NULL, *both;
+
+    if (task == NO) {
+        name = thread_name(PyTuple_GET_ITEM(parts, THREADING), runner);
     }
+    if (name != NULL || PyErr_Occurred()) {
+        return name;
+    }
+    both = PyObject_CallNoArgs(PyTuple_GET_ITEM(parts, RUNNING));
+    if (both != NULL && is_tuple(both, 2)) {
+        *runner = PyTuple_GET_ITEM(both, 0);
+        name = PyTuple_GET_ITEM(both, 1);
+        Py_INCREF(*runner);
+        Py_INCREF(name);
+    }
+    Py_XDECREF(both);
     return name;
 }
 
@@ -408,13 +428,13 @@ target_of(PyObject *reference)
 #endif
 }
 
-/* What is known of a pool that does not block, None for all others.
+/* What is known of a pool, None where that is nothing.
 
    The pool is the response's own where none is given. */
 static PyObject *
 find_pool(PyObject *pools, PyObject *given, PyObject *response)
 {
-    PyObject *pool = NULL, *key = NULL, *known = NULL, *owner = NULL, *block = NULL;
+    PyObject *pool = NULL, *key = NULL, *known = NULL, *owner = NULL;
     PyObject *found = NULL;
 
     if (given == Py_None) {
@@ -429,8 +449,7 @@ find_pool(PyObject *pools, PyObject *given, PyObject *response)
     if (known != NULL) {
         Py_INCREF(known);
         owner = target_of(known);
-        block = owner == NULL ? NULL : PyObject_GetAttr(known, str_block);
-        if (owner == pool && block == Py_False) {
+        if (owner == pool) {
             Py_INCREF(known);
             found = known;
         }
@@ -443,25 +462,67 @@ find_pool(PyObject *pools, PyObject *given, PyObject *response)
     Py_XDECREF(key);
     Py_XDECREF(known);
     Py_XDECREF(owner);
-    Py_XDECREF(block);
     return found;
 }
 
-/* The slot of a connection in its pool, None where it has none. */
+/* The slot of a connection in its pool, None where it has none. Of a pool that blocks
+   its turn too, and no slot of a connection that had the same number. */
 static PyObject *
-find_slot(PyObject *pool, PyObject *key)
+find_slot(PyObject *pool, PyObject *key, PyObject *connection, PyObject **turn)
 {
-    PyObject *slots = PyObject_GetAttr(pool, str_slots);
-    if (slots == NULL) {
-        return NULL;
-    }
-    PyObject *slot = PyDict_GetItemWithError(slots, key);
+    PyObject *block = PyObject_GetAttr(pool, str_block);
+    PyObject *slots = block == NULL ? NULL : PyObject_GetAttr(pool, str_slots);
+    PyObject *slot = slots == NULL ? NULL : PyDict_GetItemWithError(slots, key);
+
     if (slot == NULL && !PyErr_Occurred()) {
         slot = Py_None;
     }
     Py_XINCREF(slot);
-    Py_DECREF(slots);
+    Py_XDECREF(slots);
+    Py_XDECREF(block); /* One of two that are always there. */
+    if (slot == NULL || block != Py_True) {
+        return slot;
+    }
+    PyObject *owner = slot == Py_None ? NULL : target_of(slot);
+    if (owner != connection) {
+        Py_INCREF(Py_None);
+        Py_SETREF(slot, Py_None);
+    }
+    Py_XDECREF(owner);
+    *turn = slot == Py_None ? PyLong_FromLong(0) : PyObject_GetAttr(slot, str_turn);
+    if (*turn == NULL) {
+        Py_CLEAR(slot);
+    }
     return slot;
+}
+
+/* The stack of a lease, None where it keeps none. What a scope judges has all of it. */
+static PyObject *
+stack_of(PyObject *parts, PyFrameObject *frame, PyObject *scope)
+{
+    PyObject *stack = Py_None;
+    enum answer sampled = YES;
+
+    if (scope == Py_None) {
+        sampled = is_sampled(PyTuple_GET_ITEM(parts, SAMPLE),
+                             PyTuple_GET_ITEM(parts, RANDOM));
+        if (sampled == FAILED) {
+            return NULL;
+        }
+        if (sampled == YES) {
+            stack = capture(frame, PyTuple_GET_ITEM(parts, PROVEN),
+                            PyTuple_GET_ITEM(parts, CUT));
+            if (stack != Py_None) {
+                return stack;
+            }
+            Py_DECREF(stack);
+        }
+    }
+    if (sampled == YES) {
+        return PyObject_CallOneArg(PyTuple_GET_ITEM(parts, WHOLE), (PyObject *)frame);
+    }
+    Py_INCREF(stack);
+    return stack;
 }
 
 /* Where the slots of a lease are, in bytes from its beginning; 0, or -1 on error.
@@ -502,12 +563,12 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
     PyObject *slot = NULL, *stack = NULL, *thread = NULL, *bound = NULL, *now = NULL;
-    PyObject *runner = NULL;
+    PyObject *runner = NULL, *turn = NULL, *told = NULL;
     PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
     PyObject *lease = NULL, *counted = NULL;
     const Py_ssize_t *offsets;
     PyFrameObject *frame = NULL;
-    enum answer answer = NO, sampled;
+    enum answer answer = NO;
     int there;
 
     if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
@@ -539,8 +600,14 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
         holds_real_connection(args[KNOWN], args[RESPONSE], connection) != YES) {
         goto leave;
     }
-    if (PyContextVar_Get(PART(SCOPE), NULL, &scope) < 0 || scope != Py_None) {
+    if (PyContextVar_Get(PART(VARIABLE), NULL, &scope) < 0) {
         goto leave;
+    }
+    if (scope != Py_None) { /* It may be over. */
+        Py_SETREF(scope, PyObject_CallNoArgs(PART(CURRENT)));
+        if (scope == NULL) {
+            goto leave;
+        }
     }
     key = PyLong_FromVoidPtr(connection);
     there = key == NULL ? -1 : PyDict_Contains(PART(LEASES), key);
@@ -551,30 +618,12 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     if (NOT_ORDINARY(pool) || is_own_page(PART(ADDRESSES), pool) != NO) {
         goto leave;
     }
-    if (is_in_loop(PART(MODULES)) != NO) {
-        goto leave;
-    }
-    thread = thread_name(PART(THREADING), &runner);
-    if (NOT_ORDINARY(thread)) {
+    if ((thread = what_runs(args[PARTS], &runner)) == NULL) {
         goto leave;
     }
     /* From here on nothing is left to Python code: it would draw lots once more. */
-    sampled = is_sampled(PART(SAMPLE), PART(RANDOM));
-    if (sampled == YES) {
-        stack = capture(frame, PART(PROVEN), PART(CUT));
-        if (stack == Py_None) {
-            Py_DECREF(stack);
-            stack = PyObject_CallOneArg(PART(WHOLE), (PyObject *)frame);
-        }
-    }
-    else if (sampled == NO) {
-        Py_INCREF(Py_None);
-        stack = Py_None;
-    }
-    if (stack == NULL) {
-        goto leave;
-    }
-    if ((slot = find_slot(pool, key)) == NULL ||
+    if ((stack = stack_of(args[PARTS], frame, scope)) == NULL ||
+        (slot = find_slot(pool, key, connection, &turn)) == NULL ||
         (bound = context(PART(MODULES), PART(DIGEST))) == NULL ||
         (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
         goto leave;
@@ -593,7 +642,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     Py_INCREF(value);                                                                  \
     *(PyObject **)((char *)lease + offsets[SLOT_##name]) = value
     FILL(key, key);
-    FILL(scope, Py_None);
+    FILL(scope, scope);
     FILL(stack, stack);
     FILL(context, bound);
     FILL(opened, now);
@@ -610,12 +659,18 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
     FILL(pool, pool);
     FILL(slot, slot);
     FILL(runner, runner);
+    if (turn != NULL && PyObject_SetAttr(lease, str_turn, turn) < 0) {
+        goto leave;
+    }
     /* From here on a sweep sees it. */
     if (PyDict_SetItem(PART(LEASES), key, lease) < 0) {
         goto leave;
     }
-    counted = PyObject_CallNoArgs(PART(OPENED));
     answer = YES;
+    counted = PyObject_CallNoArgs(PART(OPENED));
+    if (counted != NULL && PART(TELL) != Py_None) {
+        told = PyObject_CallFunctionObjArgs(PART(TELL), lease, args[RESPONSE], NULL);
+    }
 leave:
     /* A response that is only half one: Python code steps over it. */
     if (lease == NULL && PyErr_Occurred() &&
@@ -632,6 +687,8 @@ leave:
     Py_XDECREF(thread);
     Py_XDECREF(bound);
     Py_XDECREF(runner);
+    Py_XDECREF(turn);
+    Py_XDECREF(told);
     Py_XDECREF(now);
     Py_XDECREF(bytes_read);
     Py_XDECREF(length);

@@ -121,24 +121,25 @@ def patch(patcher: Patcher, package: str) -> None:
         patcher.add(HTTPConnection, "close", _cut(HTTPConnection.close))
 
 
-_AT_ONCE: Final = nullcontext()
-
-
 def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
     """A request takes a connection, and waits for one where the pool blocks."""
 
     def _get_conn(self: Any, timeout: float | None = None) -> Any:
-        if self.block:
+        # An empty list: who waits is noted, and costs a stack.
+        # `queue`: of the standard library's, urllib3's own and gevent's queues.
+        if self.block and not getattr(self.pool, "queue", True):
             # Called from here: the program's tracebacks have one frame of ours.
             with _waiting(self, empty):
                 connection = wrapped(self, timeout)
-            _took(self, connection)
-            return connection
-        connection = wrapped(self, timeout)
+        else:
+            connection = wrapped(self, timeout)
         try:
-            if connection.sock is not None:
-                # By `_took`, since it has an open connection.
-                GATE.registry.pools.known[id(self)].taken.add()
+            # By `_took`, since it has an open connection.
+            known = GATE.registry.pools.known[id(self)]
+            if connection.sock is not None and (
+                not self.block or known.slot_of(connection) is not None
+            ):
+                known.taken.add()
                 return connection
         except Exception:  # noqa: S110  # It was opened before `install`.
             pass
@@ -149,13 +150,10 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
 
 
 def _waiting(pool: Any, empty: type[Exception]) -> AbstractContextManager[None]:
-    """What surrounds the taking of a connection of a pool that blocks."""
+    """What surrounds the taking of a connection of a pool that has none to give."""
     guard = GATE.guard
-    known = None if guard is None else _meet(guard, pool)
-    # An empty list: who waits is noted, and costs a stack.
-    # `queue`: of the standard library's, urllib3's own and gevent's queues.
-    if known is None or getattr(pool.pool, "queue", True):
-        return _AT_ONCE
+    if guard is None or _meet(guard, pool) is None:
+        return nullcontext()
     return GATE.waiting(pool, sys._getframe(2), empty)
 
 
