@@ -24,7 +24,7 @@ from urllib3.response import HTTPResponse
 from httpguard._clients.forwarding import around, spelled
 from httpguard._clients.urllib3.callers import CODES
 from httpguard._clients.urllib3.client import URLLIB3
-from httpguard._clients.urllib3.compiled import open_lease
+from httpguard._clients.urllib3.compiled import begin_lease
 from httpguard._clients.urllib3.responses import hand_over
 from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
@@ -139,7 +139,7 @@ def _parts(client: Client) -> dict[str, float]:
     swift: Any = registry.swift
 
     def compiled() -> None:
-        open_lease(swift, CODES.world, response, pool, "", "", frame, URLLIB3)
+        begin_lease(swift, CODES.world, response, pool, "", "", frame, URLLIB3)
         registry.end(registry.leases.pop(key))
 
     # The same, where there is a compiler.

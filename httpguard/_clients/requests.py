@@ -19,7 +19,7 @@ from .patching import Method, code_of, is_wrapped
 from .sessions import closing, made
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3, is_itself
-from .urllib3.compiled import open_lease
+from .urllib3.compiled import begin_lease
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
@@ -127,7 +127,7 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
                 swift is None
                 or not by_session
                 or getattr(response, "status_code", None) in _REDIRECTS
-                or not open_lease(
+                or not begin_lease(
                     swift,
                     codes.world,
                     raw,

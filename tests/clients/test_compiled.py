@@ -128,13 +128,13 @@ def registry() -> Registry:
 @contextlib.contextmanager
 def engine(*, compiled: bool) -> Iterator[None]:
     """With what is compiled, or without."""
-    was = _responses.open_lease
+    was = _responses.begin_lease
     chosen: Any = was if compiled else lambda *_: False
-    _responses.open_lease = _requests.open_lease = chosen
+    _responses.begin_lease = _requests.begin_lease = chosen
     try:
         yield
     finally:
-        _responses.open_lease = _requests.open_lease = was
+        _responses.begin_lease = _requests.begin_lease = was
 
 
 def end(response: Any) -> None:
@@ -592,11 +592,11 @@ def test_nothing_of_a_pool_is_kept(
 
 @compiled_only
 def test_it_takes_nothing_else() -> None:
-    from httpguard._clients.urllib3._speedups import open_lease
+    from httpguard._clients.urllib3._speedups import begin_lease
 
     for arguments in ((), (1,) * 8, ((), (), *[None] * 6)):
-        with pytest.raises(TypeError, match="open_lease: not what the patches pass"):
-            open_lease(*arguments)
+        with pytest.raises(TypeError, match="begin_lease: not what the patches pass"):
+            begin_lease(*arguments)
 
 
 WITHOUT = """
@@ -611,7 +611,7 @@ for _ in range(20):
     requests.get(sys.argv[1], stream=True).content
 fetch()
 assert not _compiled.COMPILED
-assert not _compiled.open_lease()
+assert not _compiled.begin_lease()
 for leak in httpguard.check().leaks:
     print(leak.kind, leak.count, leak.site.lineno)
 """

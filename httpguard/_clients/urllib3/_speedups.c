@@ -21,7 +21,7 @@
 #define BRIEF 8    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
 
-/* The slots of a lease, all of which `open_lease` fills. */
+/* The slots of a lease, all of which `begin_lease` fills. */
 #define SLOTS(X)                                                                       \
     X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
     X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
@@ -559,7 +559,7 @@ find_offsets(PyObject *type, const Py_ssize_t **offsets)
 }
 
 static PyObject *
-open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 {
     PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
     PyObject *slot = NULL, *stack = NULL, *thread = NULL, *bound = NULL, *now = NULL;
@@ -573,7 +573,7 @@ open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
 
     if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
         !is_tuple(args[KNOWN], WORLD)) {
-        PyErr_SetString(PyExc_TypeError, "open_lease: not what the patches pass");
+        PyErr_SetString(PyExc_TypeError, "begin_lease: not what the patches pass");
         return NULL;
     }
 #define PART(name) PyTuple_GET_ITEM(args[PARTS], name)
@@ -701,8 +701,8 @@ leave:
     return PyBool_FromLong(answer == YES);
 }
 
-PyDoc_STRVAR(open_lease_doc,
-             "open_lease(parts, world, response, pool, method, url, frame, client)\n"
+PyDoc_STRVAR(begin_lease_doc,
+             "begin_lease(parts, world, response, pool, method, url, frame, client)\n"
              "--\n\n"
              "Open the lease of a response; False where it takes Python code to do so.\n\n"
              "Args:\n"
@@ -717,8 +717,8 @@ PyDoc_STRVAR(open_lease_doc,
              "    client: As of `begin`.");
 
 static PyMethodDef methods[] = {
-    {"open_lease", (PyCFunction)(void (*)(void))open_lease, METH_FASTCALL,
-     open_lease_doc},
+    {"begin_lease", (PyCFunction)(void (*)(void))begin_lease, METH_FASTCALL,
+     begin_lease_doc},
     {NULL, NULL, 0, NULL},
 };
 

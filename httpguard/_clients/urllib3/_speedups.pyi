@@ -1,7 +1,7 @@
 from types import FrameType
 from typing import Any
 
-def open_lease(
+def begin_lease(
     parts: tuple[Any, ...],
     world: tuple[Any, ...],
     response: Any,

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 try:
-    from ._speedups import open_lease
+    from ._speedups import begin_lease
 except ImportError:  # No compiler, or an interpreter it is not made for.
     if not TYPE_CHECKING:
 
-        def open_lease(*_: Any) -> bool:
+        def begin_lease(*_: Any) -> bool:
             """Leave it to the Python code."""
             return False
 
@@ -17,4 +17,4 @@ except ImportError:  # No compiler, or an interpreter it is not made for.
 else:
     COMPILED = True
 
-__all__ = ["COMPILED", "open_lease"]
+__all__ = ["COMPILED", "begin_lease"]

@@ -14,7 +14,7 @@ from ..gate import GATE
 from ..losing import note_retries
 from ..patching import Method, code_of
 from .callers import above, outermost, reads_body, session_above
-from .compiled import open_lease
+from .compiled import begin_lease
 from .finalizing import close, dealloc_warn
 from .mocks import holds_real_connection
 from .pools import POOLS, put_conn
@@ -94,7 +94,7 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
             if GATE.registry.leases:
                 note_retries(GATE.registry, url, sys._getframe(2))
             swift = GATE.registry.swift
-            if swift is None or not open_lease(
+            if swift is None or not begin_lease(
                 swift, codes.world, response, pool, method, url, None, client
             ):
                 _look_at(response, pool, method, url, sys._getframe(2), codes)
