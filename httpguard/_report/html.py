@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from importlib.resources import files
+from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.kinds import more
@@ -11,6 +12,9 @@ from .._model.words import many
 from .result import shorten, what_leaked
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .example import Step
     from .result import Report, Trend
 
 _WIDTH: Final = 160
@@ -43,6 +47,7 @@ def render(report: Report, root: str) -> str:
     environment.filters["more"] = more
     environment.filters["noun"] = what_leaked
     environment.filters["prose"] = prose
+    environment.filters["runs"] = runs
     # A kind is part of a style: none but those that are known.
     shown = {site.kind for site in report.sites}
     kinds = [kind for kind in LeakKind if kind.value in shown]
@@ -61,6 +66,23 @@ def prose(text: str) -> str:
         for number, part in enumerate(text.split("`"))
     ]
     return Markup().join(parts)
+
+
+def runs(stack: Sequence[Step]) -> list[dict[str, Any]]:
+    """The application's own frames with the first one below them, and the others.
+
+    Args:
+        stack: The outermost frame first.
+    """
+    last = max((n for n, step in enumerate(stack) if step.application), default=-2)
+    found = groupby(
+        enumerate(stack),
+        key=lambda pair: not pair[1].application and pair[0] != last + 1,
+    )
+    return [
+        {"folded": folded, "steps": [step for _, step in steps]}
+        for folded, steps in found
+    ]
 
 
 def bars(trend: Trend) -> list[dict[str, Any]]:

@@ -720,6 +720,21 @@ class TestOutput:
         assert "httpguard explain HG101" in text
         assert '<rect x="0.0" y="0.0"' in text
 
+    def test_html_folds_the_frames_of_libraries(self, tmp_path: Path) -> None:
+        page = tmp_path / "page.html"
+        library = {"filename": "/lib/requests/api.py", "lineno": 1, "function": "get"}
+        frames = [library] * 3 + [FETCH | {"application": True}] + [library] * 3
+        call(log(tmp_path / "a", leak(stack=frames)), "--html", str(page))
+        text = page.read_text(encoding="utf-8")
+        (stack,) = re.findall(r'<div class="stack">(.*?)</div>', text, re.DOTALL)
+        assert re.findall(r"<summary>(.*?)</summary>", stack) == [
+            "… 3 frames of libraries",
+            "… 2 frames of libraries",
+        ]
+        shown = re.sub(r"<details.*?</details>", "", stack, flags=re.DOTALL)
+        assert re.findall(r"(\w+\.py):", shown) == ["views.py", "api.py"]
+        assert len(re.findall(r"\w+\.py:", stack)) == 7
+
     def test_sarif(self, tmp_path: Path) -> None:
         path = tmp_path / "x.sarif"
         named = log(tmp_path / "a", leak(3), leak(2, kind="unreleased"), '{"cut')
