@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter, defaultdict
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from .._leases.client import Ending
 
@@ -25,7 +25,7 @@ OTHER: Final = "other"
 K = TypeVar("K")
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False, repr=False)
 class PoolMeasures:
     """The pools of one name (a program may have many to one host), summed up.
 
@@ -79,8 +79,7 @@ class PoolMeasures:
         self.reclaimed = max(self.reclaimed, before.reclaimed)
 
 
-@dataclass(frozen=True, slots=True)
-class Measures:
+class Measures(NamedTuple):
     """Everything that a monitoring system is told, at one moment.
 
     Args:

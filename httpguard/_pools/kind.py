@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .._stacks.capture import RawStack
 
 
-@dataclass(frozen=True, slots=True)
-class PoolFacts:
+class PoolFacts(NamedTuple):
     """What is said of a pool in reports.
 
     Args:

@@ -9,7 +9,6 @@ its ``__main__`` are as they shall be.
 
 from __future__ import annotations
 
-import pickle
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
@@ -80,6 +79,8 @@ def begin(settings: bytes) -> None:
         settings: As they were given.
     """
     try:
+        import pickle
+
         from .installing import start
 
         wanted = pickle.loads(settings)  # noqa: S301  # As all else of a worker.
@@ -100,6 +101,8 @@ def _given() -> _Given | None:
     guard = current()
     if guard is None or PROCESS.visitors or PROCESS.attached or not is_installed():
         return None
+    import pickle
+
     # The port of the page is the parent's; a relative path is from where it is.
     log = None if PROCESS.log is None else PROCESS.log.path
     settings = replace(guard.settings, serve=None, serve_token=None, log=log)

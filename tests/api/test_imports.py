@@ -120,6 +120,25 @@ print({*sys.modules} - before, "httpguard._guard.guard" in before)
     assert python(source).split("\n")[:2] == ["True", "set() False"]
 
 
+# What neither the engine nor wrapt needs.
+UNNEEDED = {
+    *("aiohttp", "httpx", "multiprocessing", "pickle", "requests", "structlog"),
+    *("rich", "typer", "urllib3"),
+}
+
+
+def test_install_imports_nothing_that_the_engine_does_not_need() -> None:
+    source = """
+import sys, httpguard
+before = {*sys.modules}
+httpguard.install()
+print(*{*sys.modules} - before)
+"""
+    imported = {*python(source).split()}
+    assert "httpguard._guard.guard" in imported
+    assert not imported & UNNEEDED
+
+
 ENGINE = f"""
 import os, sys, httpguard
 httpguard.install(check_interval=0, max_idle=0, strict=len(sys.argv) > 2)

@@ -9,7 +9,6 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -280,7 +279,7 @@ def test_each_counter_has_a_metric_of_its_own(
     counters = {name: n for n, name in enumerate(guard.check().counters, 1)}
     monkeypatch.setattr(
         "httpguard._guard.guard.take_measures",
-        lambda *arguments: replace(take_measures(*arguments), counters=counters),
+        lambda *arguments: take_measures(*arguments)._replace(counters=counters),
     )
     samples = scrape()
     told = {name: value(samples, f"{COUNTERS[name]}_total") for name in COUNTERS}
