@@ -37,8 +37,8 @@ _SUSPENDING: Final = (
 )
 
 
-def near_site(frame: FrameType | None) -> RawStack:
-    """The frames out to the innermost of the application, within the task. 0.5 us.
+def near_site(frame: FrameType) -> RawStack:
+    """The frames out to the innermost of the application, within the task. 0.4 us.
 
     What resumes a coroutine and is none itself is the loop.
 
@@ -51,16 +51,23 @@ def near_site(frame: FrameType | None) -> RawStack:
     origins = GATE.registry.origins
     stack: list[Any] = []
     try:
+        # Most have one of the client below the application's.
+        code, above = frame.f_code, frame.f_back
+        if above is not None and not code.co_flags & _SUSPENDING:
+            outer = above.f_code
+            if origins[outer.co_filename] and not origins[code.co_filename]:
+                return code, frame.f_lasti, outer, above.f_lasti
+        one: FrameType | None = frame
         for _ in range(_MOST_FRAMES):
-            if frame is None:
+            if one is None:
                 break
-            code = frame.f_code
-            stack += (code, frame.f_lasti)
+            code = one.f_code
+            stack += (code, one.f_lasti)
             if origins[code.co_filename]:
                 return tuple(stack)
-            frame = frame.f_back
+            one = one.f_back
             if code.co_flags & _SUSPENDING and not (
-                frame is not None and frame.f_code.co_flags & _SUSPENDING
+                one is not None and one.f_code.co_flags & _SUSPENDING
             ):
                 break
     except Exception as error:

@@ -62,7 +62,7 @@ def _adopt_response(response: Any, client: Aiohttp) -> None:
     GATE.adopt(
         client,
         response,
-        connection,
+        protocol,
         _meet(connection._connector, connection._key),
         method=response.method,
         url=str(response._url),

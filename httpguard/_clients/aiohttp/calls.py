@@ -137,7 +137,7 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     """
 
     async def _httpguard_request(
-        call: Call, args: tuple[Any, ...], options: dict[str, Any]
+        call: Call, method: Any, url: Any, options: dict[str, Any]
     ) -> Any:
         registry = GATE.registry
         if registry.dead or registry.resolved or registry.alert:
@@ -147,7 +147,7 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
                 hide_own(error)
                 raise
         try:
-            response = await wrapped(call.session, *args, **options)
+            response = await wrapped(call.session, method, url, **options)
         except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
             guard = GATE.guard
             if guard is not None and call.starved is not None:
@@ -168,12 +168,12 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
     _httpguard_request.__name__ = wrapped.__name__
     _httpguard_request.__qualname__ = wrapped.__qualname__
 
-    def _request(self: Any, *args: Any, **options: Any) -> Any:
+    def _request(self: Any, method: Any, str_or_url: Any, **options: Any) -> Any:
         if GATE.guard is None:
-            return wrapped(self, *args, **options)
+            return wrapped(self, method, str_or_url, **options)
         call = Call(self, near_site(sys._getframe(1)))
         _look_between(client, call, options)
-        return _httpguard_request(call, args, options)
+        return _httpguard_request(call, method, str_or_url, options)
 
     return as_coroutine_function(_request)
 
@@ -188,7 +188,7 @@ def _look_between(client: Aiohttp, call: Call, options: dict[str, Any]) -> None:
     """
     try:
         between = options.get("middlewares")
-        if between is None:
+        if between is None:  # aiohttp 3.12 and later have them.
             between = getattr(call.session, "_middlewares", ())
         if between:
             options["middlewares"] = (*between, _last(client, call))
@@ -246,13 +246,13 @@ def _opened(
             return
         known = registry.pools.get(connection._connector)
         frame = sys._getframe(1)
-        earlier = registry.leases.get(id(connection))
+        earlier = registry.leases.get(id(protocol))
         if earlier is not None and earlier.reading:
             registry.release(earlier)  # The middlewares have handed it on.
         GATE.begin(
             client,
             response,
-            connection,
+            protocol,  # What it has of the pool: a `Connection` is its own.
             known,
             method=response.method,
             url=url,
@@ -266,12 +266,6 @@ def _opened(
                 else brief(call.site) or call.stack(frame)
             ),
         )
-        lease = registry.leases.get(id(connection))
-        if lease is not None and known is not None:
-            # The key is the response's own `Connection`; what it has of the pool is
-            # the protocol.
-            lease.slot = known.slot_of(protocol)
-            lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise
     except Exception as error:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from ..._leases.client import Patcher
+    from ..._leases.registry import Registry
     from ..._stacks.capture import RawStack
     from ..patching import Method
 
@@ -120,64 +121,37 @@ def patch(patcher: Patcher) -> None:
     from aiohttp.client_reqrep import ClientResponse
     from aiohttp.connector import BaseConnector, Connection
 
+    collected = Connection.__del__.__code__
     finalizer = ClientResponse.__del__.__code__
-    patcher.wrap(Connection, "release", partial(_release, finalizer=finalizer))
-    patcher.wrap(Connection, "close", _close)
-    patcher.wrap(BaseConnector, "_release", _comes_back)
+    patcher.wrap(
+        BaseConnector,
+        "_release",
+        partial(_release, collected=collected, finalizer=finalizer),
+    )
     patcher.wrap(BaseConnector, "_close", _closes)
 
 
-def _release(wrapped: Method, *, finalizer: CodeType) -> Method:
-    """A response gives its connection back."""
+def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Method:
+    """A connection is put back into its connector, or closed. Finalizers too.
 
-    def release(self: Any) -> None:
-        if id(self) in GATE.registry.leases:
-            _ends(self, by_finalizer=sys._getframe(1).f_code is finalizer)
-        wrapped(self)
-
-    return release
-
-
-def _close(wrapped: Method) -> Method:
-    """A response closes its connection."""
-
-    def close(self: Any) -> None:
-        if id(self) in GATE.registry.leases:
-            _ends(self, by_finalizer=False)
-        wrapped(self)
-
-    return close
-
-
-def _ends(connection: Any, *, by_finalizer: bool) -> None:
-    """A connection is about to come back: the lease under it ended well.
-
-    Finalizers may come here. What one of aiohttp's closes, the program has dropped;
-    that harms nobody where the connection had failed already, by which the body lets
-    go of its response.
+    Args:
+        wrapped: The original.
+        collected: Of a connection that is collected: nobody has given it back.
+        finalizer: Of a response that is collected.
     """
-    registry = GATE.registry
-    lease = registry.leases.get(id(connection))
-    if lease is None:
-        return
-    try:
-        response = lease()
-        # A dead one is in the deque and is judged there.
-        if response is None or lease.ended:
-            return
-        if not by_finalizer or response.content._exception is not None:
-            registry.discard(lease)
-            registry.end(lease)
-    except Exception as error:
-        registry.give_up(lease, "aiohttp", error)
 
-
-def _comes_back(wrapped: Method) -> Method:
-    """A connection is put back into its connector, or closed. Finalizers too."""
-
-    def _release(self: Any, key: Any, protocol: Any, **options: Any) -> None:
-        wrapped(self, key, protocol, **options)
+    def _release(
+        self: Any, key: Any, protocol: Any, *, should_close: Any = False
+    ) -> None:
         registry = GATE.registry
+        if id(protocol) in registry.leases:
+            frame = sys._getframe(1)
+            if frame.f_code is not collected:
+                # By `Connection.release` or `close`.
+                caller = frame.f_back
+                by_finalizer = caller is not None and caller.f_code is finalizer
+                _ends(registry, protocol, by_finalizer=by_finalizer)
+        wrapped(self, key, protocol, should_close=should_close)
         try:
             is_closed = protocol.transport is None
             known = registry.pools.known.get(id(self))
@@ -194,6 +168,27 @@ def _comes_back(wrapped: Method) -> Method:
             registry.give_up(None, "aiohttp", error)
 
     return _release
+
+
+def _ends(registry: Registry, protocol: Any, *, by_finalizer: bool) -> None:
+    """A connection is about to come back: the lease under it ended well.
+
+    Finalizers may come here. What one of aiohttp's closes, the program has dropped;
+    that harms nobody where the connection had failed already, by which the body lets
+    go of its response.
+    """
+    lease = registry.leases.get(id(protocol))
+    if lease is None:
+        return
+    try:
+        response = lease()
+        # A dead one is in the deque and is judged there.
+        if response is None or lease.ended:
+            return
+        if not by_finalizer or response.content._exception is not None:
+            registry.release(lease)
+    except Exception as error:
+        registry.give_up(lease, "aiohttp", error)
 
 
 def _closes(wrapped: Method) -> Method:

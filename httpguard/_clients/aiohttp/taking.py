@@ -42,11 +42,18 @@ def _init(wrapped: Method) -> Method:
         wrapped(self, connector, key, protocol, loop)
         if GATE.guard is not None:
             try:
-                known = _meet(connector, key)
+                known = GATE.registry.pools.known.get(id(connector))
                 slot = None if known is None else known.slots.get(id(protocol))
-                if known is not None and slot is not None and slot() is protocol:
+                # All that there is to do for most.
+                if (
+                    known is not None
+                    and slot is not None
+                    and known() is connector
+                    and slot() is protocol
+                ):
                     known.taken.add()
                 else:
+                    _meet(connector, key)
                     GATE.took(connector, protocol, fresh=True)
             except Exception as error:
                 GATE.fault("aiohttp", error)
