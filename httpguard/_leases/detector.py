@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.leak import LeakKind
 from .._stacks.capture import find_site
 from .client import Ending
+from .exits import cared_for
 from .explaining import Explainer
 from .finding import Finding
 from .readers import a_few, being_read, with_responses
@@ -111,10 +112,10 @@ class Detector:
     def close_process(self) -> Iterator[Finding]:
         """Judge what the process, at its end, has left open.
 
-        A response that a daemon thread waits for, or is reading, is in use.
+        One that a daemon thread reads, or a finalizer closes at exit, is in use.
         """
         left = left_open(self.registry, None)
-        busy = being_read(with_responses(left), self.registry.origins)
+        busy = cared_for(with_responses(left), self.registry.origins)
         yield from self._close([lease for lease in left if id(lease()) not in busy])
         yield from self.sessions.sweep(self.registry.clock(), ended=True)
 

@@ -608,6 +608,12 @@ seen = threading.Event()
 {}
 """
 
+FINALIZE = (
+    "import weakref, contextlib; feed = Feed('/bytes/90000');"
+    " stack = contextlib.ExitStack(); stack.enter_context(feed.response);"
+    " weakref.finalize(Feed, {})"
+)
+
 
 @pytest.mark.parametrize(
     ("statement", "leaked"),
@@ -615,6 +621,12 @@ seen = threading.Event()
         ("feed = Feed('/bytes/90000')", 1),
         ("feed = Feed('/bytes/90000'); feed.response.close()", 0),
         ("feed = Feed('/bytes/90000'); atexit.register(feed.response.close)", 0),
+        # What a finalizer leads to is closed later, unless that one is not called.
+        (FINALIZE.format("feed.response.close"), 0),
+        (FINALIZE.format("stack.close"), 0),
+        (FINALIZE.format("lambda: feed.response.close()"), 0),
+        (FINALIZE.format("print, 'bye'"), 1),
+        (FINALIZE.format("feed.response.close") + ".atexit = False", 1),
         ("feed = Feed('/bytes/90000'); list(feed.read() or ())", 0),
         # A daemon thread that waits in a read is in use of its response.
         (
