@@ -258,6 +258,44 @@ def test_a_wrapper_that_the_collector_finalizes_first(
     assert state.counters["closed"] == 0
 
 
+class Body(io.RawIOBase):
+    """Closes what it has by a function of its own, as smart_open's do."""
+
+    def __init__(self, response: Any) -> None:
+        self.response = response
+
+    def close(self) -> None:
+        if not self.closed:
+            self.let_go()
+        super().close()
+
+    def let_go(self) -> None:
+        self.response.close()
+
+
+@pytest.mark.parametrize("closing", [False, True])
+@pytest.mark.parametrize("client", ["requests", "urllib3"])
+def test_a_wrapper_that_closes_it_by_another_function(
+    *, client: str, closing: bool, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    opener = Openers(server, client, block=False)
+    for _ in range(2):
+        body = Body(opener())
+        if closing:
+            body.close()
+        del body
+    state = guard.check()
+    # A response of requests gives its connection back as it is closed, whoever does it.
+    if closing or client == "requests":
+        assert state.leaks == ()
+        assert state.counters["released"] + state.counters["closed"] == 2
+    else:
+        (leak,) = state.leaks
+        assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
+        assert leak.site.function == "__call__"
+
+
 @pytest.mark.parametrize("collected", [0, 1])
 @pytest.mark.parametrize("make", [Closer, Holder])
 def test_a_response_of_urllib_that_a_wrapper_or_the_program_closes(

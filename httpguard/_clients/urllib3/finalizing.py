@@ -89,14 +89,16 @@ def _in_finalizer(response: Any, frame: FrameType | None) -> bool:
     """Whether `io.IOBase`'s finalizer closes the response.
 
     It does so itself, or by the ``close`` of a Python class around it, such as
-    botocore's ``StreamingBody``. The finalizer sets ``_finalizing`` on whom it
-    closes.
+    botocore's ``StreamingBody``, or by what that one calls of its own. The finalizer
+    sets ``_finalizing`` on whom it closes.
     """
     if "_finalizing" in response.__dict__:
         return True
-    while frame is not None and frame.f_code.co_name == "close":
+    while frame is not None:
         owner = first_argument(frame)
         if isinstance(owner, io.IOBase) and "_finalizing" in vars(owner):
             return True
+        if frame.f_code.co_name != "close":
+            break
         frame = frame.f_back
     return False
