@@ -142,6 +142,7 @@ class Registry(Ends):
                 self.proven,
                 CUT,
                 self.capture,
+                self.depth,
                 float(self.sample),
                 random.random,
                 CURRENT_SCOPE,

@@ -20,6 +20,7 @@
 
 #define BRIEF 8    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
+#define DEEP 64    /* Frames of a whole stack that is kept without asking whose they are. */
 
 /* The slots of a lease, all of which `begin_lease` fills. */
 #define SLOTS(X)                                                                       \
@@ -42,7 +43,7 @@ NAMES(DECLARE)
 
 /* What `Registry.settle` and `Codes.settle` put together, in their order. */
 enum registry {
-    LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, SAMPLE, RANDOM,
+    LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, DEPTH, SAMPLE, RANDOM,
     VARIABLE, CURRENT, ADDRESSES, MODULES, THREADING, RUNNING, DIGEST, TELL, REGISTRY
 };
 enum world {
@@ -189,27 +190,21 @@ is_proven(PyObject *proven, PyObject *code, PyObject *offset)
     return is;
 }
 
-/* As `capture_brief`, and the whole of a stack that is no longer than that.
-
-   None where neither is enough. */
-static PyObject *
-capture(PyFrameObject *innermost, PyObject *proven, PyObject *cut)
+/* Code and offset of frame after frame, so many at most; how many items, or -1. */
+static int
+walk(PyFrameObject *frame, int most, PyObject **items, int *goes_on)
 {
-    /* Where a site is looked for, the most likely first, as in `capture_brief`. */
-    static const int searched[SEARCHED] = {3, 2, 1, 0, 4};
-    /* Code and offset in turn, then the mark. */
-    PyObject *items[2 * BRIEF + 2];
     int count = 0;
-    enum answer enough = NO;
-    PyObject *stack = NULL;
-    PyFrameObject *frame = innermost;
 
     Py_INCREF(frame);
-    while (frame != NULL && count < 2 * BRIEF) {
+    while (frame != NULL && count < 2 * most) {
         PyObject *offset = offset_of(frame);
         if (offset == NULL) {
             Py_DECREF(frame);
-            goto leave;
+            while (count > 0) {
+                Py_DECREF(items[--count]);
+            }
+            return -1;
         }
         items[count++] = (PyObject *)PyFrame_GetCode(frame);
         items[count++] = offset;
@@ -217,40 +212,90 @@ capture(PyFrameObject *innermost, PyObject *proven, PyObject *cut)
         Py_DECREF(frame);
         frame = back;
     }
-    if (frame == NULL) {
-        enough = YES;
-    }
-    else {
-        Py_DECREF(frame);
-        for (int turn = 0; turn < SEARCHED && enough == NO; turn++) {
-            PyObject **pair = items + 2 * searched[turn];
-            enough = is_proven(proven, pair[0], pair[1]);
+    *goes_on = frame != NULL;
+    Py_XDECREF(frame);
+    return count;
+}
+
+/* A stack of the items, whose references it takes; None of them where `wanted` is not
+   YES. */
+static PyObject *
+stack_from(PyObject **items, int count, enum answer wanted)
+{
+    PyObject *stack = wanted == YES ? PyTuple_New(count) : NULL;
+
+    for (int index = 0; index < count; index++) {
+        if (stack == NULL) {
+            Py_DECREF(items[index]);
         }
-        if (enough == YES) {
-            PyObject *zero = PyLong_FromLong(0);
-            if (zero == NULL) {
-                goto leave;
-            }
+        else {
+            PyTuple_SET_ITEM(stack, index, items[index]);
+        }
+    }
+    if (wanted == NO) {
+        Py_INCREF(Py_None);
+        return Py_None;
+    }
+    return stack;
+}
+
+/* As `capture_brief`, and the whole of a stack that is no longer than that.
+
+   None where neither is enough. */
+static PyObject *
+capture(PyFrameObject *frame, PyObject *proven, PyObject *cut)
+{
+    /* Where a site is looked for, the most likely first, as in `capture_brief`. */
+    static const int searched[SEARCHED] = {3, 2, 1, 0, 4};
+    /* Code and offset in turn, then the mark. */
+    PyObject *items[2 * BRIEF + 2];
+    int goes_on, count = walk(frame, BRIEF, items, &goes_on);
+    enum answer enough = NO;
+
+    if (count < 0) {
+        return NULL;
+    }
+    if (!goes_on) {
+        return stack_from(items, count, YES);
+    }
+    for (int turn = 0; turn < SEARCHED && enough == NO; turn++) {
+        PyObject **pair = items + 2 * searched[turn];
+        enough = is_proven(proven, pair[0], pair[1]);
+    }
+    if (enough == YES) {
+        PyObject *zero = PyLong_FromLong(0);
+        if (zero == NULL) {
+            enough = FAILED;
+        }
+        else {
             Py_INCREF(cut);
             items[count++] = cut;
             items[count++] = zero;
         }
     }
-    if (enough == NO) {
-        Py_INCREF(Py_None);
-        stack = Py_None;
+    return stack_from(items, count, enough);
+}
+
+/* As `Registry.capture`, which is asked where a stack is longer than it has to be. */
+static PyObject *
+capture_whole(PyFrameObject *frame, PyObject *depth, PyObject *whole)
+{
+    PyObject *items[2 * DEEP];
+    int goes_on, count;
+    long most = PyLong_AsLong(depth);
+
+    if (most == -1 && PyErr_Occurred()) {
+        return NULL;
     }
-    else if (enough == YES && (stack = PyTuple_New(count)) != NULL) {
-        for (int index = 0; index < count; index++) {
-            PyTuple_SET_ITEM(stack, index, items[index]);
-        }
-        return stack;
+    count = walk(frame, most < DEEP ? (int)most : DEEP, items, &goes_on);
+    if (count < 0) {
+        return NULL;
     }
-leave:
-    while (count > 0) {
-        Py_DECREF(items[--count]);
+    if (!goes_on) {
+        return stack_from(items, count, YES);
     }
-    return stack;
+    Py_DECREF(stack_from(items, count, NO));
+    return PyObject_CallOneArg(whole, (PyObject *)frame);
 }
 
 /* Whether a lease is one of those that keep a stack. */
@@ -519,7 +564,8 @@ stack_of(PyObject *parts, PyFrameObject *frame, PyObject *scope)
         }
     }
     if (sampled == YES) {
-        return PyObject_CallOneArg(PyTuple_GET_ITEM(parts, WHOLE), (PyObject *)frame);
+        return capture_whole(frame, PyTuple_GET_ITEM(parts, DEPTH),
+                             PyTuple_GET_ITEM(parts, WHOLE));
     }
     Py_INCREF(stack);
     return stack;
