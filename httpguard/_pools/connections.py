@@ -23,7 +23,7 @@ class Connections(_Pool):
     Which of them wait in the pool's own queue is read there when it is asked for.
     """
 
-    __slots__ = ("ask", "graves", "slots")
+    __slots__ = ("ask", "gone", "graves", "slots")
 
     def begin(self, pool: Any, kind: PoolKind) -> None:
         """Know those that wait in the pool now.
@@ -36,6 +36,8 @@ class Connections(_Pool):
         self.slots: dict[int, Slot] = {}
         # Those that were collected.
         self.graves: deque[Slot] = deque()
+        # Once: each slot keeps it, and as a method of the deque it takes 72 bytes.
+        self.gone = self.graves.append
         for connection in kind.queued(pool):
             self.know(connection)
 
@@ -66,7 +68,7 @@ class Connections(_Pool):
         if slot is None:
             if self.graves:
                 self.bury()
-            slot = Slot(connection, self.graves.append)
+            slot = Slot(connection, self.gone)
             slot.key = id(connection)
             slot.open = self.ask.is_open(connection)
             slot.turn = 0
