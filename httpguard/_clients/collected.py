@@ -25,6 +25,7 @@ from .._stacks.variables import READABLE, first_argument, variables
 _MOST: Final = 2000
 _FAR: Final = 8
 _WIDE: Final = (type, ModuleType, FunctionType, CodeType, FrameType)
+_IS_PYPY: Final = sys.implementation.name == "pypy"
 _SUSPENDED: Final = (
     inspect.CO_GENERATOR | inspect.CO_COROUTINE | inspect.CO_ASYNC_GENERATOR
 )
@@ -38,7 +39,8 @@ def is_closed_by_program(response: object, frame: FrameType | None) -> bool:
         frame: Of who called its ``close``, or what else ends it; None: C code.
     """
     if not READABLE:
-        return True
+        # PyPy's collector clears the reference to all that it finalizes.
+        return not _IS_PYPY or _is_inside_an_ending(frame)
     last = None
     while frame is not None and _refers(frame, response):
         last = frame
@@ -47,6 +49,15 @@ def is_closed_by_program(response: object, frame: FrameType | None) -> bool:
         # What `urllib.error.HTTPError` derives from closes as the interpreter does.
         return last.f_globals.get("__name__") != "tempfile"
     return frame is not None and (frame.f_code.co_name == "__del__" or _is_left(frame))
+
+
+def _is_inside_an_ending(frame: FrameType | None) -> bool:
+    """Whether a finalizer of the program, or a generator that ends, has called."""
+    while frame is not None:
+        if frame.f_code.co_name == "__del__" or _is_left(frame):
+            return True
+        frame = frame.f_back
+    return False
 
 
 def _is_of_file(frame: FrameType) -> bool:

@@ -29,8 +29,7 @@ if TYPE_CHECKING:
 _SECONDS_A_BLOCK: Final = 25e-9
 _thread_time: Final = getattr(time, "thread_time", time.perf_counter)
 _MOST_STEPS: Final = 16
-# Classes that are named of a cycle.
-_MOST_KINDS: Final = 4
+_MOST_KINDS: Final = 4  # Classes that are named of a cycle.
 # Of a larger container only the first and the last so many items are looked at.
 _MOST_ITEMS: Final = 1024
 _CLOCK_EVERY: Final = 512
@@ -62,6 +61,8 @@ def held_by(
         Response.raw``, with the step in brackets that a person would cut. None:
         not found in that time.
     """
+    if not hasattr(gc, "is_tracked"):
+        return None  # PyPy's collector does not say.
     most = seconds if scan is None else scan
     search = _Search(response, origins, clock() + seconds, clock, most)
     try:

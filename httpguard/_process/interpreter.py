@@ -34,7 +34,7 @@ def shortfall() -> str:
     if sys.implementation.name == "cpython":
         return ""
     return (
-        f"httpguard finds dropped responses in part on {sys.implementation.name}, "
-        "whose finalizers close them as a program does; what is held, open or "
-        "unreleased, sessions and pools are judged as on CPython"
+        f"on {sys.implementation.name} httpguard finds a dropped response once the "
+        "collector has run, and not where a file object around it is dropped with it; "
+        "a held one only while no thread reads from a socket"
     )

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 NO_LOCK = "import sys; sys._is_gil_enabled = lambda: False\n"
 ELSEWHERE = "import sys; sys.implementation.name = 'pypy'\n"
-SAID = "httpguard finds dropped responses in part on pypy"
+SAID = "on pypy httpguard finds a dropped response once the collector has run"
 
 
 def test_without_the_lock_it_is_refused(tmp_path: Path) -> None:
