@@ -13,7 +13,6 @@ from .._leases.lease import FINALIZED
 from .._leases.opening import begin
 from .._leases.registry import Registry
 from .._model.errors import LeakError
-from .._pools.slot import GIVEN_UP
 from .._stacks.tasks import capture_task
 from .adopting_gate import Adopting
 from .guard import Waiting
@@ -108,15 +107,10 @@ class Gate(Adopting):
             if lease is not None and (lease() is not None or lease.is_of(known)):
                 registry.end(lease)
             known = registry.pools.get(pool)
-            slot = None if known is None else known.slot_of(connection)
-            if known is None or slot is None:
-                return True
-            stays = slot.turn != GIVEN_UP
-            known.comes_back(slot, connection)
+            return known is None or known.comes_back(connection)
         except Exception as error:
             registry.give_up(lease, "end", error)
             return True
-        return stays
 
     def closed(self, connection: object, *, by_finalizer: bool) -> None:
         """See `Leases`. Runs in finalizers too: no lock, no log."""

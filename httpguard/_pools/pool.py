@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.tally import Tally
 from .connections import Connections
-from .slot import GIVEN_UP, Losses, Slot
+from .slot import GIVEN_UP, Losses
 from .waits import Waits
 
 if TYPE_CHECKING:
@@ -167,18 +167,23 @@ class PoolRef(Connections):
         if len(self.slots) > self.peak:
             self.peak = max(self.peak, self.in_use)
 
-    def comes_back(self, slot: Slot, connection: Any) -> None:
+    def comes_back(self, connection: Any) -> bool:
         """A connection is about to be put back into the pool's queue.
 
-        Not where the pool was given another one in its place.
+        Returns:
+            Whether there is room: the pool may have been given another one instead.
         """
+        slot = self.slot_of(connection)
+        if slot is None:
+            return True
         if slot.turn == GIVEN_UP:
             self.forget(slot)
-            return
+            return False
         slot.open = self.ask.is_open(connection)
         slot.lost = False
         if self.block:
             slot.turn += 1
+        return True
 
     def discards(self, connection: Any) -> bool:
         """Whether a connection that came back was closed since the pool was full.

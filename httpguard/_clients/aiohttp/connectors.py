@@ -159,7 +159,7 @@ def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Me
             if known is None or slot is None or slot() is not protocol:
                 return
             if is_closed or slot.lost or slot.turn == GIVEN_UP:
-                known.comes_back(slot, protocol)
+                known.comes_back(protocol)
             elif known.block:
                 slot.turn += 1  # All that there is to do for most; 0.5 us less.
             if is_closed:

@@ -68,7 +68,7 @@ def _came_back(stream: Any) -> None:
             return
         is_closed: bool = found.is_closed()
         if is_closed or slot.lost or slot.turn == GIVEN_UP:
-            known.comes_back(slot, connection)
+            known.comes_back(connection)
         elif known.block:
             slot.turn += 1  # As that does, for most.
         if is_closed:

@@ -14,7 +14,6 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts
-from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
 from ..sessions import closing
 
@@ -219,17 +218,13 @@ def _may_come_back(pool: Any, connection: Any) -> bool:
         Whether there is room: the pool may have been given another one instead.
     """
     guard = GATE.guard
-    slot = None
     if guard is not None:
         try:
             known = guard.registry.pools.get(pool)
-            if known is not None:
-                slot = known.slot_of(connection)
-                if slot is not None:
-                    known.comes_back(slot, connection)
+            return known is None or known.comes_back(connection)
         except Exception as error:
             guard.step_aside("put_conn", error)
-    return slot is None or slot.turn != GIVEN_UP
+    return True
 
 
 def _discarded(pool: Any, connection: Any) -> None:
