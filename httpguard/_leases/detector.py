@@ -123,6 +123,8 @@ class Detector:
         """Judge what should not be open any more."""
         now = self.registry.clock()
         for lease in left:
+            # One look is enough: it is left open either way.
+            forgotten = lease.client.is_forgotten(lease)
             response = lease()
             if response is None:
                 # By a collection in another thread, before the callback.
@@ -132,7 +134,8 @@ class Detector:
             elif lease.closed is None:
                 lease.progressed(response, now)
                 if not _was_given_up(lease):
-                    yield from self._judge(LeakKind.OPEN, lease, now, response)
+                    kind = LeakKind.DROPPED if forgotten else LeakKind.OPEN
+                    yield from self._judge(kind, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:

@@ -19,16 +19,21 @@ _NEEDED = frozenset({"httpguard", "tests", "requests", "urllib3"})
 __all__ = ["CASES", "Case", "load"]
 
 
-def load() -> list[Case]:
+def load(*clients: str) -> list[Case]:
     """All the cases whose packages are installed.
+
+    Args:
+        *clients: How the names of their modules begin; none: whatever they are.
 
     Returns:
         In the order of the modules' names, and within one of its source.
     """
     for module in iter_modules(__path__):
-        if not module.name.startswith("_"):
+        if not module.name.startswith("_") and module.name.startswith(clients or ""):
             _import(f"{__name__}.{module.name}")
-    return [case for case in CASES if case.runnable]
+    return [
+        case for case in CASES if case.runnable and case.name.startswith(clients or "")
+    ]
 
 
 def _import(name: str) -> None:
