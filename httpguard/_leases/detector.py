@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.leak import LeakKind
 from .._stacks.capture import find_site
 from .client import Ending
-from .exits import cared_for
+from .exits import left_alone
 from .explaining import Explainer
 from .finding import Finding
 from .readers import a_few, being_read, with_responses
@@ -110,13 +110,8 @@ class Detector:
         scope.over = True
 
     def close_process(self) -> Iterator[Finding]:
-        """Judge what the process, at its end, has left open.
-
-        One that a daemon thread reads, or a finalizer closes at exit, is in use.
-        """
-        left = left_open(self.registry, None)
-        busy = cared_for(with_responses(left), self.registry.origins)
-        yield from self._close([lease for lease in left if id(lease()) not in busy])
+        """Judge what the process, at its end, has left open and nobody looks after."""
+        yield from self._close(left_alone(self.registry))
         yield from self.sessions.sweep(self.registry.clock(), ended=True)
 
     def _close(self, left: list[Lease]) -> Iterator[Finding]:

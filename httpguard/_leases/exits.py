@@ -1,4 +1,4 @@
-"""Which open responses are in good hands at the end of the process."""
+"""Which open responses nobody looks after at the end of the process."""
 
 from __future__ import annotations
 
@@ -7,13 +7,12 @@ import weakref
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from .readers import being_read
+from .readers import being_read, with_responses
+from .snapshots import left_open
 
 if TYPE_CHECKING:
-    from collections.abc import Collection
-
-    from .._stacks.ownership import Origins
     from .lease import Lease
+    from .registry import Registry
 
 # A context manager in an exit stack is seven steps away from its `close`.
 _FAR: Final = 10
@@ -21,19 +20,22 @@ _MOST: Final = 2000
 _WIDE: Final = (type, ModuleType, FunctionType, CodeType)
 
 
-def cared_for(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set[int]:
-    """The ids of those that a thread reads, or that a finalizer has yet to close.
+def left_alone(registry: Registry) -> list[Lease]:
+    """The open leases that no thread reads, and no finalizer has yet to close.
 
     ``weakref.finalize`` calls what it was given as the interpreter exits, later than
     the end is judged.
 
     Args:
-        suspects: As of `being_read`.
-        origins: Whose code a file is.
+        registry: Has them.
     """
-    found = being_read(suspects, origins)
-    wanted = {id(response) for _, response in suspects} - found
-    return found | (_finalized(wanted) if wanted else set())
+    left = left_open(registry, None)
+    suspects = with_responses(left)
+    busy = being_read(suspects, registry.origins)
+    wanted = {id(response) for _, response in suspects} - busy
+    busy |= _finalized(wanted) if wanted else set()
+    del suspects
+    return [lease for lease in left if id(lease()) not in busy]
 
 
 def _finalized(wanted: set[int]) -> set[int]:
