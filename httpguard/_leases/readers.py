@@ -26,8 +26,14 @@ _BELOW: Final = tuple(
 )
 # Of those that do not tell whether a task waits for them.
 _MOST_SLOW: Final = 10
-# A sweep asks these of a response from another thread; they are no reads.
-_QUESTIONS: Final = frozenset({"tell", "closed", "isclosed", "fileno"})
+# No reads: what a sweep asks of a response from another thread, and what the protocols
+# of asyncio and aiohttp bring into a body, whoever wants it.
+_NO_READS: Final = frozenset(
+    {
+        *("tell", "closed", "isclosed", "fileno", "feed_data", "feed_eof"),
+        *("begin_http_chunk_receiving", "end_http_chunk_receiving"),
+    }
+)
 
 
 def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set[int]:
@@ -139,7 +145,7 @@ def is_read_on(lease: Lease, response: Any, origins: Origins) -> bool:
 def _reader(frame: FrameType, origins: Origins) -> object:
     """The object whose reading method this frame runs."""
     name, filename = frame.f_code.co_name, frame.f_code.co_filename
-    if name in _QUESTIONS or not (
+    if name in _NO_READS or not (
         filename.endswith(_BELOW) or origins.http_package(filename)
     ):
         return UNBOUND

@@ -49,8 +49,10 @@ def waited_for(
         Where it polls, what any variable of its functions leads to; where it reads,
         what those of the line lead to.
     """
-    if frame.f_globals.get("__name__") == "selectors":
-        return set()  # `registered` knows better.
+    module = frame.f_globals.get("__name__")
+    if module == "selectors" or str(module).startswith("asyncio."):
+        # `registered` knows better; and a loop brings in what nobody wants, too.
+        return set()
     names = _names(frame.f_code, frame.f_lineno or 0)
     optimised = frame.f_code.co_flags & 1
     space = dict(variables(frame)) if optimised else frame.f_globals

@@ -6,9 +6,13 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import queue
 import subprocess
 import sys
+import threading
+import time
 import warnings
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -199,6 +203,70 @@ def test_another_thread_looks_twice(
             response.close()
 
     run(program)
+
+
+def test_what_comes_in_is_no_read(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    came, goes_on = threading.Event(), threading.Event()
+
+    class Part(bytes):
+        """Of a body; whoever takes it in waits for long."""
+
+        def __len__(self) -> int:
+            came.set()
+            goes_on.wait(10)
+            return super().__len__()
+
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            response = await session.get(server.url(BIG))
+            guard.check()
+            guard.advance(31)
+            feeds = threading.Thread(
+                target=response.content.feed_data, args=(Part(b"more"),)
+            )
+            feeds.start()
+            came.wait(10)
+            guard.check()
+            assert found() == [(LeakKind.HELD, 1)]
+            goes_on.set()
+            feeds.join()
+            response.close()
+
+    run(program)
+
+
+def test_what_the_loop_receives_is_no_read(guard: GuardControl, server: Server) -> None:
+    guard.install(max_idle=30)
+    came: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+
+    def wait_for(thread: threading.Thread, function: str) -> None:
+        frame = None
+        while frame is None or frame.f_code.co_name != function:
+            time.sleep(0.001)
+            frame = sys._current_frames().get(thread.ident or 0)
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            response = await session.get(server.url(BIG))
+            guard.check()
+            guard.advance(31)
+            transport: Any = response.connection and response.connection.transport
+            sock, transport._sock = transport._sock, SimpleNamespace(recv=came.get)
+            receives = threading.Thread(target=transport._read_ready__data_received)
+            receives.start()
+            wait_for(receives, "_read_ready__data_received")
+            guard.check()
+            came.put(b"more")
+            receives.join()
+            transport._sock = sock
+            assert found() == [(LeakKind.HELD, 1)]
+            response.close()
+
+    asyncio.run(program())
 
 
 def test_strict_raises_in_the_task_that_opened_one_too_many(
