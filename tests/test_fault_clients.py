@@ -38,7 +38,7 @@ WALLS: Final = frozenset(
         "_clients.http_client.client._Shut.close",
         "_clients.http_client.connections.is_left_alone",
         "_clients.http_client.responses._opened",
-        "_clients.http_client.responses._lease_of",
+        "_clients.http_client.counting._lease_of",
     }
 )
 POINTS: Final = [point for point in points(CLIENTS) if point.name not in WALLS]

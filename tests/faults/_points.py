@@ -46,11 +46,13 @@ CORE: Final = (
     "_leases.crowds",
     "_leases.detector",
     "_leases.ends",
+    "_leases.exits",
     "_leases.finding",
     "_leases.lease",
     "_leases.opening",
     "_leases.readers",
     "_leases.registry",
+    "_leases.revived",
     "_leases.session_detector",
     "_leases.sessions",
     "_leases.snapshots",
@@ -114,8 +116,10 @@ CLIENTS: Final = (
         for name in ("calls", "client", "closing", "connectors", "references")
     ),
     *(f"_clients.aiohttp.{name}" for name in ("sessions", "taking")),
-    *(f"_clients.http_client.{name}" for name in ("client", "connections")),
-    "_clients.http_client.responses",
+    *(
+        f"_clients.http_client.{name}"
+        for name in ("client", "connections", "counting", "later", "pools", "responses")
+    ),
     "_clients.hints",
     "_clients.sessions",
     "_clients.tasks",

@@ -29,7 +29,7 @@ from httpguard import HTTPGuardError, LeakError
 from tests.conftest import GuardControl
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import AsyncIterator, Callable, Iterator
 
     from tests.server import Server
 
@@ -227,6 +227,30 @@ def handed(guard: Control, server: Server) -> Outcome:
     return got
 
 
+def suspended(guard: Control, server: Server) -> Outcome:
+    """An async generator that is collected, which its loop closes."""
+    guard.install()
+    got: Outcome = []
+
+    async def parts() -> AsyncIterator[int]:
+        with _open(server.url("/bytes/90000")) as response:
+            yield response.status_code
+
+    async def lose() -> None:
+        knot: list[Any] = [parts()]
+        knot.append(knot)
+        got.append(await anext(knot[0]))
+
+    async def main() -> None:
+        await lose()
+        gc.collect()
+        got.append(type(httpguard.check()))
+
+    asyncio.run(main())
+    got.append(type(httpguard.check()))
+    return got
+
+
 def _open(url: str) -> requests.Response:
     return requests.get(url, stream=True)
 
@@ -386,7 +410,7 @@ def _unread(pool: urllib3.HTTPConnectionPool) -> Any:
 PROGRAMS: Final[tuple[Program, ...]] = (
     *(everyday, strictly, structured, handed),
     *map(held_by, _HOLDERS),
-    *(held_elsewhere, pooled),
+    *(held_elsewhere, suspended, pooled),
 )
 
 
