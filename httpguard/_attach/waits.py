@@ -102,12 +102,17 @@ def _waited_in(frame: FrameType, blocking: list[PoolRef]) -> PoolRef | None:
 
 def _stacks() -> Iterator[tuple[int, str, Iterable[FrameType]]]:
     """Of each thread, greenlet and task: number, name, and frames, innermost first."""
+    # All at once: of a frame that has returned meanwhile nothing leads outwards.
+    tops = (*frames_of_threads().items(), *suspended_greenlets())
+    stacks = [(ident, list(_outwards(frame))) for ident, frame in tops]
+    del tops
     names = {one.ident: one.name for one in threading.enumerate()}
     loops: list[Any] = []
-    for ident, frame in (*frames_of_threads().items(), *suspended_greenlets()):
+    while stacks:
+        ident, frames = stacks.pop()
         if ident != threading.get_ident():
-            yield ident, names.get(ident, f"thread-{ident}"), _outwards(frame)
-            loops += _loops_in(frame)
+            loops += _loops_in(frames)
+            yield ident, names.get(ident, f"thread-{ident}"), frames
     for task in islice(_tasks(loops), _MOST_TASKS):
         inner = list(suspended(task.get_coro()))
         yield id(task), task.get_name(), inner[::-1]
@@ -121,9 +126,9 @@ def _outwards(frame: FrameType | None) -> Iterator[FrameType]:
         frame = frame.f_back
 
 
-def _loops_in(frame: FrameType) -> Iterator[Any]:
+def _loops_in(frames: Iterable[FrameType]) -> Iterator[Any]:
     """The loop of asyncio that a thread runs: uvloop's shows by asyncio's `Runner`."""
-    for one in _outwards(frame):
+    for one in frames:
         if one.f_code.co_name in {"run_forever", "run"}:
             owner: Any = first_argument(one)
             loop = getattr(owner, "_loop", owner)

@@ -118,8 +118,6 @@ class Detector:
         """Judge what should not be open any more."""
         now = self.registry.clock()
         for lease in left:
-            # One look is enough: it is left open either way.
-            forgotten = lease.client.is_forgotten(lease)
             response = lease()
             if response is None:
                 # By a collection in another thread, before the callback.
@@ -129,8 +127,7 @@ class Detector:
             elif lease.closed is None:
                 lease.progressed(response, now)
                 if not _was_given_up(lease):
-                    kind = LeakKind.DROPPED if forgotten else LeakKind.OPEN
-                    yield from self._judge(kind, lease, now, response)
+                    yield from self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 yield from self._judge(LeakKind.UNRELEASED, lease, now)
             else:
