@@ -102,10 +102,15 @@ def _waited_in(frame: FrameType, blocking: list[PoolRef]) -> PoolRef | None:
 
 def _stacks() -> Iterator[tuple[int, str, Iterable[FrameType]]]:
     """Of each thread, greenlet and task: number, name, and frames, innermost first."""
-    # All at once: of a frame that has returned meanwhile nothing leads outwards.
-    tops = (*frames_of_threads().items(), *suspended_greenlets())
-    stacks = [(ident, list(_outwards(frame))) for ident, frame in tops]
-    del tops
+    # At once: of a frame that has returned meanwhile nothing leads outwards. To find
+    # the greenlets takes longer.
+    greenlets = [(ident, list(_outwards(top))) for ident, top in suspended_greenlets()]
+    threads = frames_of_threads()
+    stacks = [
+        *greenlets,
+        *((ident, list(_outwards(threads[ident]))) for ident in threads),
+    ]
+    del greenlets, threads
     names = {one.ident: one.name for one in threading.enumerate()}
     loops: list[Any] = []
     while stacks:

@@ -41,7 +41,9 @@ def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[Frame
             may have come in between.
         greenlets: Whether to look for greenlets, by a walk over all objects.
     """
-    frames = list(frames_of_threads().values())
+    # The threads last: of a frame that has returned meanwhile nothing leads outwards.
+    frames = [frame for _, frame in suspended_greenlets()] if greenlets else []
+    frames += frames_of_threads().values()
     ours = sys._getframe()
     if ours in frames:
         frames.remove(ours)
@@ -51,8 +53,6 @@ def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[Frame
         frame = frame.f_back
     if frame is not None:
         frames.append(frame)
-    if greenlets:
-        frames += [frame for _, frame in suspended_greenlets()]
     return frames
 
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 LOOPS: Final = ("asyncio", "uvloop")
 # More than aiohttp takes in by itself, so that it does not end unread.
 BIG: Final = "/bytes/2000000"
+SOON: Final = 0.25
+"""Seconds in which a response has come, on a busy machine too."""
 
 
 def leaking(

@@ -8,7 +8,7 @@ from contextvars import ContextVar
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ._aiohttp import BIG, harmless, leaking
+from ._aiohttp import BIG, SOON, harmless, leaking
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -133,7 +133,7 @@ async def in_a_task_that_sleeps(session: Session, server: Address) -> Any:
         await response.read()
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -146,7 +146,7 @@ async def in_a_task_that_reads(session: Session, server: Address) -> Any:
         await response.read()
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -161,7 +161,7 @@ async def in_a_with_block_that_waits(session: Session, server: Address) -> Any:
             await response.read()
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -175,7 +175,7 @@ async def in_a_with_block_that_reads(session: Session, server: Address) -> Any:
                 pass
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -190,7 +190,7 @@ async def body_alone_that_is_read(session: Session, server: Address) -> Any:
     """A reader who has let the response go."""
     body = (await session.get(server.url("/slow/aiohttp-body"))).content
     task = asyncio.create_task(body.readexactly(90_000))
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -292,7 +292,7 @@ async def in_a_context(session: Session, server: Address) -> Any:
         await asyncio.sleep(3600)
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -306,5 +306,5 @@ async def read_in_a_context(session: Session, server: Address) -> Any:
         await asyncio.sleep(3600)
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aiohttp import web
 
-from ._aiohttp import BIG, harmless, leaking
+from ._aiohttp import BIG, SOON, harmless, leaking
 
 if TYPE_CHECKING:
     import aiohttp
@@ -228,7 +228,7 @@ async def events_that_nobody_awaits(session: Session, server: Address) -> Any:
             await asyncio.sleep(3600)
 
     task = asyncio.create_task(events())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -243,7 +243,7 @@ async def events_that_are_awaited(session: Session, server: Address) -> Any:
                 await response.json()
 
     task = asyncio.create_task(events())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 

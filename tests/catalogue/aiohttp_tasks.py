@@ -7,7 +7,7 @@ import threading
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
-from ._aiohttp import BIG, harmless, leaking
+from ._aiohttp import BIG, SOON, harmless, leaking
 
 if TYPE_CHECKING:
     import aiohttp
@@ -141,7 +141,7 @@ async def a_sibling_fails(session: Session, server: Address) -> None:
     """A gather that raises lets go of what the others brought."""
 
     async def fail() -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SOON)
         raise ValueError
 
     with suppress(ValueError):
@@ -153,7 +153,7 @@ async def a_sibling_fails_and_all_is_seen(session: Session, server: Address) -> 
     """Every result is looked at."""
 
     async def fail() -> None:
-        await asyncio.sleep(0.05)
+        await asyncio.sleep(SOON)
         raise ValueError
 
     results = await asyncio.gather(
@@ -309,7 +309,7 @@ async def open_in_a_task_at_the_end(session: Session, server: Address) -> Any:
         await response.read()
 
     task = asyncio.create_task(work())
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     return task
 
 
@@ -345,7 +345,7 @@ async def read_at_the_end(session: Session, server: Address) -> None:
 
 async def _cancel(task: asyncio.Task[None]) -> None:
     """Cancel a task that has opened its response."""
-    await asyncio.sleep(0.05)
+    await asyncio.sleep(SOON)
     task.cancel()
     with suppress(asyncio.CancelledError):
         await task
