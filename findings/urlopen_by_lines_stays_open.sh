@@ -1,25 +1,28 @@
 #!/usr/bin/env bash
 # CPython 3.10.13, 3.11.7 and 3.12.1: a response of urllib.request that was read to its
 # end by iteration, or by `read1`, does not close itself, as it does after `read`. Who
-# keeps forty of them keeps forty sockets. 3.13.0 closes them.
+# keeps forty of them keeps forty sockets. 3.13.0 closes them. urllib3 2.5.0 lets go of
+# the connection at the end, however it is read.
 #
 # Seen with 3.11.7:
 #   by read(): 0 of 40 open
 #   by lines: 40 of 40 open
 #   by read1(): 40 of 40 open
-# With 3.13.0: 0 of 40 each time.
-#
-# It is of the standard library alone: no package is installed, and the versions that
-# were seen are what is pinned. PYTHON names another interpreter.
+#   urllib3 by lines: 0 of 40 open
+# With 3.13.0: 0 of 40 each time. PYTHON names another interpreter.
 set -euo pipefail
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT
 cd "$folder"
-"${PYTHON:-python3}" - <<'PY'
+"${PYTHON:-python3}" -m venv venv
+venv/bin/python -m pip install -q --disable-pip-version-check 'urllib3==2.5.0' 2>/dev/null
+venv/bin/python - <<'PY'
 import http.server
 import sys
 import threading
 from urllib.request import urlopen
+
+import urllib3
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -58,4 +61,13 @@ for name, read in (
     expected = 0 if name == "by read()" else seen[version]
     if still != expected:
         sys.exit(f"changed: CPython {version} had {expected} open")
+
+manager = urllib3.PoolManager()
+kept = [manager.request("GET", url, preload_content=False) for _ in range(40)]
+for response in kept:
+    list(response)
+still = sum(response.connection is not None for response in kept)
+print(f"urllib3 by lines: {still} of {len(kept)} open")
+if still:
+    sys.exit("changed: urllib3 2.5.0 had 0 open")
 PY

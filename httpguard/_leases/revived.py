@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from .lease import Lease
 
 _SUSPENDING: Final = (CoroutineType, GeneratorType)
+_CLOSES: Final = frozenset({"close", "aclose"})
 
 
 class Revived:
@@ -68,6 +69,7 @@ def _living(keys: set[int]) -> set[int]:
         id(one)
         for one in gc.get_objects()
         if id(one) in keys
-        and not isinstance(one, _SUSPENDING)
-        and (hasattr(type(one), "close") or hasattr(type(one), "aclose"))
+        # By type(), not isinstance: that would run a proxy's __class__.
+        and not issubclass(type(one), _SUSPENDING)
+        and any(not _CLOSES.isdisjoint(vars(kind)) for kind in type.mro(type(one)))
     }

@@ -50,7 +50,7 @@ def waited_for(
         what those of the line lead to.
     """
     module = frame.f_globals.get("__name__")
-    if module == "selectors" or str(module).startswith("asyncio."):
+    if module == "selectors" or (type(module) is str and module.startswith("asyncio.")):
         # `registered` knows better; and a loop brings in what nobody wants, too.
         return set()
     names = _names(frame.f_code, frame.f_lineno or 0)
