@@ -170,12 +170,13 @@ def patches() -> Patches:
 
 def put_patches_on(guard: Guard) -> None:
     """Patch the clients, and have them tell this guard."""
-    from .workers import MULTIPROCESSING, patch_workers
+    from .workers import BILLIARD, MULTIPROCESSING, patch_billiard, patch_workers
 
     ours = patches()
     ours.tell(guard)
     ours.put_on(guard.settings.vendored)
     ours.hook("workers", MULTIPROCESSING, patch_workers)
+    ours.hook("workers", BILLIARD, patch_billiard)
 
 
 def _outbox(destinations: Destinations | None) -> Outbox:

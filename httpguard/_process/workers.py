@@ -1,10 +1,15 @@
-"""multiprocessing: a worker is guarded as its parent is, however it is started.
+"""Workers of pools: what is known of them, however they begin and end.
+
+multiprocessing: a worker is guarded as its parent is, however it is started.
 
 A forked worker has its parent's guard. One that begins as a new interpreter, or as the
 fork of a server, has imported what its ``__main__`` imports, and no more: where
 `install` stands below ``if __name__ == "__main__"``, nothing there guards it. The
 settings go with the pickled process object, which the worker reads after its path and
 its ``__main__`` are as they shall be.
+
+billiard, celery's own multiprocessing: a worker of its pool leaves by `os._exit`, past
+atexit and all finalizers.
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from .exits import finish
 from .process import PROCESS, current, failed
 from .session import is_installed
 
@@ -20,6 +26,7 @@ if TYPE_CHECKING:
     from .._clients.patching import Method, Patcher
 
 MULTIPROCESSING: Final = "multiprocessing.process"
+BILLIARD: Final = "billiard.pool"
 _ATTRIBUTE: Final = "_httpguard"
 # Runs while a worker unpickles its process. There it may be that there is no httpguard,
 # or another one: a worker begins all the same.
@@ -70,6 +77,29 @@ def patch_workers(patcher: Patcher, gate: Gate) -> None:
         return start
 
     patcher.wrap(BaseProcess, "start", start)
+
+
+def patch_billiard(patcher: Patcher, _gate: Gate) -> None:
+    """Have a worker of a pool sum up when what the program does at its end is done."""
+    from billiard.pool import Worker
+
+    def do_exit(wrapped: Method) -> Method:
+        def _do_exit(self: Any, *args: Any, **kwargs: Any) -> Any:
+            last = self.on_exit
+
+            def on_exit(*args: Any) -> None:
+                try:
+                    if last is not None:
+                        last(*args)
+                finally:
+                    finish()
+
+            self.on_exit = on_exit
+            return wrapped(self, *args, **kwargs)
+
+        return _do_exit
+
+    patcher.wrap(Worker, "_do_exit", do_exit)
 
 
 def begin(settings: bytes) -> None:

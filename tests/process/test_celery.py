@@ -1,4 +1,4 @@
-"""Celery's prefork workers: each reports its own leak, once."""
+"""Celery's prefork workers: each reports its own leak, once, and sums up."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.program import ROOT, line_of, write
+from tests.running import events
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -71,6 +72,7 @@ def test_celery(server: Server, tmp_path: Path) -> None:
         **os.environ,
         "PYTHONPATH": os.pathsep.join([str(ROOT), str(tmp_path)]),
         "UPSTREAM": server.url("/bytes/90000"),
+        "HTTPGUARD_LOG": str(tmp_path / "leaks.jsonl"),
     }
     send = f"import leaky\nfor _ in range({COUNT}): leaky.leak.delay()"
     subprocess.run([sys.executable, "-c", send], env=environment, check=True)
@@ -99,4 +101,11 @@ def test_celery(server: Server, tmp_path: Path) -> None:
     assert {pid: counts for pid, counts in left.items() if counts != "[]"} == {
         pid: f"[{workers.count(pid)}]" for pid in set(workers)
     }
+    # They leave by `os._exit`, and their last counts are in the log all the same.
+    summed = {
+        str(event["pid"]): [leak["count"] for leak in event["leaks"]]
+        for event in events(tmp_path / "leaks.jsonl")
+        if event["event"] == "httpguard.summary"
+    }
+    assert summed == {pid: [workers.count(pid)] for pid in set(workers)}
     assert "stepped aside" not in text
