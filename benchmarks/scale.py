@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from ._flat import measure_soak
 from ._open import measure_open
 from ._output import parser, write
-from ._soak import measure_soak
 from ._threads import COUNTS, measure_threads
 
 if TYPE_CHECKING:

@@ -1,0 +1,39 @@
+"""A service with one event loop, which works through the schedule by itself."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import signal
+from typing import TYPE_CHECKING, Final
+
+from .settings import install, orders
+
+if TYPE_CHECKING:
+    from .async_work import AsyncWork
+
+_TASKS: Final = 20
+
+
+async def serve() -> None:
+    """Work until SIGTERM."""
+    from .async_work import AsyncWork
+
+    over = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
+    work = AsyncWork(orders())
+    numbers = itertools.count()
+    await asyncio.gather(*(_repeat(work, numbers, over) for _ in range(_TASKS)))
+    await work.end()
+
+
+async def _repeat(
+    work: AsyncWork, numbers: itertools.count[int], over: asyncio.Event
+) -> None:
+    while not over.is_set():
+        await work.do(next(numbers))
+
+
+if __name__ == "__main__":
+    install(orders())
+    asyncio.run(serve())
