@@ -26,7 +26,7 @@ class Row:
     Args:
         kind: As httpguard calls it.
         place: File and line.
-        name: By which the service has written it down; empty: it knows of none there.
+        name: By which the service writes it down; empty: no line of its own that leaks.
         made: How many the service leaked there.
         told: How many the log has.
         made_resolved: How many of them the service closed after all.
@@ -104,9 +104,10 @@ def rows(
         places: Where each name leaks.
         found: What the log has.
     """
-    names = {places[name]: name for name in truth.leaked}
+    names = {place: name for name, place in places.items()}
+    known = {places[name] for name in truth.leaked}
     made = []
-    for place in sorted({*names, *found}, key=lambda place: (place[1:], place[0])):
+    for place in sorted({*known, *found}, key=lambda place: (place[1:], place[0])):
         kind, file, line = place
         name = names.get(place, "")
         counts = found.get(place, (0, 0))

@@ -15,7 +15,7 @@ _CHILDREN: Final = 4
 # Times that each child's place is taken by a new one.
 _GENERATIONS: Final = 6
 # A short life is of so many parts.
-_FEWEST: Final = 3
+_FEWEST: Final = 5
 # So many messages wait at most: the worker looks at all of them for each.
 _WAITING: Final = 60
 
