@@ -15,12 +15,14 @@ from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from http.client import HTTPConnection, HTTPResponse
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
-from httpguard._clients.urllib3 import compiled as _compiled
+from httpguard._clients import requests as _requests
+from httpguard._clients.urllib3 import responses as _responses
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -124,16 +126,20 @@ def _tested(**settings: Any) -> Iterator[None]:
         leave_session()
 
 
+def _left_to_python(*_: Any) -> bool:
+    return False
+
+
 @contextlib.contextmanager
 def _interpreted(**settings: Any) -> Iterator[None]:
     """Httpguard as it is where no compiler was to be had."""
-    compiled = _compiled.COMPILED
-    _compiled.COMPILED = False
-    try:
-        with guard(**settings):
-            yield
-    finally:
-        _compiled.COMPILED = compiled
+    with contextlib.ExitStack() as replaced:
+        for module in (_responses, _requests):
+            replaced.enter_context(
+                mock.patch.object(module, "begin_lease", _left_to_python)
+            )
+        replaced.enter_context(guard(**settings))
+        yield
 
 
 def beside(checkout: Path, **settings: Any) -> Variant:

@@ -141,7 +141,7 @@ class Reports:
         due = not self._outbox.silent and self._overrun_rhythm.due(count, now)
         if not due and not described:
             return ()
-        responses = tuple(describe_open(lease, origins, now) for lease in crowd)
+        responses = describe_open(crowd, origins, now)
         if due:
             self._post(
                 TOO_MANY_OPEN,

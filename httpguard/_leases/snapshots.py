@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from datetime import datetime, timedelta, timezone
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import LeakKind
@@ -15,8 +16,12 @@ from .._stacks.capture import find_site, symbolize
 from .client import Ending
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from .._model.leak import Frame
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
+    from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
     from .lease import Lease
     from .registry import Registry
@@ -44,12 +49,9 @@ def take_snapshot(
         figures: Further counters.
     """
     leases = open_leases(registry)
-    now = registry.clock()
     return Snapshot(
         leaks=table.leaks(most),
-        open=tuple(
-            describe_open(lease, registry.origins, now) for lease in leases[:most]
-        ),
+        open=describe_open(leases[:most], registry.origins, registry.clock()),
         counters=Counters(**take_counters(registry, verdicts, table, **figures)),
         pools=_pools(registry, leases),
     )
@@ -109,31 +111,59 @@ def count_open(registry: Registry) -> int:
     return leases if leases > _MANY else len(open_leases(registry))
 
 
-def describe_open(lease: Lease, origins: Origins, now: float) -> OpenResponse:
-    """An open lease as the value that users see.
+def describe_open(
+    leases: Iterable[Lease], origins: Origins, now: float
+) -> tuple[OpenResponse, ...]:
+    """Open leases as the values that users see.
+
+    Many have the same line, URL and pool: each of these is read once.
 
     Args:
-        lease: Any lease.
+        leases: Any.
         origins: Whose code a file is.
         now: Seconds of the guard's clock.
     """
-    stack = lease.stack or ()
-    return OpenResponse(
-        site=find_site(stack, origins),
-        stack=symbolize(stack, origins),
-        method=printable(lease.method),
-        url=redact_url(lease.absolute_url),
-        status=lease.status,
-        client=lease.client.name,
-        pool=printable(lease.pool.name),
-        thread=printable(lease.thread),
-        opened=datetime.now(timezone.utc) - timedelta(seconds=now - lease.opened),
-        age=now - lease.opened,
-        idle=now - lease.active,
-        bytes_read=bytes_read(lease),
-        length=lease.announced,
-        allowed=lease.scope.allowed if lease.scope is not None else None,
-    )
+    read = _reader(origins)
+    redacted, printed = cache(redact_url), cache(printable)
+    today = datetime.now(timezone.utc)
+    found = []
+    for lease in leases:
+        site, stack = read(lease.stack or ())
+        found.append(
+            OpenResponse(
+                site=site,
+                stack=stack,
+                method=printed(lease.method),
+                url=redacted(lease.absolute_url),
+                status=lease.status,
+                client=lease.client.name,
+                pool=printed(lease.pool.name),
+                thread=printed(lease.thread),
+                opened=today - timedelta(seconds=now - lease.opened),
+                age=now - lease.opened,
+                idle=now - lease.active,
+                bytes_read=bytes_read(lease),
+                length=lease.announced,
+                allowed=lease.scope.allowed if lease.scope is not None else None,
+            )
+        )
+    return tuple(found)
+
+
+def _reader(origins: Origins) -> Callable[[RawStack], tuple[Frame, tuple[Frame, ...]]]:
+    """Tells the site and the frames of a stack, those of equal ones once."""
+    known: dict[Any, tuple[Frame, tuple[Frame, ...]]] = {}
+
+    def read(stack: RawStack) -> tuple[Frame, tuple[Frame, ...]]:
+        # Code by its id: its hash is made of all that it consists of, each time.
+        key = (*map(id, stack[::2]), *stack[1::2])
+        found = known.get(key)
+        if found is None:
+            found = find_site(stack, origins), symbolize(stack, origins)
+            known[key] = found
+        return found
+
+    return read
 
 
 def bytes_read(lease: Lease) -> int:

@@ -19,7 +19,7 @@ _HOST: Final = re.compile(r"(?:[^:]*|\[[^]]*\])(?::\d*)?")
 # Everything that could start a new line, move a terminal's cursor or reorder
 # the text on it: C0 and C1 controls, line separators, bidirectional overrides.
 _UNPRINTABLE: Final = re.compile(
-    "[\x00-\x20\x7f-\xa0\xad\u061c\u2028\u2029\u200b-\u200f\u202a-\u202e"
+    "[\x00-\x1f\x7f-\xa0\xad\u061c\u2028\u2029\u200b-\u200f\u202a-\u202e"
     "\u2060-\u2069\ufeff\ufff9-\ufffb\ud800-\udfff\U000e0000-\U000e007f]"
 )
 
@@ -66,15 +66,15 @@ def printable(text: str, limit: int = _MAX_LENGTH) -> str:
         The text with whatever could forge a line or drive a terminal escaped.
     """
     # Escapes are longer: cut before, to do no work on what goes, and after.
-    text = _UNPRINTABLE.sub(lambda match: _escape(match[0]), text[: limit + 1])
+    text = text[: limit + 1]
+    if not text.isprintable():  # To search takes five times as long.
+        text = _UNPRINTABLE.sub(_escape, text)
     return text if len(text) <= limit else text[: limit - 1] + "…"
 
 
-def _escape(character: str) -> str:
-    """A backslash escape; the ordinary space stays."""
-    if character == " ":
-        return character
-    return character.encode("unicode_escape", "surrogatepass").decode("ascii")
+def _escape(found: re.Match[str]) -> str:
+    """A character as a backslash escape."""
+    return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 
 def _redact_parameter(part: str) -> str:

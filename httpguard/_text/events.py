@@ -16,6 +16,7 @@ from .._model.event import (
     SUMMARY,
     TOO_MANY_OPEN,
 )
+from .._model.plain import to_plain
 from .leaks import describe_resolved, describe_with, format_frames
 from .pools import (
     describe_churn,
@@ -88,7 +89,7 @@ def _resolved(event: Event) -> Rendered:
 
 def _flat(leak: Leak, frames: list[str]) -> dict[str, Any]:
     stack = "\n".join(frames)
-    return {**leak.to_dict(), "site": whole_place(leak.site), "stack": stack}
+    return to_plain(leak, site=whole_place(leak.site), stack=stack)
 
 
 def _crowd(event: Event) -> Rendered:

@@ -21,13 +21,16 @@ _UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "m
 
 def short_path(filename: str) -> str:
     """A file, relative to the working directory where it lies below that."""
+    return filename.removeprefix(_base())
+
+
+def _base() -> str:
+    """The working directory with a separator; empty where that shortens nothing."""
     try:
         base = os.path.join(os.getcwd(), "")
     except OSError:  # It was removed under us.
-        return filename
-    if len(base) > 1 and filename.startswith(base):
-        return filename[len(base) :]
-    return filename
+        return ""
+    return base if len(base) > 1 else ""
 
 
 def place(frame: Frame) -> str:
@@ -38,7 +41,8 @@ def place(frame: Frame) -> str:
 
 def places(frames: Sequence[Frame]) -> list[str]:
     """As `place`, of each frame."""
-    paths = [short_path(frame.filename) for frame in frames]
+    base = _base()
+    paths = [frame.filename.removeprefix(base) for frame in frames]
     return [
         f"({BEFORE})"
         if path == BEFORE_FILENAME

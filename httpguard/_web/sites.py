@@ -104,7 +104,8 @@ def _row(guard: Source, group: _Group) -> dict[str, Any]:
     """A group as JSON: its figures, and the oldest of its responses."""
     registry = guard.registry
     now = registry.clock()
-    oldest = with_sources(describe_open(group.oldest, registry.origins, now).to_dict())
+    (described,) = describe_open([group.oldest], registry.origins, now)
+    oldest = with_sources(described.to_dict())
     return {
         **{name: oldest[name] for name in _OF_THE_OLDEST},
         "count": group.count,

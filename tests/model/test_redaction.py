@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import random
 import string
+import sys
+import unicodedata
 
 import pytest
 
@@ -128,3 +130,9 @@ def test_a_hostile_path_takes_no_time_without_end() -> None:
 
 def test_ordinary_text_is_untouched() -> None:
     assert printable("fetch für alle, 100 % ok") == "fetch für alle, 100 % ok"
+
+
+def test_what_can_not_be_printed_is_escaped_wherever_it_stands() -> None:
+    for character in map(chr, range(sys.maxunicode + 1)):
+        if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
+            assert character not in printable(f"a {character} b")
