@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import gc
 from inspect import CO_ASYNC_GENERATOR
-from types import CodeType, CoroutineType, GeneratorType
-from typing import TYPE_CHECKING, Final
+from types import CoroutineType, GeneratorType
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -57,10 +57,8 @@ class Revived:
 
 
 def _is_of_generator(lease: Lease) -> bool:
-    return any(
-        type(code) is CodeType and code.co_flags & CO_ASYNC_GENERATOR
-        for code in lease.stack or ()
-    )
+    codes: Any = (lease.stack or ())[::2]
+    return any(code.co_flags & CO_ASYNC_GENERATOR for code in codes)
 
 
 def _living(keys: set[int]) -> set[int]:

@@ -51,6 +51,7 @@ class PoolRef(Connections):
         "losses",
         "maxsize",
         "met",
+        "name",
         "note",
         "owner",
         "peak",
@@ -79,6 +80,7 @@ class PoolRef(Connections):
         self.scheme = facts.scheme
         self.host = facts.host
         self.port = facts.port
+        self.name = name_of(facts.scheme, facts.host, facts.port)
         self.block = facts.block
         self.maxsize = facts.maxsize
         # When it was first seen; when a sweep last saw that it had been used, and the
@@ -102,11 +104,6 @@ class PoolRef(Connections):
         self.window: tuple[float, int, int] | None = None
         # Who made it, if that is to be judged.
         self.owner: Any = None
-
-    @property
-    def name(self) -> str:
-        """Scheme, host and port, the port left out where it is the scheme's."""
-        return name_of(self.scheme, self.host, self.port)
 
     @property
     def in_use(self) -> int:
