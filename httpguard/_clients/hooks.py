@@ -7,6 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._model.errors import LeakError
+from .._model.interrupts import hand_back
 from .gate import GATE
 from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in
 from .urllib3.callers import above, reads_body, session_above
@@ -128,7 +129,8 @@ def _arrived(response: Any) -> None:
     try:
         raw = response.raw
         lease = GATE.registry.get(raw._connection, raw)
-    except Exception:  # A mock's, or it has been read.
+    except Exception as error:  # A mock's, or it has been read.
+        hand_back(error)
         return
     if lease is not None and lease.lost_by == ADAPTER:
         blame(lease, (), "")

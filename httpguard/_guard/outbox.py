@@ -6,6 +6,8 @@ from collections import deque
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Final, TypeVar
 
+from .._model.interrupts import hand_back
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
@@ -92,7 +94,11 @@ class Outbox:
         Args:
             where: The part that failed.
             error: How.
+
+        Raises:
+            Exception: It is none of ours, but the program's.
         """
+        hand_back(error)
         self.errors += 1
         self._failures.say(where, error)
 

@@ -6,6 +6,7 @@ import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.interrupts import hand_back
 from .._model.tally import Tally
 from .._stacks.capture import CUT
 
@@ -81,6 +82,7 @@ class Ends:
             # As `discard`, which may be what has failed.
             if self.leases.get(lease.key) is lease:
                 self.leases.pop(lease.key, None)
+        hand_back(error)
         # Its frames, and the error it may have come up in, hold the response.
         error.__context__ = None
         self.faults.append((where, error.with_traceback(None)))

@@ -13,6 +13,7 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._model.interrupts import hand_back
 from ..._pools.kind import PoolFacts
 from ..gate import GATE
 from ..sessions import closing
@@ -140,8 +141,8 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
             ):
                 known.taken.add()
                 return connection
-        except Exception:  # noqa: S110  # It was opened before `install`.
-            pass
+        except Exception as error:  # It was opened before `install`.
+            hand_back(error)
         _took(self, connection)
         return connection
 
@@ -197,7 +198,8 @@ def put_conn(wrapped: Method) -> Method:
                 registry.give_up(lease, "put_conn", error)
         try:
             plain = conn.sock is not None and not self.block
-        except Exception:  # No connection, or none of urllib3's.
+        except Exception as error:  # No connection, or none of urllib3's.
+            hand_back(error)
             plain = False
         if not plain:
             if _may_come_back(self, conn):

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..._leases.opening import begin
 from ..._model.errors import LeakError
+from ..._model.interrupts import hand_back
 from ..forwarding import around
 from ..gate import GATE
 from ..losing import note_retries
@@ -86,7 +87,8 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
     def opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         try:
             connection = response._connection
-        except Exception:  # None of urllib3's.
+        except Exception as error:  # None of urllib3's.
+            hand_back(error)
             return response
         if connection is None or GATE.guard is None:
             return response  # Most are read inside.
