@@ -14,9 +14,10 @@ from .forwarding import around
 from .gate import GATE
 from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
+from .importlib_bootstrap import made
 from .losing import ADAPTER, blame, note_retries
 from .patching import Method, code_of, is_wrapped
-from .sessions import closing, made
+from .sessions import closing
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3, is_itself
 from .urllib3.compiled import begin_lease

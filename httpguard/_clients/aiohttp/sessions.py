@@ -6,7 +6,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..gate import GATE
-from ..sessions import made
+from ..importlib_bootstrap import made
 
 if TYPE_CHECKING:
     from types import FrameType

@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._model.errors import LeakError, hide_own
 from ..._pools.pool import DEFAULT_PORTS
 from ..gate import GATE
+from ..importlib_bootstrap import made
 from ..patching import is_wrapped
-from ..sessions import made
 from ..tasks import brief, near_site
 from .client import core_stream
 from .notes import hand_on
