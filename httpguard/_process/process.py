@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Final, Protocol
 
 from .._model.failure import Failures
 from .._model.fork import Parts
-from .._model.interrupts import hand_back
 from .._model.streams import Streams
 from .._reporting import Destinations, Members, Run
 
@@ -29,6 +28,8 @@ def failed(where: str, error: Exception) -> None:
     if PROCESS.guard is not None:
         PROCESS.guard.step_aside(where, error)
     else:
+        from .._model.interrupts import hand_back
+
         hand_back(error)
         PROCESS.failures.say(where, error)
 

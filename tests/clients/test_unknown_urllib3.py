@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import textwrap
 from typing import TYPE_CHECKING
 
@@ -93,3 +94,21 @@ def test_the_one_we_know_is_guarded(guard: GuardControl, server: Server) -> None
     guard.install()
     use(server)
     assert sum(leak.count for leak in guard.check().leaks) == 4
+
+
+@pytest.mark.skipif(sys.version_info < (3, 15), reason="imports are lazy from 3.15 on")
+def test_all_imports_are_lazy(server: Server) -> None:
+    source = """
+    import sys
+    import httpguard
+    httpguard.install(check_interval=0)
+    import requests
+    requests.get(sys.argv[1], stream=True)
+    requests.get(sys.argv[1], stream=True).close()
+    found = httpguard.check()
+    print([(leak.kind.value, leak.site.lineno, leak.count) for leak in found.leaks])
+    print(found.counters["errors"])
+    """
+    options = "-X", "lazy_imports=all", "-c", textwrap.dedent(source)
+    done = run(*options, server.url("/bytes/90000"))
+    assert done.stdout.split("\n")[:2] == ["[('dropped', 6, 1)]", "0"], done.stderr

@@ -30,7 +30,11 @@ class Urllib3:
 
     def __init__(self, name: str = "urllib3") -> None:
         self.name = name
-        self.imports: tuple[str, ...] = (f"{name}.connectionpool",)
+        # Where imports are lazy, the one is half imported as the other is there.
+        self.imports: tuple[str, ...] = (
+            f"{name}.connectionpool",
+            f"{name}.poolmanager",
+        )
         self.packages: tuple[str, ...] = (name,)
 
     def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002
@@ -39,6 +43,9 @@ class Urllib3:
 
         if not is_itself(self.imports[0]):
             return  # Another name of one that is guarded.
+        managers_module = sys.modules.get(self.imports[1])
+        if managers_module and not hasattr(managers_module, "PoolManager"):
+            return  # We are called again.
         unknown = parts.unknown_part(self.name)
         if unknown:
             # requests on top of it is left alone too.
