@@ -25,7 +25,7 @@ from httpguard._text.leaks import describe
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import CodeType
 
     from httpguard import Leak
@@ -321,11 +321,13 @@ class TestALineWhoseResponsesEndWell:
             assert response.content
 
     @pytest.fixture(autouse=True)
-    def _pool(self, guard: GuardControl, url: str) -> None:
+    def _pool(self, guard: GuardControl, url: str) -> Iterator[None]:
         guard.install()
         self.session = requests.Session()
         self.url = url
         self.reads = True
+        yield
+        del self.session  # pytest keeps who has it until the end.
 
     def leak(self, levels: int) -> tuple[Leak, list[str]]:
         """Leak one, and tell of it and of the frames of ours."""
