@@ -12,6 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from .aiohttp.client import AIOHTTP
+from .docker import DOCKER, patch_docker
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
 from .http_client.client import HTTP_CLIENT
@@ -86,6 +87,7 @@ class Patches:
         for client in clients:
             for module in client.imports:
                 self.hook(client.name, module, client.patch)
+        self.hook("docker", DOCKER, patch_docker)
         for name in STRANGERS:
             self.hook(name, name, partial(self._leave, name))
 

@@ -87,6 +87,30 @@ def logs_cancelled_and_kept(server: Address) -> object:
 
 
 @innocent(twin_of=logs_broken_off)
+def logs_cancelled_of_a_last_answer(server: Address) -> None:
+    """The connection goes with the answer: http.client has closed it before."""
+    stream = _client(server).logs("x", stream=True, follow=True, tail=7)
+    assert next(stream)
+    stream.close()
+
+
+@innocent(twin_of=logs_broken_off)
+def events_cancelled_in_a_cycle(server: Address) -> None:
+    """The collector takes the stream, whole."""
+    stream = _client(server).events(decode=True)
+    assert next(stream)["status"] == "Pulling"
+    stream.close()
+    stream.me = stream
+
+
+@leaks()
+def logs_of_a_last_answer_broken_off(server: Address) -> None:
+    """Nobody has cancelled it."""
+    stream = _client(server).logs("x", stream=True, follow=True, tail=7)  # LEAK
+    assert next(stream)
+
+
+@innocent(twin_of=logs_broken_off)
 def logs_not_streamed(server: Address) -> None:
     """The whole log at once."""
     assert len(_client(server).logs("x").splitlines()) == 500

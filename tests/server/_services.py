@@ -51,7 +51,11 @@ def _docker(handler: Handler, rest: list[str]) -> None:
     elif what in {"export", "get"}:
         handler.reply(_OBJECT, headers={"Content-Type": "application/x-tar"})
     elif what == "logs":
-        handler.reply_chunked([_log_frame(line) for line in lines(500)])
+        last = handler.query.get("tail") != "all"
+        handler.reply_chunked(
+            [_log_frame(line) for line in lines(500)],
+            {"Connection": "close" if last else "keep-alive"},
+        )
     elif what in {"create", "events"}:
         handler.reply_chunked([b'{"status": "Pulling"}\r\n'] * 500)
     elif what == "version":
