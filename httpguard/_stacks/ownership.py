@@ -75,7 +75,8 @@ def is_application(
 
     Returns:
         False for httpguard, the HTTP libraries, the standard library, what lies
-        in site-packages, console scripts and generated code; else True.
+        in site-packages or was installed elsewhere, console scripts and generated
+        code; else True.
     """
     if filename == _NAMELESS:
         return _is_typed_in()
@@ -147,12 +148,36 @@ def module_matches(name: str, pattern: str) -> bool:
 
 
 def _installed_module(path: str) -> str | None:
-    """The dotted name below the innermost site-packages, None outside of one."""
+    """The dotted name of what an installer has put somewhere, None of other files."""
     parts = path.replace("\\", "/").split("/")
     for index in range(len(parts) - 2, -1, -1):
         if parts[index] in _SITE_DIRECTORIES:
             return _stem(".".join(parts[index + 1 :]))
+    # ``pip install --target``: libraries beside the program's own files.
+    for root in map(str, sys.path):
+        place = os.path.join(os.path.abspath(root), "")
+        if path.startswith(place):
+            below = path[len(place) :].replace("\\", "/")
+            if below.partition("/")[0] in _installed_in(place):
+                return _stem(below.replace("/", "."))
     return None
+
+
+@lru_cache(maxsize=64)
+def _installed_in(place: str) -> frozenset[str]:
+    """The top-level names that an installer has put into a directory, or a zip file."""
+    names = set()
+    with suppress(Exception):
+        if os.path.isdir(place) and not any(
+            name.endswith(".dist-info") for name in os.listdir(place)
+        ):
+            return frozenset()
+        from importlib.metadata import distributions
+
+        for one in distributions(path=[place.removesuffix(os.sep)]):
+            for line in (one.read_text("RECORD") or "").splitlines():
+                names.add(line.partition("/")[0].partition(",")[0])
+    return frozenset(names)
 
 
 def _stem(name: str) -> str:

@@ -125,6 +125,32 @@ def test_inside_an_sdk_it_is_the_line_that_called_it(url: str, tmp_path: Path) -
     assert done.stdout == f"dropped {program} {line_of(source, '# LEAK')} sync\n"
 
 
+@pytest.mark.parametrize("zipped", [False, True], ids=["directory", "zipapp"])
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_is_installed_beside_the_program_is_a_library(
+    url: str, tmp_path: Path, *, installed: bool, zipped: bool
+) -> None:
+    """As ``pip install --target`` lays it, for AWS Lambda or a zipapp."""
+    place = tmp_path / "task"
+    write(place / "sdk" / "__init__.py", LIBRARY)
+    if installed:
+        write(place / "sdk-1.dist-info" / "METADATA", "Name: sdk\nVersion: 1\n")
+        write(place / "sdk-1.dist-info" / "RECORD", "sdk/__init__.py,sha256=x,1\n")
+    source = USES_LIBRARY.format(settings="") + SHOW
+    program = write(place / "__main__.py", source)
+    found = place
+    if zipped:
+        found = tmp_path / "app.pyz"
+        zipapp.create_archive(place, found)
+    done = run(found if zipped else program, url)
+    expected = (
+        f"{found / '__main__.py'} {line_of(source, '# LEAK')} sync"
+        if installed
+        else f"{found / 'sdk' / '__init__.py'} 4 download"
+    )
+    assert done.stdout == f"dropped {expected}\n"
+
+
 def test_app_makes_an_installed_package_the_applications(
     url: str, tmp_path: Path
 ) -> None:
