@@ -200,7 +200,10 @@ class TestPools:
         kept = session.get(server.url("/bytes/900000"), stream=True)
         session.get(server.url("/bytes/900000"), stream=True)
         waiting = threading.Thread(
-            target=session.get, args=(server.url("/bytes/9"),), name="a worker"
+            target=session.get,
+            args=(server.url("/bytes/9"),),
+            name="a worker",
+            daemon=True,
         )
         waiting.start()
         until(lambda: _waits(session))
