@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import gc
 import signal
-import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 import httpguard
 from httpguard import Snapshot
-from httpguard._guard.watcher import THREAD_NAME
 from httpguard._model.failure import Failures
 from httpguard._process import installing as _installing
 from httpguard._process import process as _process
+from tests.program import no_watchers
 from tests.server import Server
 
 if TYPE_CHECKING:
@@ -55,10 +54,7 @@ def no_thread_outlives_its_guard() -> Iterator[None]:
     """Once it is uninstalled, no watcher goes on, whichever test left it."""
     yield
     if _process.current() is None:
-        for thread in threading.enumerate():
-            if thread.name == THREAD_NAME:
-                thread.join(5)
-                assert not thread.is_alive()
+        assert no_watchers()
 
 
 @pytest.fixture(scope="module")

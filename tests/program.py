@@ -6,6 +6,8 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
+import traceback
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +73,26 @@ kept = [ask() for _ in range(int(sys.argv[2]) + 1)]
 with requests.Session() as twin:
     twin.get(sys.argv[1])
 """
+
+
+def watchers() -> list[int]:
+    """The numbers of the threads that sweep, which no list of threads has."""
+    return [
+        ident
+        for ident, frame in sys._current_frames().items()
+        if any(
+            one.f_code.co_filename.endswith("_guard/watcher.py")
+            for one, _ in traceback.walk_stack(frame)
+        )
+    ]
+
+
+def no_watchers() -> bool:
+    """Whether none is left, or soon will be."""
+    deadline = time.monotonic() + 5
+    while watchers() and time.monotonic() < deadline:
+        time.sleep(0.001)
+    return not watchers()
 
 
 # Coverage measures the programs too, and has imported much before they begin.

@@ -21,6 +21,7 @@ from httpguard import LeakError
 from httpguard._clients.urllib3.client import Urllib3
 from httpguard._guard import watcher as _watcher
 from httpguard._leases.client import Ending
+from httpguard._model.threads import OwnThread
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -276,7 +277,7 @@ def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
 
 def test_the_watcher_is_paused_before_it_has_begun() -> None:
     watcher = _watcher.Watcher(lambda: None, 60)
-    watcher._thread = threading.Thread(target=lambda: None)
+    watcher._thread = OwnThread(target=lambda: None)
     watcher._stop = threading.Event()
     watcher.pause()
     assert watcher.idle

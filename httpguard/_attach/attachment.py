@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import logging
-import threading
 from collections import deque
 from typing import Any, Final
 
-from .._guard.watcher import THREAD_NAME
 from .._model.settings import load_settings
 from .._process.installing import start, take_off, wind_up
 from .._process.process import PROCESS, current
@@ -95,9 +93,8 @@ class Attachment:
             PROCESS.attached = None
             return True
         wind_up(*take_off())
-        for thread in threading.enumerate():
-            if thread.name == THREAD_NAME:
-                thread.join(_PATIENCE)
+        if guard is not None:
+            guard.parts.watcher.wait_for_end(_PATIENCE)
         self._restore()
         PROCESS.attached = None
         return False

@@ -10,6 +10,7 @@ import threading
 import traceback
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.threads import OwnThread
 from .._process.process import PROCESS, current
 from .._web.figures import by_stdlib
 from .._web.view import View
@@ -101,9 +102,7 @@ class Visit:
         """In the parent, after it."""
         thread, self._pausing = self._thread, False
         if thread is not None and not thread.is_alive():
-            self._thread = threading.Thread(
-                target=self._go_on, name=THREAD_NAME, daemon=True
-            )
+            self._thread = OwnThread(target=self._go_on, name=THREAD_NAME)
             self._thread.start()
 
     def forget(self) -> None:

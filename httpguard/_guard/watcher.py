@@ -9,6 +9,8 @@ import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.threads import OwnThread
+
 if TYPE_CHECKING:
     from collections.abc import Callable
 
@@ -47,7 +49,8 @@ class Watcher:
         self.changed: Callable[[], None] = lambda: None
         self.interval = interval
         self._stop: threading.Event | None = None
-        self._thread: threading.Thread | None = None
+        self._thread: OwnThread | None = None
+        self._stopped: OwnThread | None = None
         self._wanted = False
         self._idle = interval > 0
 
@@ -68,14 +71,18 @@ class Watcher:
         self.idle = False
         self._wanted = True
         stop = threading.Event()
-        thread = threading.Thread(
-            target=self._run, args=(stop, self.interval), name=THREAD_NAME, daemon=True
+        threads: list[OwnThread] = []
+        thread = OwnThread(
+            target=self._run, args=(stop, self.interval, threads), name=THREAD_NAME
         )
+        threads.append(thread)
         # Two first leases at once: the second of the threads stops by itself.
         self._stop, self._thread = stop, thread
         try:
             # Not in a copy of this context, which would keep what it has.
             Context().run(thread.start)
+            if _is_native():
+                thread.hide()
         except RuntimeError:  # "can't start new thread", at exit or out of memory.
             self.stop()
 
@@ -87,6 +94,7 @@ class Watcher:
         """
         thread, self._thread = self._thread, None
         self._wanted = False
+        self._stopped = thread or self._stopped
         stop, self._stop = self._stop, None
         if stop is not None:
             stop.set()
@@ -95,6 +103,18 @@ class Watcher:
             # Not started yet, by a third thread: it will stop by itself.
             with contextlib.suppress(RuntimeError):
                 thread.join(patience)
+
+    def wait_for_end(self, patience: float) -> bool:
+        """Wait for the thread that was told to end; whether it has.
+
+        Args:
+            patience: Seconds.
+        """
+        thread = self._stopped
+        if thread is None:
+            return True
+        thread.join(patience)
+        return not thread.is_alive()
 
     def hurry(self) -> None:
         """Something new may be due soon: let the thread think again when to look."""
@@ -112,7 +132,7 @@ class Watcher:
         thread = self._thread
         if (
             thread is not None
-            and threading.get_ident.__module__ == "_thread"
+            and _is_native()
             and thread.ident == threading.get_ident()
         ):
             time.sleep(_REST)
@@ -124,7 +144,7 @@ class Watcher:
         that had one thread shall not be warned for ours. A greenlet is none, and to
         wait for it would let others run in the middle of the fork.
         """
-        if threading.get_ident.__module__ != "_thread":
+        if not _is_native():
             return
         wanted = self._wanted
         self.stop(_PATIENCE)
@@ -152,14 +172,17 @@ class Watcher:
             self.interval = interval
             self.stop(patience)
 
-    def _run(self, stop: threading.Event, interval: float) -> None:
-        """The thread's work."""
-        self._sweep_until(stop, interval)
-        # A greenlet lives on in a forked child, where `threading` does not know it any
-        # more and is about to take it off its list: this puts it there.
-        threading.current_thread()
+    def _run(
+        self, stop: threading.Event, interval: float, threads: list[OwnThread]
+    ) -> None:
+        """The thread's work.
 
-    def _sweep_until(self, stop: threading.Event, interval: float) -> None:
+        Args:
+            stop: Set where it shall look again, or end.
+            interval: As of the watcher when it was started.
+            threads: Itself, which it cannot ask for while it is not listed.
+        """
+        thread = threads[0]
         due = time.monotonic() + interval
         # Another interval is no less an end: a stop may come as the thread begins.
         while stop is self._stop and interval == self.interval:
@@ -173,8 +196,24 @@ class Watcher:
             stop.clear()
             if hurried or stop is not self._stop:
                 continue
-            self._sweep()
+            self._sweep_as(thread)
             due = time.monotonic() + interval
+
+    def _sweep_as(self, thread: OwnThread) -> None:
+        """Sweep. A report names this thread, if the program's logs do."""
+        if not _is_native():
+            self._sweep()
+            return
+        thread.show()
+        try:
+            self._sweep()
+        finally:
+            thread.hide()
+
+
+def _is_native() -> bool:
+    """Whether threads are threads, and not gevent's greenlets."""
+    return threading.get_ident.__module__ == "_thread"
 
 
 def _wait(stop: threading.Event, seconds: float) -> bool:

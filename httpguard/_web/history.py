@@ -9,6 +9,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .._leases.snapshots import count_open
+from .._model.threads import OwnThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -105,11 +106,10 @@ class Sampler:
             if self.running:
                 return
             self._stop = threading.Event()
-            self._thread = threading.Thread(
+            self._thread = OwnThread(
                 target=_run,
                 args=(self._history, self._stop, self._failed),
                 name=THREAD_NAME,
-                daemon=True,
             )
             self._thread.start()
 

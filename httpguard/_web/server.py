@@ -17,6 +17,7 @@ import threading
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.threads import OwnThread
 from .connection import Connection, Patience
 
 if TYPE_CHECKING:
@@ -81,9 +82,7 @@ class Server:
     def start(self) -> None:
         """Serve from a daemon thread."""
         self._ends = ends = [False]
-        self._thread = threading.Thread(
-            target=self._run, args=(ends,), name=THREAD_NAME, daemon=True
-        )
+        self._thread = OwnThread(target=self._run, args=(ends,), name=THREAD_NAME)
         self._thread.start()
 
     def close(self) -> None:

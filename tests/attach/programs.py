@@ -26,7 +26,7 @@ VERSIONS = ("3.14", "3.15")
 NEEDED = "requests, httpx, wrapt, structlog, typer, rich, psutil"
 # Says what httpguard could leave behind, when it is asked on standard input.
 PROBE = """
-import gc, json, logging, os, sys, threading
+import gc, json, logging, os, sys, threading, traceback
 def probe():
     import requests, urllib3
     classes = urllib3.connectionpool.HTTPConnectionPool, requests.Session
@@ -39,6 +39,8 @@ def probe():
         "patches": [[str(id(value)) for value in vars(one).values()]
             for one in classes],
         "threads": sorted(one.name for one in threading.enumerate()),
+        "watchers": sum("_guard/watcher.py" in str(traceback.extract_stack(frame))
+            for frame in sys._current_frames().values()),
         "descriptors": sorted(os.listdir("/proc/self/fd")),
         "loggers": sorted(n for n in logging.root.manager.loggerDict if "guard" in n),
         "paths": [path for path in sys.path_importer_cache if "httpguard" in path],

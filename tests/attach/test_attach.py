@@ -203,7 +203,7 @@ while True:
             words, env=environment(), cwd=ROOT, stdout=subprocess.PIPE, text=True
         )
         until(lambda: program.ask("probe()")["ours"])
-        until(lambda: "httpguard-watcher" in program.ask("probe()")["threads"])
+        until(lambda: program.ask("probe()")["watchers"])
         program.ask("globals().update(leaks=True)")
         until(lambda: log.exists() and log.read_text("utf-8").count("\n") >= 1)
         process.send_signal(signal.SIGINT)
@@ -356,7 +356,7 @@ while True:
             words, env=environment(), cwd=ROOT, stdout=subprocess.DEVNULL
         )
         until(lambda: program.ask("probe()")["ours"])
-        until(lambda: "httpguard-watcher" in program.ask("probe()")["threads"])
+        until(lambda: program.ask("probe()")["watchers"])
         program.ask("globals().update(forks=True)")
         program.wait_for("told is not None")
         child = program.ask("told")

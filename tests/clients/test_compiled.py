@@ -28,7 +28,7 @@ from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
 from httpguard._process import process as _process
 from httpguard._stacks.capture import CUT
-from tests.program import line_of, run, write
+from tests.program import line_of, run, watchers, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -393,9 +393,9 @@ def test_the_watcher_starts_with_the_first_lease_all_the_same(
     guard: GuardControl, server: Server
 ) -> None:
     guard.install(check_interval=60)
-    assert "httpguard-watcher" not in {one.name for one in threading.enumerate()}
+    assert not watchers()
     end(by_requests(server.url(BODY)))
-    assert "httpguard-watcher" in {one.name for one in threading.enumerate()}
+    assert watchers()
 
 
 @compiled_only

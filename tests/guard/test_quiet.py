@@ -6,6 +6,7 @@ import logging
 import os
 import sys
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,7 @@ import httpguard
 from httpguard._clients.gate import GATE
 from httpguard._guard.calls import Calls
 from httpguard._guard.guard import Guard
-from tests.process.test_worlds import watchers
+from tests.program import watchers
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -120,7 +121,9 @@ def test_the_watcher_goes_on_in_another_rhythm(server: Server) -> None:
         held = requests.get(server.url("/bytes/90000"), stream=True)
         (before,) = watchers()
         httpguard.install(check_interval=30)
-        before.join(5)
+        deadline = time.monotonic() + 5
+        while len(watchers()) != 1 and time.monotonic() < deadline:
+            time.sleep(0.001)
         assert len(watchers()) == 1
         assert before not in watchers()
         held.close()

@@ -13,6 +13,7 @@ import requests
 import httpguard
 from httpguard import ConfigError, Settings
 from httpguard._model.settings import load_settings, unknown_variables
+from tests.program import watchers
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
@@ -157,8 +158,7 @@ def test_the_longest_interval_is_one_a_thread_can_wait(
 ) -> None:
     guard.install(check_interval=min(1e9, threading.TIMEOUT_MAX))
     with requests.get(server.url("/bytes/90000"), stream=True):
-        watchers = [each for each in threading.enumerate() if "httpguard" in each.name]
-        assert [each.is_alive() for each in watchers] == [True]
+        assert len(watchers()) == 1
 
 
 def test_a_bad_variable_is_named_with_its_value(

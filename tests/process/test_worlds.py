@@ -13,8 +13,9 @@ import requests
 
 import httpguard
 from httpguard._guard.watcher import THREAD_NAME, Watcher
+from httpguard._model.threads import OwnThread
 from httpguard._process import process as _process
-from tests.program import run, write
+from tests.program import no_watchers, run, watchers, write
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -30,10 +31,6 @@ def url(server: Server) -> str:
     return server.url("/bytes/90000")
 
 
-def watchers() -> list[threading.Thread]:
-    return [thread for thread in threading.enumerate() if thread.name == THREAD_NAME]
-
-
 def test_the_watcher_starts_with_the_first_lease(url: str) -> None:
     httpguard.install(check_interval=60)
     guard = _process.current()
@@ -42,14 +39,12 @@ def test_the_watcher_starts_with_the_first_lease(url: str) -> None:
     assert (watchers(), guard.attentive) == ([], True)
     response = requests.get(url, stream=True)
     (thread,) = watchers()
-    assert thread.daemon
     assert not guard.attentive  # The next leases cost less.
     requests.get(url, stream=True).close()
     assert watchers() == [thread]
     response.close()
     httpguard.uninstall()
-    thread.join(5)
-    assert not thread.is_alive()
+    assert no_watchers()
 
 
 def test_the_watcher_finds_without_any_call(
@@ -68,10 +63,9 @@ def test_the_watcher_finds_without_any_call(
 def test_a_new_interval_replaces_the_thread(url: str) -> None:
     httpguard.install(check_interval=60)
     response = requests.get(url, stream=True)
-    (before,) = watchers()
+    assert len(watchers()) == 1
     httpguard.install(check_interval=0)
-    before.join(5)
-    assert watchers() == []
+    assert no_watchers()
     httpguard.install(check_interval=60)
     requests.get(url, stream=True).close()
     assert len(watchers()) == 1
@@ -86,9 +80,9 @@ def test_a_request_under_way_starts_no_watcher_of_a_guard_that_is_gone(
     guard = _process.current()
     assert guard is not None
     requests.get(url, stream=True).close()
-    (thread,) = watchers()
+    assert len(watchers()) == 1
     httpguard.uninstall()
-    thread.join(5)
+    assert no_watchers()
     guard.attend()  # As what began before does in another thread.
     assert watchers() == []
 
@@ -129,6 +123,7 @@ def test_a_forked_child_starts_anew(url: str, tmp_path: Path) -> None:
     warnings.simplefilter("error")
     import httpguard; httpguard.install(check_interval=0.02)
     from httpguard._process import process as _process
+    from tests.program import watchers
     import requests
     def drop():
         requests.get(sys.argv[1], stream=True)
@@ -146,15 +141,13 @@ def test_a_forked_child_starts_anew(url: str, tmp_path: Path) -> None:
         while not table.total and time.monotonic() < deadline:
             time.sleep(0.01)
         time.sleep(0.2)  # For the watcher to say it.
-        names = [thread.name for thread in threading.enumerate()]
         counts = [leak.count for leak in httpguard.snapshot().leaks]
-        print("child", counts, names.count("httpguard-watcher"), flush=True)
+        print("child", counts, len(watchers()), flush=True)
         os._exit(0)
     assert os.waitpid(pid, 0)[1] == 0
     state = httpguard.snapshot()
-    names = [thread.name for thread in threading.enumerate()]
     print("parent", len(state.open), [leak.count for leak in state.leaks],
-          names.count("httpguard-watcher"), flush=True)
+          len(watchers()), flush=True)
     kept.close()
     """
     done = run(write(tmp_path / "app.py", source), url)
@@ -275,6 +268,62 @@ def test_our_thread_makes_nobodys_fork_warn(url: str, tmp_path: Path) -> None:
     """
     done = run(write(tmp_path / "app.py", source), url)
     assert done.stdout == "fine\n", done.stderr
+
+
+def test_a_program_waits_until_it_is_alone(url: str, tmp_path: Path) -> None:
+    source = """
+    import logging, sys, threading, time
+    import httpguard
+    class Slow(logging.StreamHandler):
+        def format(self, record):
+            names.add(record.threadName)
+            return super().format(record)
+    names = set()
+    logging.basicConfig(handlers=[Slow()])
+    httpguard.install(check_interval=0.01, max_idle=0.01)
+    import requests
+    def work():
+        kept.append(requests.get(sys.argv[1], stream=True))
+    kept = []
+    for _ in range(3):
+        threading.Thread(target=work).start()
+    for thread in threading.enumerate():
+        if thread is not threading.main_thread():
+            thread.join()
+    while not names:
+        time.sleep(0.01)
+    while threading.active_count() > 1:
+        time.sleep(0.001)
+    httpguard.install(check_interval=60)
+    while threading.enumerate() != [threading.main_thread()]:
+        time.sleep(0.001)
+    print(names, len(httpguard.snapshot().leaks))
+    """
+    done = run(write(tmp_path / "app.py", source), url)
+    assert done.stdout == "{'httpguard-watcher'} 1\n", done.stderr
+
+
+def test_whoever_joins_each_thread_does_not_wait_for_ours() -> None:
+    ours = OwnThread(target=threading.Event().wait)
+    ours.start()
+    assert ours in threading.enumerate()
+    ours.join()
+    ours.join(0)
+    assert ours.is_alive()
+    ours.hide()
+    assert ours not in threading.enumerate()
+
+
+def test_a_thread_of_ours_ends_as_any_does() -> None:
+    go = threading.Event()
+    ours = OwnThread(target=go.wait)
+    ours.start()
+    ours.hide()
+    go.set()
+    ours.join(5)
+    ours.hide()
+    assert ours not in threading.enumerate()
+    assert not ours.is_alive()
 
 
 def test_no_thread_can_be_started(

@@ -1,0 +1,53 @@
+"""Threads of ours in a program that may wait until it is alone."""
+
+from __future__ import annotations
+
+import threading
+from typing import Any
+
+
+class OwnThread(threading.Thread):
+    """A daemon thread that nobody waits for without end.
+
+    A program that joins every thread there is, or waits until
+    ``threading.active_count()`` is 1, shall come to its end as it does without us.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(daemon=True, **options)
+        self._gone = False
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait for its end, but only for so long: it ends when the program does."""
+        if timeout is not None:
+            super().join(timeout)
+
+    def hide(self) -> None:
+        """Take it off the list of threads, if `threading` has one as we know it."""
+        with _lock():
+            if not self._gone and _listed().get(self.ident) is self:
+                del _listed()[self.ident]
+
+    def show(self) -> None:
+        """Put it on the list, where logging looks for the name of its thread."""
+        with _lock():
+            _listed()[self.ident] = self
+
+    def run(self) -> None:
+        """As any thread. `threading` takes it off the list itself, at its end."""
+        try:
+            super().run()
+        finally:
+            with _lock():
+                self._gone = True
+                _listed()[self.ident] = self
+
+
+def _lock() -> Any:
+    """What guards the list, also where gevent has replaced it."""
+    return threading._active_limbo_lock  # type: ignore[attr-defined]
+
+
+def _listed() -> dict[int | None, threading.Thread]:
+    """The list: a thread by its number. Alike from CPython 3.10 to 3.15."""
+    return threading._active  # type: ignore[attr-defined,no-any-return]
