@@ -62,7 +62,9 @@ class Parts:
         self.settings = settings
         self.outbox = outbox
         self.notify = notify
-        self.watcher = Watcher(watch, settings.check_interval, self.next_look)
+        self.watcher = Watcher(
+            watch, settings.check_interval, self.next_look, registry.stood_still
+        )
         self.begin()
 
     def begin(self) -> None:

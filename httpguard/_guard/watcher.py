@@ -19,6 +19,9 @@ THREAD_NAME: Final = "httpguard-watcher"
 _PATIENCE: Final = 0.5
 # Seconds after something is due at which it surely is.
 _LATER: Final = 0.001
+# Seconds. Who is woken up so late was stopped with its process, by a signal or with its
+# container; or somebody kept the interpreter.
+_STILL: Final = 1.0
 # Seconds: long enough for the threads that wait for the interpreter to be woken up.
 _REST: Final = 0.00002
 
@@ -35,6 +38,7 @@ class Watcher:
         interval: Seconds between calls; 0: never any thread.
         next_look: In how many seconds there will be something to see, if that is
             known.
+        stood_still: Told of seconds in which the process did not run.
     """
 
     def __init__(
@@ -42,9 +46,11 @@ class Watcher:
         sweep: Callable[[], None],
         interval: float,
         next_look: Callable[[], float | None] = lambda: None,
+        stood_still: Callable[[float], None] = lambda _: None,
     ) -> None:
         self._sweep = sweep
         self._next_look = next_look
+        self._stood_still = stood_still
         # Called when `idle` has changed.
         self.changed: Callable[[], None] = lambda: None
         self.interval = interval
@@ -187,11 +193,15 @@ class Watcher:
         # Another interval is no less an end: a stop may come as the thread begins.
         while stop is self._stop and interval == self.interval:
             # Windows waits for 49 days at most.
-            pause = min(max(due - time.monotonic(), 0), threading.TIMEOUT_MAX)
+            now = time.monotonic()
+            pause = min(max(due - now, 0), threading.TIMEOUT_MAX)
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
             hurried = _wait(stop, pause)
+            late = time.monotonic() - now - pause
+            if late > _STILL:
+                self._stood_still(late)
             # First: what is set from here on is for the next wait.
             stop.clear()
             if hurried or stop is not self._stop:

@@ -201,6 +201,18 @@ class Registry(Ends):
 
     # A part of the process's state, for which a fork matters: see `Forked`.
 
+    def stood_still(self, seconds: float) -> None:
+        """Nobody could read, nor make a request: the time does not count as idle.
+
+        Args:
+            seconds: Up to now.
+        """
+        now = self.clock()
+        for lease in list(self.leases.values()):
+            lease.active = min(lease.active + seconds, now)
+        for pool in list(self.pools.known.values()):
+            pool.active = min(pool.active + seconds, now)
+
     def pause(self) -> None:
         """In the parent, before a fork: it has no threads."""
 

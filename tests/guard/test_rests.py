@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import signal
 import threading
 from typing import TYPE_CHECKING
 
@@ -12,8 +13,11 @@ from httpguard import LeakKind
 from httpguard._guard.watcher import Watcher
 from httpguard._leases import detector
 from httpguard._process import process as _process
+from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -98,3 +102,31 @@ def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.wait(10)
     watcher.stop(10)
     assert set(slept) == {"httpguard-watcher"}
+
+
+@pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
+def test_time_in_which_the_process_is_stopped_is_not_idle(
+    server: Server, tmp_path: Path
+) -> None:
+    source = """
+    import subprocess, sys, time
+    import httpguard; httpguard.install(check_interval=0.02, max_idle=1.5)
+    import requests
+    parked = requests.get(sys.argv[1], stream=True)  # LEAK
+    response = requests.get(sys.argv[1], stream=True)
+    parts = response.iter_content(1000)
+    stop = "kill -STOP $PPID; sleep 2; kill -CONT $PPID"
+    stopped = subprocess.Popen(["sh", "-c", stop])
+    while stopped.poll() is None:
+        next(parts)
+        time.sleep(0.05)
+    early = httpguard.check().leaks
+    for _ in range(40):
+        next(parts)
+        time.sleep(0.05)
+    for leak in httpguard.check().leaks:
+        print(len(early), leak.kind, leak.count, leak.site.lineno)
+    """
+    program = write(tmp_path / "app.py", source)
+    done = run(program, server.url("/bytes/900000"))
+    assert done.stdout == f"0 held 1 {line_of(source, '# LEAK')}\n", done.stderr
