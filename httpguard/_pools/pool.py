@@ -78,9 +78,10 @@ class PoolRef(Connections):
         self.key = id(pool)
         facts = kind.facts(pool)
         self.scheme = facts.scheme
-        self.host = facts.host
-        self.port = facts.port
-        self.name = name_of(facts.scheme, facts.host, facts.port)
+        # What a test puts in their place is no name.
+        self.host = facts.host if isinstance(facts.host, str) else "unknown"
+        self.port = facts.port if isinstance(facts.port, int) else None
+        self.name = name_of(self.scheme, self.host, self.port)
         self.block = facts.block
         self.maxsize = facts.maxsize
         # When it was first seen; when a sweep last saw that it had been used, and the

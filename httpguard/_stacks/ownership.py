@@ -10,6 +10,7 @@ from functools import lru_cache
 from typing import Final
 
 from .._model.errors import OWN_DIRECTORY
+from .directory import working_directory
 
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
@@ -82,7 +83,7 @@ def is_application(
         return _is_typed_in()
     if filename.startswith("<"):
         return not filename.startswith(_GENERATED)
-    path = os.path.abspath(filename)
+    path = _absolute(filename)
     if path.startswith(OWN_DIRECTORY) or http_package(path, clients) is not None:
         return False
     installed = _installed_module(path)
@@ -133,7 +134,7 @@ def module_of(filename: str) -> str:
     for name, module in list(sys.modules.items()):
         if getattr(module, "__file__", None) == filename:
             return name
-    path = os.path.abspath(filename)
+    path = _absolute(filename)
     return _installed_module(path) or _stem(os.path.basename(path))
 
 
@@ -145,6 +146,13 @@ def module_matches(name: str, pattern: str) -> bool:
         pattern: A dotted prefix; ``*`` and ``?`` are wildcards.
     """
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
+
+
+def _absolute(filename: str) -> str:
+    """As `os.path.abspath`, which some watch."""
+    if not os.path.isabs(filename):
+        filename = os.path.join(working_directory(), filename)
+    return os.path.normpath(filename)
 
 
 def _installed_module(path: str) -> str | None:

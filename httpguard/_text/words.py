@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.redaction import printable
 from .._stacks.before import BEFORE
 from .._stacks.before import FILENAME as BEFORE_FILENAME
+from .._stacks.directory import working_directory
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -26,10 +27,7 @@ def short_path(filename: str) -> str:
 
 def _base() -> str:
     """The working directory with a separator; empty where that shortens nothing."""
-    try:
-        base = os.path.join(os.getcwd(), "")
-    except OSError:  # It was removed under us.
-        return ""
+    base = os.path.join(working_directory(), "")
     return base if len(base) > 1 else ""
 
 

@@ -252,7 +252,7 @@ def test_where_no_descriptor_is_left_to_look_with(
 
     monkeypatch.setattr(_descriptors, "limit_of_descriptors", lambda: 50)
     with monkeypatch.context() as patch:
-        patch.setattr(os, "listdir", fail)
+        patch.setattr(_descriptors, "_listdir", fail)
         guard.check()
     (details,) = named(events, FD_PRESSURE)
     assert (details["descriptors"], details["limit"]) == (50, 50)
@@ -270,7 +270,7 @@ def test_four_fifths_of_the_descriptors_are_not_too_many(
     guard.install()
     monkeypatch.setattr(_descriptors, "limit_of_descriptors", lambda: limit)
     # With the one that the look itself has open.
-    monkeypatch.setattr(os, "listdir", lambda _path: ["fd"] * 81)
+    monkeypatch.setattr(_descriptors, "_listdir", lambda _path: ["fd"] * 81)
     guard.check()
     found = named(events, FD_PRESSURE)
     assert [details["descriptors"] for details in found] == [80] * said

@@ -33,9 +33,10 @@ class Connector:
     """
 
     def __init__(self, key: Any) -> None:
-        self._scheme = "https" if key.is_ssl else "http"
-        self._host: str = key.host or "unknown"
-        self._port: int | None = key.port
+        # Tests have connectors of their own, and keys that are none.
+        self._scheme = "https" if getattr(key, "is_ssl", False) else "http"
+        self._host: str = getattr(key, "host", None) or "unknown"
+        self._port: int | None = getattr(key, "port", None)
 
     def facts(self, pool: Any) -> PoolFacts:
         """See `PoolKind`."""

@@ -62,7 +62,7 @@ def _init(wrapped: Method) -> Method:
 
 
 def _meet(connector: Any, key: Any) -> PoolRef | None:
-    """Know a connector, from here on if need be.
+    """Know a connector, from here on if need be; None: it is a test's stand-in.
 
     Args:
         connector: It.
@@ -71,6 +71,8 @@ def _meet(connector: Any, key: Any) -> PoolRef | None:
     known = GATE.registry.pools.known.get(id(connector))
     if known is not None and known() is connector:
         return known
+    if not hasattr(type(connector), "_release"):
+        return None
     call = call_above(sys._getframe(2))
     owner = call.session if call is not None else None
     # One that the program made for several sessions is no session's.
