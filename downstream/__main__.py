@@ -26,7 +26,7 @@ from ._session import Result, compare
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._projects import Project
+    from ._project import Project
 
 _CACHE: Final = Path.home() / ".cache" / "httpguard-downstream"
 

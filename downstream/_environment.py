@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from ._command import must
 
 if TYPE_CHECKING:
-    from ._projects import Project
+    from ._project import Project
 
 _REPOSITORY: Final = Path(__file__).resolve().parent.parent
 # What httpguard itself needs, so that its wheel can be replaced without a look

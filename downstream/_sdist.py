@@ -13,7 +13,7 @@ from ._command import DownstreamError, must
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from ._projects import Project
+    from ._project import Project
 
 
 def unpacked(project: Project, folder: Path) -> Path:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from pathlib import Path
 
-    from ._projects import Project
+    from ._project import Project
 
 # Suspects run on their own this often, and as more runs of the suite at most.
 _ALONE: Final = 3

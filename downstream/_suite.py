@@ -16,7 +16,7 @@ from ._environment import site_packages
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from ._projects import Project
+    from ._project import Project
 
 _PLUGINS: Final = Path(__file__).resolve().parent / "plugins"
 # The longest takes four minutes; a hang shall not take the whole day.
