@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import os
 from typing import TYPE_CHECKING, Any
+from unittest import mock
 
 import pytest
 
@@ -68,8 +69,6 @@ def test_a_loop_in_which_nothing_may_block(
 
 
 def test_connections_that_a_test_makes_of_stand_ins(guard: GuardControl) -> None:
-    from unittest import mock
-
     from aiohttp.connector import BaseConnector, Connection
 
     guard.install()
@@ -89,3 +88,27 @@ def test_connections_that_a_test_makes_of_stand_ins(guard: GuardControl) -> None
 
     asyncio.run(program())
     assert httpguard.snapshot().counters["errors"] == 0
+
+
+def test_a_response_that_a_test_makes_of_a_stand_in(guard: GuardControl) -> None:
+    guard.install()
+    response = mock.create_autospec(aiohttp.ClientResponse)
+    response.status, response.headers, response._raw_cookie_headers = 200, {}, ()
+    response.start, response._connection = mock.AsyncMock(), mock.Mock()
+    request = mock.create_autospec(aiohttp.ClientRequest)
+    request._body, request.send = None, mock.AsyncMock(return_value=response)
+
+    class Connector(aiohttp.BaseConnector):  # type: ignore[misc,name-defined]
+        async def _create_connection(self, *_: object) -> Any:
+            return mock.Mock(closed=None)
+
+    async def program() -> None:
+        made_by: Any = mock.Mock(return_value=request)
+        async with aiohttp.ClientSession(
+            connector=Connector(), request_class=made_by
+        ) as session:
+            assert await session.get("http://service.invalid/") is response
+
+    asyncio.run(program())
+    counters = httpguard.snapshot().counters
+    assert (counters["errors"], counters["opened"]) == (0, 0)
