@@ -1,7 +1,8 @@
 """How many of the catalogue's leaking programs are spoken of, and by whom.
 
-Each program runs once without httpguard, plain, with ``-X dev``, and with that and
-``tracemalloc``, and once with httpguard. *Alive*: something is said while what the
+Each program runs once without httpguard, plain, with asyncio's debug mode, with
+``-X dev``, which has that too, and with ``tracemalloc`` in addition, and once with
+httpguard. *Alive*: something is said while what the
 program returned is alive, as in a service; *end*: when it is let go. *Line*: the line
 that opened the response is named.
 
@@ -11,6 +12,7 @@ Run: ``python -m benchmarks.recall [--only CLIENT] [--json FILE]``. Five minutes
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -27,8 +29,10 @@ if TYPE_CHECKING:
 
 _ROOT: Final = Path(__file__).resolve().parent.parent
 _CLIENTS: Final = ("httpx", "aiohttp", "stdlib")
+_DEBUG: Final = "PYTHONASYNCIODEBUG=1"
 _MODES: Final[dict[str, tuple[str, ...]]] = {
     "plain": (),
+    _DEBUG: (),
     "-X dev": ("-X", "dev"),
     "and tracemalloc": ("-X", "dev", "-X", "tracemalloc=25"),
     "httpguard": (),
@@ -75,6 +79,7 @@ def _run(
             *(server.host, str(server.port), guarded),
         ],
         cwd=_ROOT,
+        env=dict(os.environ, PYTHONASYNCIODEBUG="1" if mode == _DEBUG else ""),
         capture_output=True,
         encoding="utf-8",
         timeout=600,
