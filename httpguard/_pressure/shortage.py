@@ -135,6 +135,10 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         return (
             "close or read the responses at these lines: no timeout counts for the wait"
             " for a stream"
+        ) + (
+            "; until then `httpguard.install(reclaim=True)` gives lost streams back"
+            if pool.losses.count
+            else ""
         )
     if pool.losses.count:
         return (

@@ -64,5 +64,9 @@ def test_a_cassette_is_recorded_and_played(
         kinds = [(leak.kind, leak.count) for leak in guard.check().leaks]
         # vcrpy puts back what was there before it, and so has the last word.
         assert kinds == ([(LeakKind.DROPPED, 1)] if guard_first else [])
+        guard.install()
+        asyncio.run(dropped(server.url("/bytes/2000000")))
+        counts = [leak.count for leak in guard.check().leaks]
+        assert counts == ([2] if guard_first else [1])
         httpguard.uninstall()
         assert vars(aiohttp.ClientSession)["_request"] is before

@@ -21,8 +21,8 @@ BODY = b"x" * 90_000
 class Http2Server(Address):
     """The server, on a free port of the loopback interface, as a context manager.
 
-    Every path has 90,000 bytes, in two parts; ``/empty`` has none. ``/slow`` gives the
-    second part when ``/finish`` is asked for.
+    Every path has 90,000 bytes, in two parts; ``/empty`` has none, ``/big`` 500,000
+    more. ``/slow`` gives the second part when ``/finish`` is asked for.
 
     Args:
         streams: The requests that a connection may have under way at once.
@@ -79,6 +79,8 @@ class Http2Server(Address):
             if path == "/slow":
                 await self._finished.wait()
             await send(_part(BODY[45_000:], more=True))
+        if path == "/big":
+            await send(_part(b"x" * 500_000, more=True))
         await send(_part(b"", more=False))
 
 

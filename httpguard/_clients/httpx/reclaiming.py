@@ -1,40 +1,36 @@
 """What a dropped response has left in httpcore's pool, closed where that is safe.
 
 The pool keeps the request and the connection of a response that is gone: nobody else
-has them. A pool of coroutines belongs to its loop, which is asked to do it.
+has them. A pool of coroutines belongs to its loop, which is asked to do it. Of HTTP/2
+it is the stream that is given back: see `cancelling`.
 """
 
 from __future__ import annotations
 
-import weakref
+from contextlib import suppress
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
-from .client import is_forgotten
+from .cancelling import Mark, is_used_up, mark_of, retire
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from ..._pools.pool import PoolRef
 
-# On a request of a pool: its response and its stream, weakly, and how its loop is
-# reached.
-_MARK: Final = "_httpguard_mark"
 # Another thread's hand on the pool is waited for, in seconds.
 _PATIENCE: Final = 0.05
 
 
-def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> None:
+def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> Mark:
     """Remember whose a request of a pool is, and where it may be closed."""
-    where = _loop() if is_async else None
-    mine = weakref.ref(response), weakref.ref(stream), where
-    setattr(pool_request, _MARK, mine)
+    return Mark(pool_request, stream, response, _loop() if is_async else None)
 
 
 def refill(pool: Any, known: PoolRef) -> bool | None:
-    """Close one connection that nobody has any more, and give its slot to the next.
+    """Close one connection or stream that nobody has, and give its slot to the next.
 
     Args:
         pool: Of httpcore.
@@ -44,23 +40,26 @@ def refill(pool: Any, known: PoolRef) -> bool | None:
         As of `PoolKind.refill`.
     """
     for request in list(pool._requests):
+        mine = mark_of(request)
         connection = request.connection
-        slot = None if connection is None else known.slot_of(connection)
-        if slot is None or slot.turn != GIVEN_UP:
-            continue
-        mine = getattr(request, _MARK, None)
+        if mine is not None and mine.slot is not None:
+            if not mine.is_given_up:
+                continue
+        else:
+            slot = None if connection is None else known.slot_of(connection)
+            if slot is None or slot.turn != GIVEN_UP:
+                continue
         if mine is None:
             return False
-        response, stream, where = mine
-        if not (stream() is None or is_forgotten(response)):
+        if not mine.is_lost:
             return False  # Somebody may yet read it.
         if hasattr(pool, "aclose"):
-            return where is not None and _ask(where, pool, request, connection)
-        return _close(pool, request, connection)
+            return mine.where is not None and _ask(pool, request, mine)
+        return _close(pool, request, mine)
     return False
 
 
-def _close(pool: Any, request: Any, connection: Any) -> bool | None:
+def _close(pool: Any, request: Any, mine: Mark) -> bool | None:
     """In a pool of threads."""
     lock = pool._optional_thread_lock._lock
     if not lock.acquire(timeout=_PATIENCE):
@@ -68,8 +67,16 @@ def _close(pool: Any, request: Any, connection: Any) -> bool | None:
     try:
         if request not in pool._requests:
             return False
-        pool._requests.remove(request)
-        connection.close()  # Which the pool then takes out.
+        if mine.http2 is None:
+            pool._requests.remove(request)
+            request.connection.close()  # Which the pool then takes out.
+        elif is_used_up(mine.http2):
+            retire(mine.http2)
+            pool._requests.remove(request)
+            # Which wakes who waits for a stream, and closes a connection without any.
+            mine.http2._response_closed(mine.id)
+        else:
+            return None  # No need yet.
         closing = pool._assign_requests_to_connections()
     finally:
         lock.release()
@@ -77,7 +84,7 @@ def _close(pool: Any, request: Any, connection: Any) -> bool | None:
     return True
 
 
-def _ask(where: Callable[[Any], object], pool: Any, request: Any, one: Any) -> bool:
+def _ask(pool: Any, request: Any, mine: Mark) -> bool:
     """In a pool of coroutines: by a task in its loop."""
 
     async def close() -> None:
@@ -85,7 +92,7 @@ def _ask(where: Callable[[Any], object], pool: Any, request: Any, one: Any) -> b
             if request in pool._requests:
                 pool._requests.remove(request)
                 try:
-                    await one.aclose()
+                    await _aclose(request, mine)
                 finally:
                     closing = pool._assign_requests_to_connections()
                 await pool._close_connections(closing)
@@ -93,10 +100,22 @@ def _ask(where: Callable[[Any], object], pool: Any, request: Any, one: Any) -> b
             GATE.fault("reclaim", error)
 
     try:
-        where(close)
+        mine.where(close)  # type: ignore[misc]  # it was asked for
     except Exception:  # The loop is closed.
         return False
     return True
+
+
+async def _aclose(request: Any, mine: Mark) -> None:
+    http2 = mine.http2
+    if http2 is None:
+        await request.connection.aclose()
+        return
+    mine.cancel()
+    await http2._response_closed(mine.id)
+    # Others may read from this connection, and wait for what it takes no more.
+    with suppress(Exception):  # httpcore remembers that for its next request.
+        await http2._write_outgoing_data(request.request)
 
 
 def _loop() -> Callable[[Any], object] | None:

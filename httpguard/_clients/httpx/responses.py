@@ -17,6 +17,7 @@ from .client import core_stream
 from .notes import hand_on
 from .pools import _OWNER, meet
 from .reclaiming import mark
+from .windows import explain_silence
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -67,6 +68,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
             response = wrapped(self, request, **options)
         except Exception as error:
             hand_on(error)
+            explain_silence(self, request.url, error)
             raise
         # Most are read inside.
         if not response.is_closed:
@@ -97,6 +99,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
             response = await wrapped(self, request, **options)
         except Exception as error:
             hand_on(error)
+            explain_silence(self, request.url, error)
             raise
         if not response.is_closed:
             try:
@@ -139,8 +142,11 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         request = response._request if asked is None else asked
         if known is None or _is_own_page(request, registry.addresses):
             return
-        if guard.reclaims:
+        mine = (
             mark(taken, stream, owner, is_async=client.is_async)
+            if guard.reclaims
+            else None
+        )
         stack: RawStack | None = None
         if client.is_async:
             stack = brief(near_site(frame)) or GATE.task_stack(frame)
@@ -163,6 +169,8 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         if lease is not None and known.block:
             if response.extensions.get("http_version") != b"HTTP/2":
                 lease.slot = known.slot_of(taken.connection)
+            elif mine is not None:
+                lease.slot = mine.slot
             lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise

@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import sys
 from contextlib import contextmanager, nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.waits import Share
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from .cancelling import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -39,16 +41,25 @@ def patch(patcher: Patcher, core: str) -> None:
         core: The package, imported.
     """
     module = sys.modules[f"{core}._synchronization"]
-    patcher.wrap(module.Semaphore, "acquire", _acquire)
+    gone = sys.modules[core].ConnectionNotAvailable
+    patcher.wrap(module.Semaphore, "acquire", partial(_acquire, gone=gone))
     patcher.wrap(module.AsyncSemaphore, "acquire", _aacquire)
 
 
-def _acquire(wrapped: Method) -> Method:
-    """A request takes a stream, and waits for one where all are in use."""
+def _acquire(wrapped: Method, *, gone: type[Exception]) -> Method:
+    """A request takes a stream, and waits for one where all are in use.
+
+    Args:
+        wrapped: The original.
+        gone: What tells the pool to use another connection.
+    """
 
     def acquire(self: Any) -> None:
         with _waiting():
             wrapped(self)
+        if _is_retired(sys._getframe(1)):
+            self.release()  # For the next one that waits.
+            raise gone
 
     return acquire
 
@@ -92,6 +103,17 @@ def _wait(guard: Guard, waiter: Waiter | None) -> Iterator[None]:
         yield
     finally:
         guard.end_wait(waiter)
+
+
+def _is_retired(frame: FrameType) -> bool:
+    """Whether a connection is to have no more requests, of the frame that asks it."""
+    try:
+        return frame.f_code.co_name == _REQUESTS[0] and is_retired(
+            first_argument(frame)
+        )
+    except Exception as error:
+        GATE.fault("httpcore", error)
+        return False
 
 
 def _pool_above(frame: FrameType) -> PoolRef | None:
