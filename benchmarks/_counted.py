@@ -24,12 +24,14 @@ from ._stacks import deepened
 from ._variants import BESIDE, CONTROL, beside, own_variants
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from ._calls import Call
     from ._variants import Variant
 
 MARK: Final = "getppid"
 # No sweep in the middle: valgrind is slow, and the clock is the wall's.
-_NEVER: Final = 3600
+NEVER: Final = 3600
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,28 +71,37 @@ def _make_requests(circumstance: Circumstance, loops: Loops) -> None:
     """Of every kind, in turn."""
     calls = memory_client(block=circumstance.block).calls()
     for kind in KINDS:
-        _count(deepened(calls[kind], circumstance.depth), loops)
+        call = deepened(calls[kind], circumstance.depth)
+        count(partial(_repeat, call), loops)
+
+
+def _repeat(call: Call, times: int) -> None:
+    for _ in range(times):
+        call()
 
 
 def _variant(name: str, checkout: list[str]) -> Variant:
-    own = own_variants(check_interval=_NEVER)
+    own = own_variants(check_interval=NEVER)
     if name == BESIDE:
-        return beside(Path(checkout[0]), check_interval=_NEVER)
+        return beside(Path(checkout[0]), check_interval=NEVER)
     return own[name or CONTROL]
 
 
-def _count(call: Call, loops: Loops) -> None:
-    """Run both loops in turns, a mark before, between and after them."""
-    for _ in range(loops.warm_up):
-        call()
+def count(many: Callable[[int], None], loops: Loops) -> None:
+    """Run both loops in turns, a mark before, between and after them.
+
+    Args:
+        many: Makes so many requests.
+        loops: How many.
+    """
+    many(loops.warm_up)
     # It would run whenever enough was allocated, in the middle of either loop.
     gc.collect()
     gc.freeze()
     gc.disable()
     os.getppid()
     for length in (loops.short, loops.long) * loops.rounds:
-        for _ in range(length):
-            call()
+        many(length)
         os.getppid()
     gc.enable()
 

@@ -11,29 +11,25 @@ What an instruction takes is not told: a miss of a cache counts as one like any 
 These figures are to be read beside those of `benchmarks.requests_cost`.
 
 With `--modes`, what the ways to use httpguard cost beside the ordinary one, and what it
-adds where requests are made otherwise: see `_circumstances`.
+adds where requests are made otherwise: see `_circumstances`. With `--clients`, the
+requests of httpx, httpx2, aiohttp, http.client and urllib.request, over connections in
+memory, beside OpenTelemetry's instrumentation.
 
-Run: ``python -m benchmarks.instructions [--modes] [--only VARIANT] [--beside CHECKOUT]
-[--quick] [--json FILE]``. Needs valgrind.
+Run: ``python -m benchmarks.instructions [--modes | --clients] [--only VARIANT]
+[--beside CHECKOUT] [--quick] [--json FILE]``. Needs valgrind.
 """
 
 from __future__ import annotations
 
-import os
-import re
-import shutil
-import statistics
-import subprocess
-import sys
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Final
 
 from rich.table import Table
 
+from . import _callgrind, _client_instructions
 from ._calls import KINDS
 from ._circumstances import CIRCUMSTANCES, ORDINARY
-from ._counted import MARK, Loops
+from ._counted import Loops
 from ._output import console, parser, progress, write
 from ._variants import BESIDE, CONTROL, FLOOR, GUARD, INTERPRETED, MODES
 
@@ -46,7 +42,6 @@ _VARIANTS: Final = (GUARD, INTERPRETED, FLOOR)
 _MODES: Final = (GUARD, *MODES)
 _LOOPS: Final = Loops(warm_up=60, short=20, long=120, rounds=3)
 _QUICK: Final = Loops(warm_up=40, short=20, long=70, rounds=1)
-_TOTALS: Final = re.compile(r"^totals: (\d+)", re.MULTILINE)
 
 Found = dict[str, float]
 """Instructions a request, by kind."""
@@ -59,8 +54,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
         arguments: Of the command line.
     """
     options = _options(arguments)
-    if shutil.which("valgrind") is None:
-        raise SystemExit("valgrind is not installed")
+    _callgrind.require()
+    if options.clients:
+        _client_instructions.show(options)
+        return
     loops = _QUICK if options.quick else _LOOPS
     names = (
         [options.only] if options.only else list(_MODES if options.modes else _VARIANTS)
@@ -90,24 +87,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     made = parser(__doc__)
+    made.add_argument(
+        "--clients", action="store_true", help="httpx, aiohttp and the rest"
+    )
     made.add_argument("--modes", action="store_true", help="other ways of use")
     known = tuple(dict.fromkeys((*_VARIANTS, *_MODES)))
     made.add_argument("--only", choices=known, help="and a request without")
     made.add_argument("--beside", type=Path, metavar="CHECKOUT", help="count it too")
     return made.parse_args(arguments)
-
-
-def _command(
-    variant: str, loops: Loops, place: str, checkout: Path | None
-) -> list[str]:
-    name = CONTROL if variant == _WITHOUT else variant
-    words = [name, place, loops.to_text()]
-    words += [str(checkout.resolve())] if checkout else []
-    return [sys.executable, "-m", "benchmarks._counted", *words]
-
-
-def _environment() -> dict[str, str]:
-    return dict(os.environ, PYTHONHASHSEED="0", PYTHONDONTWRITEBYTECODE="")
 
 
 def count(
@@ -121,65 +108,13 @@ def count(
         place: The name of the circumstance in which they are made.
         checkout: Where the httpguard beside this one is.
     """
-    # Once before: a process that compiles has its memory laid out otherwise, and with
-    # it which of its names drive each other out of CPython's cache.
-    once = _command(variant, Loops(1, 1, 1, 1), place, checkout)
-    subprocess.run(once, check=True, env=_environment())
-    with TemporaryDirectory() as folder:
-        out = Path(folder, "out")
-        valgrind = (
-            *("valgrind", "--tool=callgrind", f"--dump-before={MARK}"),
-            f"--callgrind-out-file={out}",
-        )
-        subprocess.run(
-            [*valgrind, *_command(variant, loops, place, checkout)],
-            check=True,
-            stderr=subprocess.DEVNULL,
-            env=_environment(),
-        )
-        # One file a mark, numbered from 1, and one of the end.
-        marks = (1 + 2 * loops.rounds) * len(KINDS)
-        counted = [total(Path(f"{out}.{at}").read_text()) for at in range(1, marks + 1)]
-    return by_kind(counted, loops)
+    name = CONTROL if variant == _WITHOUT else variant
+    other = [str(checkout.resolve())] if checkout else []
 
+    def command(loops: Loops) -> list[str]:
+        return ["benchmarks._counted", name, place, loops.to_text(), *other]
 
-def total(text: str) -> int:
-    """The instructions that a file of callgrind's says.
-
-    Raises:
-        ValueError: It says none.
-    """
-    found = _TOTALS.search(text)
-    if found is None:
-        raise ValueError("callgrind has written no totals")
-    return int(found[1])
-
-
-def by_kind(counted: Sequence[int], loops: Loops) -> Found:
-    """Instructions a request of each kind.
-
-    Args:
-        counted: Between one mark and the next. For each kind, what was before its
-            loops comes first, then the shorter and the longer loop of each round.
-        loops: How long they were.
-    """
-    each = 1 + 2 * loops.rounds
-    return {
-        kind: a_request(counted[at * each + 1 : (at + 1) * each], loops)
-        for at, kind in enumerate(KINDS)
-    }
-
-
-def a_request(counted: Sequence[int], loops: Loops) -> float:
-    """What a loop takes more by each request more; the median of the rounds.
-
-    Args:
-        counted: Of the shorter and the longer loop, in turns.
-        loops: How long they were.
-    """
-    more = loops.long - loops.short
-    pairs = zip(counted[::2], counted[1::2], strict=True)
-    return statistics.median((long - short) / more for short, long in pairs)
+    return _callgrind.run(command, loops, KINDS)
 
 
 def table(found: dict[str, Found], title: str = "added per request") -> Table:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
+from benchmarks._callgrind import a_request, by_kind, total
 from benchmarks._calls import KINDS
 from benchmarks._counted import Loops
-from benchmarks.instructions import a_request, by_kind, total
 
 LOOPS = Loops(warm_up=5, short=20, long=120, rounds=3)
 
@@ -28,7 +28,7 @@ def test_what_was_before_the_loops_of_a_kind_is_left_out() -> None:
         for cost in (300, 400, 500, 600)
         for number in (10**9, *(cost * length for length in (20, 120) * 3))
     ]
-    assert by_kind(counted, LOOPS) == dict(
+    assert by_kind(counted, LOOPS, KINDS) == dict(
         zip(KINDS, (300, 400, 500, 600), strict=True)
     )
 
