@@ -163,7 +163,7 @@ def _installed_module(path: str) -> str | None:
             return _stem(".".join(parts[index + 1 :]))
     # ``pip install --target``: libraries beside the program's own files.
     for root in map(str, sys.path):
-        place = os.path.join(os.path.abspath(root), "")
+        place = os.path.join(_absolute(root), "")
         if path.startswith(place):
             below = path[len(place) :].replace("\\", "/")
             if below.partition("/")[0] in _installed_in(place):
