@@ -6,12 +6,12 @@ them at most. Listing the objects is one step of CPython's, 8 ms for a million.
 
 from __future__ import annotations
 
-import gc
 import time
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._clients.gate import GATE
+from .._stacks.heap import objects
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -68,16 +68,16 @@ def look(adopters: Adopters, seconds: float) -> Looked:
         return Looked()
     began = clock()
     kinds = _Kinds(adopters)
-    objects = gc.get_objects()
-    count = len(objects)
-    while objects and clock() - began < seconds:
-        found = [item for item in objects[-_SLICE:] if kinds[type(item)] is not None]
+    every = objects()
+    count = len(every)
+    while every and clock() - began < seconds:
+        found = [item for item in every[-_SLICE:] if kinds[type(item)] is not None]
         # What the program drops meanwhile goes here, and not with the last slice.
-        del objects[-_SLICE:]
+        del every[-_SLICE:]
         while found:
             _adopt(kinds, found.pop())
         time.sleep(PAUSE)
-    return Looked(count, count - len(objects), clock() - began)
+    return Looked(count, count - len(every), clock() - began)
 
 
 def _adopt(kinds: _Kinds, item: Any) -> None:

@@ -13,6 +13,7 @@ import time
 from types import FrameType, GeneratorType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._stacks.heap import referrers
 from .._stacks.ownership import is_own
 from .roots import Root, global_roots, local_roots, module_spaces
 from .steps import COLLECTIONS, describe, isinstance_of_type, type_name
@@ -233,7 +234,7 @@ class _Search:
         wanted = {id(item) for item in level}
         # By it the arguments of the call are known, which CPython 3.13 finds, too.
         mark = object()
-        referrers = gc.get_referrers(*level, mark)
+        found = referrers(*level, mark)
         entries = {id(entry) for entry in self._known.values()}
         ours = {id(part) for part in vars(self).values()} | {
             id(level),
@@ -241,7 +242,7 @@ class _Search:
             id(self),
         }
         following = []
-        for referrer in referrers:
+        for referrer in found:
             key = id(referrer)
             if key in self._known or key in ours or key in entries or _is_own(referrer):
                 continue
@@ -252,7 +253,7 @@ class _Search:
                     self._known[key] = (referrer, id(item))
                     following.append(referrer)
                     break
-        referrers.clear()
+        found.clear()
         return following
 
     def _way(self, item: object) -> list[Any]:

@@ -7,10 +7,11 @@ that are cleared by then, as if it were gone.
 
 from __future__ import annotations
 
-import gc
 from inspect import CO_ASYNC_GENERATOR
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
+
+from .._stacks.heap import objects
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -65,7 +66,7 @@ def _living(keys: set[int]) -> set[int]:
     """The ids at which there is something that can be closed, as a connection can."""
     return {
         id(one)
-        for one in gc.get_objects()
+        for one in objects()
         if id(one) in keys
         # By type(), not isinstance: that would run a proxy's __class__.
         and not issubclass(type(one), _SUSPENDING)

@@ -6,6 +6,7 @@ import gc
 import sys
 from typing import TYPE_CHECKING
 
+from .heap import objects
 from .ownership import is_own
 
 if TYPE_CHECKING:
@@ -75,7 +76,7 @@ def suspended_greenlets() -> Iterator[tuple[int, FrameType]]:
     greenlet = sys.modules.get("greenlet")
     if greenlet is None:
         return
-    for item in gc.get_objects():
+    for item in objects():
         # By type(), not isinstance: that would run a proxy's __class__.
         if issubclass(type(item), greenlet.greenlet) and item.gr_frame is not None:
             yield id(item), item.gr_frame

@@ -12,6 +12,7 @@ from contextlib import suppress
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
+from .heap import referrers
 from .submission import MARK
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def awaited(
     if not known:
         return set()
     found = set()
-    for referrer in gc.get_referrers(*known):
+    for referrer in referrers(*known):
         for reader in _generators(referrer):
             if reader.ag_await is None or not origins.http_package(
                 reader.ag_code.co_filename
@@ -108,7 +109,7 @@ def _generators(referrer: Any) -> Iterator[Any]:
     if type(referrer) is AsyncGeneratorType:
         yield referrer
     elif sys.version_info < (3, 11) and hasattr(referrer, "f_lasti"):
-        for outer in gc.get_referrers(referrer):
+        for outer in referrers(referrer):
             if type(outer) is AsyncGeneratorType:
                 yield outer
 

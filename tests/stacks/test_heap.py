@@ -1,0 +1,82 @@
+"""Looks at all objects, which break no tuple that another thread is making."""
+
+from __future__ import annotations
+
+import gc
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from httpguard._stacks.heap import objects, referrers
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
+LOOKS = 40
+
+
+class Kept:
+    pass
+
+
+@pytest.fixture
+def often() -> Iterator[None]:
+    """Other threads have their turns far more often."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-5)
+    yield
+    sys.setswitchinterval(before)
+
+
+def broken(look: Callable[[], Any], item: object) -> int:
+    """How many tuples break that threads make of one item, again and again."""
+    over = threading.Event()
+    errors: list[SystemError] = []
+
+    def make() -> None:
+        while not over.is_set():
+            try:
+                tuple(item for _ in range(25))
+            except SystemError as error:  # noqa: PERF203  # One of many.
+                errors.append(error)
+
+    threads = [threading.Thread(target=make) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for _ in range(LOOKS):
+            for found in look():
+                del found
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+    return len(errors)
+
+
+@pytest.mark.usefixtures("often")
+def test_no_tuple_breaks_that_is_being_made() -> None:
+    kept = Kept()
+    assert broken(objects, kept) == 0
+    assert broken(lambda: referrers(kept), kept) == 0
+
+
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="seen with CPython 3.11")
+@pytest.mark.usefixtures("often")
+def test_the_collectors_own_list_breaks_it() -> None:
+    assert broken(gc.get_objects, Kept()) > 0
+
+
+def test_all_is_found_but_tuples() -> None:
+    kept = Kept()
+    box, pair = [kept], (kept, 1)
+    found = objects()
+    assert any(one is kept for one in found)
+    assert any(one is box for one in found)
+    assert not any(type(one) is tuple for one in found)
+    del found
+    around = referrers(kept)
+    assert any(one is box for one in around)
+    assert any(one is pair for one in around)
