@@ -105,6 +105,7 @@ NOT_CALLED: Final = frozenset(
     {
         "_model.leak.Leak.__str__",
         "_model.leak.Leak._repr_html_",
+        "_model.leak.Leak.to_dict",
         "_model.plain.as_html",
         "_model.words.nearest",
         "_process.process.Pages.serve_as",
@@ -169,7 +170,8 @@ NOT_CALLED: Final = frozenset(
         # With other settings, in other worlds, or at a fork; cached since.
         "_clients.forwarding._shown",
         "_clients.requests._caller",
-        "_guard.watcher.Watcher._sweep_until",
+        "_guard.watcher.Watcher._sweep_as",
+        "_guard.watcher.Watcher.wait_for_end",
         "_leases.lease.Lease.has_key",
         "_leases.lease.Lease.is_of",
         "_model.plain.as_text",
@@ -203,6 +205,7 @@ NOT_CALLED: Final = frozenset(
         "_leases.finding.Finding.of_session",
         "_leases.registry.Registry.pause",
         "_leases.registry.Registry.resume",
+        "_leases.registry.Registry.stood_still",
         "_leases.sessions.SessionRef.absolute_url",
         "_leases.crowds.keeps",
         "_leases.crowds.without_one_a_thread",
@@ -224,6 +227,8 @@ NOT_CALLED: Final = frozenset(
         "_text.pools.describe_descriptors",
         "_stacks.variables._places",
         "_stacks.waits._names",
+        "_model.redaction._escape",
+        "_text.words.short_path",
     }
 )
 
@@ -279,7 +284,12 @@ def _clean() -> Iterator[None]:
 def forget() -> None:
     httpguard.uninstall()
     _process.PROCESS.failures = _failure.Failures()
-    for cached in (_origin._directory, _origin._library_directories, _stack._line):
+    for cached in (
+        _origin._directory,
+        _origin._installed_in,
+        _origin._library_directories,
+        _stack._line,
+    ):
         cached.cache_clear()
     for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real.REAL_SOCKET):
         known.clear()
