@@ -25,8 +25,7 @@ if TYPE_CHECKING:
 
     Clock = Callable[[], float]
 
-# What a scan for referrers takes for each block of memory in use, on CPython 3.11
-# and 3.13 (``python -m benchmarks.explain``).
+# Of a scan for referrers, for each block of memory in use (`benchmarks.explain`).
 _SECONDS_A_BLOCK: Final = 25e-9
 _thread_time: Final = getattr(time, "thread_time", time.perf_counter)
 _MOST_STEPS: Final = 16
