@@ -235,11 +235,7 @@ class _Search:
         mark = object()
         found = referrers(*level, mark)
         entries = {id(entry) for entry in self._known.values()}
-        ours = {id(part) for part in vars(self).values()} | {
-            id(level),
-            id(vars(self)),
-            id(self),
-        }
+        ours = {id(part) for part in (*vars(self).values(), level, vars(self), self)}
         following = []
         for referrer in found:
             key = id(referrer)
