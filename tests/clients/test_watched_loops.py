@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import os
+import sys
 from typing import TYPE_CHECKING, Any
 from unittest import mock
 
@@ -42,6 +43,7 @@ def watched(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
+@pytest.mark.skipif("coverage" in sys.modules, reason="it asks for files itself")
 def test_a_loop_in_which_nothing_may_block(
     guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
