@@ -9,13 +9,13 @@
 #   urllib3 2.5.0: of the pool's own class False
 #   urllib3 1.26.20: of the pool's own class True
 set -euo pipefail
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-"${PYTHON:-python3}" -m venv venv
-for version in 2.5.0 1.26.20; do
-venv/bin/python -m pip install -q --disable-pip-version-check "urllib3==$version" 2>/dev/null
-venv/bin/python - <<'PY'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+python3 -m venv venv
+for package in 'urllib3==2.5.0' 'urllib3==1.26.20'; do
+  venv/bin/python -m pip install -q --disable-pip-version-check "$package" 2>/dev/null
+  venv/bin/python - <<'PY'
 import http.server
 import sys
 import threading

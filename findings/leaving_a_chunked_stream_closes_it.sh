@@ -8,13 +8,13 @@
 #   chunked: socket open False, slots left 1
 #   Content-Length: socket open True, slots left 0
 set -euo pipefail
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-"${PYTHON:-python3}" -m venv venv
-for version in 1.26.20 2.5.0; do
-venv/bin/python -m pip install -q --disable-pip-version-check "urllib3==$version" 2>/dev/null
-venv/bin/python - <<'PY'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cd "$work"
+python3 -m venv venv
+for package in 'urllib3==1.26.20' 'urllib3==2.5.0'; do
+  venv/bin/python -m pip install -q --disable-pip-version-check "$package" 2>/dev/null
+  venv/bin/python - <<'PY'
 import http.server
 import threading
 
