@@ -166,7 +166,7 @@ class Gate(Adopting):
         try:
             known = self.registry.pools.get(pool)
             if guard is not None and known is not None:
-                known.took(connection, fresh=fresh)
+                known.took(connection, fresh=fresh, now=self.registry.clock())
                 if fresh:
                     guard.opened()
         except Exception as error:

@@ -136,7 +136,9 @@ class Detector:
 
     def is_left(self, scope: Scope) -> bool:
         """Whether a scope has left responses open, or more sessions than it may."""
-        return bool(left_open(self.registry, scope)) or self.sessions.is_crowded(scope)
+        return bool(left_open(self.registry, scope)) or self.sessions.is_crowded(
+            scope, self.registry.clock()
+        )
 
     def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
         """Judge a lease whose response was collected, or might as well be."""

@@ -50,9 +50,14 @@ class SessionDetector:
                     yield Finding.of_session(LeakKind.SESSION, session, now)
         self._sessions.resolve_idle()
 
-    def is_crowded(self, scope: Scope) -> bool:
-        """Whether a scope that ends has left more sessions than it may."""
-        return any(self._crowds(0.0, scope, ended=True))
+    def is_crowded(self, scope: Scope, now: float) -> bool:
+        """Whether a scope that ends has left more sessions than it may.
+
+        Args:
+            scope: It has ended.
+            now: Seconds of the guard's clock.
+        """
+        return any(self._crowds(now, scope, ended=True))
 
     def _crowds(
         self, now: float, scope: Scope | None, *, ended: bool

@@ -98,7 +98,7 @@ class SessionRef(_SessionRef):
     adopted: bool
 
     def idle_for(self, now: float) -> float:
-        """How long no request has used it, as far as sweeps have seen, in seconds."""
+        """How long no request has used it, in seconds: see `PoolRef.idle_for`."""
         # Each pool is asked: a sweep has to see when it was used.
         times = [pool.idle_for(now) for pool in list(self.pools)]
         return min(times, default=0.0)
@@ -268,7 +268,8 @@ class Sessions:
             ]
             if len(unused) <= limit:
                 continue
-            crowd = sorted(filter(keeps, unused), key=lambda ref: ref.opened)
+            crowd = [ref for ref in unused if keeps(ref, now)]
+            crowd.sort(key=lambda ref: ref.opened)
             spare = without_one_a_thread(crowd)
             if len(crowd) <= limit or len(spare) < limit:
                 continue

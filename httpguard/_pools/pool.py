@@ -84,8 +84,8 @@ class PoolRef(Connections):
         self.name = name_of(self.scheme, self.host, self.port)
         self.block = facts.block
         self.maxsize = facts.maxsize
-        # When it was first seen; when a sweep last saw that it had been used, and the
-        # figure by which that one knew.
+        # When it was first seen; when it was last used, as far as that was seen, and
+        # the figure by which a sweep knows.
         self.met = self.active = now
         self.seen = 0
         # Slots that leaks have taken; how many were given back.
@@ -136,7 +136,10 @@ class PoolRef(Connections):
         return max(self.taken.value - self.connected.value, 0)
 
     def idle_for(self, now: float) -> float:
-        """How long no request has taken a connection, as far as sweeps have seen.
+        """How long no request has taken a connection.
+
+        Of one that was open when it was taken, since the sweep that first saw that:
+        to look at the clock would be what costs most.
 
         Args:
             now: Seconds of the guard's clock.
@@ -147,18 +150,20 @@ class PoolRef(Connections):
             self.active = now
         return now - self.active
 
-    def took(self, connection: Any, *, fresh: bool) -> None:
+    def took(self, connection: Any, *, fresh: bool, now: float) -> None:
         """A request has taken a connection.
 
         Args:
             connection: Of this pool.
             fresh: It has no socket yet: new, or closed since, by the server most often.
+            now: Seconds of the guard's clock.
         """
         self.taken.add()
         slot = self.know(connection)
         if not fresh:
             return
         slot.open = True
+        self.seen, self.active = self.taken.value, now
         self.connected.add()
         # Connections that are open are taken first, so that more can be in use at
         # once only where one is new. Two threads at once: one sees the higher figure.

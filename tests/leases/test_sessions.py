@@ -677,3 +677,66 @@ def test_the_report(server: Server, tmp_path: Path) -> None:
         " · 21 sessions made here keep 21 open connections"
         f" · to http://{server.host}:{server.port}\n  made by thread MainThread"
     ), done.stderr
+
+
+def test_a_scope_that_ends_makes_nobody_idle(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3)
+    kept = [make(server.url("/lines")) for _ in range(6)]
+    for session in kept:
+        session.get(server.url("/lines"))
+    with httpguard.no_leaks():
+        requests.get(server.url("/bytes/90000"), stream=True).close()
+    assert guard.check().leaks == ()
+    for session in kept:
+        session.close()
+
+
+def test_one_sweep_says_since_when_sessions_that_were_used_once_are_unused(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3)
+    kept = [make(server.url("/lines")) for _ in range(6)]
+    guard.advance(59)
+    assert guard.check().leaks == ()
+    guard.advance(2)
+    assert [leak.count for leak in guard.check().leaks] == [3]
+    for session in kept:
+        session.close()
+
+
+def test_a_pool_is_unused_since_its_last_new_connection(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3)
+    managers = [urllib3.PoolManager() for _ in range(6)]
+    pools = [manager.connection_from_url(server.url("/")) for manager in managers]
+    guard.advance(61)
+    for pool in pools:
+        pool.request("GET", "/lines")
+    guard.advance(59)
+    assert guard.check().leaks == ()
+    guard.advance(2)
+    assert [leak.count for leak in guard.check().leaks] == [3]
+    for manager in managers:
+        manager.clear()
+
+
+def test_a_request_that_took_longer_than_idle_sessions_may(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_sessions=3)
+    kept = [make(server.url("/lines")) for _ in range(6)]
+    answers = [session.get(server.url("/bytes/90000"), stream=True) for session in kept]
+    for _ in range(3):  # Read now and then: they are not held.
+        guard.advance(40)
+        for answer in answers:
+            answer.raw.read(10)
+        guard.check()
+    for answer in answers:
+        assert answer.content
+    guard.advance(10)
+    assert guard.check().leaks == ()
+    for session in kept:
+        session.close()

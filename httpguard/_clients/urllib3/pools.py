@@ -165,7 +165,7 @@ def _took(pool: Any, connection: Any) -> None:
         return
     try:
         fresh = connection.sock is None
-        known.took(connection, fresh=fresh)
+        known.took(connection, fresh=fresh, now=guard.registry.clock())
         if fresh:
             guard.opened()
     except Exception as error:
