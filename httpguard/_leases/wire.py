@@ -5,11 +5,12 @@ sseclient and docker read from the file or the socket below a response.
 
 from __future__ import annotations
 
+import _socket
 import socket
 import struct
 import sys
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -22,8 +23,27 @@ _INT: Final = struct.Struct("i")
 def descriptor_of(lease: Lease, response: Any) -> int | None:
     """The number of its socket's descriptor; None for sockets that are not Python's."""
     sock = lease.client.socket(response)
-    number = -1 if sock is None else socket.socket.fileno(sock)
+    number = -1 if sock is None else number_of(sock)
     return None if number < 0 else number
+
+
+def real_socket(sock: object) -> socket.socket | None:
+    """A socket of Python's or gevent's; that of eventlet has one of Python's in it."""
+    if not issubclass(type(sock), _socket.socket):
+        sock = getattr(sock, "fd", sock)
+    known = issubclass(type(sock), (_socket.socket, socket.socket))
+    return cast("socket.socket", sock) if known else None
+
+
+def number_of(sock: socket.socket) -> int:
+    """The descriptor of what `real_socket` returns; -1 once it is closed."""
+    return _methods(sock).fileno(sock)
+
+
+def _methods(sock: socket.socket) -> type[socket.socket]:
+    """Where its own methods are, whatever `socket.socket` was replaced with."""
+    plain = issubclass(type(sock), _socket.socket)
+    return cast("type[socket.socket]", _socket.socket) if plain else socket.socket
 
 
 def is_read_below(lease: Lease, response: Any) -> bool:
@@ -55,9 +75,9 @@ def _taken(sock: socket.socket | None) -> int | None:
         import termios
 
         size = bytes(_INT.size)
-        number = socket.socket.fileno(sock)
+        number = number_of(sock)
         before = fcntl.ioctl(number, termios.FIONREAD, size)
-        info = socket.socket.getsockopt(
+        info = _methods(sock).getsockopt(
             sock, socket.IPPROTO_TCP, socket.TCP_INFO, _RECEIVED.size
         )
         # More may have come in between.

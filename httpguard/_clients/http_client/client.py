@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
+from ..._leases.wire import number_of, real_socket
 from ..hints import http_client_hint, urllib_request_hint
 
 if TYPE_CHECKING:
+    import socket
     from types import FrameType
 
     from ..._leases.client import Adopters, Leases, Patcher, Reference
@@ -49,7 +50,7 @@ class HttpClient:
         sock = self.socket(response)
         # Not `_closed`: urllib.request closes the socket, and the file below a response
         # keeps it.
-        if sock is not None and socket.socket.fileno(sock) < 0:
+        if sock is not None and number_of(sock) < 0:
             return Ending.CUT
         return Ending.OPEN
 
@@ -66,7 +67,7 @@ class HttpClient:
     def socket(self, response: Any) -> socket.socket | None:
         """See `Client`."""
         sock = getattr(_raw(response), "_sock", None)
-        return sock if isinstance(sock, socket.socket) else None
+        return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
         """See `Client`."""

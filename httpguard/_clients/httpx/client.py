@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
 from ..._leases.references import references
+from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
 from ..tasks import LOOPS, patch_tasks
 from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
+    import socket
+
     from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
 
@@ -130,7 +132,7 @@ class Httpx:
             return None
         # asyncio and trio have something around theirs.
         sock = getattr(sock, "_sock", sock)
-        return sock if isinstance(sock, socket.socket) else None
+        return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
         """See `Client`."""

@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-import socket
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
+from ..._leases.wire import real_socket
 from ..hints import urllib3_hint
 from ..patching import LeftAloneError
 from .closing import shut
 
 if TYPE_CHECKING:
+    import socket
+
     from ..._leases.client import Adopters, Leases, Patcher, Reference
     from ..._leases.facts import Facts
     from .callers import Codes
@@ -80,7 +82,7 @@ class Urllib3:
         if sock is None:
             raw = getattr(getattr(response._fp, "fp", None), "raw", None)
             sock = getattr(raw, "_sock", None)
-        return sock if isinstance(sock, socket.socket) else None
+        return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
         """See `Client`. Some read the http.client response below it directly."""
