@@ -12,15 +12,16 @@ import typer
 
 from .._attach.family import Family
 from .._attach.refusals import AttachError
-from .._model.errors import ConfigError
-from .._model.settings import load_settings
 from .top import follow, print_once, wide_console
+from .values import LOOKS, PID, PORT, SECONDS
 
 
 def attach(
     pid: Annotated[
         int,
-        typer.Argument(metavar="PID", help="The process.", show_default=False, min=1),
+        typer.Argument(
+            parser=PID, metavar="PID", help="The process.", show_default=False
+        ),
     ],
     *,
     children: Annotated[
@@ -35,7 +36,7 @@ def attach(
     ] = False,
     seconds: Annotated[
         float | None,
-        typer.Option("--for", metavar="SECONDS", help="End by itself.", min=0),
+        typer.Option("--for", parser=SECONDS, metavar="SECONDS", help="End by itself."),
     ] = None,
     log: Annotated[
         str | None,
@@ -44,8 +45,9 @@ def attach(
         ),
     ] = None,
     serve: Annotated[
-        str | None,
+        int | None,
         typer.Option(
+            parser=PORT,
             metavar="PORT",
             help="Have the live page served, at this port of 127.0.0.1.",
         ),
@@ -57,27 +59,32 @@ def attach(
     look: Annotated[
         float,
         typer.Option(
+            parser=SECONDS,
             metavar="SECONDS",
-            min=0,
             help="Of processor time, at most, to look for what is open already.",
         ),
     ] = 1.0,
     patience: Annotated[
         float,
         typer.Option(
-            metavar="SECONDS", min=0, help="How long to wait for its main thread."
+            parser=SECONDS,
+            metavar="SECONDS",
+            help="How long to wait for its main thread.",
         ),
     ] = 30.0,
     max_idle: Annotated[
-        str | None,
+        float | None,
         typer.Option(
+            parser=SECONDS,
             metavar="SECONDS",
             help="How long an open response may make no progress before it is held.",
         ),
     ] = None,
     interval: Annotated[
         float,
-        typer.Option(min=0.5, help="Seconds between two looks.", metavar="SECONDS"),
+        typer.Option(
+            parser=LOOKS, help="Seconds between two looks.", metavar="SECONDS"
+        ),
     ] = 2.0,
 ) -> None:
     """Show what a program holds open and leaks that runs without httpguard.
@@ -102,10 +109,6 @@ def attach(
         "max_idle": max_idle,
     }
     settings = {name: value for name, value in given.items() if value is not None}
-    try:
-        load_settings(settings, {})
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from None
     try:
         with Family(
             pid, settings, children=children, look=look, patience=patience, tell=_tell

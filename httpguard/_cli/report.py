@@ -21,6 +21,7 @@ from .._report.selection import parse_since, select
 from .._report.sites import report_of
 from .progress import progress
 from .project import choose
+from .values import COUNT
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -125,7 +126,8 @@ def report(
     top: Annotated[
         int | None,
         typer.Option(
-            min=0,
+            parser=COUNT,
+            metavar="NUMBER",
             help="Print so many sites as text; 0: all. Default: 20.",
             show_default=False,
         ),

@@ -10,6 +10,7 @@ import typer
 
 from .._model.errors import HTTPGuardError
 from .._model.extras import require
+from .values import LOOKS
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -35,7 +36,9 @@ def top(
     ] = False,
     interval: Annotated[
         float,
-        typer.Option(min=0.5, help="Seconds between two looks.", metavar="SECONDS"),
+        typer.Option(
+            parser=LOOKS, help="Seconds between two looks.", metavar="SECONDS"
+        ),
     ] = 2.0,
     token: Annotated[
         str | None,

@@ -59,22 +59,26 @@ def whole(least: int, most: int, *, none: str = "", note: str = "") -> Check:
     return Check("int | None" if none else "int", _accepted(bounds, none, note), read)
 
 
-def seconds(*, waits: bool = False, none: str = "", note: str = "") -> Check:
+def seconds(
+    least: float = 0, *, waits: bool = False, none: str = "", note: str = ""
+) -> Check:
     """A number of seconds.
 
     Args:
+        least: The lower bound.
         waits: Whether a thread sleeps for so long.
         none: As of `whole`.
         note: As of `whole`.
     """
     most = _LONGEST_WAIT if waits else _ENDLESS
-    bounds = f"a number of seconds from 0 to {int(most):,}"
+    bounds = f"a number of seconds from {least:g} to {int(most):,}"
     takes = "float | None" if none else "float"
-    return Check(takes, _accepted(bounds, none, note), _number(most, none), " s")
+    read = _number(least, most, none)
+    return Check(takes, _accepted(bounds, none, note), read, " s")
 
 
-def _number(most: float, none: str) -> Callable[[Any], float | None]:
-    """Read a number from 0 up."""
+def _number(least: float, most: float, none: str) -> Callable[[Any], float | None]:
+    """Read a number."""
 
     def read(value: Any) -> float | None:
         if none and _is_none(value):
@@ -82,7 +86,7 @@ def _number(most: float, none: str) -> Callable[[Any], float | None]:
         if isinstance(value, bool):
             raise TypeError
         number = float(value)
-        if math.isnan(number) or not 0 <= number <= most:
+        if math.isnan(number) or not least <= number <= most:
             raise ValueError
         return number
 
@@ -162,7 +166,7 @@ def _address(value: Any) -> tuple[str, int] | None:
     host = host.strip().strip("[]")
     if not re.fullmatch(r"[\w.:%-]+", host):
         raise ValueError
-    number: int = _PORT.read(port)
+    number: int = PORT.read(port)
     return host, number
 
 
@@ -191,11 +195,11 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-_PORT: Final = whole(0, _LAST_PORT)
+PORT: Final = whole(0, _LAST_PORT)
 SWITCH: Final = Check(
     "bool", "a bool, or one of 1/true/yes/on and 0/false/no/off", _switch
 )
-SHARE: Final = Check("float", "a number from 0 to 1", _number(1.0, none=""))
+SHARE: Final = Check("float", "a number from 0 to 1", _number(0.0, 1.0, none=""))
 PATTERNS: Final = Check(
     "Iterable[str]", "a sequence of texts, or one text separated by commas", _patterns
 )

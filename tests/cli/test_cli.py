@@ -91,6 +91,32 @@ def test_errors_of_use_name_the_argument(
 
 
 @pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        ("top --interval 0.1 x", "'0.1' is not accepted: a number of seconds from 0.5"),
+        ("top --interval soon x", "'soon' is not accepted: a number of seconds"),
+        ("attach x", "'x' is not accepted: a whole number from 1 to"),
+        ("attach 0", "'0' is not accepted: a whole number from 1 to"),
+        ("attach --for -1 5", "'-1' is not accepted: a number of seconds from 0 to"),
+        ("attach --look x 5", "'x' is not accepted: a number of seconds from 0 to"),
+        ("attach --patience x 5", "'x' is not accepted: a number of seconds from 0"),
+        ("attach --max-idle x 5", "'x' is not accepted: a number of seconds from 0"),
+        ("attach --serve 99999 5", "'99999' is not accepted: a whole number from 0 to"),
+        ("report --top -1 x", "'-1' is not accepted: a whole number from 0 to"),
+        ("report --kind x x", "'x' is not one of 'dropped', 'held',"),
+        ("report --since x x", "'x' is no time; accepted: an ISO date"),
+        ("demo --client x", "'x' is not requests or httpx or aiohttp"),
+    ],
+)
+def test_an_error_names_the_value_and_what_is_accepted(
+    arguments: str, told: str
+) -> None:
+    done = call(*arguments.split())
+    assert (done.returncode, done.stdout) == (2, "")
+    assert told in " ".join(done.stderr.replace("│", " ").split())
+
+
+@pytest.mark.parametrize(
     ("module", "arguments", "extra"),
     [
         ("typer", ["report", "x"], "cli"),
