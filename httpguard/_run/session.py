@@ -38,12 +38,14 @@ class Run:
         baseline: Known leaks, which are not shown and fail nothing.
         tolerated: More leaks than this make the exit code `LEAKED` where it would be
             0. None: no number of them does.
+        enabled: False: the settings say that nothing is to be guarded.
     """
 
     target: Target
     settings: Mapping[str, str]
     baseline: Baseline | None
     tolerated: int | None
+    enabled: bool
 
     def run(self, telling: Telling) -> int:
         """Run the program and show what leaked.

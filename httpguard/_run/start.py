@@ -40,7 +40,10 @@ def start(run: Run, options: Options) -> int:
         if options.become:
             run.replace()
         telling = Telling(
-            verbose=options.verbose, quiet=options.quiet, as_json=options.as_json
+            verbose=options.verbose,
+            quiet=options.quiet,
+            as_json=options.as_json,
+            enabled=run.enabled,
         )
         return run.run(telling)
     except OSError as error:
@@ -84,14 +87,15 @@ def prepare(program: list[str], options: Options) -> Run:
         variables,
         _load_baseline(baseline),
         0 if fail else tolerated,
+        enabled=settings.enabled,
     )
     if options.become:
         _refuse_beside_exec(options)
     for name in unknown_variables(os.environ):
         near = nearest(name, map(variable, TABLE))
         _warn(f"there is no setting {name}; did you mean {near}?")
-    if not settings.enabled:
-        _warn("HTTPGUARD_ENABLED says that nothing is to be guarded")
+    if not settings.enabled and options.become:
+        _warn("the setting enabled is off: nothing is guarded")
     return run
 
 

@@ -31,11 +31,13 @@ class Telling:
         verbose: The program's log tells of leaks too.
         quiet: Nothing where nothing leaked.
         as_json: As one line of JSON.
+        enabled: False: the settings say that nothing is to be guarded.
     """
 
     verbose: bool = False
     quiet: bool = False
     as_json: bool = False
+    enabled: bool = True
 
     def tell(self, outcome: Outcome, comparison: Comparison[Site]) -> None:
         """Say on standard error what there is to say."""
@@ -43,12 +45,12 @@ class Telling:
         if comparison.new or not self.quiet:
             notes += _advice(outcome)
         if self.as_json:
-            notes += _unwatched(outcome)
+            notes += self._unwatched(outcome)
             line = json.dumps(_to_dict(outcome, comparison, notes))
             sys.stderr.write(f"{line}\n")
             return
         if not comparison.new and not self.quiet:
-            notes += _verdict(outcome, comparison)
+            notes += self._verdict(outcome, comparison)
         if not comparison.new:
             sys.stderr.writelines(f"httpguard: {note}\n" for note in notes)
             return
@@ -59,6 +61,26 @@ class Telling:
         show_leaks(console, outcome, comparison.new)
         for note in notes:
             console.print(f"httpguard: {note}", markup=False)
+
+    def _verdict(self, outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
+        """That nothing leaked, or that nothing could have."""
+        if outcome.clients:
+            none = "no other leaked" if comparison.known else "none leaked"
+            if outcome.cut:
+                none = "no leak is known"
+            yield f"{many(outcome.responses, 'response')}, {none}"
+        else:
+            yield from self._unwatched(outcome)
+
+    def _unwatched(self, outcome: Outcome) -> Iterator[str]:
+        """That nothing could have leaked, as far as httpguard can see."""
+        if not self.enabled:
+            yield "nothing was watched: the setting enabled is off"
+        elif outcome.guarded and not outcome.unguarded and not outcome.clients:
+            yield (
+                "nothing was watched: no HTTP client was imported that it guards"
+                " (urllib3, requests, httpx, httpx2, aiohttp, http.client)"
+            )
 
 
 def _to_dict(
@@ -75,26 +97,6 @@ def _to_dict(
         "sites": [to_plain(asdict(site)) for site in comparison.new],
         "notes": notes,
     }
-
-
-def _verdict(outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
-    """That nothing leaked, or that nothing could have."""
-    if outcome.clients:
-        none = "no other leaked" if comparison.known else "none leaked"
-        if outcome.cut:
-            none = "no leak is known"
-        yield f"{many(outcome.responses, 'response')}, {none}"
-    else:
-        yield from _unwatched(outcome)
-
-
-def _unwatched(outcome: Outcome) -> Iterator[str]:
-    """That nothing could have leaked, as far as httpguard can see."""
-    if outcome.guarded and not outcome.unguarded and not outcome.clients:
-        yield (
-            "nothing was watched: no HTTP client was imported that it guards (urllib3,"
-            " requests, httpx, httpx2, aiohttp, http.client)"
-        )
 
 
 def _notes(outcome: Outcome) -> Iterator[str]:

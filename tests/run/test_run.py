@@ -465,6 +465,20 @@ def test_every_client_begins_with_one_that_the_bootstrap_waits_for() -> None:
             assert f'"{first}"' in names or f'"{first.split(".")[0]}"' in names
 
 
+def test_nothing_is_guarded_where_the_settings_say_so(url: str, tmp_path: Path) -> None:
+    write(tmp_path / "app.py", CLEAN)
+    off = {"HTTPGUARD_ENABLED": "0"}
+    done = guarded("app.py", url, cwd=tmp_path, env=off)
+    told = "nothing was watched: the setting enabled is off"
+    assert (done.returncode, done.stderr) == (0, f"httpguard: {told}\n")
+    done = guarded("--json", "app.py", url, cwd=tmp_path, env=off)
+    assert json.loads(done.stderr)["notes"] == [told]
+    done = guarded("--exec", "app.py", url, cwd=tmp_path, env=off)
+    assert done.stderr == (
+        "httpguard run: the setting enabled is off: nothing is guarded\n"
+    )
+
+
 def test_no_client_was_imported() -> None:
     done = guarded("-c", "print(1)")
     assert (done.returncode, done.stdout, done.stderr) == (0, "1\n", NO_CLIENT)
