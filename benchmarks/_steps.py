@@ -13,6 +13,7 @@ import timeit
 from collections import Counter
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final
+from unittest import mock
 
 import requests
 import wrapt
@@ -22,10 +23,8 @@ from urllib3.connectionpool import HTTPConnectionPool
 from urllib3.response import HTTPResponse
 
 from httpguard._clients.forwarding import around, spelled
-from httpguard._clients.urllib3.callers import CODES
+from httpguard._clients.urllib3 import responses
 from httpguard._clients.urllib3.client import URLLIB3
-from httpguard._clients.urllib3.compiled import begin_lease
-from httpguard._clients.urllib3.responses import hand_over
 from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
 from httpguard._process.process import current
@@ -133,20 +132,13 @@ def _parts(client: Client) -> dict[str, float]:
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:
-        hand_over(URLLIB3, response, pool, "GET", "/item", frame)
+        responses.hand_over(URLLIB3, response, pool, "GET", "/item", frame)
         registry.end(registry.leases.pop(key))
 
-    swift: Any = registry.swift
-
-    def compiled() -> None:
-        begin_lease(swift, CODES.world, response, pool, "", "", frame, URLLIB3)
-        registry.end(registry.leases.pop(key))
-
-    # The same, where there is a compiler.
-    own = {} if swift is None else {"the same, compiled": compiled}
+    with mock.patch.object(responses, "begin_lease", None):
+        interpreted = seconds(lease)
     names = {
         "a lease: opened and ended, all of it": lease,
-        **own,
         "capture()": lambda: capture(frame, 32, registry.origins),
         "capture_brief()": lambda: capture_brief(frame, {place}),
         "Lease()": lambda: Lease(response, registry.dead.append),
@@ -160,7 +152,7 @@ def _parts(client: Client) -> dict[str, float]:
     }
     found = {name: seconds(step) for name, step in names.items()}
     response.read()
-    return found
+    return {"the same, not compiled": interpreted, **found}
 
 
 def floors() -> dict[str, float]:

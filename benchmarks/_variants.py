@@ -21,7 +21,6 @@ import structlog  # noqa: F401  # Its presence makes a lease keep its context.
 import wrapt
 
 import httpguard
-from httpguard._clients import requests as _requests
 from httpguard._clients.urllib3 import responses as _responses
 
 if TYPE_CHECKING:
@@ -126,19 +125,10 @@ def _tested(**settings: Any) -> Iterator[None]:
         leave_session()
 
 
-def _left_to_python(*_: Any) -> bool:
-    return False
-
-
 @contextlib.contextmanager
 def _interpreted(**settings: Any) -> Iterator[None]:
     """Httpguard as it is where no compiler was to be had."""
-    with contextlib.ExitStack() as replaced:
-        for module in (_responses, _requests):
-            replaced.enter_context(
-                mock.patch.object(module, "begin_lease", _left_to_python)
-            )
-        replaced.enter_context(guard(**settings))
+    with mock.patch.object(_responses, "begin_lease", None), guard(**settings):
         yield
 
 

@@ -120,6 +120,7 @@ NOT_CALLED: Final = frozenset(
         "_reporting.destinations.Members.__init__",
         "_reporting.destinations.Members.add",
         "_reporting.destinations.Members.remove",
+        "_reporting.context._span",  # With OpenTelemetry alone.
         "_reporting.logs.Logs.__init__",
         "_reporting.logging.is_set_up",
         "_reporting.logging.tell_of_silence",

@@ -90,7 +90,7 @@ def install(
         check_interval: Seconds between sweeps of the watcher thread. 0: no thread,
             sweeps happen in `check()` and in guarded calls only.
         stack_depth: Application frames kept for each open response. Where 16 responses
-            of a site have ended well and none has leaked, the eight innermost frames,
+            of a site have ended well and none has leaked, the six innermost frames,
             to save time; but all of them inside of `no_leaks`.
         sample: Share of responses, 0 to 1, whose stack is kept and whose leaks are
             reported. The counters stay exact.

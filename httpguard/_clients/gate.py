@@ -87,8 +87,9 @@ class Gate(Adopting):
                 url,
                 status,
                 length,
+                client.bytes_read(response),
                 frame,
-                reading=reading,
+                reading,
                 stack=stack,
             )
         except LeakError:

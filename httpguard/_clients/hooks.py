@@ -99,7 +99,7 @@ def dispatch_hook(wrapped: Method, *, codes: Codes) -> Method:
     """
 
     def dispatching(key: Any, hooks: Any, hook_data: Any, **kwargs: Any) -> Any:
-        if GATE.registry.leases:
+        if GATE.registry.suspects:
             _arrived(hook_data)
         called = hooks and hooks.get(key)
         if not called:

@@ -20,7 +20,6 @@ from .patching import Method, code_of, is_wrapped
 from .sessions import closing
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3, is_itself
-from .urllib3.compiled import begin_lease
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
 
@@ -93,7 +92,6 @@ def _patch(patcher: Patcher, client: Requests) -> None:
     patcher.wrap(sessions.Session, "__init__", made("Session", note))
     patcher.wrap(sessions.Session, "close", closing)
     codes.client = client
-    codes.settle()
 
 
 def _send(wrapped: Method, *, client: Requests) -> Method:
@@ -117,28 +115,7 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
             return response
         try:
             frame = sys._getframe(2)
-            by_session = frame.f_code is codes.session_send
-            if by_session and not stream:
-                return response
-            raw: Any = getattr(response, "raw", None)
-            if guard.registry.leases:
-                note_retries(guard.registry, request.url, frame)
-            swift = guard.registry.swift
-            if (
-                swift is None
-                or not by_session
-                or getattr(response, "status_code", None) in _REDIRECTS
-                or not begin_lease(
-                    swift,
-                    codes.world,
-                    raw,
-                    None,
-                    request.method,
-                    request.url,
-                    frame.f_back or frame,
-                    client,
-                )
-            ):
+            if stream or frame.f_code is not codes.session_send:
                 _look_at(client, request, response, frame, stream=stream)
         except LeakError:
             raise
@@ -162,31 +139,26 @@ def _look_at(
         stream: As it was called with.
     """
     raw: Any = getattr(response, "raw", None)
-    if not holds_real_connection(raw):
-        return
-    reading = False
-    place: RawStack = ()
+    registry = GATE.registry
+    if registry.leases:
+        note_retries(registry, request.url, frame)
     if frame.f_code is not client.codes.session_send:
         frame, reading, place = _caller(frame, client.codes, stream=stream)
-    elif (
-        raw.status in _REDIRECTS
+        hand_over(
+            client, raw, None, request.method, request.url, frame, reading=reading
+        )
+        if place and holds_real_connection(raw):
+            # Until the session has it.
+            registry.suspects = True
+            blame(registry.get(raw._connection, raw), place, ADAPTER)
+    elif not (
+        getattr(response, "status_code", None) in _REDIRECTS
+        and holds_real_connection(raw)
         and response.is_redirect
         and _is_followed(frame, client.name)
     ):
-        return
-    else:
         frame = frame.f_back or frame
-    hand_over(
-        client,
-        raw,
-        raw._pool,
-        request.method,
-        request.url,
-        frame,
-        reading=reading,
-    )
-    # Until the session has it.
-    blame(GATE.registry.get(raw._connection, raw), place, ADAPTER)
+        hand_over(client, raw, None, request.method, request.url, frame)
 
 
 def _caller(

@@ -202,6 +202,8 @@ class Parts:
             depth=max(settings.stack_depth for settings in both),
             sample=max(settings.sample for settings in both),
             submissions=any(settings.follow_executors for settings in both),
+            # A module that is ignored may be anywhere in a stack.
+            whole=any("/" not in one for settings in both for one in settings.ignore),
         )
 
     def _found(self, finding: Finding) -> None:

@@ -66,6 +66,7 @@ def adopt(
     lease.stack = stack_before(pool.name)
     lease.opened = lease.active = registry.clock()
     lease.ended = lease.reading = False
+    lease.kind = None
     lease.bytes_read = client.bytes_read(response)
     lease.length = length
     lease.status = status

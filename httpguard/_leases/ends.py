@@ -57,15 +57,26 @@ class Ends:
         if not lease.ended:
             self.end(lease)
 
-    def end(self, lease: Lease) -> None:
-        """The connection came back; the lease is out of `leases` already."""
+    def end(self, lease: Lease, closed: Tally | None = None) -> None:
+        """The connection came back; the lease is out of `leases` already.
+
+        Args:
+            lease: Its lease.
+            closed: What counts it in the place of `released`.
+        """
         lease.ended = True
-        self.released.add()
+        # Not in one: CPython looks up a method that lies in a slot anew each time.
+        count = (closed or self.released).add
+        count()
         if self.times is not None:
-            self.times.append(self.clock() - lease.opened)
+            now = lease.closed if closed else None
+            self.times.append((self.clock() if now is None else now) - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
-        self._learn(lease)
+        stack = lease.stack
+        if stack and stack[-2] is not CUT:
+            # One more response of a line has ended well.
+            self.proven.learn(stack, self.origins)
 
     def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.
@@ -90,19 +101,7 @@ class Ends:
     def finish_closed(self, lease: Lease) -> None:
         """Closed unread, and nothing waits for its slot: that ends it well."""
         self.discard(lease)
-        lease.ended = True
-        self.closed.add()
-        if self.times is not None and lease.closed is not None:
-            self.times.append(lease.closed - lease.opened)
-        if lease.kind is not None:
-            self.resolved.append(lease)
-        self._learn(lease)
-
-    def _learn(self, lease: Lease) -> None:
-        """One more response of a line has ended well."""
-        stack = lease.stack
-        if stack and stack[-2] is not CUT:
-            self.proven.learn(stack, self.origins)
+        self.end(lease, self.closed)
 
     def discard(self, lease: Lease) -> None:
         """Forget a lease, unless its key has gone to another one."""

@@ -42,6 +42,7 @@ class Lease(_ResponseRef):
         "context",
         "ended",
         "key",
+        "kind",
         "length",
         "method",
         "opened",
@@ -76,7 +77,7 @@ class Lease(_ResponseRef):
     # A look from another thread than its loop's has found no reader: the next one
     # has to agree, since tasks go on between what such a look sees.
     doubted: bool = False
-    kind: LeakKind | None = None
+    kind: LeakKind | None
     # A look has found that nobody refers to its response but the client: `lonely` until
     # the next one agrees. Then it counts as collected, although it is not.
     lonely: bool = False

@@ -32,10 +32,10 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     url: Any,
     status: int,
     length: int | None,
+    bytes_read: int,
     frame: FrameType,
-    *,
-    reading: bool,
-    raising: bool = True,
+    reading: bool,  # noqa: FBT001
+    raising: bool = True,  # noqa: FBT001, FBT002
     stack: RawStack | None = None,
 ) -> None:
     """The application is given a response that holds a connection: open a lease.
@@ -52,6 +52,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
         url: Absolute, or a path of the pool.
         status: Of the answer.
         length: As the server announced it; None: unknown.
+        bytes_read: Of the body, so far.
         frame: The innermost frame to keep.
         reading: The client is going to read the body first.
         raising: False where an error of the program is on its way.
@@ -62,9 +63,11 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     """
     key = id(connection)
     known = registry.leases.get(key)
-    handed_on = known is not None and _hands_on(known, connection, response)
-    if known is not None and not handed_on and _goes_on(registry, known, response):
-        return  # A redirect or retry re-entered the client.
+    handed_on = False
+    if known is not None:
+        handed_on = _hands_on(known, connection, response)
+        if not handed_on and _goes_on(registry, known, response):
+            return  # A redirect or retry re-entered the client.
     if registry.addresses and (pool.host, pool.port) in registry.addresses:
         return
     lease = Lease(response, registry.bury)
@@ -73,20 +76,20 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     if scope is not None:
         scope = current_scope()
     lease.scope = scope
-    if stack is not None:
-        sampled = scope is not None or random.random() < registry.sample
-        lease.stack = stack if sampled else None
-    elif scope is None and registry.plain:
+    if scope is None and stack is None and registry.plain:
         lease.stack = capture_brief(frame, registry.proven) or registry.capture(frame)
     else:
-        lease.stack = _stack(registry, frame, scope)
+        lease.stack = _stack(registry, frame, scope, stack)
     # What is bound to the log context and the current span are there around the
     # request, and gone when a sweep reports its leak.
-    lease.context = registry.digest()
-    lease.opened = lease.active = registry.clock()
+    # Not in one: CPython looks up a method that lies in an attribute anew each time.
+    digest, clock = registry.digest, registry.clock
+    lease.context = digest()
+    lease.opened = lease.active = clock()
     lease.ended = False
+    lease.kind = None
     lease.reading = reading
-    lease.bytes_read = client.bytes_read(response)
+    lease.bytes_read = bytes_read
     lease.length = length
     lease.status = status
     # Objects of the program are not kept for the sake of their text.
@@ -103,8 +106,10 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     # deque already.
     registry.leases[key] = lease
     if not handed_on:
-        registry.opened.add()
-    registry.tell(lease, response, raising=raising)
+        count = registry.opened.add
+        count()
+    if registry.tells:
+        registry.tell(lease, response, raising=raising)
 
 
 def _hands_on(lease: Lease, connection: object, response: Any) -> bool:
@@ -131,7 +136,7 @@ def _goes_on(registry: Registry, lease: Lease, response: Any) -> bool:
 
 
 def _stack(
-    registry: Registry, frame: FrameType, scope: Scope | None
+    registry: Registry, frame: FrameType, scope: Scope | None, stack: RawStack | None
 ) -> RawStack | None:
     """As in `begin`, where something was asked for that few ask for.
 
@@ -140,6 +145,8 @@ def _stack(
     """
     if scope is None and random.random() >= registry.sample:
         return None
-    stack = scope is None and capture_brief(frame, registry.proven)
-    stack = stack or registry.capture(frame)
+    if stack is not None:
+        return stack
+    brief = scope is None and capture_brief(frame, registry.proven)
+    stack = brief or registry.capture(frame)
     return stack + submission(frame) if registry.submissions else stack

@@ -68,6 +68,8 @@ class Registry(Ends):
         self.claim: Callable[[Lease | SessionRef], None] | None = None
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
+        # Whether some lease is blamed on an adapter, until its session has it.
+        self.suspects = False
         self.observer: LeaseObserver | None = None
         # One thread at a time judges, whichever of the guards that share this it asks.
         # Reentrant: a finalizer that runs inside a sweep may call `check`.
@@ -85,7 +87,13 @@ class Registry(Ends):
         self.revived = Revived()
 
     def configure(
-        self, origins: Origins, *, depth: int, sample: float, submissions: bool
+        self,
+        origins: Origins,
+        *,
+        depth: int,
+        sample: float,
+        submissions: bool,
+        whole: bool = False,
     ) -> None:
         """How stacks are kept from here on.
 
@@ -94,6 +102,7 @@ class Registry(Ends):
             depth: Application frames of each.
             sample: The share of leases that have one, 0 to 1.
             submissions: Whether they go on to where an executor's work was submitted.
+            whole: Whether none is to be kept in brief.
         """
         self.origins = origins
         self.depth = depth
@@ -101,7 +110,7 @@ class Registry(Ends):
         self.submissions = submissions
         # As most programs have it.
         self.plain = sample >= 1 and not submissions
-        self.proven = Proven(depth)
+        self.proven = Proven(0 if whole else depth)
         self.settle()
 
     def observe(self, observer: LeaseObserver) -> None:
@@ -128,9 +137,11 @@ class Registry(Ends):
         To be called when anything that depends on has changed.
         """
         observer = self.observer
+        self.tells = self.claim is not None or (
+            observer is not None and observer.attentive
+        )
         self.swift: tuple[Any, ...] | None = None
         if observer is not None and not self.submissions and self.depth >= BRIEF:
-            tells = observer.attentive or self.claim is not None
             # In the order in which `_clients/urllib3/_speedups.c` names them.
             self.swift = (
                 Lease,
@@ -152,7 +163,7 @@ class Registry(Ends):
                 vars(threading),
                 running,
                 self.digest,
-                self.tell if tells else None,
+                self.tell if self.tells else None,
             )
 
     def tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:

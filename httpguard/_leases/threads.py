@@ -33,6 +33,10 @@ def running() -> tuple[Runner, str]:
         # Not a greenlet's `name` either: gevent assigns one as it is asked for.
         name = f"thread-{ident}"
         strand = _greenlet() or ident
+    # As `current_task`, where there is none.
+    events: Any = modules.get("asyncio.events")
+    if (events is None or events._get_running_loop() is None) and "trio" not in modules:
+        return strand, name
     task = current_task()
     return (strand if task is None else (weakref.ref(task), strand)), name
 

@@ -85,7 +85,7 @@ class Settings:
         32,
         checks.whole(1, 10_000),
         "Application frames kept for each open response. Where 16 responses of a site"
-        " have ended well and none has leaked, the eight innermost frames, to save"
+        " have ended well and none has leaked, the six innermost frames, to save"
         " time; but all of them inside of `no_leaks`.",
     )
     sample: float = _setting(

@@ -50,8 +50,15 @@ def bound_now() -> Bound | None:
     That is what `structlog.contextvars.bind_contextvars` has bound, and the span. It
     keeps nothing of the program alive: values of its own classes are named by class.
     """
+    modules = sys.modules
+    contextvars: Any = modules.get("structlog.contextvars")
+    try:
+        variables = contextvars and contextvars._CONTEXT_VARS
+    except AttributeError:  # Half imported, or it has it elsewhere.
+        variables = None
+    if not variables and "opentelemetry.trace" not in modules:
+        return None
     values = {}
-    variables = getattr(sys.modules.get("structlog.contextvars"), "_CONTEXT_VARS", None)
     if variables:
         # Another thread may bind a new name meanwhile.
         for name, variable in list(variables.items()):

@@ -81,9 +81,10 @@ def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
 
 
 def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
-    """The innermost frames of a stack that goes on, if that is enough for its site.
+    """The innermost frames of a stack, if that is enough for its site.
 
-    About 2 us; in a loop and with a list it would be twice that (``benchmarks/``).
+    About 2 us; in a loop and with a list it would be twice that (``benchmarks/``). The
+    frame that follows is not asked for: CPython makes an object of it.
 
     Args:
         frame: The innermost frame to keep.
@@ -101,17 +102,15 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
         d = c.f_back
         e = d.f_back
         f = e.f_back
-        g = f.f_back
-        h = g.f_back
-        goes_on = h.f_back is not None
-        # What is asked for twice, most often: CPython looks it up anew each time.
-        c_code = c.f_code
-        c_lasti = c.f_lasti
-        d_code = d.f_code
-        d_lasti = d.f_lasti
+        f_code = f.f_code
     except AttributeError:  # It has fewer frames.
         return ()
-    if goes_on and (
+    # What is asked for twice, most often: CPython looks it up anew each time.
+    c_code = c.f_code
+    c_lasti = c.f_lasti
+    d_code = d.f_code
+    d_lasti = d.f_lasti
+    if (
         id(d_code) + d_lasti in proven
         or id(c_code) + c_lasti in proven
         or id(b.f_code) + b.f_lasti in proven
@@ -122,15 +121,14 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
         return (
             a.f_code, a.f_lasti, b.f_code, b.f_lasti,
             c_code, c_lasti, d_code, d_lasti,
-            e.f_code, e.f_lasti, f.f_code, f.f_lasti,
-            g.f_code, g.f_lasti, h.f_code, h.f_lasti,
+            e.f_code, e.f_lasti, f_code, f.f_lasti,
             CUT, 0,
         )
         # fmt: on
     return ()
 
 
-BRIEF: Final = 8
+BRIEF: Final = 6
 """Frames of a stack in brief."""
 CUT: Final = capture_brief.__code__
 """Stands at its end."""

@@ -110,9 +110,10 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
                 else GATE.pool(connection, CONNECTIONS)
             )
         if known is not None:
+            client = URLLIB_REQUEST if by_urllib else HTTP_CLIENT
             begin(
                 registry,
-                URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
+                client,
                 response,
                 response,  # Its connection does not live as long.
                 known,
@@ -120,6 +121,7 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
                 url or "",
                 response.status,
                 length,
+                client.bytes_read(response),
                 frame,
                 reading=False,
                 stack=brief(near_site(frame)) or None,

@@ -18,7 +18,7 @@
 #error "Not made for interpreters without the global lock."
 #endif
 
-#define BRIEF 8    /* Frames of a stack in brief, as `capture.BRIEF`. */
+#define BRIEF 6    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
 #define DEEP 64    /* Frames of a whole stack that is kept without asking whose they are. */
 
@@ -26,7 +26,7 @@
 #define SLOTS(X)                                                                       \
     X(key) X(scope) X(stack) X(context) X(opened) X(active) X(ended) X(reading)        \
     X(bytes_read) X(length) X(status) X(method) X(url) X(client) X(thread) X(pool)     \
-    X(slot) X(runner)
+    X(slot) X(runner) X(kind)
 #define INDEX(name) SLOT_##name,
 #define QUOTED(name) #name,
 enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
@@ -36,19 +36,17 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
     X(_CONTEXT_VARS)                                                                   \
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
     X(_pool) X(asyncio) X(block)                                                       \
-    X(co_name) X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
+    X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
     X(slots) X(sock) X(status) X(structlog) X(trio) X(turn)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
-/* What `Registry.settle` and `Codes.settle` put together, in their order. */
+/* What `Registry.settle` and `mocks.KNOWN` put together, in their order. */
 enum registry {
     LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, DEPTH, SAMPLE, RANDOM,
     VARIABLE, CURRENT, ADDRESSES, MODULES, THREADING, RUNNING, DIGEST, TELL, REGISTRY
 };
-enum world {
-    MANAGER_URLOPEN, URLOPEN, ADAPTER_SEND, OWN_SEND, RESPONSES, BODIES, SOCKETS, WORLD
-};
+enum known { RESPONSES, BODIES, SOCKETS, KINDS };
 enum arguments { PARTS, KNOWN, RESPONSE, POOL, METHOD, URL, FRAME, CLIENT, ARGUMENTS };
 
 enum answer { FAILED = -1, NO, YES };
@@ -77,9 +75,9 @@ is_real(PyObject *classes, PyObject *owner, PyObject *name)
 
 /* Whether it is known to be a response of urllib3. */
 static enum answer
-is_response(PyObject *world, PyObject *response)
+is_response(PyObject *kinds, PyObject *response)
 {
-    PyObject *responses = PyTuple_GET_ITEM(world, RESPONSES);
+    PyObject *responses = PyTuple_GET_ITEM(kinds, RESPONSES);
     PyObject *known = PyDict_GetItemWithError(responses, (PyObject *)Py_TYPE(response));
     if (known == NULL && PyErr_Occurred()) {
         return FAILED;
@@ -89,77 +87,13 @@ is_response(PyObject *world, PyObject *response)
 
 /* Whether a response and its connection are known to be no mocks. */
 static enum answer
-holds_real_connection(PyObject *world, PyObject *response, PyObject *connection)
+holds_real_connection(PyObject *kinds, PyObject *response, PyObject *connection)
 {
-    enum answer body = is_real(PyTuple_GET_ITEM(world, BODIES), response, str__fp);
+    enum answer body = is_real(PyTuple_GET_ITEM(kinds, BODIES), response, str__fp);
     if (body != YES) {
         return body;
     }
-    return is_real(PyTuple_GET_ITEM(world, SOCKETS), connection, str_sock);
-}
-
-/* Whether a frame is one of a given code. */
-static int
-runs(PyFrameObject *frame, PyObject *wanted)
-{
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    Py_DECREF(code); /* The frame holds it. */
-    return (PyObject *)code == wanted;
-}
-
-/* Whether a frame's function is called `send`. */
-static enum answer
-is_send(PyFrameObject *frame)
-{
-    PyCodeObject *code = PyFrame_GetCode(frame);
-    PyObject *name = PyObject_GetAttr((PyObject *)code, str_co_name);
-    Py_DECREF(code);
-    if (name == NULL) {
-        return FAILED;
-    }
-    enum answer is = PyUnicode_CompareWithASCIIString(name, "send") == 0 ? YES : NO;
-    Py_DECREF(name);
-    return is;
-}
-
-/* Who called `urlopen`: two frames above the function of ours that calls here.
-
-   The answer is YES where `HTTPAdapter.send` did, and hands the response over itself.
-   Else it is NO, and `caller` the frame, or NULL for a closer look. */
-static enum answer
-find_caller(PyObject *world, PyFrameObject **caller)
-{
-    PyFrameObject *ours = PyEval_GetFrame(); /* Borrowed. */
-    PyFrameObject *around = ours == NULL ? NULL : PyFrame_GetBack(ours);
-    PyFrameObject *frame = around == NULL ? NULL : PyFrame_GetBack(around);
-    enum answer done = NO;
-
-    Py_XDECREF(around);
-    *caller = NULL;
-    if (frame == NULL) {
-        return NO;
-    }
-    if (runs(frame, PyTuple_GET_ITEM(world, MANAGER_URLOPEN))) {
-        *caller = frame;
-        return NO;
-    }
-    if (runs(frame, PyTuple_GET_ITEM(world, ADAPTER_SEND))) {
-        PyFrameObject *above = PyFrame_GetBack(frame);
-        if (above != NULL && runs(above, PyTuple_GET_ITEM(world, OWN_SEND))) {
-            done = YES;
-        }
-        Py_XDECREF(above);
-    }
-    else if (!runs(frame, PyTuple_GET_ITEM(world, URLOPEN))) {
-        enum answer is = is_send(frame);
-        if (is == NO) {
-            *caller = frame;
-            return NO;
-        }
-        done = is == FAILED ? FAILED : NO;
-    }
-    Py_DECREF(frame);
-    return done;
+    return is_real(PyTuple_GET_ITEM(kinds, SOCKETS), connection, str_sock);
 }
 
 /* The offset of the instruction that a frame is at, as its `f_lasti`. */
@@ -190,9 +124,11 @@ is_proven(PyObject *proven, PyObject *code, PyObject *offset)
     return is;
 }
 
-/* Code and offset of frame after frame, so many at most; how many items, or -1. */
+/* Code and offset of frame after frame, so many at most; how many items, or -1.
+
+   The frame that follows the last one is not asked for: CPython makes an object of it. */
 static int
-walk(PyFrameObject *frame, int most, PyObject **items, int *goes_on)
+walk(PyFrameObject *frame, int most, PyObject **items)
 {
     int count = 0;
 
@@ -208,12 +144,10 @@ walk(PyFrameObject *frame, int most, PyObject **items, int *goes_on)
         }
         items[count++] = (PyObject *)PyFrame_GetCode(frame);
         items[count++] = offset;
-        PyFrameObject *back = PyFrame_GetBack(frame);
+        PyFrameObject *back = count < 2 * most ? PyFrame_GetBack(frame) : NULL;
         Py_DECREF(frame);
         frame = back;
     }
-    *goes_on = frame != NULL;
-    Py_XDECREF(frame);
     return count;
 }
 
@@ -249,13 +183,13 @@ capture(PyFrameObject *frame, PyObject *proven, PyObject *cut)
     static const int searched[SEARCHED] = {3, 2, 1, 0, 4};
     /* Code and offset in turn, then the mark. */
     PyObject *items[2 * BRIEF + 2];
-    int goes_on, count = walk(frame, BRIEF, items, &goes_on);
+    int count = walk(frame, BRIEF, items);
     enum answer enough = NO;
 
     if (count < 0) {
         return NULL;
     }
-    if (!goes_on) {
+    if (count < 2 * BRIEF) {
         return stack_from(items, count, YES);
     }
     for (int turn = 0; turn < SEARCHED && enough == NO; turn++) {
@@ -281,17 +215,18 @@ static PyObject *
 capture_whole(PyFrameObject *frame, PyObject *depth, PyObject *whole)
 {
     PyObject *items[2 * DEEP];
-    int goes_on, count;
-    long most = PyLong_AsLong(depth);
+    int most, count;
+    long frames = PyLong_AsLong(depth);
 
-    if (most == -1 && PyErr_Occurred()) {
+    if (frames == -1 && PyErr_Occurred()) {
         return NULL;
     }
-    count = walk(frame, most < DEEP ? (int)most : DEEP, items, &goes_on);
+    most = frames < DEEP ? (int)frames : DEEP;
+    count = walk(frame, most, items);
     if (count < 0) {
         return NULL;
     }
-    if (!goes_on) {
+    if (count < 2 * most) {
         return stack_from(items, count, YES);
     }
     Py_DECREF(stack_from(items, count, NO));
@@ -613,27 +548,18 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
     PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
     PyObject *lease = NULL, *counted = NULL;
     const Py_ssize_t *offsets;
-    PyFrameObject *frame = NULL;
+    PyFrameObject *frame;
     enum answer answer = NO;
     int there;
 
     if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
-        !is_tuple(args[KNOWN], WORLD)) {
+        !is_tuple(args[KNOWN], KINDS) || !PyFrame_Check(args[FRAME])) {
         PyErr_SetString(PyExc_TypeError, "begin_lease: not what the patches pass");
         return NULL;
     }
 #define PART(name) PyTuple_GET_ITEM(args[PARTS], name)
 #define NOT_ORDINARY(value) ((value) == NULL || (value) == Py_None)
-    if (PyFrame_Check(args[FRAME])) {
-        frame = (PyFrameObject *)args[FRAME];
-        Py_INCREF(frame);
-    }
-    else {
-        answer = find_caller(args[KNOWN], &frame);
-        if (frame == NULL) {
-            goto leave;
-        }
-    }
+    frame = (PyFrameObject *)args[FRAME];
     /* Objects of the program are not kept for the sake of their text. */
     if (!PyUnicode_CheckExact(args[METHOD]) || !PyUnicode_CheckExact(args[URL])) {
         goto leave;
@@ -705,6 +631,7 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
     FILL(pool, pool);
     FILL(slot, slot);
     FILL(runner, runner);
+    FILL(kind, Py_None);
     if (turn != NULL && PyObject_SetAttr(lease, str_turn, turn) < 0) {
         goto leave;
     }
@@ -724,7 +651,6 @@ leave:
         PyErr_Clear();
     }
     Py_XDECREF(connection);
-    Py_XDECREF(frame);
     Py_XDECREF(scope);
     Py_XDECREF(key);
     Py_XDECREF(pool);
@@ -748,18 +674,17 @@ leave:
 }
 
 PyDoc_STRVAR(begin_lease_doc,
-             "begin_lease(parts, world, response, pool, method, url, frame, client)\n"
+             "begin_lease(parts, known, response, pool, method, url, frame, client)\n"
              "--\n\n"
              "Open the lease of a response; False where it takes Python code to do so.\n\n"
              "Args:\n"
              "    parts: `Registry.swift`.\n"
-             "    world: `Codes.world`.\n"
+             "    known: `mocks.KNOWN`.\n"
              "    response: What a call returned.\n"
-             "    pool: As of `begin`.\n"
+             "    pool: The pool; None: the response's own.\n"
              "    method: As of `begin`.\n"
              "    url: As of `begin`.\n"
-             "    frame: The innermost to keep; None: that of who called `urlopen`, two\n"
-             "        above the one that calls here.\n"
+             "    frame: As of `begin`.\n"
              "    client: As of `begin`.");
 
 static PyMethodDef methods[] = {

@@ -3,12 +3,12 @@ from typing import Any
 
 def begin_lease(
     parts: tuple[Any, ...],
-    world: tuple[Any, ...],
+    known: tuple[Any, ...],
     response: Any,
     pool: Any,
     method: Any,
     url: Any,
-    frame: FrameType | None,
+    frame: FrameType,
     client: Any,
     /,
 ) -> bool: ...

@@ -6,7 +6,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._stacks.variables import UNREADABLE, variable
 from .client import URLLIB3, Urllib3
-from .mocks import KNOWN
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
@@ -34,7 +33,6 @@ class Codes:
         "session_send",
         "urllib3",
         "urlopen",
-        "world",
     )
 
     def __init__(self, urllib3: Urllib3) -> None:
@@ -52,18 +50,6 @@ class Codes:
         self.own_urlopen: CodeType | None = None
         # Whose responses those are that sessions are given: requests', if it is there.
         self.client: Client = urllib3
-        self.settle()
-
-    def settle(self) -> None:
-        """Put together what compiled code has to know, when some of it has changed."""
-        # In the order in which `_speedups.c` names them.
-        self.world: tuple[Any, ...] = (
-            self.manager_urlopen,
-            self.urlopen,
-            self.adapter_send,
-            self.own_send,
-            *KNOWN,
-        )
 
 
 CODES: Final = Codes(URLLIB3)

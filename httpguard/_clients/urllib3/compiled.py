@@ -2,19 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+begin_lease: Any
 try:
     from ._speedups import begin_lease
 except ImportError:  # No compiler, or an interpreter it is not made for.
-    if not TYPE_CHECKING:
+    begin_lease = None
 
-        def begin_lease(*_: Any) -> bool:
-            """Leave it to the Python code."""
-            return False
-
-    COMPILED = False
-else:
-    COMPILED = True
-
-__all__ = ["COMPILED", "begin_lease"]
+__all__ = ["begin_lease"]

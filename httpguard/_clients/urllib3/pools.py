@@ -139,7 +139,9 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
             if connection.sock is not None and (
                 not self.block or known.slot_of(connection) is not None
             ):
-                known.taken.add()
+                # Not in one: CPython looks up a method in a slot anew each time.
+                count = known.taken.add
+                count()
                 return connection
         except Exception as error:  # It was opened before `install`.
             hand_back(error)
@@ -179,6 +181,13 @@ def put_conn(wrapped: Method) -> Method:
     """
 
     def _put_conn(self: Any, conn: Any) -> Any:
+        try:
+            sock = conn.sock
+            plain = sock is not None and not self.block
+        except Exception as error:  # No connection, or none of urllib3's.
+            hand_back(error)
+            sock = None
+            plain = False
         registry = GATE.registry
         # Before another thread can take it.
         lease = registry.leases.pop(id(conn), None)
@@ -189,18 +198,13 @@ def put_conn(wrapped: Method) -> Method:
                 if lease() is not None or lease.is_of(
                     registry.pools.known.get(id(self))
                 ):
-                    if lease.closed is not None and not POOLS.is_open(conn):
+                    if sock is None and lease.closed is not None:
                         # Left early: it comes back, its socket does not.
                         registry.finish_closed(lease)
                     else:
                         registry.end(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
-        try:
-            plain = conn.sock is not None and not self.block
-        except Exception as error:  # No connection, or none of urllib3's.
-            hand_back(error)
-            plain = False
         if not plain:
             if _may_come_back(self, conn):
                 return wrapped(self, conn)

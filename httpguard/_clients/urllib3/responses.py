@@ -17,7 +17,7 @@ from ..patching import Method, code_of
 from .callers import above, outermost, reads_body, session_above
 from .compiled import begin_lease
 from .finalizing import close, dealloc_warn
-from .mocks import holds_real_connection
+from .mocks import KNOWN, holds_real_connection
 from .pools import POOLS, put_conn
 
 if TYPE_CHECKING:
@@ -57,7 +57,6 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     patcher.wrap_overrides(
         HTTPConnectionPool, {"_put_conn": put_conn, "urlopen": opening}
     )
-    codes.settle()
 
 
 def _urlopen(wrapped: Method, *, codes: Codes) -> Method:
@@ -93,13 +92,13 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
         if connection is None or GATE.guard is None:
             return response  # Most are read inside.
         try:
+            frame = sys._getframe(2)
             if GATE.registry.leases:
-                note_retries(GATE.registry, url, sys._getframe(2))
-            swift = GATE.registry.swift
-            if swift is None or not begin_lease(
-                swift, codes.world, response, pool, method, url, None, client
-            ):
-                _look_at(response, pool, method, url, sys._getframe(2), codes)
+                note_retries(GATE.registry, url, frame)
+            if frame.f_code is codes.manager_urlopen:
+                hand_over(client, response, pool, method, url, frame)
+            else:
+                _look_at(response, pool, method, url, frame, codes)
         except LeakError:
             raise
         except Exception as error:
@@ -131,13 +130,9 @@ def _look_at(  # noqa: PLR0917  # By position: it is called for each answer.
         # Unless somebody took the method before it was patched.
         if caller is not None and caller.f_code is codes.own_send:
             return  # Our function around that hands it over.
-    if not holds_real_connection(response):
-        return
-    if code.co_name != "send":
-        hand_over(codes.urllib3, response, pool, method, url, frame)
-        return
-    # It may be requests' that called it.
-    session = session_above(frame, codes)
+    session = None
+    if code.co_name == "send":  # It may be requests' that called it.
+        session = session_above(frame, codes)
     if session is None:
         client = codes.client if code is codes.adapter_send else codes.urllib3
         hand_over(client, response, pool, method, url, frame)
@@ -158,12 +153,34 @@ def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
     reading: bool = False,
     raising: bool = True,
 ) -> None:
-    """Open a lease. Arguments as of `begin`, which takes more of a response.
+    """Open the lease of a response that holds a connection; nothing for a mock.
+
+    Args:
+        client: As of `begin`.
+        response: Whatever a call returned.
+        pool: The pool; None: the response's own.
+        method: As of `begin`.
+        url: As of `begin`.
+        frame: As of `begin`.
+        reading: As of `begin`.
+        raising: As of `begin`.
 
     Raises:
         LeakError: As of `begin`.
     """
     registry = GATE.registry
+    if (
+        begin_lease is not None
+        and registry.swift is not None
+        and raising
+        and not reading
+        and begin_lease(
+            registry.swift, KNOWN, response, pool, method, url, frame, client
+        )
+    ) or not holds_real_connection(response):
+        return
+    if pool is None:
+        pool = response._pool
     # As `Pools.get`, without a call.
     known = registry.pools.known.get(id(pool))
     if known is None or known() is not pool:
@@ -178,9 +195,10 @@ def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
         url,
         response.status,
         response.length_remaining,
+        response._fp_bytes_read,
         frame,
-        reading=reading,
-        raising=raising,
+        reading,
+        raising,
     )
 
 
