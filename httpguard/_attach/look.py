@@ -1,7 +1,7 @@
 """One look over what the collector knows, for what was open before httpguard came.
 
 It takes a bounded time of the processor, in slices: what else runs waits for one of
-them at most. Listing the objects is one step, 75 ms for a million.
+them at most. Listing the objects is one step, 15 ms for a million.
 """
 
 from __future__ import annotations

@@ -69,13 +69,15 @@ def test_the_collectors_own_list_breaks_it() -> None:
     assert broken(gc.get_objects, Kept()) > 0
 
 
-def test_all_is_found_but_tuples() -> None:
+def test_all_is_found() -> None:
     kept = Kept()
     box, pair = [kept], (kept, 1)
     found = objects()
     assert any(one is kept for one in found)
     assert any(one is box for one in found)
-    assert not any(type(one) is tuple for one in found)
+    # From CPython 3.14 on no tuple in the making is among the collector's.
+    seen = any(one is pair for one in found)
+    assert seen == (sys.version_info >= (3, 14))
     del found
     around = referrers(kept)
     assert any(one is box for one in around)
