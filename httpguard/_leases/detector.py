@@ -104,8 +104,11 @@ class Detector:
 
     def close_scope(self, scope: Scope) -> Iterator[Finding]:
         """Judge what a scope, at its end, has left open."""
+        now = self.registry.clock()
+        for lease in self.registry.revived.left(scope):
+            yield from self._bury(lease, now)
         yield from self._close(left_open(self.registry, scope))
-        yield from self.sessions.sweep(self.registry.clock(), scope)
+        yield from self.sessions.sweep(now, scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
 

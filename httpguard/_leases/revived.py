@@ -11,11 +11,14 @@ from inspect import CO_ASYNC_GENERATOR
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.scope import is_within
 from .._stacks.heap import objects
+from .threads import runner, strand_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
+    from .._model.scope import Scope
     from .lease import Lease
 
 _SUSPENDING: Final = (CoroutineType, GeneratorType)
@@ -55,6 +58,22 @@ class Revived:
                 self._doubtful.append(lease)
             else:
                 yield lease
+
+
+    def left(self, scope: Scope) -> list[Lease]:
+        """Those of a scope that has ended, whose loop does not run any more.
+
+        Args:
+            scope: It ends in this thread.
+        """
+        here = runner()
+        left = [
+            lease
+            for lease in self._doubtful
+            if is_within(lease.scope, scope) and strand_of(lease.runner) == here
+        ]
+        self._doubtful = [lease for lease in self._doubtful if lease not in left]
+        return left
 
 
 def _is_of_generator(lease: Lease) -> bool:

@@ -116,17 +116,19 @@ def test_one_that_has_ended_has_dropped_its_response(
     ("parts", "count"),
     [(httpx_parts, 0), (requests_parts, 0), (httpx_status, 2), (requests_status, 2)],
 )
+@pytest.mark.parametrize("looks", [False, True])
 def test_a_scope_tells_them_apart_too(
-    parts: Any, count: int, guard: GuardControl, server: Server
+    parts: Any, count: int, looks: bool, guard: GuardControl, server: Server
 ) -> None:
     guard.install()
 
     async def main() -> None:
         async with httpx.AsyncClient() as client:
-            gc.disable()  # As above.
             for _ in range(2):
                 await Holder(parts(client, server.url(BODY))).parts.__anext__()
-            gc.enable()
+                if looks:
+                    gc.collect()
+                    guard.check()  # While the loop has yet to close it.
             gc.collect()
             await asyncio.sleep(0.01)
 
