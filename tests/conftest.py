@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import os
 import signal
 from typing import TYPE_CHECKING, Any
 
@@ -47,6 +48,11 @@ class GuardControl:
     def check(self) -> Snapshot:
         """Sweep."""
         return httpguard.check()
+
+
+# sentry-sdk imports eventlet where that is installed, which imports dnspython, which
+# imports httpx2, and that one trio: over eventlet's sockets, where trio fails.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 
 @pytest.fixture(autouse=True)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from graphlib import CycleError, TopologicalSorter
 from typing import TYPE_CHECKING
 
 import pytest
@@ -129,6 +130,33 @@ def test_only_the_clients_name_a_client() -> None:
                 said = {node.value} & FOREIGN  # As of getattr().
             found += [f"{name_of(path)}:{node.lineno} {name}" for name in said]  # type: ignore[attr-defined]
     assert found == []
+
+
+def imports(path: Path) -> set[Path]:
+    """The files of the package that a file names, for type checkers and late too."""
+    found: set[Path] = set()
+    for node in ast.walk(TREES[path]):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            folder = path.parents[node.level - 1].joinpath(
+                *(node.module or "").split(".")
+            )
+            for one in node.names:
+                places = (
+                    folder / f"{one.name}.py",
+                    folder / one.name / "__init__.py",
+                    folder.with_suffix(".py"),
+                    folder / "__init__.py",
+                )
+                found |= {*[place for place in places if place in TREES][:1]}
+    return found
+
+
+def test_no_file_imports_itself_by_way_of_others() -> None:
+    sorter = TopologicalSorter({path: imports(path) for path in FILES})
+    try:
+        sorter.prepare()
+    except CycleError as error:
+        pytest.fail(" -> ".join(map(name_of, error.args[1])))
 
 
 def test_a_file_imports_only_from_lower_layers() -> None:

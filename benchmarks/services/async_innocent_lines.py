@@ -176,12 +176,12 @@ async def forked(work: AsyncWork) -> None:
 
 
 def _child(orders: Orders) -> None:
-    from .sync_work import SyncWork
+    from .sync_steps import SyncSteps
 
-    work = SyncWork(orders)
+    steps = SyncSteps(orders)
     for part in range(_PARTS_OF_A_CHILD):
-        work.do(part)
-    work.end()
+        steps.do(part)
+    steps.end()
 
 
 INNOCENT: Final[Mapping[str, tuple[Line, int]]] = {

@@ -11,6 +11,7 @@ import httpx
 
 import httpguard
 
+from .async_work import IDLE, LIMITS
 from .settings import MAX_SESSIONS
 
 if TYPE_CHECKING:
@@ -19,9 +20,6 @@ if TYPE_CHECKING:
     from .async_work import AsyncWork
 
 _CROWD: Final = MAX_SESSIONS + 2
-IDLE: Final = 60.0
-"""Seconds for which idle connections stay: longer than anything is kept."""
-LIMITS: Final = httpx.Limits(max_connections=100, keepalive_expiry=IDLE)
 
 
 async def status_only(work: AsyncWork) -> None:

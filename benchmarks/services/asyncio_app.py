@@ -10,28 +10,28 @@ from typing import TYPE_CHECKING, Final
 from .settings import install, orders
 
 if TYPE_CHECKING:
-    from .async_work import AsyncWork
+    from .async_steps import AsyncSteps
 
 _TASKS: Final = 20
 
 
 async def serve() -> None:
     """Work until SIGTERM."""
-    from .async_work import AsyncWork
+    from .async_steps import AsyncSteps
 
     over = asyncio.Event()
     asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, over.set)
-    work = AsyncWork(orders())
+    steps = AsyncSteps(orders())
     numbers = itertools.count()
-    await asyncio.gather(*(_repeat(work, numbers, over) for _ in range(_TASKS)))
-    await work.end()
+    await asyncio.gather(*(_repeat(steps, numbers, over) for _ in range(_TASKS)))
+    await steps.end()
 
 
 async def _repeat(
-    work: AsyncWork, numbers: itertools.count[int], over: asyncio.Event
+    steps: AsyncSteps, numbers: itertools.count[int], over: asyncio.Event
 ) -> None:
     while not over.is_set():
-        await work.do(next(numbers))
+        await steps.do(next(numbers))
 
 
 if __name__ == "__main__":

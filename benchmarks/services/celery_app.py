@@ -18,10 +18,10 @@ _PR_SET_PDEATHSIG: Final = 1
 _ORDERS: Final = orders()
 install(_ORDERS)
 
-from .sync_work import SyncWork  # noqa: E402  # As a service: the guard comes first.
+from .sync_steps import SyncSteps  # noqa: E402  # As a service: the guard comes first.
 
 app = make_app(_ORDERS.folder)
-_WORK: list[SyncWork] = []
+_STEPS: list[SyncSteps] = []
 
 
 def _begin(**_: object) -> None:
@@ -30,16 +30,16 @@ def _begin(**_: object) -> None:
         # celery 5.7 has the kernel kill a child when the thread ends that has forked
         # it: with a broker like ours that is not the first one, and ends before.
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, 0)
-    _WORK[:] = [SyncWork(_ORDERS)]
+    _STEPS[:] = [SyncSteps(_ORDERS)]
 
 
 def _end(**_: object) -> None:
     """A child has run as many tasks as it may, or the worker ends."""
-    _WORK[0].end()
+    _STEPS[0].end()
 
 
 def _part(number: int) -> None:
-    _WORK[0].do(number)
+    _STEPS[0].do(number)
 
 
 worker_process_init.connect(_begin)

@@ -12,13 +12,13 @@ if TYPE_CHECKING:
 _ORDERS = orders()
 install(_ORDERS)
 
-from .sync_work import SyncWork  # noqa: E402  # As a service: the guard comes first.
+from .sync_steps import SyncSteps  # noqa: E402  # As a service: the guard comes first.
 
-WORK = SyncWork(_ORDERS)
+STEPS = SyncSteps(_ORDERS)
 
 
 def app(environ: dict[str, Any], start_response: Callable[..., Any]) -> list[bytes]:
     """Run the lines of the part whose number is the path."""
-    WORK.do(int(environ["PATH_INFO"].strip("/")))
+    STEPS.do(int(environ["PATH_INFO"].strip("/")))
     start_response("200 OK", [("Content-Length", "0")])
     return [b""]

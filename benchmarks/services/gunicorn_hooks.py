@@ -9,4 +9,4 @@ def worker_exit(server: object, worker: object) -> None:  # noqa: ARG001  # As c
     """End the work of a worker that has any."""
     module = sys.modules.get("benchmarks.services.gunicorn_app")
     if module is not None:
-        module.WORK.end()
+        module.STEPS.end()

@@ -16,7 +16,7 @@ from .._stacks.heap import objects
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._leases.client import Adopters
+    from .._clients.package import Adopters
 
 # Objects of a slice, 1 ms; and what others get between two of them, in seconds.
 _SLICE: Final = 20_000

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._leases.registry import Registry
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 _MOST_TASKS: Final = 1000
 _MOST_FRAMES: Final = 100

@@ -11,28 +11,29 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from .aiohttp.client import AIOHTTP
+from .aiohttp.package import PACKAGE as AIOHTTP
 from .docker import DOCKER, patch_docker
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
-from .http_client.client import HTTP_CLIENT
-from .httpx.client import HTTPX, HTTPX2
+from .http_client.package import PACKAGE as HTTP_CLIENT
+from .httpx.package import PACKAGE as HTTPX
+from .httpx.package import PACKAGE2 as HTTPX2
 from .patching import LeftAloneError, Patcher
-from .requests import REQUESTS
+from .requests import PACKAGE as REQUESTS
 from .strangers import STRANGERS
-from .urllib3.client import URLLIB3
+from .urllib3.package import PACKAGE as URLLIB3
 from .vendored import copies, packages, places
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._leases.client import Adopters, Client
     from .gate import Gate
     from .guard import Guard
+    from .package import Adopters, Package
 
 _LOGGER: Final = logging.getLogger("httpguard")
 
-CLIENTS: Final[tuple[Client, ...]] = (
+PACKAGES: Final[tuple[Package, ...]] = (
     URLLIB3,
     REQUESTS,
     HTTPX,
@@ -48,7 +49,7 @@ def client_packages(vendored: tuple[str, ...] = ()) -> tuple[str, ...]:
     Args:
         vendored: As the setting names them.
     """
-    known = (package for client in CLIENTS for package in client.packages)
+    known = (package for one in PACKAGES for package in one.packages)
     return tuple(dict.fromkeys((*known, *packages(vendored))))
 
 
@@ -61,8 +62,8 @@ class Patches:
         self._hooked: set[tuple[str, str]] = set()
         # The modules that nobody watches, and why.
         self.unguarded: dict[tuple[str, str], str] = {}
-        # The clients of copies, by the package in which these lie.
-        self._copies: dict[str, tuple[Client, ...]] = {}
+        # Copies, by the package in which they lie.
+        self._copies: dict[str, tuple[Package, ...]] = {}
         # Clients that are left alone, of which that was said.
         self._said: dict[str, str] = {}
 
@@ -79,14 +80,14 @@ class Patches:
         Args:
             vendored: Where copies may lie, as the setting names them.
         """
-        clients = [*CLIENTS]
+        known = [*PACKAGES]
         for place in places(vendored):
             if place not in self._copies:
                 self._copies[place] = copies(place)
-            clients += self._copies[place]
-        for client in clients:
-            for module in client.imports:
-                self.hook(client.name, module, client.patch)
+            known += self._copies[place]
+        for package in known:
+            for module in package.imports:
+                self.hook(package.name, module, package.patch)
         self.hook("docker", DOCKER, patch_docker)
         for name in STRANGERS:
             self.hook(name, name, partial(self._leave, name))
@@ -107,10 +108,10 @@ class Patches:
     def adopters(self) -> Adopters:
         """What takes in what was there before, of every client that is guarded."""
         found: Adopters = {}
-        clients = [*CLIENTS, *(one for copy in self._copies.values() for one in copy)]
-        for client in clients:
+        known = [*PACKAGES, *(one for copy in self._copies.values() for one in copy)]
+        for package in known:
             try:
-                found.update(client.adopters())
+                found.update(package.adopters())
             except Exception as error:  # noqa: PERF203  # Of a version unknown to us.
                 GATE.fault("adopt", error)
         return found

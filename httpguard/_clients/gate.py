@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from .._leases.client import Client
     from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .guard import Guard
 
 

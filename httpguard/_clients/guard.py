@@ -10,10 +10,10 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._leases.client import Client
-    from .._leases.sessions import SessionRef
+    from .._leases.session import SessionRef
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 
 class Guard(LeaseObserver, Protocol):

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
+    from .._stacks.raw import RawStack
     from .patching import Method
     from .urllib3.callers import Codes
 

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 ADAPTER: Final = "adapter"
 HOOK: Final = "hook"

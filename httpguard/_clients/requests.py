@@ -16,20 +16,24 @@ from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
 from .losing import ADAPTER, blame, note_retries
+from .package import Package
 from .patching import Method, code_of, is_wrapped
 from .sessions import closing
 from .urllib3.callers import CODES, above, is_api, session_above
-from .urllib3.client import Urllib3, is_itself
+from .urllib3.client import Urllib3
 from .urllib3.mocks import holds_real_connection
+from .urllib3.package import is_itself
 from .urllib3.responses import hand_over
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._leases.client import Adopters, Leases, Patcher
     from .._leases.facts import Facts
-    from .._stacks.capture import RawStack
+    from .._leases.leases import Leases
+    from .._leases.patcher import Patcher
+    from .._stacks.raw import RawStack
+    from .package import Adopters
     from .urllib3.callers import Codes
 
 # To spare all other responses the look for a Location.
@@ -45,36 +49,41 @@ class Requests(Urllib3):
     """
 
     def __init__(self, name: str, codes: Codes) -> None:
-        super().__init__(name)
-        self.imports = (f"{name}.sessions",)
+        super().__init__(name, codes.urllib3.name)
         self.codes = codes
-
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
-        """See `Client`."""
-        if is_itself(self.imports[0]):
-            _patch(patcher, self)
-
-    def adopters(self) -> Adopters:
-        """See `Client`."""
-        sessions = sys.modules.get(f"{self.name}.sessions")
-        if sessions is None or not is_wrapped(sessions.Session.close):
-            return {}
-        return {
-            sessions.Session: partial(adopt_session, client=self),
-            sessions.Response: partial(adopt_answer, client=self),
-        }
 
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
         return requests_hint(facts)
 
 
-REQUESTS: Final = Requests("requests", CODES)
+def requests_package(name: str, codes: Codes) -> Package:
+    """requests, or a copy of it.
+
+    Args:
+        name: Of the package.
+        codes: Of the urllib3 below it.
+    """
+    client = Requests(name, codes)
+    patch, adopters = partial(_patch, client=client), partial(_adopters, client)
+    return Package(name, (f"{name}.sessions",), (name,), patch, adopters)
 
 
-def _patch(patcher: Patcher, client: Requests) -> None:
+def _adopters(client: Requests) -> Adopters:
+    sessions = sys.modules.get(f"{client.name}.sessions")
+    if sessions is None or not is_wrapped(sessions.Session.close):
+        return {}
+    return {
+        sessions.Session: partial(adopt_session, client=client),
+        sessions.Response: partial(adopt_answer, client=client),
+    }
+
+
+def _patch(patcher: Patcher, _leases: Leases, *, client: Requests) -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
     codes = client.codes
+    if not is_itself(f"{client.name}.sessions"):
+        return  # Another name of one that is guarded.
     adapters = import_module(f"{client.name}.adapters")
     sessions = import_module(f"{client.name}.sessions")
     below = import_module(f"{codes.urllib3.name}.connectionpool")
@@ -205,3 +214,6 @@ def _note_session(session: Any, frame: FrameType, *, client: Requests) -> None:
     """A session is made: remember where. `requests.get` closes its own."""
     if not is_api(frame):
         GATE.session(session, client, frame)
+
+
+PACKAGE: Final = requests_package("requests", CODES)

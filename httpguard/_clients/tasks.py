@@ -21,8 +21,8 @@ from .gate import GATE
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .._leases.client import Patcher
-    from .._stacks.capture import RawStack
+    from .._leases.patcher import Patcher
+    from .._stacks.raw import RawStack
     from .patching import Method
 
 LOOPS: Final = ("asyncio", "uvloop")

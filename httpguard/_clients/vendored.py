@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from .requests import Requests
+from .requests import requests_package
 from .urllib3.callers import Codes
 from .urllib3.client import Urllib3
+from .urllib3.package import urllib3_package
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._leases.client import Client
+    from .package import Package
 
 _KNOWN: Final = ("pip._vendor", "snowflake.connector.vendored")
 
@@ -33,7 +34,7 @@ def packages(named: Iterable[str]) -> tuple[str, ...]:
     )
 
 
-def copies(place: str) -> tuple[Client, ...]:
-    """The clients of the copies in a package."""
+def copies(place: str) -> tuple[Package, ...]:
+    """The copies in a package."""
     codes = Codes(Urllib3(f"{place}.urllib3"))
-    return codes.urllib3, Requests(f"{place}.requests", codes)
+    return urllib3_package(codes), requests_package(f"{place}.requests", codes)

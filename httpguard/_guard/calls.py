@@ -14,10 +14,10 @@ if TYPE_CHECKING:
 
     from .._leases.client import Client
     from .._leases.lease import Lease
-    from .._leases.sessions import SessionRef
+    from .._leases.session import SessionRef
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .parts import Parts
 
 # A pool that is out of connections is looked at once in so many seconds: a storm of

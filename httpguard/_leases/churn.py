@@ -10,8 +10,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
-    from .sessions import SessionRef
+    from .._stacks.raw import RawStack
+    from .session import SessionRef
 
 # Fewer are no matter.
 _FEW: Final = 10

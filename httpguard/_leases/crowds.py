@@ -9,7 +9,7 @@ from .threads import is_alive, strand_of
 
 if TYPE_CHECKING:
     from .._model.scope import Scope
-    from .sessions import SessionRef
+    from .session import SessionRef
     from .threads import Strand
 
 

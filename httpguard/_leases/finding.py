@@ -9,10 +9,10 @@ from .._model.redaction import printable
 
 if TYPE_CHECKING:
     from .._model.scope import Scope
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .client import Client
     from .lease import Lease
-    from .sessions import SessionRef
+    from .session import SessionRef
     from .threads import Runner
 
 

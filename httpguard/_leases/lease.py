@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._pools.slot import Slot
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .client import Client
     from .threads import Runner
 

@@ -25,9 +25,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._pools.waits import Waiter
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .client import Client
-    from .sessions import SessionRef
+    from .session import SessionRef
 
     Digest = Callable[[], dict[str, Any] | None]
 

@@ -59,7 +59,6 @@ class Revived:
             else:
                 yield lease
 
-
     def left(self, scope: Scope) -> list[Lease]:
         """Those of a scope that has ended, whose loop does not run any more.
 

@@ -12,7 +12,8 @@ if TYPE_CHECKING:
 
     from .._model.scope import Scope
     from .._model.settings import Settings
-    from .sessions import SessionRef, Sessions
+    from .session import SessionRef
+    from .sessions import Sessions
     from .verdicts import Verdicts
 
 

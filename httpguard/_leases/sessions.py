@@ -1,13 +1,8 @@
-"""Sessions: who made them, which pools are theirs, and the crowds that keep sockets.
-
-A session is whatever makes pools: a Session of requests, a pool manager of urllib3, or
-a pool that the program made itself.
-"""
+"""Sessions: who made them, which pools are theirs, and the crowds that keep sockets."""
 
 from __future__ import annotations
 
 import threading
-import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any
 
@@ -15,98 +10,17 @@ from .._model.scope import current_scope
 from .._stacks.capture import place_of
 from .churn import Churn
 from .crowds import belongs, keeps, without_one_a_thread
+from .session import Line, SessionRef
 from .threads import runner, running
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._model.leak import LeakKind
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
+    from .._stacks.raw import RawStack
     from .client import Client
-    from .threads import Runner
-
-    _SessionRef = weakref.ref[Any]
-else:
-    _SessionRef = weakref.ref
-
-Line = tuple[Any, ...]
-"""Code object and instruction offset of the line that made a session."""
-
-
-class SessionRef(_SessionRef):
-    """A weak reference to a session. Times are seconds of the guard's clock.
-
-    It is kept for as long as a pool of the session is alive: what still refers to a
-    pool keeps its sockets open, though the session is closed or gone.
-    """
-
-    __slots__ = (
-        "adopted",
-        "alive",
-        "client",
-        "closed",
-        "context",
-        "ended",
-        "judged",
-        "key",
-        "kind",
-        "line",
-        "lonely",
-        "name",
-        "opened",
-        "pools",
-        "runner",
-        "scope",
-        "sockets",
-        "stack",
-        "thread",
-        "user",
-    )
-
-    # id() of the session.
-    key: int
-    client: Client
-    opened: float
-    line: Line
-    # The program has closed it, and made no pool of it since.
-    closed: bool
-    # Judged once, found to be a leak, and ended well after all.
-    judged: bool
-    kind: LeakKind | None
-    ended: bool
-    # What made it, and the name of the thread; what made its latest pool, by the first
-    # request to a host.
-    runner: Runner
-    thread: str
-    user: Runner
-    stack: RawStack
-    scope: Scope | None
-    # What was bound to the log context when it was made, None where nothing was.
-    context: dict[str, Any] | None
-    # The pools it has made that are alive, and the name of the first one.
-    pools: list[PoolRef]
-    name: str
-    # As of the judgement: the sessions of its line that keep sockets, and how many.
-    alive: int
-    sockets: int
-    # It is one request's own, as of `requests.get`: no advice would help.
-    lonely: bool
-    # It was made before httpguard came, in a line that nobody knows: it is not judged.
-    adopted: bool
-
-    def idle_for(self, now: float) -> float:
-        """How long no request has used it, in seconds: see `PoolRef.idle_for`."""
-        # Each pool is asked: a sweep has to see when it was used.
-        times = [pool.idle_for(now) for pool in list(self.pools)]
-        return min(times, default=0.0)
-
-    @property
-    def absolute_url(self) -> str:
-        """Where it went first."""
-        return self.name
 
 
 class Sessions:

@@ -21,8 +21,8 @@ if TYPE_CHECKING:
     from .._model.leak import Frame
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
+    from .._stacks.raw import RawStack
     from .lease import Lease
     from .registry import Registry
     from .table import LeakTable

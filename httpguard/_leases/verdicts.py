@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from .._model.settings import Settings
     from .lease import Lease
     from .registry import Registry
-    from .sessions import SessionRef
+    from .session import SessionRef
 
 
 class Verdicts:

@@ -1,22 +1,23 @@
-"""What a leak reads like. The layer that knows says so, as httpguard is imported."""
+"""What a leak reads like. The layer that knows says so, as httpguard is imported.
+
+A `Leak` is known by name alone: most programs import none.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-    from .leak import Leak
 
 
 class Report:
     """The text of a leak."""
 
     def __init__(self) -> None:
-        self._describe: Callable[[Leak], str] | None = None
+        self._describe: Callable[[Any], str] | None = None
 
-    def by(self, describe: Callable[[Leak], str]) -> None:
+    def by(self, describe: Callable[[Any], str]) -> None:
         """Have the text made elsewhere.
 
         Args:
@@ -24,7 +25,7 @@ class Report:
         """
         self._describe = describe
 
-    def text(self, leak: Leak) -> str:
+    def text(self, leak: Any) -> str:
         """Kind and site at least, whatever fails: the program may print it."""
         try:
             if self._describe is not None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 
 class PoolFacts(NamedTuple):

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import threading
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.tally import Tally
 from .connections import Connections
 from .slot import GIVEN_UP, Losses
-from .waits import Waits
 
 if TYPE_CHECKING:
     from .kind import PoolKind
@@ -205,3 +206,31 @@ class PoolRef(Connections):
         """The program closes the pool, and with it the connections that are idle."""
         for connection in self.queued():
             self.forget(self.slot_of(connection))
+
+
+class Waits:
+    """The waits that have ended. Times are seconds."""
+
+    __slots__ = ("_ended", "_lock", "count", "longest", "total")
+
+    def __init__(self) -> None:
+        self.count = 0
+        self.total = self.longest = 0.0
+        self._ended: deque[float] = deque()
+        self._lock = threading.Lock()
+
+    def add(self, seconds: float) -> None:
+        """Count a wait. Nobody waits for another thread that counts its own."""
+        self._ended.append(seconds)
+        while self._ended and self._lock.acquire(blocking=False):
+            try:
+                self._count()
+            finally:
+                self._lock.release()
+
+    def _count(self) -> None:
+        while self._ended:
+            seconds = self._ended.popleft()
+            self.count += 1
+            self.total += seconds
+            self.longest = max(self.longest, seconds)

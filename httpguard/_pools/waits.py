@@ -1,15 +1,13 @@
-"""Requests that wait for a connection of a blocking pool, and for how long they did."""
+"""Requests that wait for a connection of a blocking pool."""
 
 from __future__ import annotations
 
-import threading
-from collections import deque
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
     from .pool import PoolRef
 
 
@@ -63,31 +61,3 @@ class Waiter:
         self.since = since
         self.thread = thread
         self.stack = stack
-
-
-class Waits:
-    """The waits that have ended. Times are seconds."""
-
-    __slots__ = ("_ended", "_lock", "count", "longest", "total")
-
-    def __init__(self) -> None:
-        self.count = 0
-        self.total = self.longest = 0.0
-        self._ended: deque[float] = deque()
-        self._lock = threading.Lock()
-
-    def add(self, seconds: float) -> None:
-        """Count a wait. Nobody waits for another thread that counts its own."""
-        self._ended.append(seconds)
-        while self._ended and self._lock.acquire(blocking=False):
-            try:
-                self._count()
-            finally:
-                self._lock.release()
-
-    def _count(self) -> None:
-        while self._ended:
-            seconds = self._ended.popleft()
-            self.count += 1
-            self.total += seconds
-            self.longest = max(self.longest, seconds)

@@ -22,7 +22,7 @@ from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from .._leases.registry import Registry
-    from .._leases.sessions import SessionRef
+    from .._leases.session import SessionRef
 
 _SHARE: Final = 0.8
 # Said once, and again when it has been below this share, or a minute later.

@@ -15,8 +15,8 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._pools.pool import PoolRef
     from .._pools.waits import Share
-    from .._stacks.capture import RawStack
     from .._stacks.ownership import Origins
+    from .._stacks.raw import RawStack
 
 
 def in_flight(

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._model.settings import Settings
     from .._pools.pool import PoolRef
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 # One pool's starving is said once a minute at most; discards are judged by minutes.
 _MINUTE: Final = 60.0

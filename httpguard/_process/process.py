@@ -93,6 +93,16 @@ def current() -> Guard | None:
     return PROCESS.guard
 
 
+def is_installed() -> bool:
+    """Whether there is a guard besides a test session's."""
+    return PROCESS.guard is not None and PROCESS.guard is not PROCESS.host
+
+
+def in_session() -> bool:
+    """Whether a test session guards the process."""
+    return PROCESS.host is not None
+
+
 def observe(observer: Observer, name: str) -> None:
     """Tell a monitoring system of this guard and those to come.
 

@@ -41,16 +41,6 @@ def enter_session(settings: Settings) -> Guard:
         return PROCESS.host
 
 
-def is_installed() -> bool:
-    """Whether there is a guard besides a test session's."""
-    return PROCESS.guard is not None and PROCESS.guard is not PROCESS.host
-
-
-def in_session() -> bool:
-    """Whether a test session guards the process."""
-    return PROCESS.host is not None
-
-
 def leave_session() -> None:
     """The session ends; what the program has installed and not taken off stays."""
     with PROCESS.lock:

@@ -18,8 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .exits import finish
-from .process import PROCESS, current, failed
-from .session import is_installed
+from .process import PROCESS, current, is_installed
 
 if TYPE_CHECKING:
     from .._clients.gate import Gate
@@ -32,7 +31,7 @@ _ATTRIBUTE: Final = "_httpguard"
 # or another one: a worker begins all the same.
 _SOURCE: Final = """
 try:
-    from httpguard._process.workers import begin
+    from httpguard._process.worker import begin
 except Exception:
     pass
 else:
@@ -100,30 +99,6 @@ def patch_billiard(patcher: Patcher, _gate: Gate) -> None:
         return _do_exit
 
     patcher.wrap(Worker, "_do_exit", do_exit)
-
-
-def begin(settings: bytes) -> None:
-    """Guard this worker as its parent was when it started it. It never raises.
-
-    Args:
-        settings: As they were given.
-    """
-    try:
-        import pickle
-
-        from .installing import start
-
-        wanted = pickle.loads(settings)  # noqa: S301  # As all else of a worker.
-        guard = current()
-        if guard is not None and is_installed():
-            wanted = replace(
-                wanted,
-                serve=guard.settings.serve,
-                serve_token=guard.settings.serve_token,
-            )
-        start(wanted)
-    except Exception as error:
-        failed("workers", error)
 
 
 def _given() -> _Given | None:

@@ -7,6 +7,8 @@ from enum import Enum
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
+    from collections.abc import Collection, Mapping
+
     from opentelemetry.trace import SpanContext
 
 # structlog.contextvars.STRUCTLOG_KEY_PREFIX, without importing it.
@@ -18,6 +20,15 @@ _HARMLESS: Final = frozenset(
 )
 _MOST_ITEMS: Final = 50
 _MOST_DEPTH: Final = 4
+
+# What structlog or its processors have a use of their own for.
+_RESERVED: Final = frozenset(
+    {
+        *("event", "level", "level_number", "timestamp", "logger"),
+        *("exc_info", "exception", "stack_info", "positional_args"),
+        *("_record", "_from_structlog"),
+    }
+)
 
 
 class Bound(dict[str, Any]):
@@ -101,3 +112,23 @@ def _span() -> SpanContext | None:
         return None
     span: SpanContext = get_current_span().get_span_context()
     return span if span.is_valid else None
+
+
+def with_context(
+    fields: Mapping[str, Any],
+    context: Mapping[str, Any],
+    reserved: Collection[str] = (),
+) -> dict[str, Any]:
+    """The fields of a report, and what the program had bound to its log context.
+
+    Args:
+        fields: Of the report. A name of the context that is one of theirs, or
+            reserved, gets the prefix ``context_``.
+        context: Of the moment of opening.
+        reserved: More such names.
+    """
+    bound = {}
+    for name, value in context.items():
+        taken = name in fields or name in _RESERVED or name in reserved
+        bound[f"context_{name}" if taken else name] = value
+    return {**bound, **fields}

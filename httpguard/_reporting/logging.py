@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
 from .._model.words import leaked
-from .logs import with_context
+from .context import with_context
 from .terminal import dress
 
 if TYPE_CHECKING:

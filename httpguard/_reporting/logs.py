@@ -3,23 +3,14 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Mapping
+    from collections.abc import Callable
 
     from .._model.event import Event
     from .._model.streams import Streams
     from .._text.events import Rendered
-
-# What structlog or its processors have a use of their own for.
-_RESERVED: Final = frozenset(
-    {
-        *("event", "level", "level_number", "timestamp", "logger"),
-        *("exc_info", "exception", "stack_info", "positional_args"),
-        *("_record", "_from_structlog"),
-    }
-)
 
 
 class Logs:
@@ -85,26 +76,6 @@ def is_structlog_configured() -> bool:
     # Half made while another thread imports it.
     configured = getattr(sys.modules.get("structlog"), "is_configured", None)
     return configured is not None and bool(configured())
-
-
-def with_context(
-    fields: Mapping[str, Any],
-    context: Mapping[str, Any],
-    reserved: Collection[str] = (),
-) -> dict[str, Any]:
-    """The fields of a report, and what the program had bound to its log context.
-
-    Args:
-        fields: Of the report. A name of the context that is one of theirs, or
-            reserved, gets the prefix ``context_``.
-        context: Of the moment of opening.
-        reserved: More such names.
-    """
-    bound = {}
-    for name, value in context.items():
-        taken = name in fields or name in _RESERVED or name in reserved
-        bound[f"context_{name}" if taken else name] = value
-    return {**bound, **fields}
 
 
 def preload() -> None:

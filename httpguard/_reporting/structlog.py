@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from .context import with_context
 from .logging import is_shown
-from .logs import with_context
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -13,7 +13,6 @@ from .._model.settings import load_settings
 from .._process import exits as _exits
 from .._process import installing as _installing
 from .._process import process as _process
-from .._process import session as _session
 from .._reporting.json_lines import JsonLines
 from .environment import VERBOSE
 
@@ -109,7 +108,7 @@ def begin(run: str) -> None:
         if not os.environ.get(VERBOSE):
             destinations.logs.spared = log.is_read
     _exits.observe_end(observer)
-    if not _session.is_installed():
+    if not _process.is_installed():
         settings = load_settings({}, os.environ)
         if settings.enabled:
             _installing.start(settings)

@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING, Final
 from .capture import BRIEF, find_place
 
 if TYPE_CHECKING:
-    from .capture import RawStack
     from .ownership import Origins
+    from .raw import RawStack
 
 _ENOUGH: Final = 16
 # Generated code can open responses at places without end.

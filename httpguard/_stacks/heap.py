@@ -2,9 +2,9 @@
 
 Below CPython 3.14 ``tuple(iterable)`` makes a tuple of ten places, lets the iterable's
 code run, and then cuts or stretches it, which CPython does to a tuple only as long as
-nobody else refers to it: else it raises SystemError in the program. So no such tuple may
-be in a list of ours when another thread goes on. There, each list is made by one call of
-C, in which none does, and which empties what it has used: what it draws on are
+nobody else refers to it: else it raises SystemError in the program. So no such tuple
+may be in a list of ours when another thread goes on. There, each list is made by one
+call of C, in which none does, and which empties what it has used: what it draws on are
 iterators, that do nothing before. (Not by ``tee``: its own objects are among those that
 are found.)
 """

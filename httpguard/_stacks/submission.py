@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import CodeType, FrameType
 
-    from .capture import RawStack
+    from .raw import RawStack
 
 DEPTH: Final = 8
 """Application frames kept of a submission."""

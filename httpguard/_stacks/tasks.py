@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
     from types import CodeType, FrameType
 
-    from .capture import RawStack
     from .ownership import Origins
+    from .raw import RawStack
 
 MADE: Final = "_httpguard_made"
 """On a task of a client's coroutine: the stack that made it."""

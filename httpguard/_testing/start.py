@@ -12,6 +12,7 @@ from .._model.errors import BaselineError, ConfigError
 from .._model.project import read_project, with_project
 from .._model.settings import load_settings
 from .._process import session as _session
+from .._process.process import in_session
 from .collector import Collector
 from .judge import Judge
 from .session import GuardedSession
@@ -49,7 +50,7 @@ def install(config: pytest.Config) -> Guard | None:
         if not settings.enabled:
             return None
         # In a session inside a test, the guard is that of the session outside.
-        outermost = not _session.in_session()
+        outermost = not in_session()
         try:
             guard = config.stash[_GUARD] = _session.enter_session(settings)
         except ConfigError as error:

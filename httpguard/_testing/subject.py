@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
     from .._leases.finding import Finding
-    from .._stacks.capture import RawStack
+    from .._stacks.raw import RawStack
 
 _ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'
 

@@ -17,7 +17,7 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
-from httpguard._clients.httpx.client import BESIDE
+from httpguard._clients.httpx.client import ASYNC_HTTPX, ASYNC_HTTPX2
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
     Program = Callable[[], Awaitable[None]]
 
 trio = pytest.importorskip("trio")
+
+ASYNC = {"httpx": ASYNC_HTTPX, "httpx2": ASYNC_HTTPX2}
 
 
 def run_asyncio(program: Program) -> None:
@@ -596,7 +598,7 @@ def test_anyio_s_stream_tells_who_reads(
     async def program() -> None:
         async with httpx.AsyncClient() as client:
             response = await opened(client, server.url(f"/slow/{key}"))
-            is_awaited = BESIDE[httpx.__name__].is_awaited
+            is_awaited = ASYNC[httpx.__name__].is_awaited
             assert is_awaited(response) is False
             task = asyncio.create_task(response.aread())
             while not is_awaited(response):  # noqa: ASYNC110  # It is to be seen.

@@ -44,7 +44,7 @@ def toyhttp(
     assert spec.loader is not None
     module: Any = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
-    monkeypatch.setattr(clients, "CLIENTS", (*clients.CLIENTS, module.TOY))
+    monkeypatch.setattr(clients, "PACKAGES", (*clients.PACKAGES, module.PACKAGE))
     import toyhttp  # type: ignore[import-not-found]
 
     yield toyhttp

@@ -118,7 +118,12 @@ def test_one_that_has_ended_has_dropped_its_response(
 )
 @pytest.mark.parametrize("looks", [False, True])
 def test_a_scope_tells_them_apart_too(
-    parts: Any, count: int, looks: bool, guard: GuardControl, server: Server
+    parts: Any,
+    count: int,
+    *,
+    looks: bool,
+    guard: GuardControl,
+    server: Server,
 ) -> None:
     guard.install()
 

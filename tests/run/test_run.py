@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from httpguard import cli
-from httpguard._clients import CLIENTS
+from httpguard._clients import PACKAGES
 from httpguard._model.extras import checkout
 from httpguard._run.outcome import read_outcome
 from tests.program import ROOT, SESSIONS, bare, line_of, write
@@ -459,9 +459,9 @@ def test_the_standard_library_is_guarded_too(url: str) -> None:
 def test_every_client_begins_with_one_that_the_bootstrap_waits_for() -> None:
     bootstrap = ROOT / "httpguard" / "_run" / "bootstrap" / "sitecustomize.py"
     (names,) = re.findall(r"_CLIENTS = (\(.+\))", bootstrap.read_text("utf-8"))
-    for client in CLIENTS:
-        if client.name != "requests":  # It imports urllib3.
-            first = client.imports[0]
+    for package in PACKAGES:
+        if package.name != "requests":  # It imports urllib3.
+            first = package.imports[0]
             assert f'"{first}"' in names or f'"{first.split(".")[0]}"' in names
 
 

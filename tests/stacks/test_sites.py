@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from types import CodeType
 
     from httpguard import Leak
-    from httpguard._stacks.capture import RawStack
+    from httpguard._stacks.raw import RawStack
     from tests.conftest import GuardControl
     from tests.server import Server
 

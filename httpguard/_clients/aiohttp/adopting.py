@@ -3,31 +3,30 @@
 from __future__ import annotations
 
 import sys
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..gate import GATE
 from ..patching import is_wrapped
 from .calls import announced
+from .client import AIOHTTP
 from .connectors import Connector
 
 if TYPE_CHECKING:
-    from ..._leases.client import Adopters
     from ..._pools.pool import PoolRef
-    from .client import Aiohttp
+    from ..package import Adopters
 
 _SWITCHING_PROTOCOLS: Final = 101
 
 
-def adopters(client: Aiohttp) -> Adopters:
-    """See `Client`."""
+def adopters() -> Adopters:
+    """See `Package`."""
     module = sys.modules.get("aiohttp")
     if module is None or not is_wrapped(module.ClientSession.close):
         return {}
     return {
-        module.ClientResponse: partial(_adopt_response, client=client),
+        module.ClientResponse: _adopt_response,
         module.BaseConnector: _meet,
-        module.ClientSession: partial(_adopt_session, client=client),
+        module.ClientSession: _adopt_session,
     }
 
 
@@ -48,7 +47,7 @@ def _meet(connector: Any, key: Any = None) -> PoolRef | None:
     return known
 
 
-def _adopt_response(response: Any, client: Aiohttp) -> None:
+def _adopt_response(response: Any) -> None:
     """As one that is opened; not while its head has not come."""
     connection = response._connection
     protocol = getattr(connection, "_protocol", None)
@@ -60,7 +59,7 @@ def _adopt_response(response: Any, client: Aiohttp) -> None:
     ):
         return
     GATE.adopt(
-        client,
+        AIOHTTP,
         response,
         protocol,
         _meet(connection._connector, connection._key),
@@ -71,13 +70,13 @@ def _adopt_response(response: Any, client: Aiohttp) -> None:
         taken=protocol,
     )
     if response._session is not None:
-        _adopt_session(response._session, client)
+        _adopt_session(response._session)
 
 
-def _adopt_session(session: Any, client: Aiohttp) -> None:
+def _adopt_session(session: Any) -> None:
     connector = vars(session).get("_connector")
     if connector is None or not session._connector_owner:
         return
     known = _meet(connector)
     pools = [] if known is None else [(connector, known.ask)]
-    GATE.adopt_session(session, client, pools)
+    GATE.adopt_session(session, AIOHTTP, pools)

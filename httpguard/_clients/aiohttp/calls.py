@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
@@ -14,15 +13,15 @@ from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..patching import as_coroutine_function
 from ..tasks import brief, near_site
+from .client import AIOHTTP
 
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.waits import Waiter
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
     from ..patching import Method
-    from .client import Aiohttp
 
 _SWITCHING_PROTOCOLS: Final = 101
 # Between a call of a session and what it runs, middlewares included.
@@ -31,16 +30,15 @@ _MOST_FRAMES: Final = 30
 _MOST_TASKS: Final = 1000
 
 
-def patch(patcher: Patcher, client: Aiohttp) -> None:
+def patch(patcher: Patcher) -> None:
     """Patch what `aiohttp.client` defines.
 
     Args:
         patcher: Of the process.
-        client: Whose responses sessions return.
     """
     from aiohttp import ClientSession
 
-    patcher.wrap(ClientSession, "_request", partial(_request, client=client))
+    patcher.wrap(ClientSession, "_request", _request)
 
 
 class Call:
@@ -130,7 +128,7 @@ def under_way(connector: Any) -> list[tuple[object, RawStack]]:
 _RUNS: Final = "_httpguard_request"
 
 
-def _request(wrapped: Method, *, client: Aiohttp) -> Method:
+def _request(wrapped: Method) -> Method:
     """The call through which every request goes: a function that makes a coroutine.
 
     It runs at the line of the program, before there is any task.
@@ -157,7 +155,7 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
         # Most are here as a whole.
         if connection is not None:
             try:
-                _opened(client, call, response, connection)
+                _opened(call, response, connection)
             except LeakError as error:
                 response.close()
                 hide_own(error)
@@ -172,18 +170,17 @@ def _request(wrapped: Method, *, client: Aiohttp) -> Method:
         if GATE.guard is None:
             return wrapped(self, method, str_or_url, **options)
         call = Call(self, near_site(sys._getframe(1)))
-        _look_between(client, call, options)
+        _look_between(call, options)
         return _httpguard_request(call, method, str_or_url, options)
 
     return as_coroutine_function(_request)
 
 
-def _look_between(client: Aiohttp, call: Call, options: dict[str, Any]) -> None:
+def _look_between(call: Call, options: dict[str, Any]) -> None:
     """Have one more middleware, below those of the program, if there are any.
 
     Args:
-        client: Whose responses.
-        call: Their call.
+        call: Of a session.
         options: Of the call.
     """
     try:
@@ -191,41 +188,34 @@ def _look_between(client: Aiohttp, call: Call, options: dict[str, Any]) -> None:
         if between is None:  # aiohttp 3.12 and later have them.
             between = getattr(call.session, "_middlewares", ())
         if between:
-            options["middlewares"] = (*between, _last(client, call))
+            options["middlewares"] = (*between, _last(call))
     except Exception as error:
         GATE.fault("aiohttp", error)
 
 
-def _last(client: Aiohttp, call: Call) -> Any:
+def _last(call: Call) -> Any:
     """A middleware below those of the program: one of these may lose what it is given.
 
     Args:
-        client: Whose responses.
-        call: Their call.
+        call: Of a session.
     """
 
     async def middleware(request: Any, handler: Any) -> Any:
         response = await handler(request)
         connection = getattr(response, "_connection", None)
         if connection is not None:
-            _opened(client, call, response, connection, between=True)
+            _opened(call, response, connection, between=True)
         return response
 
     return middleware
 
 
 def _opened(
-    client: Aiohttp,
-    call: Call,
-    response: Any,
-    connection: Any,
-    *,
-    between: bool = False,
+    call: Call, response: Any, connection: Any, *, between: bool = False
 ) -> None:
     """The program is given a response that holds a connection.
 
     Args:
-        client: Whose response.
         call: For which.
         response: Open.
         connection: Its.
@@ -252,7 +242,7 @@ def _opened(
         if earlier is not None and earlier.reading:
             registry.release(earlier)  # The middlewares have handed it on.
         GATE.begin(
-            client,
+            AIOHTTP,
             response,
             protocol,  # What it has of the pool: a `Connection` is its own.
             known,

@@ -13,7 +13,7 @@ from .references import References, is_forgotten
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Adopters, Leases, Patcher, Reference
+    from ..._leases.client import Reference
     from ..._leases.facts import Facts
 
 _HINTS: Final = {
@@ -44,28 +44,10 @@ class Aiohttp:
     """aiohttp. Implements `Client`."""
 
     name = "aiohttp"
-    imports: tuple[str, ...] = ("aiohttp",)
-    packages: tuple[str, ...] = ("aiohttp",)
     is_async = True
 
     def __init__(self) -> None:
-        self._references = References()
-
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
-        """See `Client`."""
-        from . import calls, connectors, sessions, taking
-
-        connectors.patch(patcher)
-        taking.patch(patcher)
-        sessions.patch(patcher, self)
-        calls.patch(patcher, self)
-        self._references.calibrate()
-
-    def adopters(self) -> Adopters:
-        """See `Client`."""
-        from .adopting import adopters
-
-        return adopters(self)
+        self.references = References()
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""
@@ -103,7 +85,7 @@ class Aiohttp:
 
     def is_forgotten(self, reference: Reference) -> bool:
         """See `Client`. Its protocol keeps the body, and that the response."""
-        return is_forgotten(reference, self._references)
+        return is_forgotten(reference, self.references)
 
     def close(self, response: Any, note: str) -> bool:
         """See `Client`. By the response's own loop."""

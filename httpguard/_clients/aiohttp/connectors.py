@@ -17,9 +17,9 @@ from .closing import ask
 if TYPE_CHECKING:
     from types import CodeType
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._leases.registry import Registry
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
     from ..patching import Method
 
 

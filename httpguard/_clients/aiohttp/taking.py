@@ -13,7 +13,7 @@ from .calls import call_above
 from .connectors import Connector
 
 if TYPE_CHECKING:
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..patching import Method
     from .calls import Call

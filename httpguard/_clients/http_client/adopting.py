@@ -16,13 +16,13 @@ from .pools import CONNECTIONS, HOSTS
 from .responses import connection_class
 
 if TYPE_CHECKING:
-    from ..._leases.client import Adopters
+    from ..package import Adopters
 
 _SWITCHING_PROTOCOLS: Final = 101
 
 
 def adopters() -> Adopters:
-    """See `Client`."""
+    """See `Package`."""
     module = sys.modules.get("http.client")
     if module is None or not is_wrapped(connection_class().__dict__["request"]):
         return {}

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
-    from ..._leases.client import Adopters, Leases, Patcher, Reference
+    from ..._leases.client import Reference
     from ..._leases.facts import Facts
 
 LENGTH: Final = "_httpguard_length"
@@ -24,24 +24,7 @@ class HttpClient:
     """http.client of the standard library. Implements `Client`."""
 
     name = "http.client"
-    imports: tuple[str, ...] = ("http.client",)
-    packages: tuple[str, ...] = (
-        *("http.client", "urllib.request"),
-        *("urllib.response", "urllib.error"),
-    )
     is_async = False
-
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
-        """See `Client`."""
-        from . import connections
-
-        connections.patch(patcher)
-
-    def adopters(self) -> Adopters:
-        """See `Client`."""
-        from .adopting import adopters
-
-        return adopters()
 
     def state(self, response: Any) -> Ending:
         """See `Client`. Closing it gives back all that it has."""

@@ -21,7 +21,7 @@ from .responses import URL, connection_class, patch_responses
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..patching import Method
 

@@ -12,8 +12,8 @@ from ..gate import GATE
 from .later import Later
 
 if TYPE_CHECKING:
-    from ..._leases.client import Patcher
     from ..._leases.lease import Lease
+    from ..._leases.patcher import Patcher
     from ..patching import Method
 
 

@@ -14,7 +14,7 @@ from ..gate import GATE
 
 if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
 
 # A crawler asks hosts without end.
 _MOST_HOSTS: Final = 256

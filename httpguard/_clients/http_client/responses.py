@@ -26,8 +26,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from ..._leases.client import Patcher
     from ..._leases.lease import Lease
+    from ..._leases.patcher import Patcher
     from ..._leases.registry import Registry
     from ..patching import Method
 

@@ -12,12 +12,12 @@ from .pools import _OWNER, POOLS, meet
 from .responses import announced, ends_are_seen, stream_of
 
 if TYPE_CHECKING:
-    from ..._leases.client import Adopters
+    from ..package import Adopters
     from .client import Httpx
 
 
 def adopters(sync: Httpx, other: Httpx) -> Adopters:
-    """See `Client`.
+    """See `Package`.
 
     Args:
         sync: Whose responses `Client` returns.

@@ -10,13 +10,11 @@ from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
-from ..tasks import LOOPS, patch_tasks
-from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Adopters, Leases, Patcher, Reference
+    from ..._leases.client import Reference
     from ..._leases.facts import Facts
 
 # From a response down to httpcore's stream, whatever transports have put between.
@@ -80,31 +78,6 @@ class Httpx:
     def __init__(self, name: str, core: str) -> None:
         self.name = name
         self.core = core
-        self.imports: tuple[str, ...] = (name, core, *LOOPS[1:], *SDKS)
-        self.packages: tuple[str, ...] = (name, core)
-
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002  # GATE.
-        """See `Client`. Called after the import of either package, and of each SDK."""
-        from . import pools, responses, streams, transports
-
-        patch_sdks(patcher)
-        patch_tasks(patcher)
-
-        # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
-        module = sys.modules.get(self.name)
-        core = sys.modules.get(self.core)
-        if core is not None and core.__name__ == self.core:
-            pools.patch(patcher, self.core)
-            streams.patch(patcher, self.core)
-        if module is not None and module.__name__ == self.name:
-            responses.patch(patcher, module, self, BESIDE[self.name])
-            transports.patch(patcher, module, self, BESIDE[self.name])
-
-    def adopters(self) -> Adopters:
-        """See `Client`. Of both sides."""
-        from .adopting import adopters
-
-        return adopters(self, BESIDE[self.name])
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""
@@ -241,8 +214,5 @@ def core_stream(response: Any) -> Any:
 
 HTTPX: Final = Httpx("httpx", "httpcore")
 HTTPX2: Final = Httpx("httpx2", "httpcore2")
-BESIDE: Final = {
-    "httpx": AsyncHttpx("httpx", "httpcore"),
-    "httpx2": AsyncHttpx("httpx2", "httpcore2"),
-}
-"""The async side of each."""
+ASYNC_HTTPX: Final = AsyncHttpx("httpx", "httpcore")
+ASYNC_HTTPX2: Final = AsyncHttpx("httpx2", "httpcore2")

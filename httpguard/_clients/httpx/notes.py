@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..gate import GATE
 
 if TYPE_CHECKING:
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..patching import Method
 
 _MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))

@@ -18,9 +18,9 @@ from .returning import stream_aclose, stream_close
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
     from ..patching import Method
 
 _OWNER: Final = "_httpguard_owner"

@@ -22,9 +22,9 @@ from .windows import explain_silence
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
     from ..patching import Method
     from .client import Httpx
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..._pools.waits import Waiter
     from ..guard import Guard

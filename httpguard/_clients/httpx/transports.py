@@ -19,8 +19,9 @@ from .responses import opened
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..._leases.client import Patcher, Reference
+    from ..._leases.client import Reference
     from ..._leases.facts import Facts
+    from ..._leases.patcher import Patcher
     from ..patching import Method
 
 _HINT: Final = (

@@ -12,12 +12,12 @@ from .mocks import holds_real_connection
 from .pools import POOLS
 
 if TYPE_CHECKING:
-    from ..._leases.client import Adopters
+    from ..package import Adopters
     from .client import Urllib3
 
 
 def adopters(client: Urllib3) -> Adopters:
-    """See `Client`."""
+    """See `Package`."""
     module = sys.modules.get(f"{client.name}.connectionpool")
     pool = getattr(module, "HTTPConnectionPool", None)
     if pool is None or not is_wrapped(pool._put_conn):

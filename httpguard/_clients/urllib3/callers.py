@@ -37,7 +37,6 @@ class Codes:
 
     def __init__(self, urllib3: Urllib3) -> None:
         self.urllib3 = urllib3
-        urllib3.codes = self
         self.session_send: CodeType | None = None
         self.adapter_send: CodeType | None = None
         self.dispatch_hook: CodeType | None = None

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
 from ..._leases.wire import real_socket
 from ..hints import urllib3_hint
-from ..patching import LeftAloneError
 from .closing import shut
 
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Adopters, Leases, Patcher, Reference
+    from ..._leases.client import Reference
     from ..._leases.facts import Facts
-    from .callers import Codes
 
 
 class Urllib3:
@@ -24,43 +21,14 @@ class Urllib3:
 
     Args:
         name: Of the package.
+        below: The urllib3 that has the connections, where it is another package.
     """
 
     is_async = False
-    # By which its wrappers know who calls.
-    codes: Codes
 
-    def __init__(self, name: str = "urllib3") -> None:
+    def __init__(self, name: str = "urllib3", below: str | None = None) -> None:
         self.name = name
-        # Where imports are lazy, the one is half imported as the other is there.
-        self.imports: tuple[str, ...] = (
-            f"{name}.connectionpool",
-            f"{name}.poolmanager",
-        )
-        self.packages: tuple[str, ...] = (name,)
-
-    def patch(self, patcher: Patcher, leases: Leases) -> None:  # noqa: ARG002
-        """See `Client`."""
-        from . import managers, parts, pools, responses
-
-        if not is_itself(self.imports[0]):
-            return  # Another name of one that is guarded.
-        managers_module = sys.modules.get(self.imports[1])
-        if managers_module and not hasattr(managers_module, "PoolManager"):
-            return  # We are called again.
-        unknown = parts.unknown_part(self.name)
-        if unknown:
-            # requests on top of it is left alone too.
-            raise LeftAloneError(unknown)
-        responses.patch(patcher, self.codes)
-        pools.patch(patcher, self.name)
-        managers.patch(patcher, self.codes)
-
-    def adopters(self) -> Adopters:
-        """See `Client`."""
-        from .adopting import adopters
-
-        return adopters(self)
+        self._below = below or name
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""
@@ -105,7 +73,7 @@ class Urllib3:
 
     def close(self, response: Any, note: str) -> bool:
         """See `Client`."""
-        shut(response, note, self.codes.urllib3.name)
+        shut(response, note, self._below)
         return True
 
     def release(self, response: Any) -> None:
@@ -115,11 +83,6 @@ class Urllib3:
     def hint(self, facts: Facts) -> str:
         """See `Client`."""
         return urllib3_hint(facts)
-
-
-def is_itself(module: str) -> bool:
-    """Whether a module that was imported bears its own name."""
-    return getattr(sys.modules.get(module), "__name__", None) == module
 
 
 def is_cut(connection: Any) -> bool:

@@ -22,8 +22,8 @@ from .pools import POOLS
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Patcher
-    from ..._leases.sessions import SessionRef
+    from ..._leases.patcher import Patcher
+    from ..._leases.session import SessionRef
     from ..guard import Guard
     from ..patching import Method
     from .callers import Codes

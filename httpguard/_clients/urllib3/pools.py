@@ -21,9 +21,9 @@ from ..sessions import closing
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..._leases.client import Patcher
+    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
-    from ..._stacks.capture import RawStack
+    from ..._stacks.raw import RawStack
     from ..guard import Guard
     from ..patching import Method
 

@@ -24,7 +24,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from ..._leases.client import Client, Patcher
+    from ..._leases.client import Client
+    from ..._leases.patcher import Patcher
     from .callers import Codes
 
 

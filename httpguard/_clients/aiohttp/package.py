@@ -1,0 +1,32 @@
+"""aiohttp: what is patched, and what is taken in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..package import Package
+from .client import AIOHTTP
+
+if TYPE_CHECKING:
+    from ..._leases.leases import Leases
+    from ..._leases.patcher import Patcher
+    from ..package import Adopters
+
+
+def _patch(patcher: Patcher, _leases: Leases) -> None:
+    from . import calls, connectors, sessions, taking
+
+    connectors.patch(patcher)
+    taking.patch(patcher)
+    sessions.patch(patcher)
+    calls.patch(patcher)
+    AIOHTTP.references.calibrate()
+
+
+def _adopters() -> Adopters:
+    from .adopting import adopters
+
+    return adopters()
+
+
+PACKAGE: Final = Package("aiohttp", ("aiohttp",), ("aiohttp",), _patch, _adopters)

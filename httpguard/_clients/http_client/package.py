@@ -1,0 +1,33 @@
+"""http.client and urllib.request: what is patched, and what is taken in."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from ..package import Package
+
+if TYPE_CHECKING:
+    from ..._leases.leases import Leases
+    from ..._leases.patcher import Patcher
+    from ..package import Adopters
+
+
+def _patch(patcher: Patcher, _leases: Leases) -> None:
+    from . import connections
+
+    connections.patch(patcher)
+
+
+def _adopters() -> Adopters:
+    from .adopting import adopters
+
+    return adopters()
+
+
+PACKAGE: Final = Package(
+    "http.client",
+    ("http.client",),
+    ("http.client", "urllib.request", "urllib.response", "urllib.error"),
+    _patch,
+    _adopters,
+)
