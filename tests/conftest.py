@@ -21,6 +21,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 
+# sentry-sdk imports eventlet where that is installed, which imports dnspython, which
+# imports httpx2, and that one trio: over eventlet's sockets, where trio fails.
+os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
+
 # As in a shell's background: programs that are tried would inherit it.
 if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
     signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -48,11 +52,6 @@ class GuardControl:
     def check(self) -> Snapshot:
         """Sweep."""
         return httpguard.check()
-
-
-# sentry-sdk imports eventlet where that is installed, which imports dnspython, which
-# imports httpx2, and that one trio: over eventlet's sockets, where trio fails.
-os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
 
 
 @pytest.fixture(autouse=True)
