@@ -151,7 +151,9 @@ NOT_CALLED: Final = frozenset(
         # For `httpguard attach`, which tells of failures where it was called.
         "_clients.Patches.adopters",
         "_clients.requests._adopters",
+        "_clients.requests.requests_package",
         "_clients.urllib3.package._adopters",
+        "_clients.urllib3.package.urllib3_package",
         "_clients.urllib3.pools.Urllib3Pools.is_wait",
         "_clients.urllib3.pools.Urllib3Pools.missing",
         "_leases.readers.readers_of",

@@ -29,6 +29,7 @@ CORE: Final = (
     "_clients.urllib3.finalizing",
     "_clients.urllib3.managers",
     "_clients.urllib3.mocks",
+    "_clients.urllib3.package",
     "_clients.urllib3.pools",
     "_clients.urllib3.responses",
     "_guard.calls",
@@ -53,6 +54,7 @@ CORE: Final = (
     "_leases.readers",
     "_leases.registry",
     "_leases.revived",
+    "_leases.session",
     "_leases.session_detector",
     "_leases.sessions",
     "_leases.snapshots",
@@ -95,6 +97,7 @@ CORE: Final = (
     "_stacks.brief",
     "_stacks.capture",
     "_stacks.ownership",
+    "_stacks.raw",
     "_stacks.running",
     "_stacks.submission",
     "_stacks.variables",
@@ -108,18 +111,19 @@ CORE: Final = (
 CLIENTS: Final = (
     *(
         f"_clients.httpx.{name}"
-        for name in ("client", "notes", "pools", "reclaiming", "responses")
+        for name in ("client", "notes", "package", "pools", "reclaiming", "responses")
     ),
     *(f"_clients.httpx.{name}" for name in ("returning", "streams", "transports")),
     *(
         f"_clients.aiohttp.{name}"
         for name in ("calls", "client", "closing", "connectors", "references")
     ),
-    *(f"_clients.aiohttp.{name}" for name in ("sessions", "taking")),
+    *(f"_clients.aiohttp.{name}" for name in ("package", "sessions", "taking")),
     *(
         f"_clients.http_client.{name}"
-        for name in ("client", "connections", "counting", "later", "pools", "responses")
+        for name in ("client", "connections", "counting", "later", "package")
     ),
+    *(f"_clients.http_client.{name}" for name in ("pools", "responses")),
     "_clients.hints",
     "_clients.sessions",
     "_clients.tasks",
