@@ -13,7 +13,9 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from .heap import referrers
+from .running import frames_of_threads
 from .submission import MARK
+from .variables import first_argument, variable
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
@@ -28,6 +30,8 @@ _MOST_FRAMES: Final = 256
 _MOST_STEPS: Final = 100
 # Futures between a task and the one that waits for it, as of a gather in a shield.
 _MOST_FUTURES: Final = 4
+# Between the innermost frame of a thread and `Future.result`: those of its condition.
+_MOST_WAITING: Final = 6
 _KINDS: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 # What `async for` waits in: only the collector looks inside.
 _OPAQUE: Final = frozenset(
@@ -41,7 +45,7 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
 
     Where it has no line of the application, as where `gather` or `create_task` was
     given a coroutine of the client, the lines of whoever waits for the task follow,
-    behind a mark; where nobody waits, those that made it.
+    another task or a thread, behind a mark; where nobody waits, those that made it.
 
     Args:
         frame: The innermost frame to keep.
@@ -49,13 +53,17 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
         origins: Whose code a file is.
 
     Returns:
-        As of `capture`; outside of tasks, the whole stack.
+        As of `capture`. Of a callback, the stack below the loop; where no loop runs,
+        the whole stack.
     """
     task, last = _running()
+    callback = _callback()
     stack: list[CodeType | int] = []
     seen = 0
     one: FrameType | None = frame
     while one is not None and seen < depth and len(stack) < 2 * _MOST_FRAMES:
+        if one.f_code is callback:
+            break
         stack.append(one.f_code)
         stack.append(one.f_lasti)
         seen += origins[one.f_code.co_filename]
@@ -63,7 +71,7 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
             break
         one = one.f_back
     if not seen and task is not None:
-        waiting = _stack_of_waiting(task, origins)
+        waiting = _stack_of_waiting(task, origins) or _stack_of_thread(task, frame)
         if waiting:
             stack += (AWAITED, 0, *waiting)
         elif made := getattr(task, MADE, ()):
@@ -141,6 +149,12 @@ def _running() -> tuple[Any, FrameType | None]:
     return task, _frame_of(_inner(coroutine))
 
 
+def _callback() -> CodeType | None:
+    """Where asyncio calls what its loop is to call; None: it was never imported."""
+    events: Any = sys.modules.get("asyncio.events")
+    return None if events is None else events.Handle._run.__code__
+
+
 def _inner(coroutine: Any) -> Any:
     """What aiohttp's `session.get(...)` is around, where a task was made of that."""
     if type(coroutine) not in _KINDS:
@@ -167,6 +181,58 @@ def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
                 stack += (frame.f_code, frame.f_lasti)
             return stack
     return []
+
+
+def _stack_of_thread(task: Any, frame: FrameType) -> list[CodeType | int]:
+    """The frames of a thread that waits for a task of a loop, the innermost first.
+
+    As in ``run_coroutine_threadsafe(...).result()`` and `BlockingPortal.call` of anyio.
+    """
+    futures = {id(one) for one in _futures(task, frame)}
+    stack: list[CodeType | int] = []
+    for top in frames_of_threads().values() if futures else ():
+        one: FrameType | None = top
+        for _ in range(_MOST_WAITING):
+            if one is None or id(_waits_for(one)) in futures:
+                break
+            one = one.f_back
+        else:
+            continue
+        while one is not None and len(stack) < 2 * _MOST_FRAMES:
+            stack += (one.f_code, one.f_lasti)
+            one = one.f_back
+    return stack
+
+
+def _futures(task: Any, frame: FrameType) -> Iterator[Any]:
+    """The futures of `concurrent.futures` that a task will set.
+
+    Args:
+        task: It runs.
+        frame: Its innermost.
+    """
+    base: Any = sys.modules.get("concurrent.futures._base")
+    for callback, _ in getattr(task, "_callbacks", None) or ():
+        for cell in getattr(callback, "__closure__", None) or ():
+            with suppress(ValueError):  # It is empty.
+                if base and issubclass(type(cell.cell_contents), base.Future):
+                    yield cell.cell_contents
+    one: FrameType | None = frame
+    while one is not None:
+        if one.f_globals.get("__name__") == "anyio.from_thread":
+            yield variable(one, "future")
+            return
+        one = one.f_back
+
+
+def _waits_for(frame: FrameType) -> object:
+    """The future for whose result a thread waits in this frame."""
+    if (
+        frame.f_code.co_name in ("result", "exception")
+        and frame.f_globals.get("__name__") == "concurrent.futures._base"
+    ):
+        return first_argument(frame)
+    return None
 
 
 def _waiting(task: Any) -> Iterator[Any]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 httpx = pytest.importorskip("httpx")
 anyio = pytest.importorskip("anyio")
 trio = pytest.importorskip("trio")
+from_thread = pytest.importorskip("anyio.from_thread")
 
 
 def run_asyncio(program: Program) -> None:
@@ -162,6 +163,54 @@ def test_the_line_that_made_a_task_nobody_waits_for(
     function, line, frame = found()
     assert (function, line) == ("program", line_of(program, "# HERE"))
     assert (frame.submitted, frame.awaited) == (True, False)
+
+
+@pytest.mark.parametrize("run", LOOPS)
+def test_the_line_of_the_thread_that_waits(run: Any, small_client: Any) -> None:
+    async def program() -> None:
+        loop = asyncio.get_running_loop()
+
+        def work() -> None:
+            asked = asyncio.run_coroutine_threadsafe(small_client.leak(), loop)
+            asked.result(30)  # HERE
+
+        await loop.run_in_executor(None, work)
+
+    run(program)
+    function, line, frame = found()
+    assert (function, line) == ("work", line_of(program, "# HERE"))
+    assert (frame.submitted, frame.awaited) == (False, True)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_line_that_calls_a_portal_of_anyio(backend: str, small_client: Any) -> None:
+    def program() -> None:
+        with from_thread.start_blocking_portal(backend) as portal:
+            portal.call(small_client.leak)  # HERE
+
+    program()
+    function, line, frame = found()
+    assert (function, line) == ("program", line_of(program, "# HERE"))
+    assert (frame.submitted, frame.awaited) == (False, True)
+
+
+def test_the_line_that_runs_the_loop_has_opened_nothing(small_client: Any) -> None:
+    """Another thread asks, and does not wait."""
+
+    async def program() -> None:
+        loop, done = asyncio.get_running_loop(), asyncio.Event()
+
+        def work() -> None:
+            asked = asyncio.run_coroutine_threadsafe(small_client.leak(), loop)
+            asked.add_done_callback(lambda _: loop.call_soon_threadsafe(done.set))
+
+        await loop.run_in_executor(None, work)
+        await done.wait()
+
+    run_asyncio(program)
+    gc.collect()
+    (leak,) = httpguard.check().leaks
+    assert leak.site.filename != __file__
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
