@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 
     from .._model.leak import Frame, Leak
 
+_COLUMNS: Final = 120
+"""A report's first line fits in them, unless the place is long."""
+_LEAST_REQUEST: Final = 60
 _CUT: Final = "    … (not kept: this line's responses had all ended well)"
 _SEPARATORS: Final = re.compile(r"[\\/]")
 # Where packages lie, the standard library's included.
@@ -47,17 +50,30 @@ def describe_above_stack(leak: Leak) -> str:
         ]
         lines = [f"made by thread {leak.thread} {seconds(leak.age)} ago"]
     else:
-        headline += [request(leak), str(leak.status)]
+        whole, status = request(leak), str(leak.status)
+        taken = len(" · ".join([*headline, "", status]))
+        short = _shortened(whole, max(_COLUMNS - taken, _LEAST_REQUEST))
+        headline += [short, status]
         opened = f"opened by thread {leak.thread} {seconds(leak.age)} ago"
         if is_before(leak.site):
             opened = f"open for {seconds(leak.age)} since httpguard came, or longer"
         lines = [f"{opened} · {bytes_read(leak)}"]
+        if short != whole:
+            lines.append(f"request: {whole}")
     if leak.culprit is not None:
         lines.append(f"lost in {place(leak.culprit)}")
     lines.append(f"fix: {leak.hint}")
     if leak.held_by:
         lines.append(f"held by: {leak.held_by}")
     return "\n  ".join([" · ".join(headline), *lines])
+
+
+def _shortened(text: str, most: int) -> str:
+    """A request, without its middle where it is long: both of its ends tell more."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def describe_resolved(leak: Leak) -> str:

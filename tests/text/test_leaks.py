@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import threading
+from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
 import requests
 
-from httpguard import Frame
+from httpguard import Frame, Leak, LeakKind
+from httpguard._report.texts import find_leak
 from httpguard._text.leaks import describe, fold_stack, format_frames
+from tests.program import ROOT
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
@@ -91,6 +94,58 @@ def test_the_first_line_is_short(guard: GuardControl, server: Server) -> None:
     assert stack[1].startswith("  > tests/text/test_leaks.py:")
     # Whoever reads a machine's form has all of it.
     assert len(leak.to_dict()["stack"]) > 5
+
+
+def test_a_long_request_stands_below(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    url = server.url("/bytes/90000?" + "&".join(f"key{n}=1" for n in range(30)))
+
+    def export_the_orders_of_yesterday_that_were_not_paid() -> None:
+        requests.get(url, stream=True)
+
+    export_the_orders_of_yesterday_that_were_not_paid()
+    (leak,) = guard.check().leaks
+    assert len(leak.url) > 200
+    first, _, whole, fix, *_ = describe(leak).splitlines()
+    place = f"leak dropped {leak.site}".replace(f"{ROOT}/", "")
+    assert first.startswith(f"{place} · GET http://{server.host}:{server.port}/")
+    assert first.endswith(f"{leak.url[-10:]} · 200")
+    # The place is long: what is left for the request is 60 columns.
+    assert len(first) == len(f"{place} ·  · 200") + 60
+    assert whole == f"  request: GET {leak.url}"
+    assert fix.startswith("  fix: ")
+
+
+def test_a_long_request_fits_beside_a_short_place() -> None:
+    url = "http://shop.local/" + "a/" * 100
+    now = datetime.now(timezone.utc)
+    leak = Leak(
+        kind=LeakKind.DROPPED,
+        site=SITE,
+        stack=(SITE,),
+        count=1,
+        resolved=0,
+        method="GET",
+        url=url,
+        status=200,
+        client="requests",
+        pool="http://shop.local",
+        thread="MainThread",
+        first_seen=now,
+        last_seen=now,
+        age=0.0,
+        idle=0.0,
+        bytes_read=0,
+        length=None,
+        hint="close it",
+    )
+    first, _, whole, *_ = describe(leak).splitlines()
+    assert (len(first), whole) == (120, f"  request: GET {url}")
+    assert "…" in first
+    # `httpguard report` reads it where it was logged as text.
+    found = find_leak(first)
+    assert found is not None
+    assert (found.filename, found.lineno) == (SITE.filename, SITE.lineno)
 
 
 def test_in_a_notebook(guard: GuardControl, server: Server) -> None:
