@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.errors import OWN_DIRECTORY
 from .._model.leak import Frame
 from .ownership import Origins, installed_package
-from .raw import RawStack, pairs
 from .submission import MARK
 from .tasks import AWAITED
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable
+    from collections.abc import Container, Iterable, Iterator
     from types import CodeType, FrameType
+
+    from .raw import RawStack
 
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
@@ -144,7 +145,7 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
     """
     frames: list[Frame] = []
     submitted = waits = False
-    for code, offset in pairs(stack):
+    for code, offset in _pairs(stack):
         if code is CUT and offset == 0:
             frames[-1:] = [replace(frame, cut=True) for frame in frames[-1:]]
         elif code is MARK:
@@ -191,7 +192,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
         Both empty where it has called the HTTP library itself.
     """
     below: CodeType | None = None
-    for code, offset in pairs(stack):
+    for code, offset in _pairs(stack):
         if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
             continue
         if origins[code.co_filename] and _frame(code, offset, application=True) == site:
@@ -211,7 +212,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
 
 def frame_at(stack: RawStack, origins: Origins) -> Frame | None:
     """The innermost frame of a stack; None: it has none."""
-    for code, offset in pairs(stack):
+    for code, offset in _pairs(stack):
         return _frame(code, offset, application=origins[code.co_filename])
     return None
 
@@ -223,10 +224,10 @@ def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[
         stack: What `capture` returned.
         origins: Whose code a file is.
     """
-    for code, offset in pairs(stack):
+    for code, offset in _pairs(stack):
         if origins[code.co_filename]:
             return code, offset
-    for code, offset in pairs(stack):
+    for code, offset in _pairs(stack):
         filename = code.co_filename
         # Of generated code there is nothing to see.
         if not (
@@ -251,7 +252,7 @@ def find_place(stack: RawStack, origins: Origins) -> int:
 
 def filenames(stack: RawStack) -> Iterable[str]:
     """The files a stack passes through, each once, innermost first."""
-    return dict.fromkeys(code.co_filename for code, _ in pairs(stack))
+    return dict.fromkeys(code.co_filename for code, _ in _pairs(stack))
 
 
 def source_line(frame: Frame) -> str:
@@ -270,6 +271,12 @@ def source_line(frame: Frame) -> str:
                 line = linecache.getline(frame.filename, frame.lineno, vars(module))
                 break
     return line.strip()
+
+
+def _pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
+    """The flat tuple, two by two."""
+    items: Iterator[Any] = iter(stack)
+    return zip(items, items, strict=True)
 
 
 @lru_cache(maxsize=4096)

@@ -97,7 +97,6 @@ CORE: Final = (
     "_stacks.brief",
     "_stacks.capture",
     "_stacks.ownership",
-    "_stacks.raw",
     "_stacks.running",
     "_stacks.submission",
     "_stacks.variables",
