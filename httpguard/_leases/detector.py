@@ -36,6 +36,8 @@ _SWITCHING_PROTOCOLS = 101
 # After so many leases other threads are let on: an event loop would wait for as long as
 # CPython leaves the interpreter to one thread, 5 ms, again and again.
 _SLICE = 64
+# CPython 3.11 takes longer to find a member of an enum than to compare it.
+_RELEASED, _CUT = Ending.RELEASED, Ending.CUT
 
 
 class Detector:
@@ -70,7 +72,7 @@ class Detector:
     def sweep(self) -> Iterator[Finding]:
         """Look at every open lease. Under 1 us each (``benchmarks/``)."""
         yield from self.bury(doubtful=True)
-        now = self.registry.clock()
+        now, most = self.registry.clock(), self._settings().max_idle
         suspects: list[Lease] = []
         for lease in _in_turn(list(self.registry.leases.values()), self._rest):
             forgotten = _is_forgotten(lease)  # Before we refer to it too.
@@ -79,18 +81,18 @@ class Detector:
             # referred to, and looks as if the program closed it.
             if response is None or lease.finalizing or lease.ended:
                 continue
-            if (state := lease.client.state(response)) is Ending.RELEASED:
+            if (state := lease.client.state(response)) is _RELEASED:
                 self.registry.release(lease)
             elif lease.closed is not None:
                 yield from self._overdue(lease, now)
-            elif state is Ending.CUT:
+            elif state is _CUT:
                 # By a finalizer in another thread, meanwhile, is not by the program.
                 if not lease.finalizing:
                     lease.closed = now  # We did not see when.
             elif forgotten:
                 lease.forgotten = True
                 yield from self._bury(lease, now)
-            elif self._idle(lease, response, now) and not lease.lonely:
+            elif _is_idle(lease, response, now, most) and not lease.lonely:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
@@ -163,21 +165,6 @@ class Detector:
             yield from self._judge(LeakKind.DROPPED, lease, now)
         else:
             yield from self._judge(LeakKind.UNRELEASED, lease, now)
-
-    def _idle(self, lease: Lease, response: Any, now: float) -> bool:
-        """Whether an open response made no progress for `max_idle` seconds."""
-        if (
-            lease.progressed(response, now)
-            or lease.judged
-            or _was_given_up(lease)
-            or lease.status == _SWITCHING_PROTOCOLS
-        ):
-            return False
-        idle, most = now - lease.active, self._settings().max_idle
-        if idle >= most / 2 and is_read_below(lease, response):
-            lease.active = now
-            return False
-        return idle >= most
 
     def _suspects(self, suspects: Suspects, now: float) -> Iterator[Finding]:
         """The suspects that nobody is reading."""
@@ -256,10 +243,30 @@ def _in_turn(leases: Iterable[Lease], rest: Rest) -> Iterator[Lease]:
         yield lease
 
 
+def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
+    """Whether an open response made no progress for so many seconds."""
+    if lease.progressed(response, now):
+        return False
+    idle = now - lease.active
+    if (
+        idle < most / 2
+        or lease.judged
+        or _was_given_up(lease)
+        or lease.status == _SWITCHING_PROTOCOLS
+    ):
+        return False
+    if is_read_below(lease, response):
+        lease.active = now
+        return False
+    return idle >= most
+
+
 def _is_forgotten(lease: Lease) -> bool:
     """Whether two looks, one sweep apart, agree that only the client has a response."""
-    before, lease.lonely = lease.lonely, lease.client.is_forgotten(lease)
-    return before and lease.lonely
+    before, now = lease.lonely, lease.client.is_forgotten(lease)
+    if now is not before:  # To write what is so makes a dict, of 336 bytes.
+        lease.lonely = now
+    return before and now
 
 
 def _came_back(registry: Registry, lease: Lease) -> bool:

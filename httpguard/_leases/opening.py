@@ -71,7 +71,6 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     if registry.addresses and (pool.host, pool.port) in registry.addresses:
         return
     lease = Lease(response, registry.bury)
-    lease.key = key
     scope = CURRENT_SCOPE.get()
     if scope is not None:
         scope = current_scope()
@@ -98,10 +97,14 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     lease.client = client
     lease.runner, lease.thread = running()
     lease.pool = pool
-    lease.slot = pool.slots.get(key)
+    slot = pool.slots.get(key)
     if pool.block:
-        lease.slot = slot = pool.slot_of(connection)
+        slot = pool.slot_of(connection)
         lease.turn = 0 if slot is None else slot.turn
+    lease.slot = slot
+    if slot is not None:
+        key = slot.key  # The same number, which takes 32 bytes.
+    lease.key = key
     # From here on a sweep sees it. A dead lease under the same key is in the
     # deque already.
     registry.leases[key] = lease

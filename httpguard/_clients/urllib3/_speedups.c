@@ -36,7 +36,7 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
     X(_CONTEXT_VARS)                                                                   \
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
     X(_pool) X(asyncio) X(block)                                                       \
-    X(get_ident) X(host) X(length_remaining) X(opentelemetry) X(port)       \
+    X(get_ident) X(host) X(key) X(length_remaining) X(opentelemetry) X(port)       \
     X(slots) X(sock) X(status) X(structlog) X(trio) X(turn)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
@@ -605,6 +605,12 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
         (status = PyObject_GetAttr(args[RESPONSE], str_status)) == NULL ||
         find_offsets(PART(LEASE), &offsets) < 0) {
         goto leave;
+    }
+    if (slot != Py_None) { /* The same number, which takes 32 bytes. */
+        Py_SETREF(key, PyObject_GetAttr(slot, str_key));
+        if (key == NULL) {
+            goto leave;
+        }
     }
     lease = PyObject_CallFunctionObjArgs(PART(LEASE), args[RESPONSE], PART(BURY), NULL);
     if (lease == NULL) {

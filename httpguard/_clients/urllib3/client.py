@@ -15,6 +15,10 @@ if TYPE_CHECKING:
     from ..._leases.client import Reference
     from ..._leases.facts import Facts
 
+# Once: a sweep asks for each response, and CPython 3.11 is slow to find them.
+_OPEN, _RELEASED = Ending.OPEN, Ending.RELEASED
+_CLOSED, _CUT = Ending.CLOSED, Ending.CUT
+
 
 class Urllib3:
     """urllib3 1.26 and 2.x, or a copy of it. Implements `Client`.
@@ -34,10 +38,10 @@ class Urllib3:
         """See `Client`."""
         connection = response._connection
         if connection is None:
-            return Ending.RELEASED
+            return _RELEASED
         if is_cut(connection):
-            return Ending.CUT
-        return Ending.CLOSED if response.closed else Ending.OPEN
+            return _CUT
+        return _CLOSED if response.closed else _OPEN
 
     def bytes_read(self, response: Any) -> int:
         """See `Client`. Not what is read by `stream` or by iteration: see `Leases`."""
