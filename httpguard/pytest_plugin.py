@@ -111,11 +111,11 @@ def pytest_configure(config: pytest.Config) -> None:
         from ._testing import start as _start
 
         _start.start(config, warn=mode == WARN)
-    elif any(
-        getattr(config.option, f"httpguard_baseline{name}")
-        for name in ("", "_update", "_prune")
-    ):
-        raise pytest.UsageError(f"--httpguard-baseline needs {_OPTION}")
+        return
+    for name in ("prune", "update", ""):
+        option = f"--httpguard-baseline-{name}".rstrip("-")
+        if getattr(config.option, option[2:].replace("-", "_")):
+            raise pytest.UsageError(f"{option} needs {_OPTION}")
 
 
 def _mode(config: pytest.Config, options: argparse.Namespace) -> str:

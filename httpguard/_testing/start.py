@@ -115,8 +115,9 @@ def _baseline(config: pytest.Config) -> Baseline | None:
     update = config.option.httpguard_baseline_update
     if not path:
         if update:
+            option = "prune" if config.option.httpguard_baseline_prune else "update"
             raise pytest.UsageError(
-                "--httpguard-baseline-update needs --httpguard-baseline FILE, "
+                f"--httpguard-baseline-{option} needs --httpguard-baseline FILE, "
                 "httpguard_baseline in the configuration file, or baseline below "
                 "[tool.httpguard] of pyproject.toml"
             )

@@ -283,7 +283,17 @@ def test_workers_share_a_baseline_from_the_configuration(suite: Suite) -> None:
     [
         (USE, True, "*cannot read*known.json*--httpguard-baseline-update writes it"),
         (("--httpguard-baseline-update",), True, "*needs --httpguard-baseline FILE*"),
+        (
+            ("--httpguard-baseline-prune",),
+            True,
+            "*-prune needs --httpguard-baseline FILE*",
+        ),
         (USE, False, "*--httpguard-baseline needs --httpguard"),
+        (
+            ("--httpguard-baseline-update",),
+            False,
+            "*--httpguard-baseline-update needs --httpguard",
+        ),
         (("--httpguard-baseline", "shop.py"), True, "*shop.py, line 1: no JSON*"),
     ],
 )
