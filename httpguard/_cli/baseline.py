@@ -95,6 +95,7 @@ def update(
         else Baseline((), os.path.dirname(os.path.abspath(file)))
     )
     read = _read(sources)
+    _tell_foreign(read, refuse=prune)
     after = before.without(_unused(before, read)) if prune else before
     for source in read:
         if source.baseline is not None:
@@ -123,7 +124,9 @@ def prune(
     """
     file = file or baseline_of_project()
     before = _load(file)
-    fixed = _unused(before, _read(sources)) if sources else _gone(before)
+    read = _read(sources or ())
+    _tell_foreign(read, refuse=True)
+    fixed = _unused(before, read) if sources else _gone(before)
     for entry in fixed:
         typer.echo(f"- {entry.kind} {entry.file} in {entry.function}: {entry.source}")
     if dry_run:
@@ -153,6 +156,27 @@ def _read(names: Iterable[str]) -> list[Source]:
             typer.echo(f"{name}: {source.damaged} damaged {lines}", err=True)
         read.append(source)
     return read
+
+
+def _tell_foreign(sources: Iterable[Source], *, refuse: bool) -> None:
+    """Say which sources have no line of httpguard.
+
+    Args:
+        sources: What was read.
+        refuse: That something is not in them says nothing.
+
+    Raises:
+        BadParameter: There is one, and it is refused.
+    """
+    for source in sources:
+        if source.foreign:
+            told = f"no line of httpguard in {source.name}"
+            if refuse:
+                raise typer.BadParameter(
+                    f"{told}: nothing was taken out for want of it",
+                    param_hint="SOURCE",
+                )
+            typer.echo(told, err=True)
 
 
 def _unused(baseline: Baseline, sources: Iterable[Source]) -> list[Entry]:

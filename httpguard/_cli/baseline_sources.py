@@ -21,12 +21,14 @@ class Source:
         places: The leaks that a log has, each place once.
         baseline: What it is, if it is a baseline.
         damaged: Lines that look like ours and cannot be read.
+        foreign: It has no line of httpguard: perhaps it is another program's.
     """
 
     name: str
     places: dict[Place, None] = field(default_factory=dict)
     baseline: Baseline | None = None
     damaged: int = 0
+    foreign: bool = False
 
 
 def read_source(name: str) -> Source:
@@ -50,7 +52,7 @@ def read_source(name: str) -> Source:
     places = dict.fromkeys(place_of(site.to_leak()) for site in sites if site.lineno)
     damaged = sum(counts.problems.values())
     damaged += sum(site.events for site in sites if not site.lineno)
-    return Source(name, places, None, damaged)
+    return Source(name, places, None, damaged, not any(counts.ours.values()))
 
 
 def _is_baseline(name: str) -> bool:

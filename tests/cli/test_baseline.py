@@ -128,6 +128,34 @@ def test_damaged_lines_are_counted(tmp_path: Path) -> None:
     assert sources(tmp_path / "k.json") == ["get(1)"]
 
 
+@pytest.mark.parametrize("content", [b"", b"INFO started\n", b"\x00\xff\n"])
+def test_a_file_without_a_line_of_ours_takes_nothing_out(
+    content: bytes, tmp_path: Path
+) -> None:
+    write(tmp_path / "app.py", APP)
+    known = tmp_path / "known.json"
+    ours = log(tmp_path / "a.jsonl", leak(tmp_path, 2))
+    assert command("update", known, ours).stderr == ""
+    foreign = tmp_path / "other.log"
+    foreign.write_bytes(content)
+    for arguments in (
+        ("prune", known, foreign),
+        ("prune", known, ours, foreign),
+        ("prune", "--dry-run", known, foreign),
+        ("update", "--prune", known, foreign),
+    ):
+        failed = command(*arguments, env={"COLUMNS": "300"})
+        assert failed.returncode == 2, arguments
+        assert f"no line of httpguard in {foreign}: nothing was taken" in failed.stderr
+        assert sources(known) == ["get(1)"]
+    added = command("update", known, foreign)
+    assert (added.returncode, added.stderr) == (
+        0,
+        f"no line of httpguard in {foreign}\n",
+    )
+    assert sources(known) == ["get(1)"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "argument", "message"),
     [
