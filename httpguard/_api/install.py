@@ -90,8 +90,8 @@ def install(
         check_interval: Seconds between sweeps of the watcher thread. 0: no thread,
             sweeps happen in `check()` and in guarded calls only.
         stack_depth: Application frames kept for each open response. Where 16 responses
-            of a site have ended well and none has leaked, the six innermost frames,
-            to save time; but all of them inside of `no_leaks`.
+            of a site have ended well and none has leaked, the six innermost frames, to
+            save time; but all of them inside of `no_leaks`.
         sample: Share of responses, 0 to 1, whose stack is kept and whose leaks are
             reported. The counters stay exact.
         app: Module prefixes that count as the application's own code although they are
@@ -106,8 +106,8 @@ def install(
         max_sessions: More sessions than this that one line has made and that are in use
             and not closed are leaks of the kind `session`; one to each live thread is
             none. None: sessions are not judged.
-        reclaim: Give slots of blocking pools that leaks have taken back, so that the
-            program lives on.
+        reclaim: Give slots of blocking pools back that leaks take from then on, so that
+            the program lives on.
         on_held: `report` a `held` response only, or `close` it after that; a later read
             of it raises the client's own error.
         log: A file to which every event is appended as a line of JSON, whatever the

@@ -129,8 +129,8 @@ class Settings:
     reclaim: bool = _setting(
         False,
         checks.SWITCH,
-        "Give slots of blocking pools that leaks have taken back, so that the program"
-        " lives on.",
+        "Give slots of blocking pools back that leaks take from then on, so that the"
+        " program lives on.",
     )
     on_held: str = _setting(
         "report",
