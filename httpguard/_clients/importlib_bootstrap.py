@@ -1,22 +1,24 @@
-"""Our frames below a constructor, which `warnings` passes over.
+"""Our frames around what warns of its arguments, which `warnings` passes over.
 
 What a constructor warns of is at the line that made the object, one ``stacklevel`` up:
-a deprecated argument of aiohttp's session, for one. With a frame of ours in between
-that line would be ours, and Python shows what is deprecated only in ``__main__``.
-`warnings` leaves out the frames of files whose names have both "importlib" and
-"_bootstrap" in them, in each version of CPython.
+a deprecated argument of aiohttp's session, for one, or of its requests. With a frame of
+ours in between that line would be another, and Python shows what is deprecated only in
+``__main__``. `warnings` leaves out the frames of files whose names have both
+"importlib" and "_bootstrap" in them, in each version of CPython.
 """
 
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from .._model.errors import LeakError, hide_own
 from .gate import GATE
 from .sessions import maker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from types import FrameType
 
     from .patching import Method
     from .sessions import Note
@@ -46,3 +48,50 @@ def made(where: str, note: Note) -> Callable[[Method], Method]:
         return __init__
 
     return wrap
+
+
+REQUEST: Final = "_httpguard_request"
+"""The name of the coroutine around a request of aiohttp. It begins with the call."""
+
+
+def running(
+    wrapped: Method,
+    failed: Callable[[Any, BaseException], None],
+    arrived: Callable[[Any, Any, Any, FrameType], None],
+) -> Callable[..., Any]:
+    """The coroutine function around a request of aiohttp.
+
+    Args:
+        wrapped: aiohttp's own.
+        failed: Called with the call, and the error that ends it.
+        arrived: Called with the call, its response, the connection which that holds,
+            and the frame of the task; may raise `LeakError`.
+    """
+
+    async def _httpguard_request(
+        call: Any, session: Any, method: Any, url: Any, options: dict[str, Any]
+    ) -> Any:
+        registry = GATE.registry
+        try:
+            if registry.dead or registry.resolved or registry.alert:
+                GATE.before()
+            response = await wrapped(session, method, url, **options)
+            connection = getattr(response, "_connection", None)
+            # Most are here as a whole.
+            if connection is not None:
+                arrived(call, response, connection, sys._getframe())
+        except LeakError as error:
+            hide_own(error)
+            raise
+        except BaseException as error:
+            try:
+                failed(call, error)
+            except Exception as failure:
+                GATE.fault("aiohttp", failure)
+            raise
+        return response
+
+    # What is said of a coroutine that nobody awaits.
+    _httpguard_request.__name__ = wrapped.__name__
+    _httpguard_request.__qualname__ = wrapped.__qualname__
+    return _httpguard_request

@@ -1,4 +1,4 @@
-"""What a constructor warns of stays at the line that made the object."""
+"""What constructors and requests warn of stays at the line that made them."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import urllib3
 
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
+    from tests.server import Server
 
 MADE: list[tuple[type, tuple[Any, ...]]] = [
     (requests.Session, ()),
@@ -57,3 +58,29 @@ def test_a_deprecated_argument_of_aiohttp(guard: GuardControl) -> None:
     with pytest.warns(DeprecationWarning, match="timeout") as found:
         line = asyncio.run(make())
     assert [(one.filename, one.lineno) for one in found] == [(__file__, line)]
+
+
+def test_a_deprecated_argument_of_a_request_of_aiohttp(
+    guard: GuardControl, server: Server
+) -> None:
+    auth = aiohttp.BasicAuth("user", "password")
+
+    async def ask() -> int:
+        async with aiohttp.ClientSession() as session:
+            line = sys._getframe().f_lineno + 1
+            async with session.get(server.url("/bytes/3"), auth=auth) as response:
+                await response.read()
+        return line
+
+    def found() -> list[tuple[str, int, str]]:
+        with warnings.catch_warnings(record=True) as seen:
+            warnings.simplefilter("always")
+            asyncio.run(ask())
+        return [(one.filename, one.lineno, str(one.message)) for one in seen]
+
+    without = found()
+    guard.install()
+    assert found() == without
+    # aiohttp 3.14 and later warn of it.
+    if any("auth" in message for _, _, message in without):
+        assert __file__ in [name for name, _, _ in without]

@@ -7,10 +7,11 @@ import sys
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._model.errors import LeakError, hide_own
+from ..._model.errors import LeakError
 from ..._stacks.tasks import capture_task, suspended
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from ..importlib_bootstrap import REQUEST, running
 from ..patching import as_coroutine_function
 from ..tasks import brief, near_site
 from .client import AIOHTTP
@@ -94,8 +95,7 @@ def call_above(frame: FrameType | None) -> Call | None:
 
 
 def _call_in(frame: FrameType) -> Call | None:
-    code = frame.f_code
-    if code.co_name != _RUNS or code.co_filename != __file__:
+    if frame.f_code.co_name != REQUEST:
         return None
     call = first_argument(frame)
     return call if isinstance(call, Call) else None
@@ -125,55 +125,29 @@ def under_way(connector: Any) -> list[tuple[object, RawStack]]:
     return found
 
 
-_RUNS: Final = "_httpguard_request"
-
-
 def _request(wrapped: Method) -> Method:
     """The call through which every request goes: a function that makes a coroutine.
 
     It runs at the line of the program, before there is any task.
     """
-
-    async def _httpguard_request(
-        call: Call, method: Any, url: Any, options: dict[str, Any]
-    ) -> Any:
-        registry = GATE.registry
-        if registry.dead or registry.resolved or registry.alert:
-            try:
-                GATE.before()
-            except LeakError as error:
-                hide_own(error)
-                raise
-        try:
-            response = await wrapped(call.session, method, url, **options)
-        except (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError) as error:
-            guard = GATE.guard
-            if guard is not None and call.starved is not None:
-                guard.explain(call.starved.pool, error, call.starved.share)
-            raise
-        connection = getattr(response, "_connection", None)
-        # Most are here as a whole.
-        if connection is not None:
-            try:
-                _opened(call, response, connection)
-            except LeakError as error:
-                response.close()
-                hide_own(error)
-                raise
-        return response
-
-    # What is said of a coroutine that nobody awaits.
-    _httpguard_request.__name__ = wrapped.__name__
-    _httpguard_request.__qualname__ = wrapped.__qualname__
+    run = running(wrapped, _explain, _opened)
 
     def _request(self: Any, method: Any, str_or_url: Any, **options: Any) -> Any:
         if GATE.guard is None:
             return wrapped(self, method, str_or_url, **options)
         call = Call(self, near_site(sys._getframe(1)))
         _look_between(call, options)
-        return _httpguard_request(call, method, str_or_url, options)
+        return run(call, self, method, str_or_url, options)
 
     return as_coroutine_function(_request)
+
+
+def _explain(call: Call, error: BaseException) -> None:
+    """A request failed: if it has waited in vain for a connection, say who has them."""
+    guard = GATE.guard
+    in_time = (TimeoutError, asyncio.TimeoutError, asyncio.CancelledError)
+    if guard is not None and call.starved is not None and isinstance(error, in_time):
+        guard.explain(call.starved.pool, error, call.starved.share)
 
 
 def _look_between(call: Call, options: dict[str, Any]) -> None:
@@ -204,14 +178,19 @@ def _last(call: Call) -> Any:
         response = await handler(request)
         connection = getattr(response, "_connection", None)
         if connection is not None:
-            _opened(call, response, connection, between=True)
+            _opened(call, response, connection, sys._getframe(), between=True)
         return response
 
     return middleware
 
 
 def _opened(
-    call: Call, response: Any, connection: Any, *, between: bool = False
+    call: Call,
+    response: Any,
+    connection: Any,
+    frame: FrameType,
+    *,
+    between: bool = False,
 ) -> None:
     """The program is given a response that holds a connection.
 
@@ -219,6 +198,7 @@ def _opened(
         call: For which.
         response: Open.
         connection: Its.
+        frame: The innermost to keep.
         between: It is a middleware that is given it, whose line is the site.
 
     Raises:
@@ -237,7 +217,6 @@ def _opened(
         ):
             return
         known = registry.pools.get(connection._connector)
-        frame = sys._getframe(1)
         earlier = registry.leases.get(id(protocol))
         if earlier is not None and earlier.reading:
             registry.release(earlier)  # The middlewares have handed it on.
@@ -259,6 +238,8 @@ def _opened(
             ),
         )
     except LeakError:
+        if not between:
+            response.close()
         raise
     except Exception as error:
         GATE.fault("aiohttp", error)
