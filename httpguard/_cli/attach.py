@@ -12,6 +12,8 @@ import typer
 
 from .._attach.family import Family
 from .._attach.refusals import AttachError
+from .._model.errors import ConfigError
+from .._run.start import check_log
 from .top import follow, print_once, wide_console
 from .values import LOOKS, PID, PORT, SECONDS
 
@@ -103,6 +105,11 @@ def attach(
 
     - `httpguard attach 4711 --json`
     """
+    try:
+        if log is not None:
+            check_log(log)
+    except ConfigError as error:
+        raise typer.BadParameter(str(error)) from None
     given = {
         "log": None if log is None else os.path.abspath(log),
         "serve": serve,

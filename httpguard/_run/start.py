@@ -70,7 +70,7 @@ def prepare(program: list[str], options: Options) -> Run:
         variables["HTTPGUARD_" + name.upper()] = value
     settings = load_settings({}, {**os.environ, **variables})
     if options.log is not None:
-        _check_log(options.log)
+        check_log(options.log)
     if settings.log is not None:
         # Child processes may have another working directory.
         variables["HTTPGUARD_LOG"] = os.path.abspath(settings.log)
@@ -99,7 +99,7 @@ def prepare(program: list[str], options: Options) -> Run:
     return run
 
 
-def _check_log(path: str) -> None:
+def check_log(path: str) -> None:
     """Make sure that the log can be written, without making it.
 
     Raises:

@@ -102,6 +102,8 @@ def test_errors_of_use_name_the_argument(
         ("attach --patience x 5", "'x' is not accepted: a number of seconds from 0"),
         ("attach --max-idle x 5", "'x' is not accepted: a number of seconds from 0"),
         ("attach --serve 99999 5", "'99999' is not accepted: a whole number from 0 to"),
+        ("attach --log /none/x 5", "--log='/none/x' is not accepted: there is no"),
+        ("attach --log / 5", "--log='/' is not accepted: it is a directory"),
         ("report --top -1 x", "'-1' is not accepted: a whole number from 0 to"),
         ("report --kind x x", "'x' is not one of 'dropped', 'held',"),
         ("report --since x x", "'x' is no time; accepted: an ISO date"),
