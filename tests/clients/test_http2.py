@@ -20,35 +20,15 @@ trio = pytest.importorskip("trio")
 
 from tests.server.http2 import BODY, Http2Server  # noqa: E402  # It needs these.
 
+from ._loops import run_asyncio  # noqa: E402
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from httpguard._model.event import Event
     from tests.conftest import GuardControl
 
-    Program = Callable[[], Awaitable[None]]
-
 HTTP2: Any = {"http1": False, "http2": True, "trust_env": False}
-
-
-def run_asyncio(program: Program) -> None:
-    asyncio.run(program())  # type: ignore[arg-type]  # each is a coroutine function
-
-
-def run_trio(program: Program) -> None:
-    trio.run(program)
-
-
-@pytest.fixture(params=["httpx", "httpx2"])
-def httpx(request: pytest.FixtureRequest) -> Any:
-    """Either package."""
-    return pytest.importorskip(request.param)
-
-
-@pytest.fixture(params=[run_asyncio, run_trio])
-def run(request: pytest.FixtureRequest) -> Any:
-    """Either loop."""
-    return request.param
 
 
 @pytest.fixture

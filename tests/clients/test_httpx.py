@@ -19,37 +19,17 @@ import httpguard
 from httpguard import LeakKind
 from httpguard._clients.httpx.client import ASYNC_HTTPX, ASYNC_HTTPX2
 
+from ._loops import run_asyncio, run_trio
+
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterator
+    from collections.abc import Iterator
 
     from tests.conftest import GuardControl
     from tests.server import Server
 
-    Program = Callable[[], Awaitable[None]]
-
 trio = pytest.importorskip("trio")
 
 ASYNC = {"httpx": ASYNC_HTTPX, "httpx2": ASYNC_HTTPX2}
-
-
-def run_asyncio(program: Program) -> None:
-    asyncio.run(program())  # type: ignore[arg-type]  # each is a coroutine function
-
-
-def run_trio(program: Program) -> None:
-    trio.run(program)
-
-
-@pytest.fixture(params=["httpx", "httpx2"])
-def httpx(request: pytest.FixtureRequest) -> Any:
-    """Either package."""
-    return pytest.importorskip(request.param)
-
-
-@pytest.fixture(params=[run_asyncio, run_trio])
-def run(request: pytest.FixtureRequest) -> Any:
-    """Either loop."""
-    return request.param
 
 
 def found() -> list[tuple[LeakKind, int]]:
