@@ -53,10 +53,14 @@ def waited_for(
     if module == "selectors" or (type(module) is str and module.startswith("asyncio.")):
         # `registered` knows better; and a loop brings in what nobody wants, too.
         return set()
-    names = _names(frame.f_code, frame.f_lineno or 0)
+    names = {*_names(frame.f_code, frame.f_lineno or 0)}
     optimised = frame.f_code.co_flags & 1
     space = dict(variables(frame)) if optimised else frame.f_globals
     used = [space.get(name, frame.f_globals.get(name)) for name in names]
+    # Under a name of the program's, as in ``receive = sock.recv``.
+    methods = [value for value in used if type(value) is BuiltinFunctionType]
+    names |= {method.__name__ for method in methods}
+    used += [method.__self__ for method in methods]
     if _is_green(frame) or _polls(names, used):
         if not READABLE:
             return {*parts.values(), *descriptors.values()}
@@ -122,7 +126,7 @@ def _names(code: CodeType, lineno: int) -> tuple[str, ...]:
     return tuple(dict.fromkeys(names))
 
 
-def _polls(names: tuple[str, ...], used: list[Any]) -> bool:
+def _polls(names: set[str], used: list[Any]) -> bool:
     """Whether a line calls a function of `select`, under whatever name."""
     select = sys.modules.get("select")
     if select is None:

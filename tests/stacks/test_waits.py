@@ -87,6 +87,20 @@ def by_receiving(raw: Any) -> None:
     sock.recv(1, socket.MSG_PEEK)
 
 
+def by_a_method_alone(raw: Any) -> None:
+    raw._connection.sock.settimeout(None)
+    take = raw._connection.sock.recv
+    del raw
+    take(1, socket.MSG_PEEK)
+
+
+def by_a_poll_alone(raw: Any) -> None:
+    poller = select.poll()
+    poller.register(raw, select.POLLIN)
+    wait = poller.poll
+    wait()
+
+
 def by_the_file_below(raw: Any) -> None:
     file = raw._fp.fp
     file.raw._sock.settimeout(None)
@@ -97,6 +111,7 @@ def by_the_file_below(raw: Any) -> None:
 WAITS: list[Wait] = [
     *(by_select, by_another_name, by_poll, by_epoll, by_selector),
     *(by_event_loop, by_receiving, by_the_file_below),
+    *(by_a_method_alone, by_a_poll_alone),
 ]
 
 
@@ -137,6 +152,15 @@ def for_another(raw: Any, over: threading.Event) -> None:
     del raw
 
 
+def by_a_method_of_another(raw: Any, over: threading.Event) -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        take = ours.recv
+        threading.Thread(target=lambda: over.wait() and theirs.send(b"x")).start()
+        take(1)
+    del raw
+
+
 def wait_for_socket(sock: socket.socket, over: threading.Event) -> None:
     with selectors.DefaultSelector() as selector, sock:
         selector.register(sock, selectors.EVENT_READ)
@@ -144,7 +168,7 @@ def wait_for_socket(sock: socket.socket, over: threading.Event) -> None:
             selector.select(0.1)
 
 
-@pytest.mark.parametrize("wait", [by_sleeping, for_another])
+@pytest.mark.parametrize("wait", [by_sleeping, for_another, by_a_method_of_another])
 def test_a_thread_that_waits_for_something_else_holds(
     guard: GuardControl,
     server: Server,
