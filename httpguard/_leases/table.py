@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
-from .._stacks.capture import find_library, find_site, frame_at, symbolize
+from .._stacks.capture import find_site, frame_at, symbolize
+from .._stacks.library import find_library
 from .facts import Facts
 
 if TYPE_CHECKING:

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import OWN_DIRECTORY
 from .._model.leak import Frame
-from .ownership import Origins, installed_package
 from .submission import MARK
 from .tasks import AWAITED
 
 if TYPE_CHECKING:
-    from collections.abc import Container, Iterable, Iterator
+    from collections.abc import Collection, Container, Iterable, Iterator
     from types import CodeType, FrameType
 
+    from .ownership import Origins
     from .raw import RawStack
 
 # Library frames do not count against the depth, so runaway recursion in one
@@ -27,16 +27,6 @@ _MOST_FRAMES: Final = 256
 # Programs that make files as they run can have sources without end, and `linecache`
 # keeps each for good.
 _MOST_SOURCES: Final = 2000
-# What decorators call their functions: no names that say anything.
-_DECORATORS: Final = frozenset({"inner", "wrapped", "wrapper"})
-# Installed packages that only call what the application has called.
-_BETWEEN: Final = frozenset(
-    {
-        *("backoff", "beartype", "ddtrace", "decorator", "deprecated", "newrelic"),
-        *("opentelemetry", "pydantic", "retry", "retrying", "sentry_sdk", "stamina"),
-        *("tenacity", "typeguard", "wrapt"),
-    }
-)
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -145,7 +135,8 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
     """
     frames: list[Frame] = []
     submitted = waits = False
-    for code, offset in _pairs(stack):
+    own = _own(stack, origins)
+    for code, offset in pairs(stack):
         if code is CUT and offset == 0:
             frames[-1:] = [replace(frame, cut=True) for frame in frames[-1:]]
         elif code is MARK:
@@ -154,7 +145,7 @@ def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
         elif code is AWAITED:
             waits = offset == 0
         elif not code.co_filename.startswith(OWN_DIRECTORY):
-            frame = _frame(code, offset, application=origins[code.co_filename])
+            frame = frame_of(code, offset, application=code.co_filename in own)
             if (submitted or waits) and frame.application:
                 frame = replace(frame, submitted=submitted, awaited=waits)
                 submitted = waits = False
@@ -177,43 +168,13 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
     if not place:
         return NOWHERE
     code, offset = place
-    return _frame(code, offset, application=origins[code.co_filename])
-
-
-def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
-    """The installed package that a site has called, and the function of it.
-
-    Args:
-        stack: What `capture` returned.
-        site: What `find_site` returned for it.
-        origins: Whose code a file is.
-
-    Returns:
-        Both empty where it has called the HTTP library itself.
-    """
-    below: CodeType | None = None
-    for code, offset in _pairs(stack):
-        if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
-            continue
-        if origins[code.co_filename] and _frame(code, offset, application=True) == site:
-            break
-        if below is None or not (
-            code.co_name in _DECORATORS
-            or installed_package(code.co_filename) in _BETWEEN
-        ):
-            below = code
-    else:
-        below = None
-    if below is None or origins.http_package(below.co_filename):
-        return "", ""
-    package = installed_package(below.co_filename)
-    return (package, below.co_name) if package else ("", "")
+    return frame_of(code, offset, application=origins[code.co_filename])
 
 
 def frame_at(stack: RawStack, origins: Origins) -> Frame | None:
     """The innermost frame of a stack; None: it has none."""
-    for code, offset in _pairs(stack):
-        return _frame(code, offset, application=origins[code.co_filename])
+    for code, offset in pairs(stack):
+        return frame_of(code, offset, application=origins[code.co_filename])
     return None
 
 
@@ -224,10 +185,15 @@ def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[
         stack: What `capture` returned.
         origins: Whose code a file is.
     """
-    for code, offset in _pairs(stack):
+    of_runner: tuple[CodeType, int] | tuple[()] = ()
+    for code, offset in pairs(stack):
         if origins[code.co_filename]:
-            return code, offset
-    for code, offset in _pairs(stack):
+            if code.co_filename not in origins.runner:
+                return code, offset
+            of_runner = of_runner or (code, offset)
+    if of_runner:
+        return of_runner
+    for code, offset in pairs(stack):
         filename = code.co_filename
         # Of generated code there is nothing to see.
         if not (
@@ -250,9 +216,17 @@ def find_place(stack: RawStack, origins: Origins) -> int:
     return id(code) + offset
 
 
+def _own(stack: RawStack, origins: Origins) -> Collection[str]:
+    """The application's files of a stack: the runner's too, where it has no others."""
+    known = [one for one in filenames(stack) if origins[one]]
+    if not origins.runner:
+        return known
+    return [one for one in known if one not in origins.runner] or known
+
+
 def filenames(stack: RawStack) -> Iterable[str]:
     """The files a stack passes through, each once, innermost first."""
-    return dict.fromkeys(code.co_filename for code, _ in _pairs(stack))
+    return dict.fromkeys(code.co_filename for code, _ in pairs(stack))
 
 
 def source_line(frame: Frame) -> str:
@@ -273,7 +247,7 @@ def source_line(frame: Frame) -> str:
     return line.strip()
 
 
-def _pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
+def pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
     """The flat tuple, two by two."""
     items: Iterator[Any] = iter(stack)
     return zip(items, items, strict=True)
@@ -288,7 +262,7 @@ def _line(code: CodeType, offset: int) -> int:
     return code.co_firstlineno
 
 
-def _frame(code: CodeType, offset: int, *, application: bool) -> Frame:
+def frame_of(code: CodeType, offset: int, *, application: bool) -> Frame:
     """A frame with its line and, as in a traceback, its bare function name."""
     return Frame(code.co_filename, _line(code, offset), code.co_name, application)
 

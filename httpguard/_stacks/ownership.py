@@ -43,6 +43,8 @@ class Origins(dict[str, bool]):
     ) -> None:
         """Start with nothing known."""
         super().__init__()
+        # Files that count only where nothing else does: of ``python -m locust``.
+        self.runner: set[str] = set()
         self.app = app
         self.clients = clients
 
@@ -51,6 +53,9 @@ class Origins(dict[str, bool]):
         known = is_application(filename, self.app, self.clients)
         if len(self) >= _MOST_FILES:
             self.clear()
+            self.runner.clear()
+        if known and is_of_runner(filename, self.app):
+            self.runner.add(filename)
         self[filename] = known
         return known
 
@@ -71,7 +76,7 @@ def is_application(
     Args:
         filename: As in ``code.co_filename``.
         app: Module prefixes that count although they are installed. The
-            top-level package of ``__main__`` counts by itself.
+            top-level package of ``__main__`` counts by itself (see `is_of_runner`).
         clients: As of `Origins`.
 
     Returns:
@@ -91,6 +96,22 @@ def is_application(
         return _has_prefix(installed, (*app, *_main_package()))
     # Windows: sysconfig and the import system may differ in the case of a letter.
     return not os.path.normcase(path).startswith(_library_directories())
+
+
+def is_of_runner(filename: str, app: tuple[str, ...]) -> bool:
+    """Whether a file is the application's for no other reason than `__main__`.
+
+    What was installed and is run by ``python -m`` may be the application itself, or
+    what runs one: where a file of neither sort is on a stack, that is the application.
+
+    Args:
+        filename: Of a file for which `is_application` is true.
+        app: As of `is_application`.
+    """
+    if filename.startswith("<"):
+        return False
+    installed = _installed_module(_absolute(filename))
+    return installed is not None and not _has_prefix(installed, app)
 
 
 def http_package(filename: str, clients: tuple[str, ...]) -> str | None:

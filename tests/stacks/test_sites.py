@@ -174,6 +174,29 @@ def test_the_package_that_runs_as_main_is_the_applications(
     assert done.stdout == f"dropped {package / '__main__.py'} {LINE} fetch\n"
 
 
+@pytest.mark.parametrize("app", ["", "runner"])
+def test_what_the_main_package_runs_is_the_applications(
+    app: str, url: str, tmp_path: Path
+) -> None:
+    """As of ``python -m locust``, whose own client is between."""
+    env = site_packages(tmp_path)
+    package = tmp_path / "lib" / "site-packages" / "runner"
+    write(package / "__init__.py", "")
+    write(package / "client.py", LIBRARY)
+    write(package / "__main__.py", "import runpy, sys; runpy.run_path(sys.argv.pop(1))")
+    source = USES_LIBRARY.format(settings=f"app={app.split()}")
+    program = write(
+        tmp_path / "app.py", source.replace("from sdk", "from runner.client") + SHOW
+    )
+    done = run("-m", "runner", program, url, env=env)
+    if app:
+        assert done.stdout == f"dropped {package / 'client.py'} 4 download\n"
+    else:
+        line = line_of(source, "# LEAK")
+        assert done.stdout == f"dropped {program} {line} sync\n", done.stderr
+        assert f"> {package}" not in done.stderr
+
+
 def test_without_application_code_it_is_the_innermost_other(
     url: str, tmp_path: Path
 ) -> None:
