@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import gc
 import sys
+from contextlib import suppress
 from functools import lru_cache
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, cast
 
 from .variables import READABLE, first_argument, variables
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from types import FrameType
 
 # Functions and methods that wait; what makes the objects whose methods these are.
@@ -79,20 +80,40 @@ def registered(frame: FrameType, descriptors: Mapping[int, int]) -> set[int]:
         frame: Any.
         descriptors: As of `waited_for`.
     """
-    if frame.f_globals.get("__name__") not in ("selectors", "asyncio.base_events"):
+    read = _LOOPS.get(frame.f_globals.get("__name__", ""))
+    if read is None:
         return set()
     if not READABLE:
         return set(descriptors.values())
     try:
-        # Their own attributes, whatever a class derived from them says.
-        space = object.__getattribute__(first_argument(frame), "__dict__")
-        selector = space.get("_selector")  # Of a loop; also of `EpollSelector`.
-        if "_fd_to_key" not in space:
-            space = object.__getattribute__(selector, "__dict__")
-        known = list(space["_fd_to_key"])
-    except (AttributeError, LookupError):  # Another kind of selector, or of loop.
+        known = list(read(first_argument(frame)))
+    except (AttributeError, LookupError, TypeError):  # Another kind, or another frame.
         return set()
     return {descriptors[number] for number in known if number in descriptors}
+
+
+def _of_selectors(owner: object) -> Iterable[int]:
+    """Of a selector or a loop of asyncio, whatever a class derived from them says."""
+    space = object.__getattribute__(owner, "__dict__")
+    selector = space.get("_selector")  # Of a loop; also of `EpollSelector`.
+    if "_fd_to_key" not in space:
+        space = object.__getattribute__(selector, "__dict__")
+    return cast("Iterable[int]", space["_fd_to_key"])
+
+
+def _of_trio(owner: object) -> Iterable[int]:
+    """Of trio's runner, or of what it polls with."""
+    with suppress(AttributeError):
+        owner = object.__getattribute__(owner, "io_manager")
+    return cast("Iterable[int]", object.__getattribute__(owner, "_registered"))
+
+
+_LOOPS: Final[dict[str, Callable[[object], Iterable[int]]]] = {
+    "selectors": _of_selectors,
+    "asyncio.base_events": _of_selectors,
+    "trio._core._run": _of_trio,
+    "trio._core._io_epoll": _of_trio,
+}
 
 
 def _callers(frame: FrameType) -> Iterator[FrameType]:

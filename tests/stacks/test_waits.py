@@ -142,6 +142,44 @@ def test_a_thread_that_waits_is_innocent(
     assert guard.check().leaks == ()
 
 
+@pytest.mark.skipif(not hasattr(select, "epoll"), reason="trio has another poller")
+def test_a_task_of_trio_that_waits_for_a_socket_is_innocent(
+    guard: GuardControl, server: Server
+) -> None:
+    trio = pytest.importorskip("trio")
+    testing = pytest.importorskip("trio.testing")
+    guard.install()
+    raw = requests.get(server.url("/slow"), stream=True).raw
+    assert len(raw.read(10)) == 10  # No more will come.
+    number = raw.fileno()
+    sock: socket.socket = raw._connection.sock  # type: ignore[union-attr]  # open
+    lease = lease_of(raw)
+    assert lease is not None
+
+    async def main() -> None:
+        async with trio.open_nursery() as tasks:
+            tasks.start_soon(trio.lowlevel.wait_readable, number)
+            await testing.wait_all_tasks_blocked()
+            guard.check()  # Sees what was read.
+            guard.advance(61)
+            assert guard.check().leaks == ()
+            tasks.cancel_scope.cancel()
+
+    trio.run(main)
+    # Seen by another thread, its loop polls.
+    wait = (trio.lowlevel.wait_readable, number)
+    thread = threading.Thread(target=trio.run, args=wait, daemon=True)
+    thread.start()
+    until = time.monotonic() + 10
+    while not being_read([(lease, raw)], ORIGINS) and time.monotonic() < until:
+        time.sleep(0.02)
+    guard.advance(61)
+    assert guard.check().leaks == ()
+    sock.shutdown(socket.SHUT_RDWR)
+    thread.join()
+    raw.close()
+
+
 def by_sleeping(raw: Any, over: threading.Event) -> None:
     over.wait()
     del raw
