@@ -105,6 +105,8 @@ class Gate(Adopting):
             # A dead one is in the deque and is judged there: unless the collector has
             # run code of the program that gives the connection back.
             known = registry.pools.known.get(id(pool))
+            if known is not None:
+                known.active = registry.clock()
             if lease is not None and (lease() is not None or lease.is_of(known)):
                 registry.end(lease)
             known = registry.pools.get(pool)

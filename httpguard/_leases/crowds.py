@@ -13,13 +13,10 @@ if TYPE_CHECKING:
     from .threads import Strand
 
 
-def keeps(ref: SessionRef, now: float) -> bool:
+def keeps(ref: SessionRef) -> bool:
     """Whether a session keeps idle sockets, and no request of it is under way."""
     pools = list(ref.pools)
-    busy = [pool for pool in pools if pool.in_use]
-    for pool in busy:
-        pool.active = now
-    if busy:
+    if any(pool.in_use for pool in pools):
         return False
     ref.sockets = sum(pool.idle for pool in pools)
     return ref.sockets > 0

@@ -156,7 +156,7 @@ class Lease(_ResponseRef):
         if bytes_read == self.bytes_read:
             return False
         self.bytes_read = bytes_read
-        self.active = now
+        self.active = self.pool.active = now
         if self.taken is not None:
             self.taken = None
         return True

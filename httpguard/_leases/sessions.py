@@ -182,8 +182,7 @@ class Sessions:
             ]
             if len(unused) <= limit:
                 continue
-            crowd = [ref for ref in unused if keeps(ref, now)]
-            crowd.sort(key=lambda ref: ref.opened)
+            crowd = sorted(filter(keeps, unused), key=lambda ref: ref.opened)
             spare = without_one_a_thread(crowd)
             if len(crowd) <= limit or len(spare) < limit:
                 continue

@@ -137,10 +137,10 @@ class PoolRef(Connections):
         return max(self.taken.value - self.connected.value, 0)
 
     def idle_for(self, now: float) -> float:
-        """How long no request has taken a connection.
+        """How long no request has used it: since a connection was made, or came back.
 
-        Of one that was open when it was taken, since the sweep that first saw that:
-        to look at the clock would be what costs most.
+        Of a streamed one, since a sweep saw that it was read. Where an open connection
+        was taken since a sweep last looked, that time is not known, and counts as now.
 
         Args:
             now: Seconds of the guard's clock.

@@ -727,16 +727,44 @@ def test_a_request_that_took_longer_than_idle_sessions_may(
     guard: GuardControl, server: Server
 ) -> None:
     guard.install(max_sessions=3)
-    kept = [make(server.url("/lines")) for _ in range(6)]
+    kept = [requests.Session() for _ in range(6)]
     answers = [session.get(server.url("/bytes/90000"), stream=True) for session in kept]
-    for _ in range(3):  # Read now and then: they are not held.
-        guard.advance(40)
-        for answer in answers:
-            answer.raw.read(10)
-        guard.check()
+    guard.advance(61)
+    for answer in answers:
+        answer.raw.read(10)
+    assert guard.check().leaks == ()
     for answer in answers:
         assert answer.content
     guard.advance(10)
     assert guard.check().leaks == ()
     for session in kept:
         session.close()
+
+
+def test_plain_requests_that_took_long(guard: GuardControl, server: Server) -> None:
+    class Late(urllib3.connection.HTTPConnection):
+        def getresponse(self) -> Any:
+            """The server takes its time."""
+            arrived.wait(10)
+            return super().getresponse()
+
+    class Pool(urllib3.HTTPConnectionPool):
+        ConnectionCls = Late
+
+    guard.install(max_sessions=3)
+    arrived = threading.Event()
+    pools = [Pool(server.host, server.port) for _ in range(6)]
+    asking = [
+        threading.Thread(target=pool.request, args=("GET", "/lines")) for pool in pools
+    ]
+    for thread in asking:
+        thread.start()
+    while sum(use.connected for use in httpguard.snapshot().pools) < len(pools):
+        time.sleep(0.01)
+    guard.advance(61)
+    arrived.set()
+    for thread in asking:
+        thread.join()
+    assert guard.check().leaks == ()
+    guard.advance(61)
+    assert [leak.count for leak in guard.check().leaks] == [3]

@@ -159,6 +159,7 @@ def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Me
             slot = None if known is None else known.slots.get(id(protocol))
             if known is None or slot is None or slot() is not protocol:
                 return
+            known.active = registry.clock()
             if is_closed or slot.lost or slot.turn == GIVEN_UP:
                 known.comes_back(protocol)
             elif known.block:

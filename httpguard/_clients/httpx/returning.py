@@ -66,6 +66,7 @@ def _came_back(stream: Any) -> None:
         found = None if slot is None else slot()
         if known is None or slot is None or found is None or found is not connection:
             return
+        known.active = registry.clock()
         is_closed: bool = found.is_closed()
         if is_closed or slot.lost or slot.turn == GIVEN_UP:
             known.comes_back(connection)

@@ -181,14 +181,17 @@ def put_conn(wrapped: Method) -> Method:
     """
 
     def _put_conn(self: Any, conn: Any) -> Any:
+        registry = GATE.registry
         try:
             sock = conn.sock
             plain = sock is not None and not self.block
-        except Exception as error:  # No connection, or none of urllib3's.
+            if id(conn) not in registry.leases:  # Those are seen by sweeps.
+                registry.pools.known[id(self)].active = registry.clock()
+        # No connection, none of urllib3's, or of a pool that is not known.
+        except Exception as error:
             hand_back(error)
             sock = None
             plain = False
-        registry = GATE.registry
         # Before another thread can take it.
         lease = registry.leases.pop(id(conn), None)
         if lease is not None:
@@ -198,11 +201,9 @@ def put_conn(wrapped: Method) -> Method:
                 if lease() is not None or lease.is_of(
                     registry.pools.known.get(id(self))
                 ):
-                    if sock is None and lease.closed is not None:
-                        # Left early: it comes back, its socket does not.
-                        registry.finish_closed(lease)
-                    else:
-                        registry.end(lease)
+                    # Left early: it comes back, its socket does not.
+                    early = sock is None and lease.closed is not None
+                    (registry.finish_closed if early else registry.end)(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
         if not plain:
