@@ -230,6 +230,7 @@ NOT_CALLED: Final = frozenset(
         "_text.pools.describe_descriptors",
         "_stacks.variables._places",
         "_stacks.waits._names",
+        "_stacks.waits._of_trio",
         "_model.redaction._escape",
         "_text.words.short_path",
     }

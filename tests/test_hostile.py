@@ -42,7 +42,7 @@ SECRET_PATH: Final = (
 # A line of a report begins like one of these, and holds no more than its parts can.
 LINE: Final = re.compile(
     r"(leak |summary: |resolved |  > |  (opened|made) by thread |  fix: |  more: |"
-    r"  held by: |  pool |    |"
+    r"  request: |  held by: |  pool |    |"
     r"too many open responses: |\d+ leaked )"
 )
 LONGEST_LINE: Final = 1000

@@ -56,7 +56,7 @@ def broken(look: Callable[[], Any], item: object) -> int:
     return len(errors)
 
 
-@pytest.mark.usefixtures("often")
+@pytest.mark.usefixtures("often", "small_heap")
 def test_no_tuple_breaks_that_is_being_made() -> None:
     kept = Kept()
     assert broken(objects, kept) == 0
@@ -64,7 +64,7 @@ def test_no_tuple_breaks_that_is_being_made() -> None:
 
 
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="seen with CPython 3.11")
-@pytest.mark.usefixtures("often")
+@pytest.mark.usefixtures("often", "small_heap")
 def test_the_collectors_own_list_breaks_it() -> None:
     assert broken(gc.get_objects, Kept()) > 0
 

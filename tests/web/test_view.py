@@ -334,7 +334,7 @@ class TestBounds:
         deep(20, "/bytes/90000")
         with httpguard.serve() as page:
             (leak,) = state(page)["leaks"]
-        assert [frame.get("cut") for frame in leak["stack"]] == [True] + [None] * 7
+        assert [frame.get("cut") for frame in leak["stack"]] == [True] + [None] * 5
 
     def test_long_stacks_lose_their_outer_frames(
         self, guard: GuardControl, server: Server, page: Page
