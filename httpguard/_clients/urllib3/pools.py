@@ -182,18 +182,19 @@ def put_conn(wrapped: Method) -> Method:
 
     def _put_conn(self: Any, conn: Any) -> Any:
         registry = GATE.registry
+        # Before another thread can take it.
+        lease = registry.leases.pop(id(conn), None)
         try:
             sock = conn.sock
             plain = sock is not None and not self.block
-            if id(conn) not in registry.leases:  # Those are seen by sweeps.
-                registry.pools.known[id(self)].active = registry.clock()
-        # No connection, none of urllib3's, or of a pool that is not known.
-        except Exception as error:
+            if lease is None:  # Those of others are seen by sweeps.
+                known = registry.pools.known.get(id(self))
+                if known is not None:
+                    known.active = registry.clock()
+        except Exception as error:  # No connection, or none of urllib3's.
             hand_back(error)
             sock = None
             plain = False
-        # Before another thread can take it.
-        lease = registry.leases.pop(id(conn), None)
         if lease is not None:
             try:
                 # A dead one is in the deque and is judged there: unless the collector
@@ -207,9 +208,7 @@ def put_conn(wrapped: Method) -> Method:
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
         if not plain:
-            if _may_come_back(self, conn):
-                return wrapped(self, conn)
-            return conn.close()
+            return wrapped(self, conn) if _may_come_back(self, conn) else conn.close()
         result = wrapped(self, conn)
         if conn.sock is None:
             _discarded(self, conn)
