@@ -114,7 +114,7 @@ def test_a_connection_too_many(guard: GuardControl, server: Server) -> None:
             pool._put_conn(connection)
             return  # urllib3 1.26 closes it.
         error = failure(lambda: pool._put_conn(connection))
-        assert ours(error) == ["_put_conn: return wrapped(self, conn)"]
+        assert ours(error) == ["_put_conn: result = wrapped(self, conn)"]
 
 
 def leak(url: str) -> None:

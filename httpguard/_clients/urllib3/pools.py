@@ -207,10 +207,10 @@ def put_conn(wrapped: Method) -> Method:
                     (registry.finish_closed if early else registry.end)(lease)
             except Exception as error:
                 registry.give_up(lease, "put_conn", error)
-        if not plain:
-            return wrapped(self, conn) if _may_come_back(self, conn) else conn.close()
+        if not plain and not _may_come_back(self, conn):
+            return conn.close()
         result = wrapped(self, conn)
-        if conn.sock is None:
+        if plain and conn.sock is None:
             _discarded(self, conn)
         return result
 
