@@ -54,7 +54,7 @@ REQUEST: Final = "_httpguard_request"
 """The name of the coroutine around a request of aiohttp. It begins with the call."""
 
 
-def running(
+def requesting(
     wrapped: Method,
     failed: Callable[[Any, BaseException], None],
     arrived: Callable[[Any, Any, Any, FrameType], None],

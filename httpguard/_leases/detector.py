@@ -70,7 +70,7 @@ class Detector:
             yield from self._bury(lease, now)
 
     def sweep(self) -> Iterator[Finding]:
-        """Look at every open lease. Under 1 us each (``benchmarks/``)."""
+        """Look at every open lease. 2 to 3 us each (``benchmarks/``)."""
         yield from self.bury(doubtful=True)
         now, most = self.registry.clock(), self._settings().max_idle
         suspects: list[Lease] = []

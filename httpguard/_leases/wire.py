@@ -30,7 +30,9 @@ def descriptor_of(lease: Lease, response: Any) -> int | None:
 def real_socket(sock: object) -> socket.socket | None:
     """A socket of Python's or gevent's; that of eventlet has one of Python's in it."""
     if not issubclass(type(sock), _socket.socket):
-        sock = getattr(sock, "fd", sock)
+        # Not by getattr(): that may run code of the program.
+        with suppress(AttributeError):
+            sock = object.__getattribute__(sock, "__dict__").get("fd", sock)
     known = issubclass(type(sock), (_socket.socket, socket.socket))
     return cast("socket.socket", sock) if known else None
 

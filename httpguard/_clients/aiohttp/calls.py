@@ -11,7 +11,7 @@ from ..._model.errors import LeakError
 from ..._stacks.tasks import capture_task, suspended
 from ..._stacks.variables import first_argument
 from ..gate import GATE
-from ..importlib_bootstrap import REQUEST, running
+from ..importlib_bootstrap import REQUEST, requesting
 from ..patching import as_coroutine_function
 from ..tasks import brief, near_site
 from .client import AIOHTTP
@@ -130,7 +130,7 @@ def _request(wrapped: Method) -> Method:
 
     It runs at the line of the program, before there is any task.
     """
-    run = running(wrapped, _explain, _opened)
+    run = requesting(wrapped, _explain, _opened)
 
     def _request(self: Any, method: Any, str_or_url: Any, **options: Any) -> Any:
         if GATE.guard is None:
