@@ -10,8 +10,11 @@ import gc
 import io
 import os
 import queue
+import selectors
+import socket
 import sys
 import threading
+import time
 from collections import deque
 from concurrent.futures import ThreadPoolExecutor
 from types import ModuleType
@@ -78,7 +81,8 @@ def everyday(guard: Control, server: Server) -> Outcome:
         del cycle
     held = requests.get(url, stream=True)
     guard.advance(61)
-    httpguard.check()
+    with _somebody_polls():
+        httpguard.check()
     got.append(len(held.content))
     httpguard.check()
     got += _below(guard, server)
@@ -156,6 +160,28 @@ def _promise() -> Iterator[None]:
         with contextlib.suppress(HTTPGuardError):
             stack.enter_context(httpguard.no_leaks())
         yield
+
+
+@contextlib.contextmanager
+def _somebody_polls() -> Iterator[None]:
+    """A thread waits in a selector for as long as this lasts."""
+    near, far = socket.socketpair()
+    with near, far, selectors.DefaultSelector() as selector:
+        selector.register(near, selectors.EVENT_READ)
+        thread = threading.Thread(target=selector.select)
+        thread.start()
+        while not _is_in(thread, "selectors"):
+            time.sleep(0.001)
+        try:
+            yield
+        finally:
+            far.send(b".")
+            thread.join()
+
+
+def _is_in(thread: threading.Thread, module: str) -> bool:
+    frame = sys._current_frames().get(thread.ident or 0)
+    return frame is not None and frame.f_globals.get("__name__") == module
 
 
 async def _in_a_task(url: str) -> int:
