@@ -25,8 +25,6 @@ if TYPE_CHECKING:
     from .._stacks.raw import RawStack
     from .patching import Method
 
-LOOPS: Final = ("asyncio", "uvloop")
-"""The modules that have loops. uvloop's class is below one in C."""
 _ANYIO: Final = f"{os.sep}anyio{os.sep}"
 # Of a stack: tasks of a library may make the next one without end.
 _MOST_ITEMS: Final = 128
@@ -97,7 +95,8 @@ def brief(site: RawStack) -> RawStack:
 
 def patch_tasks(patcher: Patcher) -> None:
     """Remember who makes tasks of coroutines of a client, in the loops there are."""
-    asyncio, uvloop = map(sys.modules.get, LOOPS)
+    # uvloop's class is below one in C.
+    asyncio, uvloop = map(sys.modules.get, ("asyncio", "uvloop"))
     if asyncio is not None:
         patcher.wrap(asyncio.BaseEventLoop, "create_task", _create_task)
     if uvloop is not None and "create_task" not in vars(uvloop.Loop):

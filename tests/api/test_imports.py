@@ -139,6 +139,24 @@ print(*{*sys.modules} - before)
     assert not imported & UNNEEDED
 
 
+def test_a_client_that_is_not_imported_is_not_looked_into() -> None:
+    source = """
+import sys, httpguard
+httpguard.install()
+def ours(name):
+    start = f"httpguard._clients.{name}."
+    return sorted(one for one in sys.modules if one.startswith(start))
+print(*ours("httpx"), *ours("aiohttp"))
+import httpx
+print(len(ours("httpx")) > 5, len(ours("aiohttp")))
+"""
+    before, after = python(source).splitlines()
+    assert before == (
+        "httpguard._clients.httpx.package httpguard._clients.aiohttp.package"
+    )
+    assert after == "True 1"
+
+
 ENGINE = f"""
 import os, sys, httpguard
 httpguard.install(check_interval=0, max_idle=0, strict=len(sys.argv) > 2)

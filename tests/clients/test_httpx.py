@@ -17,7 +17,7 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
-from httpguard._clients.httpx.client import ASYNC_HTTPX, ASYNC_HTTPX2
+from httpguard._clients.httpx.client import CLIENTS
 
 from ._loops import run_asyncio, run_trio
 
@@ -28,8 +28,6 @@ if TYPE_CHECKING:
     from tests.server import Server
 
 trio = pytest.importorskip("trio")
-
-ASYNC = {"httpx": ASYNC_HTTPX, "httpx2": ASYNC_HTTPX2}
 
 
 def found() -> list[tuple[LeakKind, int]]:
@@ -578,7 +576,7 @@ def test_anyio_s_stream_tells_who_reads(
     async def program() -> None:
         async with httpx.AsyncClient() as client:
             response = await opened(client, server.url(f"/slow/{key}"))
-            is_awaited = ASYNC[httpx.__name__].is_awaited
+            is_awaited = CLIENTS[httpx.__name__][1].is_awaited
             assert is_awaited(response) is False
             task = asyncio.create_task(response.aread())
             while not is_awaited(response):  # noqa: ASYNC110  # It is to be seen.

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from ..package import Package
-from .client import AIOHTTP
 
 if TYPE_CHECKING:
     from ..._leases.leases import Leases
@@ -15,6 +14,7 @@ if TYPE_CHECKING:
 
 def _patch(patcher: Patcher, _leases: Leases) -> None:
     from . import calls, connectors, sessions, taking
+    from .client import AIOHTTP
 
     connectors.patch(patcher)
     taking.patch(patcher)

@@ -212,7 +212,8 @@ def core_stream(response: Any) -> Any:
     return stream if hasattr(stream, "_pool_request") else None
 
 
-HTTPX: Final = Httpx("httpx", "httpcore")
-HTTPX2: Final = Httpx("httpx2", "httpcore2")
-ASYNC_HTTPX: Final = AsyncHttpx("httpx", "httpcore")
-ASYNC_HTTPX2: Final = AsyncHttpx("httpx2", "httpcore2")
+CLIENTS: Final = {
+    name: (Httpx(name, core), AsyncHttpx(name, core))
+    for name, core in (("httpx", "httpcore"), ("httpx2", "httpcore2"))
+}
+"""By package, whose responses its `Client` and its `AsyncClient` return."""

@@ -12,25 +12,22 @@ from typing import TYPE_CHECKING, Any, Final
 from ..gate import GATE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
     from ..._leases.patcher import Patcher
     from ..patching import Method
 
-_MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))
-SDKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
-    "openai._base_client": _MODELS,
-    "anthropic._base_client": _MODELS,
-    "elastic_transport._node._http_httpx": (
-        ("HttpxHttpNode", "perform_request"),
-        ("HttpxAsyncHttpNode", "perform_request"),
-    ),
-}
-"""By module, the classes and methods through which all requests of an SDK go."""
 _MOST_CAUSES: Final = 4
 
 
-def patch_sdks(patcher: Patcher) -> None:
-    """Patch the SDKs that are imported."""
-    for name, methods in SDKS.items():
+def patch_sdks(patcher: Patcher, sdks: Mapping[str, Iterable[tuple[str, str]]]) -> None:
+    """Patch the SDKs that are imported.
+
+    Args:
+        patcher: Puts the patches on.
+        sdks: By module, the classes and methods through which all requests go.
+    """
+    for name, methods in sdks.items():
         module = sys.modules.get(name)
         for owner, method in methods:
             kind = getattr(module, owner, None)

@@ -7,57 +7,61 @@ from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from ..package import Package
-from ..tasks import LOOPS, patch_tasks
-from .client import ASYNC_HTTPX, ASYNC_HTTPX2, HTTPX, HTTPX2
-from .notes import SDKS, patch_sdks
 
 if TYPE_CHECKING:
     from ..._leases.leases import Leases
     from ..._leases.patcher import Patcher
     from ..package import Adopters
-    from .client import AsyncHttpx, Httpx
+
+_MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))
+# By module, the classes and methods through which all requests of an SDK go.
+_SDKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
+    "openai._base_client": _MODELS,
+    "anthropic._base_client": _MODELS,
+    "elastic_transport._node._http_httpx": (
+        ("HttpxHttpNode", "perform_request"),
+        ("HttpxAsyncHttpNode", "perform_request"),
+    ),
+}
 
 
-def _package(sync: Httpx, other: AsyncHttpx) -> Package:
-    """One of the two.
-
-    Args:
-        sync: Whose responses `Client` returns.
-        other: Whose responses `AsyncClient` returns.
-    """
+def _package(name: str, core: str) -> Package:
+    """One of the two, whose other files are imported when it is."""
     return Package(
-        sync.name,
-        (sync.name, sync.core, *LOOPS[1:], *SDKS),
-        (sync.name, sync.core),
-        partial(_patch, sync=sync, other=other),
-        partial(_adopters, sync, other),
+        name,
+        (name, core, "uvloop", *_SDKS),
+        (name, core),
+        partial(_patch, name),
+        partial(_adopters, name),
     )
 
 
-def _patch(
-    patcher: Patcher, _leases: Leases, *, sync: Httpx, other: AsyncHttpx
-) -> None:
-    """Called after the import of either package, and of each SDK."""
-    from . import pools, responses, streams, transports
+def _patch(name: str, patcher: Patcher, _leases: Leases) -> None:
+    """Called after the import of either package, of each SDK, and of uvloop."""
+    from ..tasks import patch_tasks
+    from . import notes, pools, responses, streams, transports
+    from .client import CLIENTS
 
-    patch_sdks(patcher)
+    notes.patch_sdks(patcher, _SDKS)
     patch_tasks(patcher)
 
+    sync, other = CLIENTS[name]
     # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
-    module, core = sys.modules.get(sync.name), sys.modules.get(sync.core)
+    module, core = sys.modules.get(name), sys.modules.get(sync.core)
     if core is not None and core.__name__ == sync.core:
         pools.patch(patcher, sync.core)
         streams.patch(patcher, sync.core)
-    if module is not None and module.__name__ == sync.name:
+    if module is not None and module.__name__ == name:
         responses.patch(patcher, module, sync, other)
         transports.patch(patcher, module, sync, other)
 
 
-def _adopters(sync: Httpx, other: AsyncHttpx) -> Adopters:
+def _adopters(name: str) -> Adopters:
     from .adopting import adopters
+    from .client import CLIENTS
 
-    return adopters(sync, other)
+    return adopters(*CLIENTS[name])
 
 
-PACKAGE: Final = _package(HTTPX, ASYNC_HTTPX)
-PACKAGE2: Final = _package(HTTPX2, ASYNC_HTTPX2)
+PACKAGE: Final = _package("httpx", "httpcore")
+PACKAGE2: Final = _package("httpx2", "httpcore2")
