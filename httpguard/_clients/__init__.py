@@ -27,7 +27,6 @@ from .vendored import copies, packages, places
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .gate import Gate
     from .guard import Guard
     from .package import Adopters, Package
 
@@ -92,7 +91,7 @@ class Patches:
         for name in STRANGERS:
             self.hook(name, name, partial(self._leave, name))
 
-    def _leave(self, name: str, _patcher: Patcher, _gate: Gate) -> None:
+    def _leave(self, name: str, _patcher: Patcher) -> None:
         """A client came that nobody guards: say so once."""
         self._say(name, STRANGERS[name])
 
@@ -122,9 +121,7 @@ class Patches:
         self._patcher.remove()
         self.unguarded.clear()
 
-    def hook(
-        self, name: str, module: str, patch: Callable[[Patcher, Gate], None]
-    ) -> None:
+    def hook(self, name: str, module: str, patch: Callable[[Patcher], None]) -> None:
         """Patch a module now or when it is imported, for the time until `take_off`.
 
         Args:
@@ -146,7 +143,7 @@ class Patches:
     def _patch(
         self,
         key: tuple[str, str],
-        patch: Callable[[Patcher, Gate], None],
+        patch: Callable[[Patcher], None],
         _module: object,
     ) -> None:
         """Patch a client, unless httpguard was uninstalled before it came."""
@@ -154,7 +151,7 @@ class Patches:
             return
         self.unguarded.pop(key, None)
         try:
-            patch(self._patcher, GATE)
+            patch(self._patcher)
         except LeftAloneError as error:
             self.unguarded[key] = str(error)
             self._say(key[0], str(error))

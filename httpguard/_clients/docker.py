@@ -8,14 +8,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from .gate import GATE
+
 if TYPE_CHECKING:
-    from .gate import Gate
     from .patching import Method, Patcher
 
 DOCKER: Final = "docker.types.daemon"
 
 
-def patch_docker(patcher: Patcher, gate: Gate) -> None:
+def patch_docker(patcher: Patcher) -> None:
     """See what ``CancellableStream.close`` closes."""
     from docker.types.daemon import CancellableStream
 
@@ -24,11 +25,11 @@ def patch_docker(patcher: Patcher, gate: Gate) -> None:
             wrapped(self)
             try:
                 raw = self._response.raw
-                lease = gate.registry.get(raw._connection, raw)
+                lease = GATE.registry.get(raw._connection, raw)
                 if lease is not None and lease.closed is None:
-                    lease.closed = gate.registry.clock()
+                    lease.closed = GATE.registry.clock()
             except Exception as error:
-                gate.fault("docker", error)
+                GATE.fault("docker", error)
 
         return close
 

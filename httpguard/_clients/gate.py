@@ -6,32 +6,29 @@ where there is none. Written by the process alone, which knows who is to be told
 
 from __future__ import annotations
 
-from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.lease import FINALIZED
+from .._leases.adoption import adopt
+from .._leases.lease import FINALIZED, Lease
 from .._leases.opening import begin
 from .._leases.registry import Registry
 from .._model.errors import LeakError
-from .._stacks.tasks import capture_task
-from .adopting_gate import Adopting
-from .guard import Waiting
+from .pool_gate import PoolGate
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
     from types import FrameType
 
     from .._leases.client import Client
-    from .._pools.kind import PoolKind
     from .._pools.pool import PoolRef
     from .._stacks.raw import RawStack
     from .guard import Guard
 
 
-class Gate(Adopting):
-    """Implements `Leases` for the wrappers of every client.
+class Gate(PoolGate):
+    """What a client's wrappers may call. Nothing but `LeakError` ever rises.
 
     The registry is there at any time: one that stays empty where there is no guard.
+    Without a guard all of it does nothing.
     """
 
     __slots__ = ("guard", "registry")
@@ -52,7 +49,11 @@ class Gate(Adopting):
         self.registry = _NOBODY
 
     def before(self) -> None:
-        """See `Leases`."""
+        """A request begins.
+
+        Raises:
+            LeakError: In strict mode, this thread has leaked.
+        """
         registry = self.registry
         guard = self.guard
         if guard is not None and (registry.dead or registry.resolved or registry.alert):
@@ -73,7 +74,24 @@ class Gate(Adopting):
         reading: bool = False,
         stack: RawStack | None = None,
     ) -> None:
-        """See `Leases`."""
+        """The application is given a response that holds a connection.
+
+        Args:
+            client: Whose response.
+            response: Weak-referenceable.
+            connection: Its identity is the key of the lease until that ends.
+            pool: What `pool` returned.
+            method: As the program gave it.
+            url: Absolute, or a path of the pool.
+            status: Of the answer.
+            length: The bytes that the server announced; None: unknown.
+            frame: The innermost frame to keep.
+            reading: The client itself is about to read the body.
+            stack: Of a task, in the place of the frame's.
+
+        Raises:
+            LeakError: In strict mode, it is one more than ``max_open``.
+        """
         if self.guard is None or pool is None:
             return
         try:
@@ -97,8 +115,45 @@ class Gate(Adopting):
         except Exception as error:
             self.fault("begin", error)
 
+    def adopt(
+        self,
+        client: Client,
+        response: Any,
+        connection: object,
+        pool: PoolRef | None,
+        **facts: Any,
+    ) -> Lease | None:
+        """A response holds a connection, and was opened before httpguard came.
+
+        Args:
+            client: Whose response.
+            response: Weak-referenceable.
+            connection: Its identity is the key of the lease.
+            pool: What `pool` returned.
+            **facts: As of `begin`; and ``taken``, what it has of the pool, which is
+                missing there.
+
+        Returns:
+            None: it has a lease already, or has ended.
+        """
+        if self.guard is None or pool is None:
+            return None
+        try:
+            return adopt(self.registry, client, response, connection, pool, **facts)
+        except Exception as error:
+            self.fault("adopt", error)
+            return None
+
     def end(self, pool: object, connection: object) -> bool:
-        """See `Leases`. Runs in finalizers too: no lock, no log."""
+        """A connection comes back to its pool: the lease under it ended well.
+
+        To be called before another request can take it. Runs in finalizers too: no
+        lock, no log.
+
+        Returns:
+            False: the pool was given another one in its place, and is full. To be
+                closed, not kept.
+        """
         registry = self.registry
         lease = registry.leases.pop(id(connection), None)
         try:
@@ -116,7 +171,14 @@ class Gate(Adopting):
             return True
 
     def closed(self, connection: object, *, by_finalizer: bool) -> None:
-        """See `Leases`. Runs in finalizers too: no lock, no log."""
+        """The response of a connection is about to be closed.
+
+        Runs in finalizers too: no lock, no log.
+
+        Args:
+            connection: Of the lease.
+            by_finalizer: Not by the program: what a finalizer closes was dropped.
+        """
         registry = self.registry
         lease = registry.leases.get(id(connection))
         if lease is None:
@@ -140,87 +202,13 @@ class Gate(Adopting):
             registry.give_up(lease, "close", error)
 
     def read(self, connection: object, wire_bytes: int) -> None:
-        """See `Leases`."""
+        """Bytes of a response were read that `Client.bytes_read` does not count."""
         lease = self.registry.leases.get(id(connection))
         if lease is not None:
             lease.uncounted += wire_bytes
 
-    def pool(
-        self, pool: object, kind: PoolKind, session: object = None
-    ) -> PoolRef | None:
-        """See `Leases`."""
-        guard, registry = self.guard, self.registry
-        if guard is None:
-            return None
-        try:
-            known = registry.pools.meet(pool, kind, registry.clock())
-            if session is not None and known.owner is None:
-                owner = registry.sessions.get(session)
-                if owner is not None:
-                    guard.own(owner, known)
-        except Exception as error:
-            self.fault("pool", error)
-            return None
-        return known
-
-    def took(self, pool: object, connection: object, *, fresh: bool) -> None:
-        """See `Leases`."""
-        guard = self.guard
-        try:
-            known = self.registry.pools.get(pool)
-            if guard is not None and known is not None:
-                known.took(connection, fresh=fresh, now=self.registry.clock())
-                if fresh:
-                    guard.opened()
-        except Exception as error:
-            self.fault("took", error)
-
-    def waiting(
-        self,
-        pool: object,
-        frame: FrameType,
-        empty: type[Exception],
-        *,
-        in_task: bool = False,
-    ) -> AbstractContextManager[None]:
-        """See `Leases`."""
-        guard, waiter = self.guard, None
-        known = self.registry.pools.get(pool)
-        if guard is None or known is None or not known.block:
-            return nullcontext()
-        try:
-            if known.ask.is_empty(pool):
-                waiter = guard.begin_wait(
-                    known, frame, self.task_stack(frame) if in_task else None
-                )
-        except Exception as error:
-            self.fault("waiting", error)
-        return Waiting(guard, known, waiter, empty)
-
-    def task_stack(self, frame: FrameType) -> RawStack:
-        """The stack of a running task, in the place of its thread's."""
-        registry = self.registry
-        return capture_task(frame, registry.depth, registry.origins)
-
-    def session(self, session: Any, client: Client, frame: FrameType) -> None:
-        """See `Leases`."""
-        if self.guard is not None and self.guard.judges_sessions:
-            self.guard.made(session, client, frame)
-
-    def owner_closed(self, owner: object) -> None:
-        """See `Leases`."""
-        registry = self.registry
-        try:
-            session, pool = registry.sessions.get(owner), registry.pools.get(owner)
-            if session is not None:
-                registry.sessions.close(session)
-            if pool is not None:
-                pool.closes()
-        except Exception as error:
-            self.fault("close", error)
-
     def fault(self, where: str, error: Exception) -> None:
-        """See `Leases`."""
+        """A wrapper failed inside: it is said once."""
         if self.guard is not None:
             self.guard.step_aside(where, error)
 

@@ -30,10 +30,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._leases.facts import Facts
-    from .._leases.leases import Leases
-    from .._leases.patcher import Patcher
     from .._stacks.raw import RawStack
     from .package import Adopters
+    from .patching import Patcher
     from .urllib3.callers import Codes
 
 # To spare all other responses the look for a Location.
@@ -79,7 +78,7 @@ def _adopters(client: Requests) -> Adopters:
     }
 
 
-def _patch(patcher: Patcher, _leases: Leases, *, client: Requests) -> None:
+def _patch(patcher: Patcher, *, client: Requests) -> None:
     """Patch what `requests.adapters` and `requests.sessions` define."""
     codes = client.codes
     if not is_itself(f"{client.name}.sessions"):

@@ -21,9 +21,8 @@ from .gate import GATE
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .._leases.patcher import Patcher
     from .._stacks.raw import RawStack
-    from .patching import Method
+    from .patching import Method, Patcher
 
 _ANYIO: Final = f"{os.sep}anyio{os.sep}"
 # Of a stack: tasks of a library may make the next one without end.

@@ -96,7 +96,7 @@ def adopt_session(
     *,
     claims: bool,
 ) -> None:
-    """Know a session that was made before. Arguments as of `Leases.adopt_session`."""
+    """Know a session that was made before. Arguments as of `Gate.adopt_session`."""
     ref = registry.sessions.get(session)
     if ref is None:
         ref = registry.sessions.add(

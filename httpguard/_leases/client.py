@@ -47,7 +47,7 @@ class Client(Protocol):
     def bytes_read(self, response: Any) -> int:
         """The bytes that were read of its body: grows with every read.
 
-        Reads that the client does not count are told by `Leases.read`.
+        Reads that the client does not count are told by `Gate.read`.
         """
 
     def socket(self, response: Any) -> socket.socket | None:

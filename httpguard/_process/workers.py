@@ -17,11 +17,11 @@ from __future__ import annotations
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
+from .._clients.gate import GATE
 from .exits import finish
 from .process import PROCESS, current, is_installed
 
 if TYPE_CHECKING:
-    from .._clients.gate import Gate
     from .._clients.patching import Method, Patcher
 
 MULTIPROCESSING: Final = "multiprocessing.process"
@@ -54,7 +54,7 @@ class _Given:
         return exec, (_SOURCE, {"settings": self._settings})
 
 
-def patch_workers(patcher: Patcher, gate: Gate) -> None:
+def patch_workers(patcher: Patcher) -> None:
     """Have every process object that is started take the settings along."""
     from multiprocessing.process import BaseProcess
 
@@ -66,7 +66,7 @@ def patch_workers(patcher: Patcher, gate: Gate) -> None:
                 if given is not None:
                     vars(self)[_ATTRIBUTE] = given
             except Exception as error:
-                gate.fault("workers", error)
+                GATE.fault("workers", error)
             try:
                 return wrapped(self)
             finally:
@@ -78,7 +78,7 @@ def patch_workers(patcher: Patcher, gate: Gate) -> None:
     patcher.wrap(BaseProcess, "start", start)
 
 
-def patch_billiard(patcher: Patcher, _gate: Gate) -> None:
+def patch_billiard(patcher: Patcher) -> None:
     """Have a worker of a pool sum up when what the program does at its end is done."""
     from billiard.pool import Worker
 

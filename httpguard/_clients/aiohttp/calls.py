@@ -19,10 +19,9 @@ from .client import AIOHTTP
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.patcher import Patcher
     from ..._pools.waits import Waiter
     from ..._stacks.raw import RawStack
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 _SWITCHING_PROTOCOLS: Final = 101
 # Between a call of a session and what it runs, middlewares included.
@@ -202,7 +201,7 @@ def _opened(
         between: It is a middleware that is given it, whose line is the site.
 
     Raises:
-        LeakError: As of `Leases.begin`.
+        LeakError: As of `Gate.begin`.
     """
     registry = GATE.registry
     if not hasattr(type(response), "release"):

@@ -17,10 +17,9 @@ from .closing import ask
 if TYPE_CHECKING:
     from types import CodeType
 
-    from ..._leases.patcher import Patcher
     from ..._leases.registry import Registry
     from ..._stacks.raw import RawStack
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 
 class Connector:

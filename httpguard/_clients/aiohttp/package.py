@@ -7,12 +7,11 @@ from typing import TYPE_CHECKING, Final
 from ..package import Package
 
 if TYPE_CHECKING:
-    from ..._leases.leases import Leases
-    from ..._leases.patcher import Patcher
     from ..package import Adopters
+    from ..patching import Patcher
 
 
-def _patch(patcher: Patcher, _leases: Leases) -> None:
+def _patch(patcher: Patcher) -> None:
     from . import calls, connectors, sessions, taking
     from .client import AIOHTTP
 

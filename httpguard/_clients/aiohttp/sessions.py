@@ -11,8 +11,7 @@ from .client import AIOHTTP
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.patcher import Patcher
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 
 def patch(patcher: Patcher) -> None:

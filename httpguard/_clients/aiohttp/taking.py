@@ -13,9 +13,8 @@ from .calls import call_above
 from .connectors import Connector
 
 if TYPE_CHECKING:
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
-    from ..patching import Method
+    from ..patching import Method, Patcher
     from .calls import Call
 
 

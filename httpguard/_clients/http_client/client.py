@@ -38,7 +38,7 @@ class HttpClient:
         return Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`. What has no length is counted by `Leases.read`.
+        """See `Client`. What has no length is counted by `Gate.read`.
 
         Of a chunked body the chunk that is read now was counted there, whole.
         """

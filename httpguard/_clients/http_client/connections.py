@@ -21,9 +21,8 @@ from .responses import URL, connection_class, patch_responses
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 _MOST_CLASSES: Final = 256
 # From a request's caller down to its first line.

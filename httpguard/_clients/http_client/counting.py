@@ -13,8 +13,7 @@ from .later import Later
 
 if TYPE_CHECKING:
     from ..._leases.lease import Lease
-    from ..._leases.patcher import Patcher
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 
 def _patch(patcher: Patcher) -> None:

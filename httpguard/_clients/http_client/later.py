@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from ..._leases.patcher import Patcher
+    from ..patching import Patcher
 
 
 class Later:

@@ -27,9 +27,8 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..._leases.lease import Lease
-    from ..._leases.patcher import Patcher
     from ..._leases.registry import Registry
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 URL: Final = "_httpguard_url"
 """On a connection: the URL of its request."""

@@ -14,8 +14,7 @@ from ..gate import GATE
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from ..._leases.patcher import Patcher
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 _MOST_CAUSES: Final = 4
 

@@ -9,9 +9,8 @@ from typing import TYPE_CHECKING, Final
 from ..package import Package
 
 if TYPE_CHECKING:
-    from ..._leases.leases import Leases
-    from ..._leases.patcher import Patcher
     from ..package import Adopters
+    from ..patching import Patcher
 
 _MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))
 # By module, the classes and methods through which all requests of an SDK go.
@@ -36,7 +35,7 @@ def _package(name: str, core: str) -> Package:
     )
 
 
-def _patch(name: str, patcher: Patcher, _leases: Leases) -> None:
+def _patch(name: str, patcher: Patcher) -> None:
     """Called after the import of either package, of each SDK, and of uvloop."""
     from ..tasks import patch_tasks
     from . import notes, pools, responses, streams, transports

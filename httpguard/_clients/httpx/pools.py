@@ -18,10 +18,9 @@ from .returning import stream_aclose, stream_close
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..._stacks.raw import RawStack
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 _OWNER: Final = "_httpguard_owner"
 

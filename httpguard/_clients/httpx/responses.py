@@ -22,10 +22,9 @@ from .windows import explain_silence
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..._stacks.raw import RawStack
-    from ..patching import Method
+    from ..patching import Method, Patcher
     from .client import Httpx
 
 _SWITCHING_PROTOCOLS: Final = 101
@@ -127,7 +126,7 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
             stream's, which may go on in another response.
 
     Raises:
-        LeakError: As of `Leases.begin`.
+        LeakError: As of `Gate.begin`.
     """
     registry, guard = GATE.registry, GATE.guard
     try:

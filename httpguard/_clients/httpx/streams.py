@@ -21,11 +21,10 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
     from types import FrameType
 
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..._pools.waits import Waiter
     from ..guard import Guard
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 # The functions of a connection that wait for a stream.
 _REQUESTS: Final = ("handle_request", "handle_async_request")

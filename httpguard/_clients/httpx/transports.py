@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 
     from ..._leases.client import Reference
     from ..._leases.facts import Facts
-    from ..._leases.patcher import Patcher
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 _HINT: Final = (
     "call `{close}` on a response that a transport does not return, before it asks"

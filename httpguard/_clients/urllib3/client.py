@@ -44,7 +44,7 @@ class Urllib3:
         return _CLOSED if response.closed else _OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`. Not what is read by `stream` or by iteration: see `Leases`."""
+        """See `Client`. Not what `stream` or iteration reads: see `Gate.read`."""
         count: int = response._fp_bytes_read
         return count
 

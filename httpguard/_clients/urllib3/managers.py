@@ -22,10 +22,9 @@ from .pools import POOLS
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.patcher import Patcher
     from ..._leases.session import SessionRef
     from ..guard import Guard
-    from ..patching import Method
+    from ..patching import Method, Patcher
     from .callers import Codes
 
 # The methods of requests' HTTPAdapter in which it makes pool managers: its own.

@@ -11,9 +11,8 @@ from ..patching import LeftAloneError
 from .callers import CODES
 
 if TYPE_CHECKING:
-    from ..._leases.leases import Leases
-    from ..._leases.patcher import Patcher
     from ..package import Adopters
+    from ..patching import Patcher
     from .callers import Codes
 
 
@@ -34,7 +33,7 @@ def urllib3_package(codes: Codes) -> Package:
     )
 
 
-def _patch(patcher: Patcher, _leases: Leases, *, codes: Codes) -> None:
+def _patch(patcher: Patcher, *, codes: Codes) -> None:
     from . import managers, parts, pools, responses
 
     name = codes.urllib3.name

@@ -21,11 +21,10 @@ from ..sessions import closing
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
-    from ..._leases.patcher import Patcher
     from ..._pools.pool import PoolRef
     from ..._stacks.raw import RawStack
     from ..guard import Guard
-    from ..patching import Method
+    from ..patching import Method, Patcher
 
 # Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
 # very thread's, below a finalizer.

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..._leases.client import Client
-    from ..._leases.patcher import Patcher
+    from ..patching import Patcher
     from .callers import Codes
 
 

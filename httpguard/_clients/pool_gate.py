@@ -1,0 +1,147 @@
+"""What a client's wrappers may say of pools and sessions."""
+
+from __future__ import annotations
+
+from contextlib import nullcontext
+from typing import TYPE_CHECKING, Any
+
+from .._leases.adoption import adopt_session
+from .._stacks.tasks import capture_task
+from .guard import Waiting
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+    from contextlib import AbstractContextManager
+    from types import FrameType
+
+    from .._leases.client import Client
+    from .._leases.registry import Registry
+    from .._pools.kind import PoolKind
+    from .._pools.pool import PoolRef
+    from .._stacks.raw import RawStack
+    from .guard import Guard
+
+
+class PoolGate:
+    """A part of `Gate`."""
+
+    __slots__ = ()
+
+    if TYPE_CHECKING:
+        guard: Guard | None
+        registry: Registry
+
+        def fault(self, where: str, error: Exception) -> None: ...
+
+    def pool(
+        self, pool: object, kind: PoolKind, session: object = None
+    ) -> PoolRef | None:
+        """What is known of a pool, from here on if need be; None: no guard.
+
+        Args:
+            pool: The pool.
+            kind: How it is asked.
+            session: Whose it is, where `session` was told of that one.
+        """
+        guard, registry = self.guard, self.registry
+        if guard is None:
+            return None
+        try:
+            known = registry.pools.meet(pool, kind, registry.clock())
+            if session is not None and known.owner is None:
+                owner = registry.sessions.get(session)
+                if owner is not None:
+                    guard.own(owner, known)
+        except Exception as error:
+            self.fault("pool", error)
+            return None
+        return known
+
+    def took(self, pool: object, connection: object, *, fresh: bool) -> None:
+        """A request has taken a connection of a pool; a fresh one has no socket yet."""
+        guard = self.guard
+        try:
+            known = self.registry.pools.get(pool)
+            if guard is not None and known is not None:
+                known.took(connection, fresh=fresh, now=self.registry.clock())
+                if fresh:
+                    guard.opened()
+        except Exception as error:
+            self.fault("took", error)
+
+    def waiting(
+        self,
+        pool: object,
+        frame: FrameType,
+        empty: type[Exception],
+        *,
+        in_task: bool = False,
+    ) -> AbstractContextManager[None]:
+        """Around the taking of a connection, for which a request may wait.
+
+        Args:
+            pool: It is known.
+            frame: The innermost frame to keep.
+            empty: The client's error for having waited in vain: it gets a note that
+                says who holds the connections.
+            in_task: A task waits, and not its thread.
+        """
+        guard, waiter = self.guard, None
+        known = self.registry.pools.get(pool)
+        if guard is None or known is None or not known.block:
+            return nullcontext()
+        try:
+            if known.ask.is_empty(pool):
+                waiter = guard.begin_wait(
+                    known, frame, self.task_stack(frame) if in_task else None
+                )
+        except Exception as error:
+            self.fault("waiting", error)
+        return Waiting(guard, known, waiter, empty)
+
+    def task_stack(self, frame: FrameType) -> RawStack:
+        """The stack of a running task, in the place of its thread's."""
+        registry = self.registry
+        return capture_task(frame, registry.depth, registry.origins)
+
+    def session(self, session: Any, client: Client, frame: FrameType) -> None:
+        """The program, or a library for it, made a session."""
+        if self.guard is not None and self.guard.judges_sessions:
+            self.guard.made(session, client, frame)
+
+    def adopt_session(
+        self,
+        session: Any,
+        client: Client,
+        pools: Iterable[tuple[object, PoolKind]],
+        *,
+        claims: bool = True,
+    ) -> None:
+        """A session was made before httpguard came.
+
+        Args:
+            session: Whatever makes pools.
+            client: Whose session.
+            pools: Those that it has made, and how each is asked.
+            claims: They are its own, although others may have said so of theirs.
+        """
+        if self.guard is None or not self.guard.judges_sessions:
+            return
+        try:
+            met = [self.pool(pool, kind) for pool, kind in pools]
+            known = [pool for pool in met if pool is not None]
+            adopt_session(self.registry, session, client, known, claims=claims)
+        except Exception as error:
+            self.fault("adopt", error)
+
+    def owner_closed(self, owner: object) -> None:
+        """The program is about to close a session or a pool."""
+        registry = self.registry
+        try:
+            session, pool = registry.sessions.get(owner), registry.pools.get(owner)
+            if session is not None:
+                registry.sessions.close(session)
+            if pool is not None:
+                pool.closes()
+        except Exception as error:
+            self.fault("close", error)
