@@ -36,6 +36,8 @@ _SWITCHING_PROTOCOLS = 101
 # After so many leases other threads are let on: an event loop would wait for as long as
 # CPython leaves the interpreter to one thread, 5 ms, again and again.
 _SLICE = 64
+# Seconds in which more comes in of a short body that its client takes in by itself.
+_ARRIVES_IN = 1.0
 # CPython 3.11 takes longer to find a member of an enum than to compare it.
 _RELEASED, _CUT = Ending.RELEASED, Ending.CUT
 
@@ -75,7 +77,7 @@ class Detector:
         now, most = self.registry.clock(), self._settings().max_idle
         suspects: list[Lease] = []
         for lease in _in_turn(list(self.registry.leases.values()), self._rest):
-            forgotten = _is_forgotten(lease)  # Before we refer to it too.
+            forgotten = _is_forgotten(lease, now)  # Before we refer to it too.
             response = lease()
             # Dead ones are in the deque. One that another thread finalizes is still
             # referred to, and looks as if the program closed it.
@@ -92,7 +94,7 @@ class Detector:
             elif forgotten:
                 lease.forgotten = True
                 yield from self._bury(lease, now)
-            elif _is_idle(lease, response, now, most) and not lease.lonely:
+            elif _is_idle(lease, response, now, most) and lease.lonely is None:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
@@ -261,12 +263,17 @@ def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
     return idle >= most
 
 
-def _is_forgotten(lease: Lease) -> bool:
-    """Whether two looks, one sweep apart, agree that only the client has a response."""
-    before, now = lease.lonely, lease.client.is_forgotten(lease)
-    if now is not before:  # To write what is so makes a dict, of 336 bytes.
-        lease.lonely = now
-    return before and now
+def _is_forgotten(lease: Lease, now: float) -> bool:
+    """Whether two looks, one sweep apart, agree that only the client has a response.
+
+    Two looks in one turn of its loop would not see that more of it is on its way.
+    """
+    before, lonely = lease.lonely, lease.client.is_forgotten(lease)
+    if lonely is (before is None):  # To write what is so makes a dict, of 336 bytes.
+        lease.lonely = now if lonely else None
+    if before is None or not lonely:
+        return False
+    return lease.arrived is None or now - before >= _ARRIVES_IN
 
 
 def _came_back(registry: Registry, lease: Lease) -> bool:

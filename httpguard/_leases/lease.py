@@ -78,13 +78,13 @@ class Lease(_ResponseRef):
     # has to agree, since tasks go on between what such a look sees.
     doubted: bool = False
     kind: LeakKind | None
-    # A look has found that nobody refers to its response but the client: `lonely` until
-    # the next one agrees. Then it counts as collected, although it is not.
-    lonely: bool = False
+    # When a look found that nobody refers to its response but the client, until the
+    # next one agrees. Then it counts as collected, although it is not.
+    lonely: float | None = None
     forgotten: bool = False
     # It was collected, and its loop has it again to close it.
     revived: bool = False
-    # What had come in of its body at the last look, where the client asks that.
+    # What had come in of its body at the last look, where all of it may by itself.
     arrived: int | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0

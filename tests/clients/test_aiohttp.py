@@ -124,6 +124,26 @@ def test_a_short_body_on_its_way_ends_by_itself(
     assert found() == []
 
 
+def test_two_looks_at_once_see_no_short_body_arrive(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+            url = server.url(f"/slow/aiohttp-twice-{run.__name__}")
+            line = sys._getframe().f_lineno + 1
+            await session.get(url)
+            assert guard.check().leaks == guard.check().leaks == ()
+            # The server sends no more.
+            guard.advance(2)
+            (leak,) = guard.check().leaks
+            assert (leak.kind, leak.count) == (LeakKind.DROPPED, 1)
+            assert leak.site.lineno == line
+
+    run(program)
+
+
 def test_a_task_that_waits_in_a_read_is_a_reader(
     run: Any, guard: GuardControl, server: Server
 ) -> None:
