@@ -26,13 +26,18 @@ class Scopes:
         self._parts = parts
 
     def bury(self, scope: Scope) -> None:
-        """Judge what was collected, cycles of a scope included. Reports, raises not.
+        """Judge what was dropped, cycles of a scope included. Reports, raises not.
 
         Args:
-            scope: What its code has dropped in cycles is collected.
+            scope: What its code has dropped in cycles is collected; two looks find
+                what is not, since its client keeps it.
         """
         try:
             self._collect(scope)
+            detector = self._parts.detector
+            for _ in range(2):
+                if detector.is_left(scope):
+                    self._parts.sweep(detector.sweep)
             self._parts.outbox.flush()
         except Exception as error:
             self._parts.outbox.step_aside("bury", error)
