@@ -13,6 +13,8 @@ from .._leases.lease import FINALIZED, Lease
 from .._leases.opening import begin
 from .._leases.registry import Registry
 from .._model.errors import LeakError
+from .._model.plain import as_text
+from .losing import note_retries
 from .pool_gate import PoolGate
 
 if TYPE_CHECKING:
@@ -95,6 +97,9 @@ class Gate(PoolGate):
         if self.guard is None or pool is None:
             return
         try:
+            address = url if type(url) is str else as_text(url)
+            if self.registry.leases:
+                note_retries(self.registry, address, frame)
             begin(
                 self.registry,
                 client,
@@ -102,7 +107,7 @@ class Gate(PoolGate):
                 connection,
                 pool,
                 method,
-                url,
+                address,
                 status,
                 length,
                 client.bytes_read(response),

@@ -8,6 +8,7 @@ from .._model.leak import LeakKind
 
 if TYPE_CHECKING:
     from .._leases.facts import Facts
+    from .._model.leak import Frame
 
 # A rest of a body that is cheaper to read than a connection is to make, in bytes.
 _SHORT: Final = 64 * 1024
@@ -76,7 +77,7 @@ def urllib3_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib3."""
     if facts.kind is LeakKind.SESSION:
         return of_library(facts, "") or URLLIB3_SESSION
-    found = _lost(facts) or of_library(facts, "`close()` and then `release_conn()`")
+    found = of_library(facts, "`close()` and then `release_conn()`")
     if found:
         return found
     if facts.kind is LeakKind.UNRELEASED:
@@ -103,7 +104,7 @@ def requests_hint(facts: Facts) -> str:
     """For whoever holds a response of requests."""
     if facts.kind is LeakKind.SESSION:
         return of_library(facts, "") or REQUESTS_SESSION
-    found = _lost(facts) or of_library(facts, "`close()`")
+    found = of_library(facts, "`close()`")
     if found:
         return found
     if facts.kind is LeakKind.UNRELEASED:
@@ -167,12 +168,14 @@ def _at_its_end(facts: Facts) -> str:
 
 
 def of_library(facts: Facts, calls: str) -> str:
-    """Where the application's line has called a library, and not the client.
+    """Where code between the application's line and the client is concerned.
 
     Args:
         facts: Of the leak.
         calls: What a response of the client has.
     """
+    if facts.culprit is not None:
+        return _lost(facts, facts.culprit)
     package = facts.package
     if not package:
         return ""
@@ -214,11 +217,8 @@ def _product(facts: Facts) -> str:
     return f"what `{facts.function}` of {facts.package} returned"
 
 
-def _lost(facts: Facts) -> str:
+def _lost(facts: Facts, culprit: Frame) -> str:
     """Where code between the application's line and the client lost it."""
-    culprit = facts.culprit
-    if culprit is None:
-        return ""
     what, meanwhile = {
         "hook": (
             "the response in whose place it puts another one, or before it raises",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from contextlib import suppress
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
 from itertools import islice
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
@@ -30,7 +30,7 @@ _MODELS: Final = ".requests.models"
 _LATE: Final = 8
 _MOST_FRAMES: Final = 64
 # They may have handed out what they still refer to.
-_SUSPENDING: Final = CO_GENERATOR | CO_COROUTINE | CO_ASYNC_GENERATOR
+_YIELDING: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
 def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
@@ -61,7 +61,7 @@ def _note_retry(
         if frame is None or registry.origins[frame.f_code.co_filename]:
             return
         code = frame.f_code
-        if not code.co_flags & _SUSPENDING and _is_library(
+        if not code.co_flags & _YIELDING and _is_library(
             code.co_filename, registry.origins
         ):
             values = [value for _, value in variables(frame)]
@@ -121,7 +121,7 @@ def _is_library(filename: str, origins: Origins) -> bool:
 
 
 def _is_or_wraps(value: Any, response: Any) -> bool:
-    """Whether it is a response of urllib3, or that one of requests which has it."""
+    """Whether it is that response, or that one of requests which has it."""
     if value is response:
         return True
     kinds = type(value).__mro__

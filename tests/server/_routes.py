@@ -108,9 +108,12 @@ def _status(handler: Handler, rest: list[str]) -> None:
 
 @route("flaky")
 def _flaky(handler: Handler, rest: list[str]) -> None:
-    """``/flaky/KEY``: 503 the first time a key is asked for, then 200."""
+    """``/flaky/KEY``: 503 the first time a key is asked for, then 200.
+
+    ``/flaky/KEY/N``: with so many bytes.
+    """
     status = 200 if handler.server.calls(rest[0]) else 503
-    handler.reply(_TEXT, status=status)
+    handler.reply(b"x" * int(rest[1]) if rest[1:] else _TEXT, status=status)
 
 
 @route("auth", "auth-digest")
