@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import functools
 from contextlib import suppress
-from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR
+from inspect import CO_ASYNC_GENERATOR, CO_GENERATOR, CO_VARARGS, CO_VARKEYWORDS
 from itertools import islice
 from types import FunctionType, MethodType
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leases.readers import with_responses
 from .._leases.threads import runner
 from .._stacks.ownership import Origins, installed_package, is_own
 from .._stacks.variables import variables
+from .._stacks.waits import reachable
 from .patching import code_of
 
 if TYPE_CHECKING:
@@ -24,11 +26,12 @@ if TYPE_CHECKING:
 ADAPTER: Final = "adapter"
 HOOK: Final = "hook"
 _RETRY: Final = "retry"
-# Of requests, or of a copy of it.
-_MODELS: Final = ".requests.models"
 # Leases of late among which is the one of the try before.
 _LATE: Final = 8
 _MOST_FRAMES: Final = 64
+# From a list of errors to the response of one, in a library's own response.
+_STEPS: Final = 8
+_MOST_OBJECTS: Final = 500
 # They may have handed out what they still refer to.
 _YIELDING: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 
@@ -36,8 +39,8 @@ _YIELDING: Final = CO_GENERATOR | CO_ASYNC_GENERATOR
 def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
     """A request was answered while others are open: see whether it is a second try.
 
-    It is where a library's function asks for the same again, and has the answer before
-    in a variable. About 0.5 us where it is not.
+    It is where a library's function asks for the same again, and a variable of its own
+    leads to the answer before. About 0.5 us where nobody asks for the same.
 
     Args:
         registry: Where leases are.
@@ -47,28 +50,39 @@ def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
     lately: list[Lease] = []
     with suppress(RuntimeError):  # Another thread has changed it meanwhile.
         lately.extend(islice(reversed(registry.leases.values()), _LATE))
-    for lease in lately:
-        if lease.url == url and lease.closed is None and lease.runner == runner():
-            response = lease()
-            if response is not None:
-                _note_retry(registry, lease, response, frame)
+    same = [
+        lease
+        for lease in lately
+        if lease.url == url and lease.closed is None and lease.runner == runner()
+    ]
+    if same:
+        _note_retry(registry, with_responses(same), frame)
 
 
 def _note_retry(
-    registry: Registry, lease: Lease, response: Any, frame: FrameType | None
+    registry: Registry, answers: list[tuple[Lease, Any]], frame: FrameType | None
 ) -> None:
+    before = {id(response): lease for lease, response in answers}
     for _ in range(_MOST_FRAMES):
-        if frame is None or registry.origins[frame.f_code.co_filename]:
+        if not before or frame is None or registry.origins[frame.f_code.co_filename]:
             return
         code = frame.f_code
         if not code.co_flags & _YIELDING and _is_library(
             code.co_filename, registry.origins
         ):
-            values = [value for _, value in variables(frame)]
-            if any(_is_or_wraps(value, response) for value in values):
-                blame(lease, (code, frame.f_lasti), _RETRY)
-                return
+            for value in reachable(_own(frame), _STEPS, _MOST_OBJECTS):
+                if lease := before.pop(id(value), None):
+                    blame(lease, (code, frame.f_lasti), _RETRY)
         frame = frame.f_back
+
+
+def _own(frame: FrameType) -> list[Any]:
+    """The values of what a function has assigned: its arguments may be anybody's."""
+    code = frame.f_code
+    several = bool(code.co_flags & CO_VARARGS) + bool(code.co_flags & CO_VARKEYWORDS)
+    given = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount + several]
+    foreign = {*given, *code.co_freevars}
+    return [value for name, value in variables(frame) if name not in foreign]
 
 
 def blame(lease: Lease | None, place: RawStack, lost_by: str) -> None:
@@ -118,14 +132,3 @@ def place_of_callable(function: Any, _origins: Origins) -> RawStack:
 
 def _is_library(filename: str, origins: Origins) -> bool:
     return bool(installed_package(filename)) and not origins.http_package(filename)
-
-
-def _is_or_wraps(value: Any, response: Any) -> bool:
-    """Whether it is that response, or that one of requests which has it."""
-    if value is response:
-        return True
-    kinds = type(value).__mro__
-    return any(
-        kind.__name__ == "Response" and f".{kind.__module__}".endswith(_MODELS)
-        for kind in kinds
-    ) and (value.__dict__.get("raw") is response)

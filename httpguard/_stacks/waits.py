@@ -10,14 +10,20 @@ import gc
 import sys
 from contextlib import suppress
 from functools import lru_cache
-from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType
+from types import (
+    BuiltinFunctionType,
+    CodeType,
+    FrameType,
+    FunctionType,
+    ModuleType,
+    TracebackType,
+)
 from typing import TYPE_CHECKING, Any, Final, cast
 
 from .variables import READABLE, first_argument, variables
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from types import FrameType
 
 # Functions and methods that wait; what makes the objects whose methods these are.
 _POLLS: Final = frozenset({"select", "poll", "control"})
@@ -29,7 +35,10 @@ _READS: Final = frozenset(
 _GREEN: Final = ("gevent.select", "eventlet.green.select")
 # Whatever a metaclass says.
 _MODULE: Final = type.__dict__["__module__"]
-_LEAD_EVERYWHERE: Final = (ModuleType, FunctionType, BuiltinFunctionType, CodeType)
+_LEAD_EVERYWHERE: Final = (
+    *(ModuleType, FunctionType, BuiltinFunctionType, CodeType),
+    *(FrameType, TracebackType),
+)
 _ATOMS: Final = (str, int, bytes, float, bool, type(None))
 # An attribute is two steps away, an item of a list that is one is three.
 _STEPS: Final = 3
@@ -159,7 +168,7 @@ def _polls(names: set[str], used: list[Any]) -> bool:
         return False
     return any(
         item is select or _MODULE.__get__(type(item)) == "select"
-        for item in _reachable(used)
+        for item in reachable(used)
     )
 
 
@@ -173,7 +182,7 @@ def _among(
     values: list[Any], parts: Mapping[int, int], descriptors: Mapping[int, int]
 ) -> set[int]:
     """Which of the wanted objects and descriptors values lead to."""
-    found = {parts[id(item)] for item in _reachable(values) if id(item) in parts}
+    found = {parts[id(item)] for item in reachable(values) if id(item) in parts}
     # Of numbers, those that are meant as descriptors: by themselves, or in a list.
     numbers = [item for item in values if type(item) is int]
     for value in values:
@@ -182,15 +191,23 @@ def _among(
     return found | {descriptors[item] for item in numbers if item in descriptors}
 
 
-def _reachable(values: Iterable[Any]) -> Iterator[Any]:
-    """What values lead to in a few steps, not by way of modules and classes."""
+def reachable(
+    values: Iterable[Any], steps: int = _STEPS, most: int = _MOST_OBJECTS
+) -> Iterator[Any]:
+    """What values lead to in a few steps, not by way of modules, classes and frames.
+
+    Args:
+        values: Any; these come first.
+        steps: An attribute is two away at most, an item of a list that is one three.
+        most: After so many objects the next step is not taken.
+    """
     seen: set[int] = set()
     level = list(values)
-    for step in range(_STEPS + 1):
+    for step in range(steps + 1):
         fresh = [item for item in level if id(item) not in seen]
         seen.update(map(id, fresh))
         yield from fresh
-        if step == _STEPS or len(seen) > _MOST_OBJECTS:
+        if step == steps or len(seen) > most:
             return
         owners = [
             item

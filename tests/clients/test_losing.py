@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import sys
 import uuid
@@ -46,6 +47,17 @@ class Careful(Retrying):
     careful = True
 
 
+class Answer:
+    def __init__(self, inner):
+        self.inner = inner
+
+
+class Refused(Exception):
+    def __init__(self, response):
+        super().__init__("refused")
+        self.response = response
+
+
 class Client:
     def __init__(self):
         self.session = requests.Session()
@@ -59,6 +71,30 @@ class Client:
             if response.status_code == 200:
                 with response:
                     return len(response.content)
+
+    def fetch_wrapped(self, url):
+        while True:
+            answer = Answer(self.session.get(url, stream=True))  # WRAPPED
+            if answer.inner.status_code == 200:
+                return len(answer.inner.content)
+
+    def fetch_raised(self, url):
+        errors = []
+        while True:
+            try:
+                return len(self.checked(url).content)  # RAISED
+            except Refused as error:
+                errors.append(error)
+
+    def checked(self, url):
+        response = self.session.get(url, stream=True)
+        if response.status_code != 200:
+            raise Refused(response)
+        return response
+
+    def remember(self, url):
+        self.last = self.session.get(url, stream=True)
+        return self.last
 
     def pages(self, urls):
         for url in urls:
@@ -231,6 +267,33 @@ def test_a_library_that_tries_again(
     leak = only(guard)
     here(leak)
     assert culprit(leak) == ("fetch", line_of(LIBRARY, "# FETCH"))
+
+
+@pytest.mark.parametrize("how", ["wrapped", "raised"])
+def test_a_library_that_has_the_answer_in_something_else(
+    guard: GuardControl, server: Server, library: ModuleType, how: str
+) -> None:
+    guard.install()
+    getattr(library.Client(), f"fetch_{how}")(flaky(server))
+    gc.collect()
+    leak = only(guard)
+    here(leak)
+    line = line_of(LIBRARY, f"# {how.upper()}")
+    assert culprit(leak) == (f"fetch_{how}", line)
+
+
+def test_a_library_that_remembers_what_it_hands_out(
+    guard: GuardControl, server: Server, library: ModuleType
+) -> None:
+    guard.install()
+    client = library.Client()
+    for _ in range(3):
+        client.remember(server.url("/bytes/90000"))
+    client.last.close()
+    leak = only(guard)
+    here(leak)
+    assert leak.count == 2
+    assert leak.culprit is None
 
 
 def test_a_library_that_tries_again_by_urllib3(
