@@ -37,8 +37,6 @@ _TURN: Final = 0.002
 
 
 class Adopted:
-    """What a look has found, and what has become of it."""
-
     def __init__(self) -> None:
         self._looked = Looked()
         self._waits = Waits()
@@ -73,13 +71,11 @@ class Adopted:
             _explain(lease, registry)
 
     def end_waits(self) -> None:
-        """Nobody looks any more."""
         guard = current()
         if guard is not None:
             self._waits.end(guard.registry)
 
     def to_dict(self) -> dict[str, Any]:
-        """JSON-ready values: of this moment, but for the counts of the look."""
         guard = current()
         if guard is None:
             return {}

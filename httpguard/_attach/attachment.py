@@ -25,7 +25,6 @@ class Notes(logging.Handler):
         self._passed_on = True
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Keep the text."""
         self.texts.append(self.format(record))
 
     def listen(self) -> None:
@@ -35,7 +34,6 @@ class Notes(logging.Handler):
         logger.addHandler(self)
 
     def stop(self) -> None:
-        """Leave the logger as it was."""
         logger = logging.getLogger(_LOGGER)
         logger.removeHandler(self)
         logger.propagate = self._passed_on
@@ -75,7 +73,6 @@ class Attachment:
             guard.attend()
 
     def keep_to_itself(self) -> None:
-        """The program's logs get nothing."""
         self.notes.listen()
         PROCESS.destinations.remove(PROCESS.destinations.logs.report)
 

@@ -55,7 +55,6 @@ def _start(task: dict[str, Any]) -> None:
 
 
 def _run(task: dict[str, Any]) -> None:
-    """Call back who attaches, and bring httpguard in."""
     import socket
 
     channel = socket.socket(socket.AF_UNIX)
@@ -85,7 +84,6 @@ def _run(task: dict[str, Any]) -> None:
 
 
 def say(channel: _socket.socket, answer: dict[str, Any]) -> None:
-    """Send one answer, a line of JSON."""
     import json
 
     channel.sendall(json.dumps(answer).encode() + b"\n")
@@ -156,11 +154,9 @@ def clean() -> None:
 
 
 def _loggers() -> dict[str, Any]:
-    """The loggers that there are, by name."""
     logger = getattr(sys.modules.get("logging"), "Logger", None)
     return logger.manager.loggerDict if logger is not None else {}
 
 
 def is_ours(module: object) -> bool:
-    """Whether a module came along."""
     return getattr(getattr(module, "__loader__", None), MARK, False) is True

@@ -77,7 +77,6 @@ class Family:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        """Detach."""
         for link in self._links:
             self._detach(link, said=isinstance(error, AttachError))
 
@@ -133,7 +132,6 @@ class Family:
 
 
 def _weight(state: dict[str, Any]) -> tuple[int, ...]:
-    """How much there is to show."""
     lost = sum(pool["lost"] for pool in state["pools"])
     starved = len(state["attached"].get("starved", ()))
     leaks: int = state["counters"].get("leaks", 0)
@@ -150,7 +148,6 @@ def _in_brief(state: dict[str, Any]) -> str:
 
 
 def _children(pid: int) -> list[int]:
-    """The children of a process, and theirs."""
     import psutil
 
     try:

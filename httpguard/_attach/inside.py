@@ -73,7 +73,6 @@ class Visit:
         PROCESS.parts.add(self)
 
     def run(self) -> None:
-        """Until they are gone."""
         try:
             self.attachment = arrive(self._task["settings"])
             self._has_arrived = True
@@ -89,7 +88,6 @@ class Visit:
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def pause(self) -> None:
-        """In the parent, before a fork."""
         thread = self._thread
         if thread is None or thread is threading.current_thread():
             return
@@ -99,7 +97,6 @@ class Visit:
         thread.join(_PATIENCE)
 
     def resume(self) -> None:
-        """In the parent, after it."""
         thread, self._pausing = self._thread, False
         if thread is not None and not thread.is_alive():
             self._thread = OwnThread(target=self._go_on, name=THREAD_NAME)

@@ -42,7 +42,6 @@ class Folder:
             os.chown(path, *self._owner)
 
     def write(self, text: str) -> None:
-        """Write the script."""
         descriptor = os.open(self.script, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
         with open(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
@@ -72,7 +71,6 @@ class Folder:
             os.rmdir(self.path)
 
     def remove(self) -> None:
-        """Remove it."""
         shutil.rmtree(self.path, ignore_errors=True)
 
     def _copy(self, name: str, path: str) -> str:

@@ -69,7 +69,6 @@ def refuse(pid: int) -> None:
 
 
 def of_another_user(pid: int) -> str:
-    """The sentence for a process that is not this user's."""
     return (
         f"process {pid} is another user's, or the system forbids to attach to it"
         " (/proc/sys/kernel/yama/ptrace_scope): become that user, or root"

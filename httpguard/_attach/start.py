@@ -33,8 +33,6 @@ _FUTURE: Final = "from __future__ import annotations\n"
 
 
 class Task(TypedDict):
-    """What the program is asked to do."""
-
     socket: str
     version: str
     places: dict[str, str]
@@ -182,7 +180,6 @@ def _call_back(  # noqa: PLR0917
 
 
 def script(task: Task) -> str:
-    """What the process runs."""
     with open(os.path.join(os.path.dirname(__file__), "entry.py"), "rb") as file:
         source = file.read().decode()
     return f"{source.replace(_FUTURE, '')}\n\nbegin({task!r})\n"

@@ -53,7 +53,6 @@ class Waits:
         self._tell(registry, found)
 
     def end(self, registry: Registry) -> None:
-        """Nobody will look again."""
         self._tell(registry, {})
 
     def _tell(self, registry: Registry, found: dict[Key, Waiter]) -> None:
@@ -91,7 +90,6 @@ def _wait_of(
 
 
 def _waited_in(frame: FrameType, blocking: list[PoolRef]) -> PoolRef | None:
-    """The pool for a connection of which this very call waits."""
     owner: Any = first_argument(frame)
     for known in blocking:
         pool = known()
@@ -143,7 +141,6 @@ def _loops_in(frames: Iterable[FrameType]) -> Iterator[Any]:
 
 
 def _tasks(loops: Iterable[Any]) -> Iterator[Any]:
-    """The tasks of loops."""
     asyncio: Any = sys.modules.get("asyncio")
     for loop in loops:
         yield from asyncio.all_tasks(loop)

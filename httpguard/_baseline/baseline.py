@@ -78,7 +78,6 @@ class Baseline:
 
     @classmethod
     def of(cls, leaks: Iterable[object], root: str | os.PathLike[str] = "") -> Baseline:
-        """A baseline that tolerates just these leaks."""
         base = os.path.abspath(os.fspath(root))
         return cls((_entry(place_of(leak), base) for leak in leaks), base)
 
@@ -106,7 +105,6 @@ class Baseline:
     def split(
         self, leaks: Iterable[T], place: Callable[[T], Place] = place_of
     ) -> Comparison[T]:
-        """Tell new leaks from known ones, and what is fixed."""
         new: list[T] = []
         known: list[T] = []
         needed: set[Entry] = set()
@@ -154,7 +152,6 @@ class Baseline:
         return os.path.normpath(os.path.join(self.root, entry.file))
 
     def _rebased(self, entry: Entry, root: str) -> Entry:
-        """The entry as a baseline in another directory has it."""
         if root == self.root or entry.file.startswith(ANYWHERE):
             return entry
         return replace(entry, file=portable_name(self.path_of(entry), root))

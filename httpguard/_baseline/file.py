@@ -46,7 +46,6 @@ class Entry:
 
 
 def dump(entries: Iterable[Entry]) -> str:
-    """The text of a file, one entry a line."""
     lines = ",\n".join(
         f"    {json.dumps(entry.to_dict(), ensure_ascii=False)}" for entry in entries
     )

@@ -68,7 +68,6 @@ def place_of(leak: object) -> Place:
 
 
 def _split_site(site: object) -> Mapping[str, Any]:
-    """The parts of ``file:line in function``."""
     match = _SITE_TEXT.fullmatch(site) if isinstance(site, str) else None
     if match is None:
         raise ValueError(f"{site!r} is no site: file:line in function")
@@ -107,12 +106,10 @@ def portable_name(filename: str, root: str) -> str:
 
 
 def _is_below(path: str, directory: str) -> bool:
-    """Whether a path lies in a directory, at whatever depth."""
     return path.startswith(os.path.join(directory, ""))
 
 
 def _relative(path: str, directory: str) -> str:
-    """A path from a directory, with slashes."""
     return os.path.relpath(path, directory).replace(os.sep, "/")
 
 

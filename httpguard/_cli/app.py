@@ -89,7 +89,6 @@ _COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so.
-    """Print the version and end."""
     if wanted:
         from .._model.version import __version__
 

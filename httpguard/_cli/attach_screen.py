@@ -44,12 +44,10 @@ def what_was_before(attached: dict[str, Any]) -> list[Text]:
 
 
 def printable_lines(text: str) -> str:
-    """A text whose lines stay lines."""
     return "\n".join(map(printable, text.splitlines()))
 
 
 def _row(row: dict[str, Any]) -> str:
-    """One response: what it is, who reads it, what holds it."""
     length = row["length"]
     read = (
         f"{row['bytes_read']:,}{'' if length is None else f' of {length:,}'} bytes read"

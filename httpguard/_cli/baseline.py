@@ -34,7 +34,6 @@ _SOURCES_HELP: Final = (
 
 
 def register(app: typer.Typer) -> None:
-    """Add the commands."""
     group = typer.Typer(
         cls=PlainGroup,
         rich_markup_mode="markdown",
@@ -136,7 +135,6 @@ def prune(
 
 
 def _load(file: str) -> Baseline:
-    """The baseline that an argument names."""
     try:
         return Baseline.load(file)
     except BaselineError as error:
@@ -144,7 +142,6 @@ def _load(file: str) -> Baseline:
 
 
 def _read(names: Iterable[str]) -> list[Source]:
-    """What the sources have; damaged lines are counted and named."""
     read = []
     for name in names:
         try:
@@ -180,7 +177,6 @@ def _tell_foreign(sources: Iterable[Source], *, refuse: bool) -> None:
 
 
 def _unused(baseline: Baseline, sources: Iterable[Source]) -> list[Entry]:
-    """The entries that no source has."""
     unused = set(baseline.entries)
     for source in sources:
         if source.baseline is None:
@@ -192,7 +188,6 @@ def _unused(baseline: Baseline, sources: Iterable[Source]) -> list[Entry]:
 
 
 def _gone(baseline: Baseline) -> list[Entry]:
-    """The entries whose line is no longer in its file."""
     return [entry for entry in baseline.entries if not _is_there(baseline, entry)]
 
 
@@ -209,7 +204,6 @@ def _is_there(baseline: Baseline, entry: Entry) -> bool:
 
 
 def _save(before: Baseline, after: Baseline, file: str) -> None:
-    """Write the file, and say what has changed."""
     try:
         after.save(file)
     except BaselineError as error:
@@ -222,5 +216,4 @@ def _save(before: Baseline, after: Baseline, file: str) -> None:
 
 
 def _count(number: int) -> str:
-    """``1 known leak``, ``2 known leaks``."""
     return f"{number} known leak" if number == 1 else f"{number} known leaks"

@@ -40,7 +40,6 @@ def explain(
 
 
 def _show(name: str) -> None:
-    """Print what it means, with colours on a terminal."""
     try:
         text = text_of(name)
     except KeyError:

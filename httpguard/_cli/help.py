@@ -8,10 +8,7 @@ from typer.core import TyperCommand, TyperGroup
 
 
 class PlainCommand(TyperCommand):
-    """A command with a plain help."""
-
     def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters, that of ``--help`` included."""
         return [_plain(param) for param in super().get_params(ctx)]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
@@ -20,10 +17,7 @@ class PlainCommand(TyperCommand):
 
 
 class PlainGroup(TyperGroup):
-    """Commands with a plain help."""
-
     def get_params(self, ctx: Any) -> list[Any]:
-        """The parameters, that of ``--help`` included."""
         return [_plain(param) for param in super().get_params(ctx)]
 
 
@@ -50,7 +44,6 @@ def _label(label: str) -> str:
 
 
 def _pieces(command: Any, ctx: Any) -> list[str]:
-    """``[OPTIONS] FILE...``."""
     arguments = [
         param.metavar or param.name.upper()
         for param in command.get_params(ctx)

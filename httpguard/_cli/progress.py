@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
 @contextmanager
 def progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
-    """What advances a progress bar, if standard error is a terminal."""
     if not sys.stderr.isatty():
         yield lambda _read: None
         return

@@ -34,16 +34,12 @@ _STDOUT: Final = "-"
 
 
 class Form(str, enum.Enum):
-    """What is printed."""
-
     TEXT = "text"
     JSON = "json"
     GITHUB = "github"
 
 
 class EngineName(str, enum.Enum):
-    """Who reads the logs."""
-
     PLAIN = "plain"
     SPARK = "spark"
 
@@ -274,7 +270,6 @@ def _write(option: str, path: str, text: str) -> None:
 
 
 def _print(made: Report, form: Form, root: str, top: int) -> None:
-    """Print it in the form that was asked for."""
     if form is Form.JSON:
         sys.stdout.write(_json(made.to_dict()))
     elif form is Form.GITHUB:

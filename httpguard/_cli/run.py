@@ -18,7 +18,6 @@ _REPEATED: Final = " May be repeated."
 
 
 def _setting(name: str, metavar: str, more: str = "") -> Any:
-    """An option with a value that stands for a setting."""
     return typer.Option(
         metavar=metavar, help=TABLE[name].text + more, rich_help_panel=_SETTINGS
     )
@@ -28,7 +27,6 @@ class RunCommand(PlainCommand):
     """A command whose options end where the program begins."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        """Leave everything from the program's name on to the program."""
         own = self._count_own(args)
         rest = args[own + 1 :] if args[own : own + 1] == ["--"] else args[own:]
         # Without a program: typer says what is missing, which may be a value.
@@ -36,7 +34,6 @@ class RunCommand(PlainCommand):
         return super().parse_args(ctx, words)
 
     def _count_own(self, args: list[str]) -> int:
-        """How many of the words are options of ours and their values."""
         with_value = {
             name
             for option in self.params

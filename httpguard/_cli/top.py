@@ -85,7 +85,6 @@ def wide_console() -> Console:
 
 
 def print_once(console: Console, state: dict[str, Any]) -> None:
-    """The state now, all of it."""
     from .top_screen import screen
 
     console.print(screen(state, 0))

@@ -36,7 +36,6 @@ class Choice:
     row: int = 0
 
     def after(self, key: str) -> Choice:
-        """As it is after a key."""
         if key in _ORDERS:
             return Choice(_ORDERS[key])
         if key in _DOWN:
@@ -46,7 +45,6 @@ class Choice:
         return self
 
     def sort(self, leaks: list[dict[str, Any]]) -> list[dict[str, Any]]:
-        """The leaks in the order chosen."""
         if not self.order:
             return leaks
         return sorted(leaks, key=_SORTED_BY[self.order])

@@ -75,7 +75,6 @@ def screen(
 
 
 def _head(state: dict[str, Any]) -> Text:
-    """Which program it is."""
     program = state["program"]
     name = printable(str(program["name"]))
     where = f"process {program['pid']} on {printable(str(program['host']))}"
@@ -84,7 +83,6 @@ def _head(state: dict[str, Any]) -> Text:
 
 
 def _figures(state: dict[str, Any]) -> Text:
-    """The numbers that the page has at its top."""
     process, counters = state["process"], state["counters"]
     leaks = counters.get("leaks", 0)
     lost = sum(pool["lost"] for pool in state["pools"])
@@ -105,7 +103,6 @@ def _figures(state: dict[str, Any]) -> Text:
 def _leaks(
     state: dict[str, Any], most: int, choice: Choice | None
 ) -> list[RenderableType]:
-    """Leaks by kind and site."""
     table = _table("kind", ">count", "site", "request", ">last")
     leaks = state["leaks"] if choice is None else choice.sort(state["leaks"])
     selected = None if choice is None else _selected(leaks, choice)
@@ -134,7 +131,6 @@ def _selected(leaks: list[dict[str, Any]], choice: Choice) -> int:
 def _fix(
     state: dict[str, Any], choice: Choice | None, *, wraps: bool
 ) -> list[RenderableType]:
-    """How to repair the leak of the selected row."""
     if choice is None or not state["leaks"]:
         return []
     leaks = choice.sort(state["leaks"])
@@ -145,7 +141,6 @@ def _fix(
 
 
 def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
-    """Open responses by site."""
     table = _table(">open", ">oldest", ">idle", ">read", "site", "oldest request")
     sites = state["open_sites"]
     for row in sites[: most or None]:
@@ -187,7 +182,6 @@ def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
 
 
 def _hidden(rows: int, most: int, left_out: int) -> int:
-    """How many rows there are beside those shown."""
     return left_out + (max(rows - most, 0) if most else 0)
 
 
@@ -207,7 +201,6 @@ def _table(*names: str) -> Table:
 def _titled(
     title: str, table: Table, hidden: int, nothing: str
 ) -> list[RenderableType]:
-    """A table under its title, or a sentence where there is nothing in it."""
     if not table.row_count:
         return [Text(f"{title}: {nothing}")]
     more = f"  ({hidden} more not shown)" if hidden else ""
@@ -215,7 +208,6 @@ def _titled(
 
 
 def _site(row: dict[str, Any]) -> Text:
-    """The file's name, line and function."""
     site = row["site"]
     if site["filename"] == FILENAME:
         return Text(f"({BEFORE})", "italic", no_wrap=True)
@@ -224,7 +216,6 @@ def _site(row: dict[str, Any]) -> Text:
 
 
 def _request(row: dict[str, Any]) -> Text:
-    """Method and URL."""
     return _line(f"{row['method']} {row['url']}")
 
 
@@ -235,7 +226,6 @@ def _age(row: dict[str, Any]) -> str:
 
 
 def _line(text: str) -> Text:
-    """A text that is cut where there is no room for it."""
     return Text(printable(text), no_wrap=True, overflow="ellipsis")
 
 
@@ -250,12 +240,10 @@ def _time(when: str) -> str:
 
 
 def _known(number: float | None) -> str:
-    """A number, or a dash where it is not to be had."""
     return "-" if number is None else str(number)
 
 
 def duration(seconds: float) -> str:
-    """Seconds as a person reads them."""
     if seconds < _MINUTE:
         return f"{seconds:.1f} s"
     if seconds < _HOUR:
@@ -264,7 +252,6 @@ def duration(seconds: float) -> str:
 
 
 def size(number: float | None) -> str:
-    """Bytes as a person reads them."""
     if number is None:
         return "-"
     for unit in ("B", "kB", "MB", "GB"):

@@ -40,7 +40,6 @@ class Source:
     """
 
     def __init__(self, url: str, token: str | None) -> None:
-        """Connect to nothing yet."""
         if _BARE.match(url):
             url = f"http://{url}"
         try:
@@ -88,7 +87,6 @@ class Source:
         return state
 
     def is_ours(self) -> bool:
-        """Whether a page of httpguard answers there."""
         try:
             _, server, _ = self._get("/healthz", _PROBE_PATIENCE)
         except (OSError, http.client.HTTPException):
@@ -96,7 +94,6 @@ class Source:
         return server.startswith(_OURS)
 
     def _get(self, path: str, patience: float) -> tuple[int, str, bytes]:
-        """Status, server and body of an answer."""
         headers = {"Accept": "application/json"}
         if self._token is not None:
             headers["Authorization"] = f"Bearer {self._token}"
@@ -172,7 +169,6 @@ def _pages_of(pid: int, token: str | None) -> Iterator[tuple[str, int]]:
 
 
 def _listening(process: Any) -> list[tuple[str, int]]:
-    """Where a process listens, as hosts and ports to connect to."""
     # The name until psutil 6.
     connections = getattr(process, "net_connections", None) or process.connections
     found = set()

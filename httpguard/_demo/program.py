@@ -30,14 +30,11 @@ _PROXIES: Final = frozenset({"http_proxy", "https_proxy", "all_proxy"})
 
 @dataclass(frozen=True, slots=True, order=True)
 class Place:
-    """A leak of the demo: its file, the line and the kind."""
-
     file: str
     line: int
     kind: str
 
     def __str__(self) -> str:
-        """As it is said in a sentence."""
         return f"{self.kind} at {self.file}:{self.line}"
 
 
@@ -63,7 +60,6 @@ class Outcome:
 
 
 def find_report(line: str) -> Place | None:
-    """The leak whose report a line of a log begins, if it does."""
     match = _HEADLINE.search(line)
     if match is None:
         return None
@@ -71,7 +67,6 @@ def find_report(line: str) -> Place | None:
 
 
 def read_source(name: str) -> list[str]:
-    """The lines of a program."""
     with open(os.path.join(_HERE, name), encoding="utf-8") as file:
         return file.read().splitlines()
 
@@ -150,7 +145,6 @@ def _environment() -> dict[str, str]:
 
 
 def _parse_counters(output: str) -> dict[str, int]:
-    """What the program printed; nothing where it did not get that far."""
     try:
         counters = json.loads(output)
     except ValueError:

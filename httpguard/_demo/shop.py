@@ -59,14 +59,11 @@ class _Listener(ThreadingMixIn, TCPServer):
 
 
 class _Counter(BaseHTTPRequestHandler):
-    """One connection."""
-
     protocol_version = "HTTP/1.1"
     # Head and body are two writes; the second shall not wait for the first.
     disable_nagle_algorithm = True
 
     def do_GET(self) -> None:
-        """A page, or the prices as they change."""
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         page = _PAGES.get(self.path)
         if self.path == "/prices":
@@ -80,7 +77,6 @@ class _Counter(BaseHTTPRequestHandler):
     do_POST = do_GET  # noqa: N815  # The name is http.server's.
 
     def _send_prices(self) -> None:
-        """A stream that takes its time."""
         self._head("Transfer-Encoding", "chunked")
         for number in range(_TICKS):
             line = b"apples,%d\n" % (100 + number)
@@ -89,7 +85,6 @@ class _Counter(BaseHTTPRequestHandler):
         self.wfile.write(b"0\r\n\r\n")
 
     def _head(self, name: str, value: str) -> None:
-        """Status and the one header."""
         self.send_response(200)
         self.send_header(name, value)
         self.end_headers()

@@ -74,7 +74,6 @@ def show_demo(console: Console, show: Show) -> list[str]:
 
 
 def show_sources(console: Console, show: Show) -> None:
-    """Print both programs with their line numbers."""
     for name in (show.leaky, show.fixed):
         marked = {place.line for place in find_marks(name)}
         console.rule(f"[bold]{name}[/bold]", align="left")
@@ -85,7 +84,6 @@ def show_sources(console: Console, show: Show) -> None:
 
 
 def _say_title(console: Console, name: str, what: str, url: str) -> None:
-    """What runs now."""
     console.rule(f"[bold]{name}[/bold]: {what}", align="left")
     _print_plain(console, f"$ python {name} {url}", "dim")
 
@@ -103,7 +101,6 @@ def _show_line(console: Console, line: str) -> None:
 
 
 def _explain(console: Console, word: str, meaning: str) -> None:
-    """The heading of a report, a sentence set off from the log."""
     console.print()
     console.print(f"[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]")
 
@@ -114,7 +111,6 @@ def _print_plain(console: Console, line: str, style: str | None = None) -> None:
 
 
 def _say_found(console: Console, leaky: Outcome) -> None:
-    """What to see in the leaky program's log."""
     counters = leaky.counters
     console.print(
         f"\n[bold]{counters['leaks']} of {counters['opened']} responses leaked, each"
@@ -124,7 +120,6 @@ def _say_found(console: Console, leaky: Outcome) -> None:
 
 
 def _say_silent(console: Console, fixed: Outcome) -> None:
-    """What to see in the fixed program's log, and what to do next."""
     counters = fixed.counters
     ended = counters["released"] + counters["closed"]
     console.print(

@@ -55,7 +55,6 @@ class PoolMeasures:
     reclaimed: int = 0
 
     def add(self, pool: PoolRef) -> None:
-        """Take in a pool that is there."""
         self.size += pool.maxsize
         self.blocking |= pool.block
         self.in_use += pool.in_use + pool.losses.count
@@ -66,7 +65,6 @@ class PoolMeasures:
         self.reclaimed += pool.reclaimed
 
     def add_counts(self, totals: Totals) -> None:
-        """Take in what was counted of pools that are gone."""
         self.waits += totals.waited
         self.wait_seconds += totals.wait_total
         self.reclaimed += totals.reclaimed
@@ -171,7 +169,6 @@ def _risen(counts: Mapping[K, int], told: dict[K, int]) -> dict[K, int]:
 def _leaks(
     verdicts: Verdicts, table: LeakTable
 ) -> dict[tuple[LeakKind, Frame | None], int]:
-    """The counts by kind and site, and by kind what is in none of them."""
     rest = dict(verdicts.counts)
     leaks: dict[tuple[LeakKind, Frame | None], int] = {}
     for (kind, site), count in list(table.series.items()):

@@ -12,8 +12,6 @@ if TYPE_CHECKING:
 
 
 class Source(Protocol):
-    """The guard, as a monitoring system sees it."""
-
     def measures(self) -> Measures | None:
         """The numbers now; None if that fails."""
 

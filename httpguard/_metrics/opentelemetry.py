@@ -101,7 +101,6 @@ class OpenTelemetry(Instrumentation):
             self._lease.record(duration)
 
     def report(self, event: Event) -> None:
-        """Send a report as a log record, in the trace that opened the response."""
         rendered = render(event)
         if rendered is None:
             return
@@ -150,7 +149,6 @@ class _Turns:
         self._turn: tuple[Measures | None, set[str]] = (None, set())
 
     def measures(self, name: str) -> Measures | None:
-        """What a metric is to tell; None where httpguard is not installed."""
         measures, served = self._turn
         if not served or name in served:
             guard = self._find()
@@ -162,7 +160,6 @@ class _Turns:
 
 
 def _key_attributes(key: Key) -> dict[str, Any]:
-    """The attributes of a sample, by OpenTelemetry's semantic conventions."""
     if key is None:
         return {}
     if isinstance(key, str):

@@ -47,7 +47,6 @@ class GuardCollector(Observer):
         self._sum = 0.0
 
     def leases_ended(self, seconds: Sequence[float]) -> None:
-        """Count lease times."""
         with self._lock:
             for duration in seconds:
                 self._buckets[bisect_left(LEASE_BOUNDS, duration)] += 1
@@ -76,7 +75,6 @@ class GuardCollector(Observer):
 
 
 def make_collector(find: Find) -> Collector:
-    """The collector for this process."""
     return FilePublisher(find) if are_shared() else GuardCollector(find)
 
 
@@ -106,7 +104,6 @@ def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
 
 
 def _cumulative(buckets: Sequence[int]) -> Iterator[tuple[str, float]]:
-    """Bounds and how many lease times are at most that, as Prometheus counts."""
     count = 0
     for bound, more in zip((*LEASE_BOUNDS, float("inf")), buckets, strict=True):
         count += more

@@ -65,12 +65,10 @@ class FilePublisher(Observer):
         return []
 
     def leases_ended(self, seconds: Sequence[float]) -> None:
-        """Count lease times."""
         for duration in seconds:
             self._lease.observe(duration)
 
     def swept(self, source: Source) -> None:
-        """Write what has changed."""
         # Whoever is at it writes numbers as fresh as ours; and a finalizer, which
         # can run in the middle, must not wait for the thread it interrupts.
         if not self._lock.acquire(blocking=False):
@@ -113,14 +111,12 @@ class OwnFiles:
         self._files = MultiProcessCollector(None)  # type: ignore[no-untyped-call]
 
     def collect(self) -> Iterator[Any]:
-        """The metrics now."""
         for family in self._files.collect():  # type: ignore[no-untyped-call]
             if family.name.startswith("httpguard_"):
                 yield family
 
 
 def _target(metric: Metric) -> Any:
-    """A metric that prometheus_client keeps in its files."""
     labels = metric.by.value
     if metric.kind is Kind.COUNTER:
         return Counter(metric.name, metric.text, labels, registry=None)

@@ -27,8 +27,6 @@ LEASE_BOUNDS: Final = (
 
 
 class Kind(enum.Enum):
-    """How a number moves."""
-
     COUNTER = enum.auto()
     """It only rises."""
     SUM = enum.auto()
@@ -69,7 +67,6 @@ class Metric:
 
 
 def labels_of(key: Key) -> tuple[str, ...]:
-    """The values of Prometheus's labels for a sample."""
     if key is None:
         return ()
     if isinstance(key, str):
@@ -79,12 +76,10 @@ def labels_of(key: Key) -> tuple[str, ...]:
 
 
 def _counter(name: str) -> Callable[[Measures], Samples]:
-    """Reads one of the snapshot's counters."""
     return lambda measures: [(None, measures.counters[name])]
 
 
 def _pools(read: Callable[[PoolMeasures], float]) -> Callable[[Measures], Samples]:
-    """Reads one number of each pool."""
     return lambda measures: [
         (name, read(pool)) for name, pool in measures.pools.items()
     ]

@@ -62,17 +62,14 @@ class LogCounts:
         self._without_fix: tuple[str, Group] | None = None
 
     def begin(self, file: str) -> None:
-        """A file is about to be read."""
         self.ours[file] += 0
 
     def note_damage(self, file: str, number: int | None, problem: str) -> None:
-        """Count a line that could not be read, and name it if it is of the first."""
         self.problems[problem] += 1
         if len(self.damaged) < MOST_DAMAGED:
             self.damaged.append(Damaged(file, number, problem))
 
     def merge(self, other: LogCounts) -> None:
-        """Take in what was seen in another part of the logs."""
         self.lines += other.lines
         self.leaks.merge(other.leaks)
         for name, notice in other.notices.items():
@@ -122,7 +119,6 @@ class LogCounts:
     def _take_event(
         self, file: str, fields: dict[str, Any], document: str
     ) -> str | None:
-        """Take in a document; says what is wrong with it."""
         event = name_of(fields)
         if event is None:
             # As the text of a member, written by a collector.
@@ -145,7 +141,6 @@ class LogCounts:
         return None
 
     def _take_others(self, file: str, event: str, fields: dict[str, Any]) -> None:
-        """Take in what is no single leak: a list of them, or none."""
         process = process_of(file, fields)
         leaks = fields.get("leaks")
         for leak in leaks if isinstance(leaks, list) else ():
@@ -157,7 +152,6 @@ class LogCounts:
             self._take_notice(event, fields)
 
     def _take_notice(self, event: str, fields: dict[str, Any]) -> None:
-        """Take in what is said of pools and of the process."""
         seen = epoch(first_of(fields, LOGGED))
         if self.since is not None and (seen is None or seen < self.since):
             return
@@ -167,7 +161,6 @@ class LogCounts:
             self.notices.setdefault(name, Notice(notice.event)).merge(notice)
 
     def _take_text(self, file: str, text: str, line: str, head: dict[str, Any]) -> None:
-        """Take in a text, which may be one of ours."""
         leak: TextLeak | None = find_leak(text)
         if leak is None:
             self._take_fix(file, text)

@@ -64,7 +64,6 @@ class Example:
 
     @property
     def request(self) -> str:
-        """Method and URL."""
         return f"{self.method} {self.url}".strip()
 
 
@@ -85,7 +84,6 @@ _FIELDS: Final = (
 
 
 def parse(sample: Sample | None) -> Example:
-    """The example of what was chosen from the logs."""
     text = sample[2] if sample is not None else ""
     if text.startswith("{"):
         try:
@@ -149,7 +147,6 @@ def _stack(value: Any) -> tuple[Step, ...]:
 
 
 def _stack_of_text(text: str) -> tuple[Step, ...]:
-    """Frames with their source lines below them."""
     steps: list[Step] = []
     lines = text.splitlines()
     for number, line in enumerate(lines):
@@ -186,7 +183,6 @@ def python_source(frame: Frame) -> str:
 
 
 def _text(value: Any, limit: int = 300) -> str:
-    """A value of a log as text on one line; empty for none."""
     if value is None or value == "":
         return ""
     if isinstance(value, (dict, list)):

@@ -67,5 +67,4 @@ def escape(text: str) -> str:
 
 
 def escape_property(text: str) -> str:
-    """The value of a property, escaped as `@actions/core` does."""
     return escape(text).replace(":", "%3A").replace(",", "%2C")

@@ -57,7 +57,6 @@ class Groups:
         self._tallies = 0
 
     def merge(self, other: Groups) -> None:
-        """Take in what was seen in another part of the logs."""
         for key, group in other.by_key.items():
             mine = self.by_key.setdefault(key, Group())
             mine.sample = max(filter(None, (mine.sample, group.sample)), default=None)

@@ -86,7 +86,6 @@ def runs(stack: Sequence[Step]) -> list[dict[str, Any]]:
 
 
 def bars(trend: Trend) -> list[dict[str, Any]]:
-    """The bars of a trend, as rectangles in a drawing."""
     top = max(trend.leaks, default=0)
     if not top:
         return []

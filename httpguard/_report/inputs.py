@@ -47,7 +47,6 @@ class Input:
 
     @property
     def name(self) -> str:
-        """How messages call it."""
         return "<stdin>" if self.path == STDIN else self.path
 
 
@@ -79,7 +78,6 @@ def _look_at(path: str) -> Input:
 
 
 def _form(magic: bytes, name: str) -> str:
-    """What the first bytes of a file say."""
     if magic.startswith(_GZIP):
         return "gzip"
     if magic == _PARQUET:
@@ -140,12 +138,10 @@ def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> No
 
 
 def _is_cut(line: str) -> bool:
-    """Whether a line begins as JSON does and has another end."""
     return line.startswith("{") and not line.rstrip("\r\n").endswith("}")
 
 
 def _open(source: Input) -> IO[bytes]:
-    """The file's bytes as they lie there."""
     try:
         if source.path == STDIN:
             return open(sys.stdin.fileno(), "rb", closefd=False)

@@ -33,7 +33,6 @@ class Damaged:
     problem: str
 
     def __str__(self) -> str:
-        """``file:line: problem``."""
         where = self.file if self.number is None else f"{self.file}:{self.number}"
         return f"{where}: {self.problem}"
 
@@ -75,7 +74,6 @@ def without_stack(document: str) -> str:
 
 
 def parsed(document: str) -> dict[str, Any] | None:
-    """A JSON object, or None where it is none."""
     if not document:
         return None
     try:
@@ -88,7 +86,6 @@ def parsed(document: str) -> dict[str, Any] | None:
 
 
 def first_of(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
-    """The first of several members that is there, as text."""
     for name in names:
         value = fields.get(name)
         if value is not None:
@@ -97,7 +94,6 @@ def first_of(fields: dict[str, Any], names: tuple[str, ...]) -> str | None:
 
 
 def text_of(value: Any) -> str | None:
-    """A JSON value as text; None for null."""
     if value is None or isinstance(value, str):
         return value
     return json.dumps(value)

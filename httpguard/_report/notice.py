@@ -45,7 +45,6 @@ class Notice:
     hint: str = ""
 
     def merge(self, other: Notice) -> None:
-        """Take in another line, or many."""
         self.times += other.times
         latest = other.last_seen or _NEVER, other.says
         if latest >= (self.last_seen or _NEVER, self.says):
@@ -57,7 +56,6 @@ class Notice:
 
 
 def notice_of(event: str, fields: dict[str, Any], seen: datetime | None) -> Notice:
-    """What a line says."""
     subject = _place(fields["site"]) if fields.get("site") else ""
     for name in ("pool", "program"):
         subject = subject or _text(fields.get(name), 120)
@@ -81,7 +79,6 @@ def notice_of(event: str, fields: dict[str, Any], seen: datetime | None) -> Noti
 
 
 def _item(item: Any) -> str:
-    """An element of a list, such as who waits: how many, and where."""
     if not isinstance(item, dict):
         return _text(item, 80)
     count = item.get("count", item.get("sockets", ""))
@@ -90,7 +87,6 @@ def _item(item: Any) -> str:
 
 
 def _place(site: Any) -> str:
-    """A site as ``file:line in function``."""
     if isinstance(site, dict):
         filename, lineno = site.get("filename"), site.get("lineno")
         return _text(f"{filename}:{lineno} in {site.get('function')}", 200)
@@ -98,7 +94,6 @@ def _place(site: Any) -> str:
 
 
 def _text(value: Any, limit: int) -> str:
-    """A value of a log as text on one line; numbers as exact as they are worth."""
     if value is None:
         return ""
     if isinstance(value, float):

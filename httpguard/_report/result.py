@@ -38,7 +38,6 @@ class Trend:
 
     @property
     def heading(self) -> str:
-        """What to put above it."""
         return per(self.minutes)
 
 
@@ -110,7 +109,6 @@ class Site:
 
     @property
     def place(self) -> str:
-        """``file:line in function``."""
         within = f" in {self.function}" if self.function else ""
         return f"{self.filename}:{self.lineno}{within}"
 
@@ -186,18 +184,15 @@ class Report:
 
     @property
     def leaks(self) -> int:
-        """At all sites that are shown."""
         return sum(site.leaks for site in self.sites)
 
     def to_dict(self) -> dict[str, Any]:
-        """The fields as JSON-ready values."""
         fields: dict[str, Any] = to_plain({"schema": SCHEMA, **asdict(self)})
         fields["leaks"] = self.leaks
         return fields
 
 
 def what_leaked(kind: str) -> str:
-    """What a leak of a kind is one of."""
     return "session" if kind == LeakKind.SESSION else "response"
 
 
@@ -213,7 +208,6 @@ def shorten(filename: str, root: str) -> str:
 
 
 def to_plain(value: Any) -> Any:
-    """JSON-ready: times as ISO 8601, tuples as lists."""
     if isinstance(value, datetime):
         return value.isoformat()
     if isinstance(value, dict):

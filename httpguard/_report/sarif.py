@@ -67,7 +67,6 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
 
 
 def _rule(kind: str) -> dict[str, Any]:
-    """What a kind of leak is."""
     text = _RULES.get(kind, f"A response leaked ({kind})")
     severe = WEIGHTS.get(kind, 1) >= WEIGHTS["held"]
     return {
@@ -90,7 +89,6 @@ def _help(kind: str) -> dict[str, str]:
 
 
 def _invocation(report: Report) -> dict[str, Any]:
-    """That the logs were read, and which lines could not be."""
     return {
         "executionSuccessful": True,
         "endTimeUtc": f"{report.made:%Y-%m-%dT%H:%M:%S.%fZ}",
@@ -102,7 +100,6 @@ def _invocation(report: Report) -> dict[str, Any]:
 
 
 def _result(site: Site, rule: int, fingerprint: str, root: str) -> dict[str, Any]:
-    """A site."""
     result: dict[str, Any] = {
         "ruleId": CODES.get(site.kind, site.kind),
         "ruleIndex": rule,
@@ -160,7 +157,6 @@ def _stack(steps: Sequence[Step], root: str) -> dict[str, Any]:
 def _location(
     filename: str, lineno: int, function: str, root: str, source: str = ""
 ) -> dict[str, Any]:
-    """A place in a file, relative to the root if it lies there."""
     name = shorten(filename, root)
     physical: dict[str, Any] = {"artifactLocation": _artifact(name)}
     if lineno > 0:
@@ -174,7 +170,6 @@ def _location(
 
 
 def _artifact(name: str) -> dict[str, str]:
-    """A file as a URI."""
     if os.path.isabs(name):
         # The URI is of the machine the log is from, which may have other rules.
         return {"uri": "file://" + quote(PurePath(name).as_posix())}

@@ -94,7 +94,6 @@ def _site(
     spans: tuple[range, int],
     complete: set[str],
 ) -> Site:
-    """One of them."""
     kind, filename, lineno, function = key
     tallies = [tally for tally, _ in by_process.values()]
     each = [sum(leaks.values()) for _, leaks in by_process.values()]
@@ -135,12 +134,10 @@ def _site(
 
 
 def _known(times: Iterable[int | None]) -> list[int]:
-    """Those that are."""
     return [time for time in times if time is not None]
 
 
 def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
-    """The programs of some processes, the most leaking first."""
     processes, leaks = Counter[str](), Counter[str]()
     for tally, number in counted:
         processes[tally.program] += 1
@@ -153,7 +150,6 @@ def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
 
 
 def _reading_of(counts: LogCounts) -> Reading:
-    """What was read."""
     events = Counter[str]()
     for name, lines in counts.events.items():
         events[printable(name, 60)] += lines

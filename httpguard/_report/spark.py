@@ -83,8 +83,6 @@ def _read(context: Any, source: Input, since: int | None) -> LogCounts:
 def _observing(
     name: str, since: int | None
 ) -> Callable[[Iterable[bytes]], Iterator[LogCounts]]:
-    """What runs over the lines of a partition."""
-
     def take(lines: Iterable[bytes]) -> Iterator[LogCounts]:
         counts = LogCounts(since)
         counts.begin(name)

@@ -88,7 +88,6 @@ class Tally:
         return span != _BEFORE
 
     def merge(self, other: Tally) -> None:
-        """Take in what another part of the logs had of the same."""
         self.host = max(self.host, other.host)
         self.program = max(self.program, other.program)
         self.events += other.events
@@ -116,7 +115,6 @@ class Tally:
 
     @property
     def minutes(self) -> int:
-        """How long the spans are."""
         return self._unit // MINUTE
 
     def leaks(self) -> dict[int | None, int]:
@@ -136,13 +134,11 @@ class Tally:
 
 
 def _put(mine: dict[int, int], others: dict[int, int]) -> None:
-    """Keep the larger count of each span."""
     for span, count in others.items():
         mine[span] = max(count, mine.get(span, 0))
 
 
 def _by_hour(minutes: dict[int, int]) -> dict[int, int]:
-    """The largest count of each hour."""
     hours: dict[int, int] = {}
     for span, count in minutes.items():
         hour = span if span < 0 else span * MINUTE // HOUR

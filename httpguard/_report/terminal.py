@@ -119,14 +119,12 @@ def _together(numbers: tuple[int, ...], widest: int = _WIDEST) -> int:
 
 
 def _heading(number: int, site: Site, root: str) -> Text:
-    """Kind and site."""
     text = Text(f"{number}. ", "bold", overflow="fold")
     text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
     return text.append(_place(site, root))
 
 
 def _details(site: Site, root: str) -> Text:
-    """What there is to know about a site."""
     text = Text(f"{_figures(site)}\n{_where(site)}\n", overflow="fold")
     if site.first_seen or site.last_seen:
         text.append(
@@ -156,7 +154,6 @@ def _details(site: Site, root: str) -> Text:
 
 
 def _figures(site: Site) -> str:
-    """How many, how long."""
     resolved = f", {site.resolved:,} resolved" if site.resolved else ""
     processes = many(site.processes, "process", "processes")
     return (
@@ -167,7 +164,6 @@ def _figures(site: Site) -> str:
 
 
 def _where(site: Site) -> str:
-    """In which programs."""
     named = [program for program in site.programs if program.name]
     parts = [f"{one.name} ({one.leaks:,})" for one in named[:_PROGRAMS]]
     if len(named) > _PROGRAMS:
@@ -178,7 +174,6 @@ def _where(site: Site) -> str:
 
 
 def _totals(report: Report) -> Text:
-    """The last line."""
     reading = report.reading
     since = f" since {_minute(report.since)} UTC" if report.since else ""
     found = (
@@ -199,7 +194,6 @@ def _totals(report: Report) -> Text:
 
 
 def _notice(notice: Notice) -> Text:
-    """An event that is no leak, its hanging lines indented."""
     times = f" · {many(notice.times, 'time')}, last {_minute(notice.last_seen)} UTC"
     text = Text(notice.event.replace("_", " "), "bold", overflow="fold")
     text.append(f" {notice.subject}", "not bold")
@@ -212,7 +206,6 @@ def _notice(notice: Notice) -> Text:
 
 
 def _notes(report: Report, console: Console) -> None:
-    """What else the reader should know."""
     for entry in report.fixed:
         console.print(f"fixed, and can leave the baseline: {escape(entry)}")
     reading = report.reading
@@ -231,16 +224,13 @@ def _notes(report: Report, console: Console) -> None:
 
 
 def _place(site: Site, root: str) -> str:
-    """The site, its file relative to the root."""
     within = f" in {site.function}" if site.function else ""
     return f"{shorten(site.filename, root)}:{site.lineno}{within}"
 
 
 def _minute(time: datetime | None) -> str:
-    """A time that is short to read."""
     return f"{time:%Y-%m-%d %H:%M}" if time else ""
 
 
 def _second(time: datetime | None) -> str:
-    """A time as exact as a person wants it."""
     return f"{time:%Y-%m-%d %H:%M:%S}" if time else "?"

@@ -57,7 +57,6 @@ class TextLeak:
 
 
 def find_leak(text: str) -> TextLeak | None:
-    """The leak that a text tells of, after whatever prefix."""
     text = text.replace("\\u00b7", "·").replace("\\u2026", "…")
     for form in _FORMS:
         match = form.search(text)

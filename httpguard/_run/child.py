@@ -92,7 +92,6 @@ def end_like(code: int) -> NoReturn:
 
 
 def _wait(child: int, signals: set[int]) -> int:
-    """Wait for the end of a child, passing signals on meanwhile."""
     while True:
         number, elsewhere = _next_signal(child, signals)
         if number == signal.SIGCHLD:
@@ -128,7 +127,6 @@ def _in_foreground() -> bool:
 
 
 def _known(names: tuple[str, ...]) -> set[int]:
-    """The signals of these names that this system has."""
     return {int(getattr(signal, name)) for name in names if hasattr(signal, name)}
 
 

@@ -50,7 +50,6 @@ class RunLog(JsonLines):
             super().__call__(replace(event, leaks=leaks, crowd=()))
 
     def is_read(self) -> bool:
-        """Whether the run goes on."""
         return os.path.exists(self.path)
 
     def take_counts(self, table: LeakTable, responses: int, *, ended: bool) -> None:
@@ -79,7 +78,6 @@ class RunLog(JsonLines):
         self.note(f"responses\t{self.run.name}\t{responses}")
 
     def note(self, line: str) -> None:
-        """Write a line of the notes."""
         with suppress(OSError):  # The run is over.
             descriptor = os.open(self._notes, os.O_WRONLY | os.O_APPEND)
             try:

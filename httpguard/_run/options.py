@@ -55,7 +55,6 @@ class Options:
     ignore: tuple[str, ...] = ()
 
     def settings(self) -> dict[str, str]:
-        """Those that stand for settings and are given, as variables have them."""
         found = {
             "strict": "1" if self.strict else None,
             "log": self.log,

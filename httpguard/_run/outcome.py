@@ -56,7 +56,6 @@ def read_outcome(run: str) -> Outcome:
 
 
 def _read_log(path: str, outcome: Outcome) -> None:
-    """Read what they reported."""
     from .._model.event import ADVICE, POOL_STARVED, TOO_MANY_OPEN
     from .._report.counts import LogCounts
     from .._report.inputs import look_at, read

@@ -89,7 +89,6 @@ class Run:
         become(self.target, guarded_environment(os.environ, self.settings, NO_RUN))
 
     def _compare(self, outcome: Outcome) -> Comparison[Site]:
-        """What leaked, beside the baseline."""
         if self.baseline is None:
             from .._baseline.comparison import Comparison
 

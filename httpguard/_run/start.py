@@ -151,5 +151,4 @@ def _refuse_beside_exec(options: Options) -> None:
 
 
 def _warn(message: str) -> None:
-    """Say something before the program begins."""
     sys.stderr.write(f"httpguard run: {message}\n")

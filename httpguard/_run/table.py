@@ -28,7 +28,6 @@ _NARROWEST: Final = 24
 
 
 def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> None:
-    """Print what leaked, and how to fix it."""
     console.print(_title(outcome, found), style="bold", markup=False)
     shown = found[:_MOST_ROWS]
     root = os.getcwd()
@@ -88,7 +87,6 @@ def _show_fixes(console: Console, shown: Sequence[Site], root: str) -> None:
 
 
 def _title(outcome: Outcome, found: Sequence[Site]) -> str:
-    """One sentence."""
     counts = Counter[str]()
     for site in found:
         counts[what_leaked(site.kind)] += site.leaks
@@ -101,13 +99,11 @@ def _title(outcome: Outcome, found: Sequence[Site]) -> str:
 
 
 def _count(site: Site) -> str:
-    """How many, and how many of them ended well after all."""
     resolved = f"\n({site.resolved:,} resolved)" if site.resolved else ""
     return f"{site.count}{resolved}"
 
 
 def _place(site: Site, root: str) -> Text:
-    """The site, its line where it can be read, and the request."""
     where = f"{shorten(site.filename, root)}:{site.lineno} in {site.function}"
     text = Text(where, style="bold")
     source = printable(site.source, MOST_SOURCE)

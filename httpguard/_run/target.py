@@ -76,7 +76,6 @@ def find_target(words: Sequence[str], environment: Mapping[str, str]) -> Target:
 
 
 def _python(words: Sequence[str]) -> Target:
-    """Run by this interpreter."""
     return Target(sys.executable, (sys.executable, *words))
 
 

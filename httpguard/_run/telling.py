@@ -40,7 +40,6 @@ class Telling:
     enabled: bool = True
 
     def tell(self, outcome: Outcome, comparison: Comparison[Site]) -> None:
-        """Say on standard error what there is to say."""
         notes = [*_notes(outcome), *_baseline_notes(comparison)]
         if comparison.new or not self.quiet:
             notes += _advice(outcome)
@@ -73,7 +72,6 @@ class Telling:
             yield from self._unwatched(outcome)
 
     def _unwatched(self, outcome: Outcome) -> Iterator[str]:
-        """That nothing could have leaked, as far as httpguard can see."""
         if not self.enabled:
             yield "nothing was watched: the setting enabled is off"
         elif outcome.guarded and not outcome.unguarded and not outcome.clients:
@@ -86,7 +84,6 @@ class Telling:
 def _to_dict(
     outcome: Outcome, comparison: Comparison[Site], notes: list[str]
 ) -> dict[str, Any]:
-    """All of it as JSON-ready values."""
     from .._report.result import to_plain
 
     return {
@@ -100,7 +97,6 @@ def _to_dict(
 
 
 def _notes(outcome: Outcome) -> Iterator[str]:
-    """What else there is to know, a sentence each."""
     if outcome.crowded:
         reports = many(outcome.crowded, "report")
         yield f"more than max_open responses were open at once ({reports})"
@@ -133,7 +129,6 @@ def _advice(outcome: Outcome) -> Iterator[str]:
 
 
 def _baseline_notes(comparison: Comparison[Site]) -> Iterator[str]:
-    """What the baseline has to do with it."""
     known = sum(site.leaks for site in comparison.known)
     if known:
         yield f"the baseline tolerates {many(known, 'leak')}"

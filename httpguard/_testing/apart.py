@@ -16,7 +16,6 @@ if TYPE_CHECKING:
 
 
 def shown(verdict: Verdict, config: pytest.Config) -> Any:
-    """A verdict as pytest shows a failure."""
     style = config.getoption("tbstyle", "auto")
     return represent(verdict.leaks, verdict.crowd, verdict.whose, style)
 

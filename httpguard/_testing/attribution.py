@@ -41,11 +41,9 @@ class Attribution:
 
     @property
     def running(self) -> Subject:
-        """Whose code pytest runs now."""
         return self._running[-1]
 
     def enter(self, subject: Subject) -> None:
-        """A subject's code begins to run."""
         self._note_threads()
         self._thread = threading.get_ident()
         self._running.append(subject)

@@ -42,7 +42,6 @@ class Collector:
         self._problem: str | None = None
 
     def pytest_report_header(self) -> str:
-        """Say that the session is guarded."""
         if self._baseline is None:
             return "httpguard: on"
         known = many(len(self._baseline.entries), "leak")
@@ -58,7 +57,6 @@ class Collector:
     def pytest_report_to_serializable(
         self,
     ) -> Generator[None, dict[str, Any] | None, dict[str, Any] | None]:
-        """What was found, as xdist and reporters of JSON take it."""
         data = yield
         if data and FOUND in data:
             data[FOUND] = packed(data[FOUND])
@@ -76,7 +74,6 @@ class Collector:
     def pytest_runtest_logreport(
         self, report: pytest.TestReport
     ) -> Generator[None, Any, Any]:
-        """Keep what a report carries."""
         found = getattr(report, FOUND, ())
         self.found += found
         # A test's report has its keywords.
@@ -117,7 +114,6 @@ class Collector:
     def pytest_sessionfinish(
         self, session: pytest.Session
     ) -> Generator[None, Any, Any]:
-        """Write the baseline, once, at the end of the whole session."""
         try:
             return (yield)
         finally:
@@ -147,7 +143,6 @@ class Collector:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
-        """What leaked, by site."""
         lines = [*self._sites(), *self._about_baseline()]
         if lines:
             terminalreporter.section("httpguard")
@@ -175,7 +170,6 @@ class Collector:
             yield f"{totals} at {many(len(leaks), 'site')}", {"red": True}
 
     def _about_baseline(self) -> Iterable[tuple[str, dict[str, bool]]]:
-        """The lines about the baseline."""
         baseline = self._baseline
         if self._problem:
             yield f"httpguard: {self._problem}", {"red": True}
@@ -224,7 +218,6 @@ def _at(group: list[Found]) -> str:
 
 
 def _subjects(group: list[Found]) -> str:
-    """The tests and fixtures involved."""
     subjects = list(dict.fromkeys(found.subject for found in group))
     more = len(subjects) - _MOST_TESTS
     text = ", ".join(subjects[:_MOST_TESTS])

@@ -63,7 +63,6 @@ class WideFixtures:
             fixturedef.addfinalizer(partial(self._running.enter, subject))
 
     def _leave(self, subject: Subject) -> None:
-        """A fixture's finalizers have run."""
         self._running.leave(subject)
         self._torn_down.append(subject)
 

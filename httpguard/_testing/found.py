@@ -68,7 +68,6 @@ class Found:
 
 
 def found_of(leak: Leak, subject: str) -> Found:
-    """Leaks of one test or fixture, its id being given."""
     return Found(
         place_of(leak),
         leak.site.lineno,
@@ -80,7 +79,6 @@ def found_of(leak: Leak, subject: str) -> Found:
 
 
 def found_crowd(crowd: Crowd, subject: str) -> Found:
-    """More open responses than a marker allows, as one found at the last one."""
     site = crowd.sites[-1]
     hint = "close each response before the next is opened"
     place = place_of({"kind": MAX_OPEN, "site": asdict(site)})
@@ -88,10 +86,8 @@ def found_crowd(crowd: Crowd, subject: str) -> Found:
 
 
 def packed(found: Iterable[Found]) -> list[dict[str, Any]]:
-    """Fit for xdist's wire."""
     return [asdict(each) for each in found]
 
 
 def unpacked(data: Iterable[dict[str, Any]]) -> list[Found]:
-    """As it was before xdist's wire."""
     return [replace(Found(**each), place=Place(**each["place"])) for each in data]

@@ -80,7 +80,6 @@ class Judge:
         self._late: deque[tuple[Subject, Finding]] = deque()
 
     def take(self) -> list[Found]:
-        """What was found since the last time."""
         found, self._found = self._found, []
         return found
 
@@ -126,7 +125,6 @@ class Judge:
         return self._verdict(subject, subject.take(), crowd, item)
 
     def judge_apart(self, subject: Subject) -> Apart | None:
-        """As `judge`, for a fixture that was torn down."""
         kept = self.take()
         verdict = self.judge(subject, None, ended=True)
         self.end(subject)
@@ -180,7 +178,6 @@ class Judge:
         crowd: Crowd | None,
         item: pytest.Item | None,
     ) -> Verdict | None:
-        """The verdict on findings, None where there is nothing to say."""
         new: list[Leak] = []
         for leak in leaks_of(findings, self._guard.table.origins):
             shown = relocated(leak, item)

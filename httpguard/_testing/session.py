@@ -166,7 +166,6 @@ class GuardedSession:
         return report
 
     def _end_test(self) -> None:
-        """The test, if one runs, has come to its end."""
         test, self._test, self._item = self._test, None, None
         if test is not None:
             self._running.leave(test)
@@ -196,7 +195,6 @@ class GuardedSession:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _finish(self) -> None:
-        """Judge and report what no test's end has."""
         self._fixtures.judge_torn_down()
         self._apart.waiting += self._judge.judge_rest(self._root)
         self._apart.finish()

@@ -85,7 +85,6 @@ def start(config: pytest.Config, *, warn: bool) -> None:
 
 
 def _settings(folder: str) -> Settings:
-    """What the environment and the project say, and what a test session needs."""
     given: dict[str, Any] = {
         "check_interval": 0,
         "max_idle": _NEVER,

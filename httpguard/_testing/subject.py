@@ -56,7 +56,6 @@ class Subject(Scope):
         return self if self.reason is None else None
 
     def take(self) -> list[Finding]:
-        """What was found so far and was not raised in the program."""
         findings, self.findings = self.findings, []
         return [finding for finding in findings if not finding.raised]
 

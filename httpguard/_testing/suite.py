@@ -69,7 +69,6 @@ class Suite:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_xdist_node_collection_finished(self, ids: Iterable[str]) -> None:
-        """What a worker is to run."""
         self._collected.update(ids)
 
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
@@ -77,7 +76,6 @@ class Suite:
         self._left_out = self._left_out or not report.passed
 
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """A phase has ended."""
         name = report.nodeid
         if not getattr(report, RAN, report.passed):
             # Unless it is run again.
@@ -103,7 +101,6 @@ class Suite:
 
 
 def _asks_for_all(config: pytest.Config) -> bool:
-    """Whether the paths that pytest was given are those of the whole suite."""
     if config.getoption("pyargs"):
         return False
     if config.args_source is pytest.Config.ArgsSource.TESTPATHS:

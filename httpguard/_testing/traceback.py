@@ -65,7 +65,6 @@ def represent(
 
 
 def summarize(leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> str:
-    """The failure in one line; arguments as of `represent`."""
     parts = []
     if leaks:
         where = ", ".join(
@@ -80,7 +79,6 @@ def summarize(leaks: Sequence[Leak], crowd: Crowd | None, whose: str) -> str:
 
 
 def explain(leak: Leak, whose: str) -> list[str]:
-    """A leak in a few lines; ``whose`` as of `represent`."""
     end = "the test ended" if whose == "test" else f"the {whose} was torn down"
     owner = "" if whose == "test" else f" by the {whose}"
     if leak.kind is LeakKind.SESSION:
@@ -126,7 +124,6 @@ def _crowd_traceback(crowd: Crowd, style: str) -> ReprTraceback:
 
 
 def _entry(site: Frame, message: str, explanation: list[str], style: str) -> ReprEntry:
-    """The leaking line, marked in its function, and what is wrong with it."""
     source = source_around(site)
     if style == "short" and source:
         lines = [f"    {source_line(site)}"]
@@ -141,7 +138,6 @@ def _entry(site: Frame, message: str, explanation: list[str], style: str) -> Rep
 
 
 def _short_entry(frame: Frame) -> ReprEntry:
-    """A caller: its place and its line."""
     place = ReprFileLocation(
         short_path(frame.filename), frame.lineno, f"in {frame.function}"
     )

@@ -46,14 +46,12 @@ class Token:
         self._session = hmac.new(key, purpose, sha256).hexdigest()
 
     def is_borne(self, environ: Environ) -> bool:
-        """Whether the request carries the token in its ``Authorization``."""
         given = environ.get("HTTP_AUTHORIZATION", "")
         return given[: len(_BEARER)].lower() == _BEARER and _same(
             given[len(_BEARER) :].strip(), self._secret
         )
 
     def is_signed_in(self, environ: Environ) -> bool:
-        """Whether the request carries the cookie."""
         for part in environ.get("HTTP_COOKIE", "").split(";"):
             name, _, value = part.strip().partition("=")
             if name == self._cookie and _same(value, self._session):
@@ -138,7 +136,6 @@ def names_of(bound: Iterable[str]) -> frozenset[str]:
 
 
 def is_address(host: str) -> bool:
-    """Whether it is an IP address."""
     try:
         ipaddress.ip_address(host)
     except ValueError:

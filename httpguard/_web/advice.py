@@ -51,7 +51,6 @@ def _is_too_small(pool: dict[str, Any]) -> bool:
 
 
 def _of_pool(pool: dict[str, Any]) -> dict[str, str]:
-    """A pool that threw connections away because it was full."""
     text = (
         f"{many(pool['discarded'], 'connection')} discarded, since it keeps"
         f" {pool['maxsize']:,}; at most {pool['peak']:,} were in use at once"

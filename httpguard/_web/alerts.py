@@ -55,7 +55,6 @@ def alerts(guard: Source | None) -> list[dict[str, Any]]:
 
 
 def _shown(site: Frame) -> dict[str, Any]:
-    """A line as JSON, its names fit to show."""
     shown = asdict(site)
     shown["filename"] = printable(site.filename)
     shown["function"] = printable(site.function)

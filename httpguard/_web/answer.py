@@ -56,11 +56,9 @@ class Answer:
 
     @property
     def line(self) -> str:
-        """The status with its words."""
         return f"{self.status} {HTTPStatus(self.status).phrase}"
 
     def all_headers(self) -> Iterable[tuple[str, str]]:
-        """Every header, the length of the body included."""
         yield from _ALWAYS
         yield from self.headers
         if self.tag:

@@ -68,12 +68,10 @@ class WSGIApplication:
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
 
     def pause(self) -> None:
-        """Before a fork."""
         if self._sampler is not None:
             self._sampler.pause()
 
     def resume(self) -> None:
-        """After a fork, in the parent."""
         if self._sampler is not None:
             self._sampler.resume()
 

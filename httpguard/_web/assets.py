@@ -26,7 +26,6 @@ FILES: Final = {"/": "index.html"} | {f"/static/{name}": name for name in _SHARE
 
 @lru_cache(maxsize=64)
 def load(path: str) -> Answer:
-    """The answer with one of `FILES`, which is read once."""
     name = FILES[path]
     body = files(__package__).joinpath("static", name).read_bytes()
     tag = f'"{sha256(body).hexdigest()[:16]}"'

@@ -50,8 +50,6 @@ class Malformed(Exception):  # noqa: N818  # It is answered, never seen outside.
 
 
 class Connection:
-    """A client at a socket that does not block."""
-
     __slots__ = (
         *("_application", "_incoming", "_last", "_patience"),
         *("deadline", "idle", "outgoing", "sock"),
@@ -141,7 +139,6 @@ class Connection:
 
 
 def _wire(line: str, headers: Iterable[tuple[str, str]], *, last: bool) -> bytes:
-    """The head of an answer as bytes."""
     lines = [f"HTTP/1.1 {line}", *map(": ".join, headers)]
     if last:
         lines.append("Connection: close")

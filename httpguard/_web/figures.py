@@ -30,7 +30,6 @@ def about() -> dict[str, Any]:
 
 
 def figures() -> Figures:
-    """The figures now."""
     try:
         import psutil
     except ImportError:
@@ -50,7 +49,6 @@ def figures() -> Figures:
 
 
 def by_stdlib() -> Figures:
-    """The figures as far as Python and /proc go."""
     limit = limit_of_descriptors()
     return {
         "uptime": round(_uptime(), 3),
@@ -78,7 +76,6 @@ def _uptime() -> float:
 
 
 def _memory() -> int | None:
-    """Resident bytes, where /proc tells."""
     with (
         contextlib.suppress(OSError, ValueError, IndexError),
         open("/proc/self/statm", "rb") as file,

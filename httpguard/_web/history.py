@@ -25,8 +25,6 @@ _PATIENCE: Final = 0.5
 
 
 class Sample(NamedTuple):
-    """The state at one moment."""
-
     when: float
     open: int
     leaks: int
@@ -55,7 +53,6 @@ class History:
         return max(self._next - self._clock(), 0.0)
 
     def to_dict(self) -> dict[str, Any]:
-        """The samples as columns, the oldest first, and the state now last."""
         now = self._clock()
         samples = [*self._samples, self._look(now)]
         return {
@@ -65,7 +62,6 @@ class History:
         }
 
     def clear(self) -> None:
-        """Forget the past, as a forked child does."""
         self._samples.clear()
         self._next = self._clock()
 
@@ -95,11 +91,9 @@ class Sampler:
 
     @property
     def running(self) -> bool:
-        """Whether the thread is there."""
         return self._thread is not None and self._thread.is_alive()
 
     def start(self) -> None:
-        """Start unless it runs."""
         if self.running:
             return
         with self._lock:
@@ -114,7 +108,6 @@ class Sampler:
             self._thread.start()
 
     def pause(self) -> None:
-        """End the thread, and wait for it."""
         with self._lock:
             self._stop.set()
             if self._thread is not None:

@@ -80,13 +80,11 @@ class Server:
         program.addresses.update(self._own)
 
     def start(self) -> None:
-        """Serve from a daemon thread."""
         self._ends = ends = [False]
         self._thread = OwnThread(target=self._run, args=(ends,), name=THREAD_NAME)
         self._thread.start()
 
     def close(self) -> None:
-        """Stop serving, and close every socket."""
         if not self.closed:
             self.closed = True
             self.pause()
@@ -104,7 +102,6 @@ class Server:
             thread.join(_PATIENCE)
 
     def resume(self) -> None:
-        """Go on after `pause`."""
         if not self.closed:
             self.start()
 
@@ -137,7 +134,6 @@ class Server:
                 time.sleep(_RETRY)
 
     def _turn(self) -> None:
-        """Wait for something to do, and do it."""
         wait = self._application.view.history.sample()
         if self._connections or self._accept_again is not None:
             wait = min(wait, _LOOK_FOR_SLOW)
@@ -189,7 +185,6 @@ class Server:
         return bool(idle)
 
     def _serve(self, connection: Connection, mask: int, now: float) -> None:
-        """A client can be read from or written to."""
         if connection not in self._connections:
             return  # Dropped earlier at this turn.
         try:
@@ -205,7 +200,6 @@ class Server:
             self._selector.modify(connection.sock, wanted, connection)
 
     def _drop(self, connection: Connection) -> None:
-        """Hang up."""
         self._connections.discard(connection)
         with contextlib.suppress(KeyError, ValueError, OSError):
             self._selector.unregister(connection.sock)

@@ -36,8 +36,6 @@ class Sites:
 
 
 class _Group:
-    """The open leases of one site."""
-
     __slots__ = ("active", "allowed", "bytes_read", "count", "judged", "oldest")
 
     def __init__(self, lease: Lease) -> None:
@@ -101,7 +99,6 @@ def _key(lease: Lease, origins: Origins) -> tuple[int, int]:
 
 
 def _row(guard: Source, group: _Group) -> dict[str, Any]:
-    """A group as JSON: its figures, and the oldest of its responses."""
     registry = guard.registry
     now = registry.clock()
     (described,) = describe_open([group.oldest], registry.origins, now)
@@ -117,7 +114,6 @@ def _row(guard: Source, group: _Group) -> dict[str, Any]:
 
 
 def with_sources(row: dict[str, Any]) -> dict[str, Any]:
-    """Put the text of each line into a row's stack, and cut what is too long."""
     row["frames_left_out"] = max(len(row["stack"]) - _MOST_FRAMES, 0)
     row["stack"] = row["stack"][-_MOST_FRAMES:]
     for frame in (*row["stack"], row["site"]):
@@ -131,6 +127,5 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
 
 @lru_cache(maxsize=4096)
 def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
-    """A frame's names fit to show, and the text of its line when first asked for."""
     source = source_line(Frame(filename, lineno, function))
     return printable(filename), printable(function), printable(source, MOST_SOURCE)

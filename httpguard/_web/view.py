@@ -83,7 +83,6 @@ class View:
         self._number = 0
 
     def document(self) -> Document:
-        """The present one, or the last one while that is good."""
         with self._lock:
             guard = self._find()
             document = self._document
@@ -123,7 +122,6 @@ class View:
         return Document(plain, packed, f'"{self._series}-{self._number}"')
 
     def _content(self, guard: Source | None, rows: int) -> dict[str, Any]:
-        """Everything; no table has more rows than that."""
         snapshot = Snapshot() if guard is None else guard.snapshot(rows)
         sites = by_site(guard, rows)
         known = 0 if guard is None else len(guard.table.groups())
@@ -159,7 +157,6 @@ class View:
 
 
 def _sessions(guard: Source | None) -> int:
-    """How many sessions and pool managers are alive and have pools."""
     if guard is None:
         return 0
     known = list(guard.registry.sessions.known.values())

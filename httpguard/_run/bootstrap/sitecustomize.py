@@ -22,7 +22,6 @@ class _Guard:
     """A finder on `sys.meta_path` that installs httpguard before a client comes."""
 
     def __init__(self, run: str) -> None:
-        """Keep where the processes of the run take notes; "-": nowhere."""
         self.run = run
         self.installed = False
 
@@ -82,7 +81,6 @@ class _Guard:
             pass
 
     def begin(self) -> None:
-        """Wait for a client, or say why that would be in vain."""
         try:
             if self.is_installed():
                 sys.meta_path.insert(0, self)
