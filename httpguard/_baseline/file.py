@@ -28,9 +28,7 @@ class Entry:
     Args:
         file: With slashes; relative to the baseline's own directory where it is
             below that.
-        function: The function's name.
         source: The text of the line, stripped; empty: any line of the function.
-        kind: The word for how it leaked.
         note: What a person wrote about it; kept.
     """
 
@@ -39,6 +37,9 @@ class Entry:
     source: str
     kind: str
     note: str = field(default="", compare=False)
+
+    def __str__(self) -> str:
+        return f"{self.kind} {self.file} in {self.function}: {self.source}"
 
     def to_dict(self) -> dict[str, str]:
         fields = {name: getattr(self, name) for name in _FIELDS}

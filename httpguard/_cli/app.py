@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated, Final
+from importlib import import_module
+from typing import Annotated, Final
 
 import typer
 
 from .help import PlainCommand, PlainGroup
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
+# The order is that of the help text.
+_COMMANDS: Final = ("demo", "run", "explain", "report", "top", "attach", "baseline")
 
 
 def build(only: str = "") -> typer.Typer:
@@ -28,64 +29,14 @@ def build(only: str = "") -> typer.Typer:
         context_settings={"help_option_names": ["-h", "--help"]},
     )
     app.callback(invoke_without_command=True)(_root)
-    for name, register in _COMMANDS.items():
-        if only not in _COMMANDS or only == name:
-            register(app)
+    for name in (only,) if only in _COMMANDS else _COMMANDS:
+        module = import_module(f".{name}", __package__)
+        if name == "baseline":
+            app.add_typer(module.GROUP, name=name)
+        else:
+            kind = getattr(module, "Command", PlainCommand)
+            app.command(name, cls=kind)(getattr(module, name))
     return app
-
-
-def _register_demo(app: typer.Typer) -> None:
-    from .demo import demo
-
-    app.command("demo", cls=PlainCommand)(demo)
-
-
-def _register_run(app: typer.Typer) -> None:
-    from .run import RunCommand, run
-
-    app.command("run", cls=RunCommand)(run)
-
-
-def _register_explain(app: typer.Typer) -> None:
-    from .explain import explain
-
-    app.command("explain", cls=PlainCommand)(explain)
-
-
-def _register_report(app: typer.Typer) -> None:
-    from .report import report
-
-    app.command("report", cls=PlainCommand)(report)
-
-
-def _register_top(app: typer.Typer) -> None:
-    from .top import top
-
-    app.command("top", cls=PlainCommand)(top)
-
-
-def _register_attach(app: typer.Typer) -> None:
-    from .attach import attach
-
-    app.command("attach", cls=PlainCommand)(attach)
-
-
-def _register_baseline(app: typer.Typer) -> None:
-    from .baseline import register
-
-    register(app)
-
-
-# The order is that of the help text.
-_COMMANDS: Final[dict[str, Callable[[typer.Typer], None]]] = {
-    "demo": _register_demo,
-    "run": _register_run,
-    "explain": _register_explain,
-    "report": _register_report,
-    "top": _register_top,
-    "attach": _register_attach,
-    "baseline": _register_baseline,
-}
 
 
 def _print_version(wanted: bool) -> None:  # noqa: FBT001  # typer calls it so.

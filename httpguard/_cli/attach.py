@@ -6,7 +6,7 @@ import json
 import os
 import sys
 import time
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
@@ -15,15 +15,13 @@ from .._attach.refusals import AttachError
 from .._model.errors import ConfigError
 from .._run.start import check_log
 from .top import follow, print_once, wide_console
-from .values import LOOKS, PID, PORT, SECONDS
+from .values import PID, PORT, SECONDS, Interval
 
 
 def attach(
     pid: Annotated[
         int,
-        typer.Argument(
-            parser=PID, metavar="PID", help="The process.", show_default=False
-        ),
+        typer.Argument(parser=PID, metavar="PID", help="The process."),
     ],
     *,
     children: Annotated[
@@ -82,12 +80,7 @@ def attach(
             help="How long an open response may make no progress before it is held.",
         ),
     ] = None,
-    interval: Annotated[
-        float,
-        typer.Option(
-            parser=LOOKS, help="Seconds between two looks.", metavar="SECONDS"
-        ),
-    ] = 2.0,
+    interval: Interval = 2.0,
 ) -> None:
     """Show what a program holds open and leaks that runs without httpguard.
 
@@ -105,17 +98,14 @@ def attach(
 
     - `httpguard attach 4711 --json`
     """
-    try:
-        if log is not None:
-            check_log(log)
-    except ConfigError as error:
-        raise typer.BadParameter(str(error)) from None
-    given = {
-        "log": None if log is None else os.path.abspath(log),
-        "serve": serve,
-        "max_idle": max_idle,
-    }
+    given: dict[str, Any] = {"serve": serve, "max_idle": max_idle}
     settings = {name: value for name, value in given.items() if value is not None}
+    if log is not None:
+        try:
+            check_log(log)
+        except ConfigError as error:
+            raise typer.BadParameter(str(error)) from None
+        settings["log"] = os.path.abspath(log)
     try:
         with Family(
             pid, settings, children=children, look=look, patience=patience, tell=_tell

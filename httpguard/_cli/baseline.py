@@ -3,29 +3,32 @@
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from .._baseline.baseline import Baseline
-from .._baseline.place import ANYWHERE
+from .._baseline.place import ANYWHERE, Place, place_of
 from .._model.errors import BaselineError
-from .baseline_sources import read_source
+from .._model.words import many
+from .._report.counts import LogCounts
+from .._report.inputs import STDIN, InputError, look_at, read
+from .._report.sites import report_of
 from .help import PlainCommand, PlainGroup
-from .project import baseline as baseline_of_project
+from .values import baseline_of_project
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._baseline.file import Entry
-    from .baseline_sources import Source
+
 
 _File = Annotated[
     str | None,
     typer.Argument(
         metavar="[FILE]",
         help="The baseline. May be left out where `pyproject.toml` names it.",
-        show_default=False,
     ),
 ]
 _SOURCES_HELP: Final = (
@@ -33,22 +36,18 @@ _SOURCES_HELP: Final = (
 )
 
 
-def register(app: typer.Typer) -> None:
-    group = typer.Typer(
-        cls=PlainGroup,
-        rich_markup_mode="markdown",
-        no_args_is_help=True,
-        help="Look after a baseline: the known leaks of an old code base.",
-        epilog="`pytest --httpguard --httpguard-baseline FILE` tolerates what is in "
-        "the file and fails for what is new; so do `httpguard run` and "
-        "`httpguard report`. Keep the file under version control.",
-    )
-    group.command("show", cls=PlainCommand)(show)
-    group.command("update", cls=PlainCommand)(update)
-    group.command("prune", cls=PlainCommand)(prune)
-    app.add_typer(group, name="baseline")
+GROUP: Final = typer.Typer(
+    cls=PlainGroup,
+    rich_markup_mode="markdown",
+    no_args_is_help=True,
+    help="Look after a baseline: the known leaks of an old code base.",
+    epilog="`pytest --httpguard --httpguard-baseline FILE` tolerates what is in the"
+    " file and fails for what is new; so do `httpguard run` and `httpguard report`."
+    " Keep the file under version control.",
+)
 
 
+@GROUP.command(cls=PlainCommand)
 def show(file: _File = None) -> None:
     """List the known leaks, and those whose line is no longer in its file."""
     file = file or baseline_of_project()
@@ -68,9 +67,11 @@ def show(file: _File = None) -> None:
             Text("; ".join(filter(None, (note, entry.note)))),
         )
     Console().print(table)
-    typer.echo(f"{_count(len(baseline.entries))} in {file}, {len(gone)} of them gone")
+    known = many(len(baseline.entries), "known leak")
+    typer.echo(f"{known} in {file}, {len(gone)} of them gone")
 
 
+@GROUP.command(cls=PlainCommand)
 def update(
     names: Annotated[
         list[str],
@@ -78,7 +79,6 @@ def update(
             metavar="[FILE] SOURCE...",
             help="The baseline, which may be left out before a single source where"
             f" `pyproject.toml` names it. {_SOURCES_HELP}",
-            show_default=False,
         ),
     ],
     *,
@@ -93,10 +93,10 @@ def update(
         if os.path.exists(file)
         else Baseline((), os.path.dirname(os.path.abspath(file)))
     )
-    read = _read(sources)
-    _tell_foreign(read, refuse=prune)
-    after = before.without(_unused(before, read)) if prune else before
-    for source in read:
+    found = _read(sources)
+    _tell_foreign(found, refuse=prune)
+    after = before.without(_unused(before, found)) if prune else before
+    for source in found:
         if source.baseline is not None:
             after = after.merged(source.baseline)
         else:
@@ -105,11 +105,12 @@ def update(
     _save(before, after, file)
 
 
+@GROUP.command(cls=PlainCommand)
 def prune(
     file: _File = None,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE...]", help=_SOURCES_HELP, show_default=False),
+        typer.Argument(metavar="[SOURCE...]", help=_SOURCES_HELP),
     ] = None,
     *,
     dry_run: Annotated[
@@ -123,15 +124,61 @@ def prune(
     """
     file = file or baseline_of_project()
     before = _load(file)
-    read = _read(sources or ())
-    _tell_foreign(read, refuse=True)
-    fixed = _unused(before, read) if sources else _gone(before)
+    found = _read(sources or ())
+    _tell_foreign(found, refuse=True)
+    fixed = _unused(before, found) if sources else _gone(before)
     for entry in fixed:
-        typer.echo(f"- {entry.kind} {entry.file} in {entry.function}: {entry.source}")
+        typer.echo(f"- {entry}")
     if dry_run:
-        typer.echo(f"{_count(len(fixed))} would be taken out of {file}")
+        typer.echo(f"{many(len(fixed), 'known leak')} would be taken out of {file}")
         return
     _save(before, before.without(fixed), file)
+
+
+@dataclass(slots=True)
+class _Source:
+    """What was read from one file.
+
+    Args:
+        places: The leaks that a log has, each place once.
+        baseline: What it is, if it is a baseline.
+        damaged: Lines that look like ours and cannot be read.
+        foreign: It has no line of httpguard: perhaps it is another program's.
+    """
+
+    name: str
+    places: dict[Place, None] = field(default_factory=dict)
+    baseline: Baseline | None = None
+    damaged: int = 0
+    foreign: bool = False
+
+
+def _read_source(name: str) -> _Source:
+    """Read a log or a baseline, whichever it is; ``-``: standard input."""
+    if _is_baseline(name):
+        return _Source(name, baseline=Baseline.load(name))
+    counts = LogCounts()
+    try:
+        for source in look_at([name]):
+            read(source, counts, lambda _: None)
+    except InputError as error:
+        raise BaselineError(f"cannot read {error}") from error
+    sites = report_of(counts).sites
+    places = dict.fromkeys(place_of(site.to_leak()) for site in sites if site.lineno)
+    damaged = sum(counts.problems.values())
+    damaged += sum(site.events for site in sites if not site.lineno)
+    return _Source(name, places, None, damaged, not any(counts.ours.values()))
+
+
+def _is_baseline(name: str) -> bool:
+    """Whether a file begins as a baseline does; a line of a log is a whole object."""
+    if name == STDIN:
+        return False
+    try:
+        with open(name, "rb") as file:
+            return file.readline(100).strip() == b"{"
+    except OSError:  # It is said when it is read.
+        return False
 
 
 def _load(file: str) -> Baseline:
@@ -141,29 +188,23 @@ def _load(file: str) -> Baseline:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
 
 
-def _read(names: Iterable[str]) -> list[Source]:
-    read = []
+def _read(names: Iterable[str]) -> list[_Source]:
+    found = []
     for name in names:
         try:
-            source = read_source(name)
+            source = _read_source(name)
         except BaselineError as error:
             raise typer.BadParameter(str(error), param_hint="SOURCE") from error
         if source.damaged:
-            lines = "line" if source.damaged == 1 else "lines"
-            typer.echo(f"{name}: {source.damaged} damaged {lines}", err=True)
-        read.append(source)
-    return read
+            typer.echo(f"{name}: {many(source.damaged, 'damaged line')}", err=True)
+        found.append(source)
+    return found
 
 
-def _tell_foreign(sources: Iterable[Source], *, refuse: bool) -> None:
-    """Say which sources have no line of httpguard.
+def _tell_foreign(sources: Iterable[_Source], *, refuse: bool) -> None:
+    """Say which sources have no line of httpguard, or refuse them.
 
-    Args:
-        sources: What was read.
-        refuse: That something is not in them says nothing.
-
-    Raises:
-        BadParameter: There is one, and it is refused.
+    That something is not in them says nothing.
     """
     for source in sources:
         if source.foreign:
@@ -176,7 +217,7 @@ def _tell_foreign(sources: Iterable[Source], *, refuse: bool) -> None:
             typer.echo(told, err=True)
 
 
-def _unused(baseline: Baseline, sources: Iterable[Source]) -> list[Entry]:
+def _unused(baseline: Baseline, sources: Iterable[_Source]) -> list[Entry]:
     unused = set(baseline.entries)
     for source in sources:
         if source.baseline is None:
@@ -210,10 +251,6 @@ def _save(before: Baseline, after: Baseline, file: str) -> None:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
     old, new = set(before.entries), set(after.entries)
     typer.echo(
-        f"{_count(len(new))} in {file}: {len(new - old)} added, "
+        f"{many(len(new), 'known leak')} in {file}: {len(new - old)} added, "
         f"{len(old - new)} taken out"
     )
-
-
-def _count(number: int) -> str:
-    return f"{number} known leak" if number == 1 else f"{number} known leaks"

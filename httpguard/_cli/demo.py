@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from .._demo.shows import SHOWS
 from .._model.extras import require
-
-_CLIENT: Final = "requests"
 
 
 def demo(
@@ -17,7 +15,7 @@ def demo(
     client: Annotated[
         str,
         typer.Option(help=f"The HTTP client of the programs: {' or '.join(SHOWS)}."),
-    ] = _CLIENT,
+    ] = "requests",
     source: Annotated[
         bool,
         typer.Option("--source", help="Print the two programs; run nothing."),

@@ -17,7 +17,6 @@ def explain(
         list[str] | None,
         typer.Argument(
             metavar="[KIND]...",
-            show_default=False,
             help="`dropped`, or the code that a report prints: `HG101`. None: the list"
             " of all.",
         ),

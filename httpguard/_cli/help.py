@@ -12,8 +12,13 @@ class PlainCommand(TyperCommand):
         return [_plain(param) for param in super().get_params(ctx)]
 
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
-        """Without the braces of a required argument."""
-        return _pieces(self, ctx)
+        """``[OPTIONS] FILE...``, without the braces of a required argument."""
+        arguments = [
+            param.metavar or param.name.upper()
+            for param in self.get_params(ctx)
+            if param.param_type_name == "argument"
+        ]
+        return [self.options_metavar, *arguments]
 
 
 class PlainGroup(TyperGroup):
@@ -29,7 +34,6 @@ def _plain(param: Any) -> Any:
         # Of typer 0.20 and later: its metavar is the name alone.
         param.display_type_rich = lambda ctx: ""  # noqa: ARG005
     elif param.metavar is None and hasattr(param, "display_type"):
-        param.metavar = None
         param.display_type_rich = lambda ctx: _label(param.display_type(ctx))
     return param
 
@@ -41,12 +45,3 @@ def _label(label: str) -> str:
         label = label[len("list[") : -1]
     words = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "str": "TEXT"}
     return words.get(label, label)
-
-
-def _pieces(command: Any, ctx: Any) -> list[str]:
-    arguments = [
-        param.metavar or param.name.upper()
-        for param in command.get_params(ctx)
-        if param.param_type_name == "argument"
-    ]
-    return [command.options_metavar, *arguments]

@@ -7,6 +7,7 @@ import gc
 import json
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -19,17 +20,16 @@ from .._report.counts import LogCounts
 from .._report.inputs import InputError, look_at, read
 from .._report.selection import parse_since, select
 from .._report.sites import report_of
-from .progress import progress
-from .project import choose
-from .values import COUNT
+from .values import COUNT, project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
     from datetime import datetime
 
+    from .._report.inputs import Input
     from .._report.result import Report
 
 _FOUND: Final = 23
-_DEFAULTS: Final = {"baseline": "", "root": "", "top": 20, "fail": False}
 _STDOUT: Final = "-"
 
 
@@ -51,7 +51,6 @@ def report(
             metavar="FILE...",
             help="Logs: JSON lines, or application logs with our lines among others;"
             " plain, .gz or .zst. `-` is standard input.",
-            show_default=False,
         ),
     ],
     *,
@@ -61,12 +60,11 @@ def report(
             metavar="TIME",
             help="Only what leaked since then: an ISO date or time"
             " (`2026-03-01`, UTC unless it says otherwise), or `30m`, `24h`, `7d`.",
-            show_default=False,
         ),
     ] = "",
     kind: Annotated[
         list[LeakKind] | None,
-        typer.Option(help="Only this kind; may be repeated.", show_default=False),
+        typer.Option(help="Only this kind; may be repeated."),
     ] = None,
     site: Annotated[
         list[str] | None,
@@ -74,14 +72,11 @@ def report(
             metavar="GLOB",
             help="Only sites whose file, or `file:line in function`, matches;"
             " may be repeated. `*/orders/*.py`, `views.py`, `* in fetch`.",
-            show_default=False,
         ),
     ] = None,
     baseline: Annotated[
         str | None,
-        typer.Option(
-            metavar="FILE", help="Leave out what it tolerates.", show_default=False
-        ),
+        typer.Option(metavar="FILE", help="Leave out what it tolerates."),
     ] = None,
     form: Annotated[
         Form,
@@ -99,7 +94,6 @@ def report(
         typer.Option(
             metavar="FILE",
             help="Also write a page, complete in itself; `-`: print that alone.",
-            show_default=False,
         ),
     ] = "",
     sarif: Annotated[
@@ -107,7 +101,6 @@ def report(
         typer.Option(
             metavar="FILE",
             help="Also write SARIF 2.1.0, for code scanning; `-`: print that alone.",
-            show_default=False,
         ),
     ] = "",
     root: Annotated[
@@ -116,7 +109,6 @@ def report(
             metavar="DIR",
             help="Show files relative to this directory: where your code lies on"
             " the machines that the logs are from. Default: the current one.",
-            show_default=False,
         ),
     ] = None,
     top: Annotated[
@@ -125,14 +117,12 @@ def report(
             parser=COUNT,
             metavar="NUMBER",
             help="Print so many sites as text; 0: all. Default: 20.",
-            show_default=False,
         ),
     ] = None,
     fail: Annotated[
         bool | None,
         typer.Option(
             "--fail/--no-fail",
-            show_default=False,
             help="Exit with 23 if any site is left to show, or a file has no line of"
             " httpguard.",
         ),
@@ -167,8 +157,12 @@ def report(
     `[tool.httpguard]` of the nearest `pyproject.toml` has the project's defaults:
     `baseline`, and `fail`, `root` and `top` below `[tool.httpguard.report]`.
     """
-    given = {"baseline": baseline, "root": root, "top": top, "fail": fail}
-    baseline, root, top, fail = choose("report", _DEFAULTS, given)
+    told = project()
+    said = {"root": "", "top": 20, "fail": False, **told.options["report"]}
+    baseline = told.baseline if baseline is None else baseline
+    root = said["root"] if root is None else root
+    top = said["top"] if top is None else top
+    fail = said["fail"] if fail is None else fail
     if html:
         require("report", "jinja2")
     if engine is EngineName.SPARK:
@@ -200,12 +194,7 @@ def report(
 
 
 def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
-    """Read the logs, by Spark if there is a master.
-
-    Raises:
-        BadParameter: One cannot be read.
-        Exit: Spark cannot do it.
-    """
+    """Read the logs, by Spark if there is a master."""
     begin = None if since is None else round(since.timestamp() * 1e6)
     try:
         inputs = look_at(files)
@@ -220,7 +209,7 @@ def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
         # Lines make millions of objects, and no cycle.
         gc.disable()
         counts = LogCounts(begin)
-        with progress(inputs) as advance:
+        with _progress(inputs) as advance:
             for source in inputs:
                 read(source, counts, advance)
     except InputError as error:
@@ -230,12 +219,22 @@ def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
     return counts
 
 
-def _beside(made: Report, path: str) -> Report:
-    """Without the sites that a baseline tolerates.
+@contextmanager
+def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
+    if not sys.stderr.isatty():
+        yield lambda _read: None
+        return
+    from rich.console import Console
+    from rich.progress import Progress
 
-    Raises:
-        BadParameter: It cannot be read.
-    """
+    sizes = [source.size for source in inputs]
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("reading", total=sum(sizes) if all(sizes) else None)
+        yield lambda read: bar.advance(task, read)
+
+
+def _beside(made: Report, path: str) -> Report:
+    """Without the sites that a baseline tolerates."""
     from .._baseline.baseline import load_known, place_of
 
     try:
@@ -244,19 +243,11 @@ def _beside(made: Report, path: str) -> Report:
         )
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error), param_hint="'--baseline'") from error
-    fixed = tuple(
-        f"{entry.kind} {entry.file} in {entry.function}: {entry.source}"
-        for entry in compared.fixed
-    )
+    fixed = tuple(map(str, compared.fixed))
     return replace(made, sites=compared.new, known=compared.known, fixed=fixed)
 
 
 def _write(option: str, path: str, text: str) -> None:
-    """Write a form of the report to a file, or print it.
-
-    Raises:
-        BadParameter: It cannot be written.
-    """
     if path == _STDOUT:
         sys.stdout.write(text)
         return

@@ -23,7 +23,7 @@ def _setting(name: str, metavar: str, more: str = "") -> Any:
     )
 
 
-class RunCommand(PlainCommand):
+class Command(PlainCommand):
     """A command whose options end where the program begins."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
@@ -42,11 +42,10 @@ class RunCommand(PlainCommand):
             if name.startswith("-")
         }
         index = 0
-        while index < len(args):
-            word = args[index]
-            if word == "--" or starts_target(word):
+        while index < len(args) and args[index] != "--":
+            if starts_target(args[index]):
                 break
-            index += 2 if word in with_value else 1
+            index += 2 if args[index] in with_value else 1
         return min(index, len(args))
 
 
@@ -55,7 +54,6 @@ def run(
         list[str],
         typer.Argument(
             metavar="PROGRAM [ARGUMENTS]...",
-            show_default=False,
             help="`script.py`, `-m module`, `-c code`, or a command such as"
             " `gunicorn`, each with its own arguments.",
         ),
@@ -80,7 +78,6 @@ def run(
         bool | None,
         typer.Option(
             "--fail/--no-fail",
-            show_default=False,
             help="Exit with 23 if responses leaked and the program's own exit code"
             " is 0.",
         ),

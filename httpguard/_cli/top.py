@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import time
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
@@ -10,7 +11,7 @@ import typer
 
 from .._model.errors import HTTPGuardError
 from .._model.extras import require
-from .values import LOOKS
+from .values import Interval  # noqa: TC001  # typer looks at it.
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -26,7 +27,6 @@ def top(
             metavar="URL|PID",
             help="The page's URL (`localhost:8765` will do), or the number of the"
             " process that serves it.",
-            show_default=False,
         ),
     ],
     *,
@@ -34,19 +34,13 @@ def top(
         bool,
         typer.Option("--once", help="Print the state once and end, as for a script."),
     ] = False,
-    interval: Annotated[
-        float,
-        typer.Option(
-            parser=LOOKS, help="Seconds between two looks.", metavar="SECONDS"
-        ),
-    ] = 2.0,
+    interval: Interval = 2.0,
     token: Annotated[
         str | None,
         typer.Option(
             envvar="HTTPGUARD_SERVE_TOKEN",
             show_envvar=True,
             help="The page's token, if it has one.",
-            show_default=False,
         ),
     ] = None,
 ) -> None:
@@ -93,20 +87,16 @@ def print_once(console: Console, state: dict[str, Any]) -> None:
 def follow(
     console: Console, source: Any, interval: float, seconds: float | None = None
 ) -> None:
-    """Look again and again, until `q` or Ctrl-C.
+    """Look again and again, until `q` or Ctrl-C, or so many seconds are over.
 
-    Args:
-        console: A terminal.
-        source: Whose `fetch` is the state; raises `HTTPGuardError`.
-        interval: Seconds between two looks.
-        seconds: It ends by itself; None: it does not.
+    The source's `fetch` is the state, or raises `HTTPGuardError`.
     """
     from rich.live import Live
 
     from .top_keys import Choice, keys, wait
     from .top_screen import screen
 
-    end = None if seconds is None else time.monotonic() + seconds
+    end = time.monotonic() + (math.inf if seconds is None else seconds)
     state = source.fetch()
     note, choice = "", Choice()
     with (
@@ -114,13 +104,9 @@ def follow(
         keys(),
         Live(console=console, screen=True, auto_refresh=False) as live,
     ):
-        while end is None or time.monotonic() < end:
+        while time.monotonic() < end:
             live.update(screen(state, console.height, note, choice), refresh=True)
-            key = wait(
-                interval
-                if end is None
-                else min(interval, max(end - time.monotonic(), 0))
-            )
+            key = wait(min(interval, max(end - time.monotonic(), 0)))
             if key in {"q", "Q"}:
                 return
             choice = choice.after(key)

@@ -47,7 +47,7 @@ def screen(
         state: The JSON of a page.
         height: Lines of the terminal; 0: as many as it takes.
         note: A line at its end, such as why the figures are old.
-        choice: Of the user, where there are keys.
+        choice: None where there are no keys.
     """
     before = what_was_before(state.get("attached", {}))
     other = _OTHER_LINES + (_WRAPPED if height >= _TALL else 0)

@@ -21,7 +21,6 @@ _PROBE_PATIENCE: Final = 1.0
 _MOST_BYTES: Final = 16_000_000
 # A host and its port alone.
 _BARE: Final = re.compile(r"(?:[\w.-]+|\[[0-9a-fA-F:.]+\]):\d+(?:/|$)")
-_OURS: Final = "httpguard/"
 _HTTP: Final = {
     "http": http.client.HTTPConnection,
     "https": http.client.HTTPSConnection,
@@ -33,11 +32,7 @@ class UnreachableError(HTTPGuardError):
 
 
 class Source:
-    """A page.
-
-    Raises:
-        UnreachableError: The URL is none.
-    """
+    """A page; connected to when it is asked."""
 
     def __init__(self, url: str, token: str | None) -> None:
         if _BARE.match(url):
@@ -48,11 +43,10 @@ class Source:
         except ValueError:
             parts = urlsplit("")
         if parts.scheme not in _HTTP or not parts.hostname:
-            msg = (
+            raise UnreachableError(
                 f"{printable(url)!r} is neither a URL (http://HOST:PORT/) "
                 "nor the number of a process"
             )
-            raise UnreachableError(msg)
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
         self._scheme = parts.scheme
         self._host = parts.hostname
@@ -60,38 +54,34 @@ class Source:
         self._token = token
 
     def fetch(self) -> dict[str, Any]:
-        """The state of the program.
-
-        Raises:
-            UnreachableError: It is not to be had.
-        """
+        """The state of the program."""
         try:
             status, _, body = self._get("/api/snapshot", _PATIENCE)
         except (OSError, http.client.HTTPException, ssl.SSLError) as error:
-            msg = f"no answer from {self.url}: {error or type(error).__name__}"
-            raise UnreachableError(msg) from None
+            raise UnreachableError(
+                f"no answer from {self.url}: {error or type(error).__name__}"
+            ) from None
         if status == http.HTTPStatus.UNAUTHORIZED:
-            msg = f"{self.url} wants its token: --token, or HTTPGUARD_SERVE_TOKEN"
-            raise UnreachableError(msg)
+            raise UnreachableError(
+                f"{self.url} wants its token: --token, or HTTPGUARD_SERVE_TOKEN"
+            )
         try:
             state = json.loads(body)
         except ValueError:
             state = None
-        if (
-            status != http.HTTPStatus.OK
-            or not isinstance(state, dict)
-            or "httpguard" not in state
-        ):
-            msg = f"{self.url} is no page of httpguard (it answers with {status})"
-            raise UnreachableError(msg)
-        return state
+        ours = isinstance(state, dict) and "httpguard" in state
+        if status != http.HTTPStatus.OK or not ours:
+            raise UnreachableError(
+                f"{self.url} is no page of httpguard (it answers with {status})"
+            )
+        return dict(state)
 
     def is_ours(self) -> bool:
         try:
             _, server, _ = self._get("/healthz", _PROBE_PATIENCE)
         except (OSError, http.client.HTTPException):
             return False
-        return server.startswith(_OURS)
+        return server.startswith("httpguard/")
 
     def _get(self, path: str, patience: float) -> tuple[int, str, bytes]:
         headers = {"Accept": "application/json"}
@@ -101,11 +91,8 @@ class Source:
         try:
             connection.request("GET", self._path + path, headers=headers)
             answer = connection.getresponse()
-            return (
-                answer.status,
-                answer.getheader("Server", ""),
-                answer.read(_MOST_BYTES),
-            )
+            server = answer.getheader("Server", "")
+            return answer.status, server, answer.read(_MOST_BYTES)
         finally:
             connection.close()
 
@@ -126,26 +113,20 @@ def find(target: str, token: str | None) -> Source:
         return Source(target, token)
     pages = dict(_pages_of(int(target), token))
     if not pages:
-        msg = (
+        raise UnreachableError(
             f"process {target} serves no page of httpguard: "
             "start it with HTTPGUARD_SERVE=0, or call httpguard.serve() in it"
         )
-        raise UnreachableError(msg)
     if len(pages) > 1:
         lines = "".join(f"\n  {url} (process {pid})" for url, pid in pages.items())
-        msg = (
+        raise UnreachableError(
             f"process {target} and its children serve several pages; which one?{lines}"
         )
-        raise UnreachableError(msg)
     return Source(next(iter(pages)), token)
 
 
 def _pages_of(pid: int, token: str | None) -> Iterator[tuple[str, int]]:
-    """URLs of pages, with the process that serves each.
-
-    Raises:
-        UnreachableError: There is no such process, or it is another user's.
-    """
+    """URLs of pages, with the process that serves each."""
     import psutil
 
     try:
@@ -153,11 +134,11 @@ def _pages_of(pid: int, token: str | None) -> Iterator[tuple[str, int]]:
         # The process itself must be open to us; of its children, those that are.
         family = [(process, _listening(process))]
     except (psutil.NoSuchProcess, OverflowError):
-        msg = f"there is no process {pid}"
-        raise UnreachableError(msg) from None
+        raise UnreachableError(f"there is no process {pid}") from None
     except psutil.AccessDenied:
-        msg = f"process {pid} is another user's: give the URL of its page"
-        raise UnreachableError(msg) from None
+        raise UnreachableError(
+            f"process {pid} is another user's: give the URL of its page"
+        ) from None
     for child in process.children(recursive=True):
         with contextlib.suppress(psutil.Error):
             family.append((child, _listening(child)))

@@ -9,18 +9,20 @@ from .._model.event import LEAK
 from .groups import LOGGED, Group, Groups
 from .leak_lines import MARK, read_leak
 from .lines import (
+    HOST,
     Damaged,
     epoch,
     first_of,
     name_of,
     parsed,
     process_of,
+    text_of,
     whole,
     without_stack,
 )
 from .notice import Notice, notice_of
 from .tally import time_of
-from .texts import TextLeak, find_leak, find_time
+from .texts import find_leak, find_time
 
 SCHEMA: Final = 1
 """The newest schema of JSON lines that is understood."""
@@ -64,7 +66,10 @@ class LogCounts:
     def begin(self, file: str) -> None:
         self.ours[file] += 0
 
-    def note_damage(self, file: str, number: int | None, problem: str) -> None:
+    def note_damage(self, file: str, number: int | None, problem: str | None) -> None:
+        """Count a line that could not be read, if there is a problem with it."""
+        if problem is None:
+            return
         self.problems[problem] += 1
         if len(self.damaged) < MOST_DAMAGED:
             self.damaged.append(Damaged(file, number, problem))
@@ -81,11 +86,7 @@ class LogCounts:
         self.ended |= other.ended
 
     def take(self, file: str, line: str) -> str | None:
-        """Take in a line.
-
-        Args:
-            file: The name of its file.
-            line: Without its end.
+        """Take in a line, its end cut off.
 
         Returns:
             What is wrong with it, if it should be one of ours and cannot be read.
@@ -161,18 +162,20 @@ class LogCounts:
             self.notices.setdefault(name, Notice(notice.event)).merge(notice)
 
     def _take_text(self, file: str, text: str, line: str, head: dict[str, Any]) -> None:
-        leak: TextLeak | None = find_leak(text)
+        leak = find_leak(text)
         if leak is None:
             self._take_fix(file, text)
             return
         self.ours[file] += 1
         seen = epoch(find_time(first_of(head, LOGGED) or line))
+        process = process_of(file, head)
         if leak.final:
-            self.ended.add(process_of(file, head))
-        group = self.leaks.of((leak.kind, leak.filename, leak.lineno, leak.function))
-        figures = (leak.count, leak.resolved, seen, seen)
-        told = self.leaks.add(group, process_of(file, head), head, figures)
-        if told and group.is_less_telling(0, seen):
+            self.ended.add(process)
+        key = leak.kind, leak.filename, leak.lineno, leak.function
+        figures = leak.count, leak.resolved, seen, seen
+        host, program = first_of(head, HOST), text_of(head.get("program"))
+        group = self.leaks.add(key, process, figures, host, program)
+        if group is not None and group.is_less_telling(0, seen):
             group.sample = (0, seen or 0, text)
             self._without_fix = None if leak.hint else (file, group)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
-from .lines import site_of
+from .lines import place_of, shown, whole
 from .texts import find_leak
 
 if TYPE_CHECKING:
@@ -23,15 +23,7 @@ _FRAME: Final = re.compile(r"  ([> ]) (.+):(\d+) in (.*)")
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """A frame of the stack.
-
-    Args:
-        filename: As the log has it.
-        lineno: From 1.
-        function: The function's name.
-        application: Whether it is the application's own code.
-        source: The text of the line; empty: not known.
-    """
+    """A frame of the stack; its source is empty where it is not known."""
 
     filename: str
     lineno: int
@@ -42,12 +34,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """What the log says of one leak; whatever it does not say is empty or None.
+    """What the log says of one leak; whatever it does not say is empty.
 
     Args:
-        status: Of the response, as it is shown.
         culprit: ``file:line in function`` that lost it, where that is not the site.
-        held_by: What still referred to it.
         stack: The outermost frame first.
         fields: The other fields of the leak and of its process, in the order in
             which a person wants them, then structlog's context.
@@ -68,18 +58,8 @@ class Example:
 
 
 _FIELDS: Final = (
-    "status",
-    "client",
-    "pool",
-    "thread",
-    "age",
-    "idle",
-    "bytes_read",
-    "length",
-    "program",
-    "host",
-    "pid",
-    "run",
+    *("status", "client", "pool", "thread", "age", "idle", "bytes_read", "length"),
+    *("program", "host", "pid", "run"),
 )
 
 
@@ -93,29 +73,22 @@ def parse(sample: Sample | None) -> Example:
     leak = find_leak(text)
     if leak is None:
         return Example()
-    return Example(
-        method=printable(leak.method),
-        url=printable(leak.url),
-        hint=printable(leak.hint, _MOST_HINT),
-    )
+    hint = shown(leak.hint, _MOST_HINT)
+    return Example(shown(leak.method), shown(leak.url), hint=hint)
 
 
 def _from_fields(fields: dict[str, Any]) -> Example:
-    told = {name: _text(fields.get(name)) for name in _FIELDS}
+    told = {name: shown(fields.get(name)) for name in _FIELDS}
     context = fields.get("context")
     if isinstance(context, dict):
-        told |= {_text(name): _text(value) for name, value in context.items()}
-    culprit = fields.get("culprit")
-    if isinstance(culprit, dict):
-        filename, lineno, function = site_of(culprit)
-        culprit = f"{filename}:{lineno} in {function}"
+        told |= {shown(name): shown(value) for name, value in context.items()}
     return Example(
-        method=_text(fields.get("method")),
-        url=_text(fields.get("url")),
-        status=_text(fields.get("status") or None),
-        culprit=_text(culprit),
-        held_by=_text(fields.get("held_by"), _MOST_HINT),
-        hint=_text(fields.get("hint"), _MOST_HINT),
+        method=shown(fields.get("method")),
+        url=shown(fields.get("url")),
+        status=shown(fields.get("status") or None),
+        culprit=place_of(fields.get("culprit")),
+        held_by=shown(fields.get("held_by"), _MOST_HINT),
+        hint=shown(fields.get("hint"), _MOST_HINT),
         stack=_stack(fields.get("stack")),
         fields=tuple((name, value) for name, value in told.items() if value),
     )
@@ -127,23 +100,17 @@ def _stack(value: Any) -> tuple[Step, ...]:
         return _stack_of_text(value)
     if not isinstance(value, list):
         return ()
-    steps = []
-    for item in value[-_MOST_FRAMES:]:
-        if not isinstance(item, dict):
-            continue
-        lineno = item.get("lineno")
-        if not isinstance(lineno, int):
-            lineno = 0
-        steps.append(
-            _step(
-                _text(item.get("filename")),
-                lineno,
-                _text(item.get("function")),
-                own=item.get("application") is True,
-                source=_text(item.get("source")),
-            )
+    return tuple(
+        _step(
+            shown(item.get("filename")),
+            whole(item.get("lineno"), 0),
+            shown(item.get("function")),
+            own=item.get("application") is True,
+            source=shown(item.get("source")),
         )
-    return tuple(steps)
+        for item in value[-_MOST_FRAMES:]
+        if isinstance(item, dict)
+    )
 
 
 def _stack_of_text(text: str) -> tuple[Step, ...]:
@@ -155,24 +122,18 @@ def _stack_of_text(text: str) -> tuple[Step, ...]:
             continue
         below = lines[number + 1] if number + 1 < len(lines) else ""
         source = below.strip() if below.startswith(" " * 8) else ""
-        steps.append(
-            _step(
-                printable(match[2]),
-                int(match[3]),
-                printable(match[4]),
-                own=match[1] == ">",
-                source=printable(source, MOST_SOURCE),
-            )
-        )
+        place = printable(match[2]), int(match[3]), printable(match[4])
+        source = printable(source, MOST_SOURCE)
+        steps.append(_step(*place, own=match[1] == ">", source=source))
     return tuple(steps[-_MOST_FRAMES:])
 
 
 def _step(filename: str, lineno: int, function: str, *, own: bool, source: str) -> Step:
-    source = source or python_source(Frame(filename, lineno, function))
+    source = source or _source(Frame(filename, lineno, function))
     return Step(filename, lineno, function, own, source)
 
 
-def python_source(frame: Frame) -> str:
+def _source(frame: Frame) -> str:
     """The text of a frame's line, from the file.
 
     Only from Python files: a log may name any file, and reports are passed on.
@@ -180,13 +141,3 @@ def python_source(frame: Frame) -> str:
     if frame.lineno <= 0 or not frame.filename.endswith(".py"):
         return ""
     return printable(source_line(frame), MOST_SOURCE)
-
-
-def _text(value: Any, limit: int = 300) -> str:
-    if value is None or value == "":
-        return ""
-    if isinstance(value, (dict, list)):
-        value = json.dumps(value, ensure_ascii=False)
-    if isinstance(value, float):
-        value = round(value, 3)
-    return printable(str(value), limit)

@@ -16,22 +16,14 @@ if TYPE_CHECKING:
 def commands(report: Report, root: str) -> Iterator[str]:
     """One line for each site, for the standard output of a step.
 
-    Args:
-        report: The whole of it.
-        root: The directory that the repository is at, where the log was written.
+    `root` is the directory that the repository is at, where the log was written.
     """
     for site in report.sites:
-        properties = {
-            "file": shorten(site.filename, root),
-            "line": str(site.lineno) if site.lineno else "",
-            "title": f"httpguard: {name_of(site.kind)}",
-        }
-        listed = ",".join(
-            f"{name}={escape_property(value)}"
-            for name, value in properties.items()
-            if value
-        )
-        yield f"::warning {listed}::{escape(describe(site))}"
+        file = escape_property(shorten(site.filename, root))
+        line = f",line={site.lineno}" if site.lineno else ""
+        title = escape_property(f"httpguard: {name_of(site.kind)}")
+        text = escape(describe(site))
+        yield f"::warning file={file}{line},title={title}::{text}"
     for problem, count in report.reading.problems.items():
         title = escape_property("httpguard: damaged lines")
         yield f"::notice title={title}::{escape(f'{count} {problem}')}"

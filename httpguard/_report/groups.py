@@ -43,12 +43,7 @@ class Group:
 
 
 class Groups:
-    """Counts leaks; may be pickled and merged.
-
-    Args:
-        since: Microseconds since 1970; what is older only serves to tell what is
-            new. None: everything counts.
-    """
+    """Counts leaks; may be pickled and merged. ``since`` as of `LogCounts`."""
 
     def __init__(self, since: int | None) -> None:
         self._since = since
@@ -68,10 +63,10 @@ class Groups:
     def take(
         self, process: str, head: dict[str, Any], leak: dict[str, Any], document: str
     ) -> None:
-        """Take in what a document says of one leak.
+        """Take in what a line says of one leak.
 
         Args:
-            process: Whose document.
+            process: Whose line.
             head: What the line has.
             leak: The line itself, or an element of a list in it.
             document: The text of the line; empty: the leak is out of a list.
@@ -82,13 +77,13 @@ class Groups:
         rank = 1 if "client" in leak else 0
         if leak.get("stack") != []:
             rank += ("stack" in leak) * (2 if document else 1)
-        group = self.of((text_of(leak["kind"]) or "", *site_of(leak["site"])))
+        key = (text_of(leak["kind"]) or "", *site_of(leak["site"]))
         count, resolved = whole(leak.get("count"), 1), whole(leak.get("resolved"), 0)
         first = self._first_seen(leak.get("first_seen"))
         figures = (count, resolved, seen if first is None else first, seen)
-        if self.add(group, process, head, figures) and group.is_less_telling(
-            rank, seen
-        ):
+        host, program = first_of(head, HOST), text_of(head.get("program"))
+        group = self.add(key, process, figures, host, program)
+        if group is not None and group.is_less_telling(rank, seen):
             group.sample = (rank, seen or 0, document or json.dumps(leak))
 
     def take_line(self, line: Any, seen: int, document: str) -> None:
@@ -100,47 +95,36 @@ class Groups:
             document: Its text.
         """
         site = line.site
-        group = self.of((line.kind, site.filename, site.lineno, site.function))
+        key = (line.kind, site.filename, site.lineno, site.function)
         first = self._first_seen(line.first_seen)
         figures = (line.count, line.resolved, seen if first is None else first, seen)
-        tally = group.tallies.get(line.run)
-        if tally is None:
-            tally = group.tallies[line.run] = Tally(self._since)
-        if not tally.add(*figures):
-            return
-        tally.host = tally.host or line.host
-        tally.program = tally.program or line.program
-        rank = rank_of(line)
-        if group.is_less_telling(rank, seen):
-            group.sample = (rank, seen or 0, document)
-
-    def of(self, key: Key) -> Group:
-        group = self.by_key.get(key)
-        if group is None:
-            group = self.by_key[key] = Group()
-        return group
+        group = self.add(key, line.run, figures, line.host, line.program)
+        if group is not None and group.is_less_telling(rank := rank_of(line), seen):
+            group.sample = (rank, seen, document)
 
     def add(
         self,
-        group: Group,
+        key: Key,
         process: str,
-        head: dict[str, Any],
         figures: tuple[int, int, int | None, int | None],
-    ) -> bool:
-        """Count a leak; says whether it is of the time asked for."""
+        host: str | None = None,
+        program: str | None = None,
+    ) -> Group | None:
+        """Count a leak; its group, None where it is older than the time asked for."""
+        group = self.by_key.get(key)
+        if group is None:
+            group = self.by_key[key] = Group()
         tally = group.tallies.get(process)
         if tally is None:
             self._tallies += 1
             fine = self._tallies < _MOST_FINE
             tally = group.tallies[process] = Tally(self._since, fine=fine)
         if not tally.add(*figures):
-            return False
+            return None
         # A line that does not say them may be of the same process.
-        if not tally.host:
-            tally.host = first_of(head, HOST) or ""
-        if not tally.program:
-            tally.program = text_of(head.get("program")) or ""
-        return True
+        tally.host = tally.host or host or ""
+        tally.program = tally.program or program or ""
+        return group
 
     def _first_seen(self, text: Any) -> int | None:
         """As `epoch`; all lines of a group and process have the same."""

@@ -22,12 +22,7 @@ _HEIGHT: Final = 28
 
 
 def render(report: Report, root: str) -> str:
-    """The page; whatever comes from a log is escaped.
-
-    Args:
-        report: The whole of it.
-        root: A directory that file names are shown relative to.
-    """
+    """The page, file names relative to a directory; what a log has is escaped."""
     import jinja2
 
     environment = jinja2.Environment(
@@ -36,18 +31,17 @@ def render(report: Report, root: str) -> str:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.filters["bars"] = bars
-    environment.filters["heading"] = lambda trend: trend.heading
-    environment.filters["many"] = many
-    environment.filters["number"] = lambda number: f"{number:,}"
-    environment.filters["time"] = lambda time: (
-        f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown"
-    )
-    environment.filters["short"] = lambda filename: shorten(filename, root)
-    environment.filters["more"] = more
-    environment.filters["noun"] = what_leaked
-    environment.filters["prose"] = prose
-    environment.filters["runs"] = runs
+    environment.filters |= {
+        "bars": bars,
+        "many": many,
+        "number": lambda number: f"{number:,}",
+        "time": lambda time: f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown",
+        "short": lambda filename: shorten(filename, root),
+        "more": more,
+        "noun": what_leaked,
+        "prose": prose,
+        "runs": runs,
+    }
     # A kind is part of a style: none but those that are known.
     shown = {site.kind for site in report.sites}
     kinds = [kind for kind in LeakKind if kind.value in shown]
@@ -69,11 +63,7 @@ def prose(text: str) -> str:
 
 
 def runs(stack: Sequence[Step]) -> list[dict[str, Any]]:
-    """The application's own frames with the first one below them, and the others.
-
-    Args:
-        stack: The outermost frame first.
-    """
+    """The application's own frames with the first one below them, and the others."""
     last = max((n for n, step in enumerate(stack) if step.application), default=-2)
     found = groupby(
         enumerate(stack),

@@ -20,9 +20,6 @@ if TYPE_CHECKING:
 STDIN: Final = "-"
 # A file without line ends (a core dump, say) must not be taken into memory whole.
 _LONGEST_LINE: Final = 64 << 20
-_GZIP: Final = b"\x1f\x8b"
-_ZSTD: Final = b"\x28\xb5\x2f\xfd"
-_PARQUET: Final = b"PAR1"
 # Progress is told after so many lines.
 _LINES: Final = 4096
 
@@ -78,15 +75,15 @@ def _look_at(path: str) -> Input:
 
 
 def _form(magic: bytes, name: str) -> str:
-    if magic.startswith(_GZIP):
+    if magic.startswith(b"\x1f\x8b"):
         return "gzip"
-    if magic == _PARQUET:
+    if magic == b"PAR1":
         raise InputError(
             f"{name} is Parquet, which is not read; turn it into JSON lines first,"
             f" such as by duckdb -c \"COPY (FROM '{name}') TO '/dev/stdout'"
             ' (FORMAT json)" | httpguard report -'
         )
-    return "zstd" if magic == _ZSTD else "plain"
+    return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "plain"
 
 
 def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> None:
@@ -94,9 +91,7 @@ def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> No
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line
     can still be read. Of compressed data that is damaged, what came before counts.
-
-    Args:
-        advance: Told the bytes of the file that were read since the last call.
+    `advance` is told the bytes of the file that were read since the last call.
 
     Raises:
         InputError: It cannot be read.
@@ -122,8 +117,7 @@ def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> No
                     or "ended well after all" in line
                 ):
                     problem = counts.take(name, line.rstrip("\r\n"))
-                    if problem is not None:
-                        counts.note_damage(name, number, problem)
+                    counts.note_damage(name, number, problem)
                 if not number % _LINES and raw.seekable():
                     advance(raw.tell() - told)
                     told = raw.tell()
@@ -160,10 +154,8 @@ def _decompressed(raw: IO[bytes], source: Input) -> Any:
         import gzip
 
         return gzip.GzipFile(fileobj=raw)
-    return _zstd(raw) if form == "zstd" else raw
-
-
-def _zstd(raw: IO[bytes]) -> Any:
+    if form == "plain":
+        return raw
     try:
         if sys.version_info >= (3, 14):
             from compression.zstd import ZstdFile

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
+from .._model.redaction import printable
 from .texts import find_time
 
-_OURS: Final = "httpguard."
 # Names of what a line may have, the first that is there.
 _EVENT: Final = ("event", "message", "msg")
 _PID: Final = ("pid", "process")
@@ -20,13 +20,7 @@ _WHOLE: Final = 2**63
 
 @dataclass(frozen=True, slots=True)
 class Damaged:
-    """A line that could not be read.
-
-    Args:
-        file: As given on the command line.
-        number: From 1; None where nobody counts lines.
-        problem: What is wrong with it.
-    """
+    """A line that could not be read; its number is None where nobody counts lines."""
 
     file: str
     number: int | None
@@ -41,7 +35,7 @@ def name_of(fields: dict[str, Any]) -> str | None:
     """The event's name; where an EventRenamer has been, `event` is something else."""
     for name in _EVENT:
         value = fields.get(name)
-        if isinstance(value, str) and value.startswith(_OURS):
+        if isinstance(value, str) and value.startswith("httpguard."):
             return value
     return None
 
@@ -124,6 +118,25 @@ def site_of(site: Any) -> tuple[str, int, str]:
     if within and colon and lineno.isdecimal():
         return filename, whole(lineno, 0), function
     return text, 0, ""
+
+
+def place_of(site: Any) -> str:
+    """A site as ``file:line in function``."""
+    if not isinstance(site, dict):
+        return shown(site)
+    filename, lineno, function = site_of(site)
+    return shown(f"{filename}:{lineno} in {function}")
+
+
+def shown(value: Any, limit: int = 300) -> str:
+    """A value as text on one line; empty for none."""
+    if value is None:
+        return ""
+    if isinstance(value, (dict, list)):
+        value = json.dumps(value, ensure_ascii=False)
+    if isinstance(value, float):
+        value = round(value, 3)
+    return printable(str(value), limit)
 
 
 def epoch(text: Any) -> int | None:

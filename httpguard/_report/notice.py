@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import Any, Final
 
-from .._model.redaction import printable
+from .lines import place_of, shown
 
 # What every line has, and what a notice has a place of its own for.
 _ELSEWHERE: Final = frozenset(
@@ -28,12 +28,8 @@ class Notice:
 
     Args:
         event: Its name without ``httpguard.``.
-        subject: What it is about.
         times: How many lines of the logs say it.
-        first_seen: UTC, of the first one, if known.
-        last_seen: Likewise of the latest, as are the following.
-        says: Its figures.
-        hint: What to do.
+        says: The figures of the latest.
     """
 
     event: str
@@ -56,11 +52,11 @@ class Notice:
 
 
 def notice_of(event: str, fields: dict[str, Any], seen: datetime | None) -> Notice:
-    subject = _place(fields["site"]) if fields.get("site") else ""
+    subject = place_of(fields.get("site"))
     for name in ("pool", "program"):
-        subject = subject or _text(fields.get(name), 120)
+        subject = subject or shown(fields.get(name), 120)
     said = [
-        f"{name.replace('_', ' ')} {_text(value, 80)}"
+        f"{name.replace('_', ' ')} {shown(_rounded(value), 80)}"
         for name, value in fields.items()
         if name not in _ELSEWHERE and isinstance(value, (int, float, str)) and value
     ]
@@ -68,34 +64,26 @@ def notice_of(event: str, fields: dict[str, Any], seen: datetime | None) -> Noti
         if name not in _ELSEWHERE and isinstance(value, list) and value:
             said.append(f"{name}: {', '.join(map(_item, value[:_MOST_ITEMS]))}")
     return Notice(
-        _text(event.partition(".")[2], 60),
+        shown(event.partition(".")[2], 60),
         subject,
         1,
         seen,
         seen,
-        _text("; ".join(said), _MOST_TEXT),
-        _text(fields.get("hint"), _MOST_TEXT),
+        shown("; ".join(said), _MOST_TEXT),
+        shown(fields.get("hint"), _MOST_TEXT),
     )
 
 
 def _item(item: Any) -> str:
     if not isinstance(item, dict):
-        return _text(item, 80)
-    count = item.get("count", item.get("sockets", ""))
-    where = _place(item["site"]) if item.get("site") else ""
-    return " at ".join(filter(None, (_text(count, 20), where))) or _text(item, 80)
+        return shown(item, 80)
+    count = shown(item.get("count", item.get("sockets")), 20)
+    where = place_of(item.get("site"))
+    return " at ".join(filter(None, (count, where))) or shown(item, 80)
 
 
-def _place(site: Any) -> str:
-    if isinstance(site, dict):
-        filename, lineno = site.get("filename"), site.get("lineno")
-        return _text(f"{filename}:{lineno} in {site.get('function')}", 200)
-    return _text(site, 200)
-
-
-def _text(value: Any, limit: int) -> str:
-    if value is None:
-        return ""
+def _rounded(value: float | str) -> float | str:
+    """Numbers as exact as they are worth."""
     if isinstance(value, float):
-        value = round(value, 1 if abs(value) >= _TEN else 2)
-    return printable(str(value), limit)
+        return round(value, 1 if abs(value) >= _TEN else 2)
+    return value

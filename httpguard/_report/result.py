@@ -21,15 +21,26 @@ SCHEMA: Final = 1
 _HOUR: Final = 60
 _DAY: Final = 24 * _HOUR
 
+# What one leak that nobody ended costs, beside one dropped response.
+WEIGHTS: Final = {
+    # A slot of a blocking pool is gone for good: when all are, the program hangs.
+    "unreleased": 10,
+    # A socket and its file descriptor, for as long as the process lives.
+    "held": 5,
+    # The same, but only found where a scope had promised to leave nothing open.
+    "open": 2,
+    # A connection is thrown away instead of used again.
+    "dropped": 1,
+    # Connections that are made anew; those in use keep theirs.
+    "session": 1,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Trend:
-    """How many leaks were added in each span of time.
+    """How many leaks were added in each span of so many minutes.
 
-    Args:
-        begin: Of the first span, the same for all sites of a report.
-        minutes: The length of a span.
-        leaks: One number a span.
+    All sites of a report have the same spans.
     """
 
     begin: datetime | None
@@ -52,13 +63,7 @@ def per(minutes: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """A program in which a site leaked.
-
-    Args:
-        name: As the log says it; empty: it does not.
-        processes: How many runs of it.
-        leaks: In all of them.
-    """
+    """A program in which a site leaked; its name is empty where the log has none."""
 
     name: str
     processes: int
@@ -70,22 +75,18 @@ class Site:
     """The leaks of one kind opened at one line, over all processes.
 
     Args:
-        kind: How they leaked.
-        filename: As the log has it.
         lineno: From 1; 0: not known.
-        function: The function's name; empty: not known.
+        function: Empty: not known.
         leaks: How many, in the time asked for.
         resolved: How many of them ended well after all.
         at_least: A process has not told all: it may be more.
-        harm: What sites are sorted by: see `harm`.
+        harm: What sites are sorted by: the weight of the kind for each leak, 1 for
+            each that ended well after all.
         events: How many lines of the logs tell of them.
-        processes: In how many processes.
         most: In the process with the most.
         hosts: On how many machines, as far as the logs say.
         programs: The most leaking first.
         first_seen: UTC, None where the logs have no times.
-        last_seen: Likewise.
-        trend: When.
         example: The latest one with the most to tell.
     """
 
@@ -141,9 +142,7 @@ class Reading:
     """What was read.
 
     Args:
-        files: Names as given.
-        foreign: Those that have no line of httpguard.
-        lines: In all of them.
+        foreign: The files that have no line of httpguard.
         events: How many lines of each event, by its name.
         problems: How many damaged lines, by what is wrong with them.
         damaged: The first of these.
@@ -163,9 +162,8 @@ class Report:
 
     Args:
         sites: The most harmful first.
-        reading: What it was made from.
         made: When, UTC.
-        since: Where the time asked for begins, or None.
+        since: Where the time asked for begins.
         known: Sites that a baseline tolerates, left out of `sites`; None: there
             is no baseline.
         fixed: Entries of the baseline that nothing in the logs needed.
@@ -197,11 +195,9 @@ def what_leaked(kind: str) -> str:
 
 
 def shorten(filename: str, root: str) -> str:
-    """A file's name relative to a directory that it lies in.
+    """A file's name, or a place in it, relative to a directory that it lies in.
 
-    Args:
-        filename: As the log has it.
-        root: A directory, of this machine or of the one the log is from.
+    The directory may be one of the machine that the log is from.
     """
     base = os.path.join(root, "")
     return filename.removeprefix(base) if len(base) > 1 else filename

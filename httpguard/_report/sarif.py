@@ -11,13 +11,11 @@ from urllib.parse import quote
 
 from .._model.kinds import CODES, explain
 from .github import describe, name_of
-from .harm import WEIGHTS
-from .result import shorten
+from .result import WEIGHTS, shorten
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-    from .example import Step
     from .result import Report, Site
 
 _SCHEMA: Final = "https://json.schemastore.org/sarif-2.1.0.json"
@@ -32,12 +30,7 @@ _RULES: Final = {
 
 
 def to_sarif(report: Report, root: str) -> dict[str, Any]:
-    """The log with its one run.
-
-    Args:
-        report: The whole of it.
-        root: The directory that files are given relative to.
-    """
+    """The log with its one run; files are given relative to a directory."""
     from .._model.version import __version__
 
     fingerprints = _fingerprints(report.sites, root)
@@ -56,7 +49,19 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
                 },
                 "columnKind": "unicodeCodePoints",
                 "originalUriBaseIds": {_ROOT: {"uri": _directory(root)}},
-                "invocations": [_invocation(report)],
+                "invocations": [
+                    {
+                        "executionSuccessful": True,
+                        "endTimeUtc": f"{report.made:%Y-%m-%dT%H:%M:%S.%fZ}",
+                        "toolExecutionNotifications": [
+                            {
+                                "level": "note",
+                                "message": {"text": f"damaged line: {line}"},
+                            }
+                            for line in report.reading.damaged
+                        ],
+                    }
+                ],
                 "results": [
                     _result(site, kinds.index(site.kind), fingerprints[site], root)
                     for site in report.sites
@@ -68,42 +73,29 @@ def to_sarif(report: Report, root: str) -> dict[str, Any]:
 
 def _rule(kind: str) -> dict[str, Any]:
     text = _RULES.get(kind, f"A response leaked ({kind})")
-    severe = WEIGHTS.get(kind, 1) >= WEIGHTS["held"]
+    if kind in CODES:
+        help_text = {"text": explain(kind), "markdown": explain(kind)}
+    else:  # Of another version.
+        help_text = {"text": "See the hint in the message of each result."}
     return {
         "id": CODES.get(kind, kind),
         "name": name_of(kind).title().replace(" ", ""),
         "shortDescription": {"text": text},
         "fullDescription": {"text": f"{text}."},
-        "defaultConfiguration": {"level": "error" if severe else "warning"},
-        "help": _help(kind),
+        "defaultConfiguration": {"level": _level(kind)},
+        "help": help_text,
     }
 
 
-def _help(kind: str) -> dict[str, str]:
-    """What a kind means; an unknown one is of another version."""
-    try:
-        text = explain(kind)
-    except (KeyError, OSError):
-        return {"text": "See the hint in the message of each result."}
-    return {"text": text, "markdown": text}
-
-
-def _invocation(report: Report) -> dict[str, Any]:
-    return {
-        "executionSuccessful": True,
-        "endTimeUtc": f"{report.made:%Y-%m-%dT%H:%M:%S.%fZ}",
-        "toolExecutionNotifications": [
-            {"level": "note", "message": {"text": f"damaged line: {line}"}}
-            for line in report.reading.damaged
-        ],
-    }
+def _level(kind: str) -> str:
+    return "error" if WEIGHTS.get(kind, 1) >= WEIGHTS["held"] else "warning"
 
 
 def _result(site: Site, rule: int, fingerprint: str, root: str) -> dict[str, Any]:
     result: dict[str, Any] = {
         "ruleId": CODES.get(site.kind, site.kind),
         "ruleIndex": rule,
-        "level": _rule(site.kind)["defaultConfiguration"]["level"],
+        "level": _level(site.kind),
         "message": {"text": describe(site)},
         "locations": [_location(site.filename, site.lineno, site.function, root)],
         "partialFingerprints": {"httpguardSite/v1": fingerprint},
@@ -117,7 +109,17 @@ def _result(site: Site, rule: int, fingerprint: str, root: str) -> dict[str, Any
         },
     }
     if site.example.stack:
-        result["stacks"] = [_stack(site.example.stack, root)]
+        # The innermost frame first.
+        frames = [
+            {
+                "location": _location(
+                    it.filename, it.lineno, it.function, root, it.source
+                )
+            }
+            for it in reversed(site.example.stack)
+        ]
+        message = {"text": "How the response was opened"}
+        result["stacks"] = [{"message": message, "frames": frames}]
     return result
 
 
@@ -139,26 +141,17 @@ def _fingerprints(sites: Sequence[Site], root: str) -> dict[Site, str]:
     return made
 
 
-def _stack(steps: Sequence[Step], root: str) -> dict[str, Any]:
-    """The example's stack; SARIF has the innermost frame first."""
-    return {
-        "message": {"text": "How the response was opened"},
-        "frames": [
-            {
-                "location": _location(
-                    step.filename, step.lineno, step.function, root, step.source
-                )
-            }
-            for step in reversed(steps)
-        ],
-    }
-
-
 def _location(
     filename: str, lineno: int, function: str, root: str, source: str = ""
 ) -> dict[str, Any]:
     name = shorten(filename, root)
-    physical: dict[str, Any] = {"artifactLocation": _artifact(name)}
+    # The URI is of the machine the log is from, which may have other rules.
+    artifact = (
+        {"uri": "file://" + quote(PurePath(name).as_posix())}
+        if os.path.isabs(name)
+        else {"uri": quote(name.replace(os.sep, "/")), "uriBaseId": _ROOT}
+    )
+    physical: dict[str, Any] = {"artifactLocation": artifact}
     if lineno > 0:
         physical["region"] = {"startLine": lineno}
         if source:
@@ -167,13 +160,6 @@ def _location(
     if function:
         location["logicalLocations"] = [{"name": function, "kind": "function"}]
     return location
-
-
-def _artifact(name: str) -> dict[str, str]:
-    if os.path.isabs(name):
-        # The URI is of the machine the log is from, which may have other rules.
-        return {"uri": "file://" + quote(PurePath(name).as_posix())}
-    return {"uri": quote(name.replace(os.sep, "/")), "uriBaseId": _ROOT}
 
 
 def _directory(root: str) -> str:

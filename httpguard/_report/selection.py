@@ -50,12 +50,7 @@ def parse_since(text: str) -> datetime | None:
 
 
 def select(report: Report, kinds: Collection[str], globs: Collection[str]) -> Report:
-    """The report without the sites that are not asked for.
-
-    Args:
-        kinds: Of the sites that are; empty: any.
-        globs: Patterns, one of which matches them; empty: any.
-    """
+    """The report without the sites that no kind or no pattern asks for; empty: any."""
     kept = tuple(
         site
         for site in report.sites

@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
 from .example import parse
-from .harm import harm
-from .result import Program, Reading, Report, Site, Trend
+from .result import WEIGHTS, Program, Reading, Report, Site, Trend
 from .tally import MINUTE, time_of
 
 if TYPE_CHECKING:
@@ -30,23 +29,22 @@ _MOST_SPANS: Final = 60
 
 
 def report_of(counts: LogCounts, since: datetime | None = None) -> Report:
-    """The whole report.
-
-    Args:
-        since: Where the time asked for begins, or None.
-    """
-    return Report(
-        sites_of(counts),
-        _reading_of(counts),
-        datetime.now(timezone.utc),
-        since,
-        notices=tuple(
-            sorted(
-                counts.notices.values(),
-                key=lambda it: (it.event, -it.times, it.subject),
-            )
-        ),
+    events = Counter[str]()
+    for name, lines in counts.events.items():
+        events[printable(name, 60)] += lines
+    reading = Reading(
+        tuple(counts.ours),
+        tuple(file for file, lines in counts.ours.items() if not lines),
+        counts.lines,
+        dict(sorted(events.items())),
+        dict(sorted(counts.problems.items())),
+        tuple(counts.damaged),
     )
+    notices = sorted(
+        counts.notices.values(), key=lambda it: (it.event, -it.times, it.subject)
+    )
+    now = datetime.now(timezone.utc)
+    return Report(sites_of(counts), reading, now, since, notices=tuple(notices))
 
 
 def sites_of(counts: LogCounts) -> tuple[Site, ...]:
@@ -96,12 +94,13 @@ def _site(
 ) -> Site:
     kind, filename, lineno, function = key
     tallies = [tally for tally, _ in by_process.values()]
-    each = [sum(leaks.values()) for _, leaks in by_process.values()]
-    resolved = sum(tally.resolved() for tally in tallies)
+    each = [sum(added.values()) for _, added in by_process.values()]
+    leaks, resolved = sum(each), sum(tally.resolved() for tally in tallies)
+    ended = min(resolved, leaks)
     window, minutes = spans
     trend = Counter[int]()
-    for _, leaks in by_process.values():
-        for minute, more in leaks.items():
+    for _, added in by_process.values():
+        for minute, more in added.items():
             if minute is not None:
                 trend[minute // minutes] += more
     return Site(
@@ -109,10 +108,10 @@ def _site(
         filename=printable(filename),
         lineno=lineno,
         function=printable(function),
-        leaks=sum(each),
+        leaks=leaks,
         resolved=resolved,
         at_least=not complete.issuperset(by_process),
-        harm=harm(kind, sum(each), resolved),
+        harm=WEIGHTS.get(kind, 1) * (leaks - ended) + ended,
         events=sum(tally.events for tally in tallies),
         processes=len(tallies),
         most=max(each),
@@ -133,10 +132,6 @@ def _site(
     )
 
 
-def _known(times: Iterable[int | None]) -> list[int]:
-    return [time for time in times if time is not None]
-
-
 def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
     processes, leaks = Counter[str](), Counter[str]()
     for tally, number in counted:
@@ -147,17 +142,3 @@ def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
         for name, number in leaks.items()
     )
     return tuple(sorted(made, key=lambda one: (-one.leaks, one.name)))
-
-
-def _reading_of(counts: LogCounts) -> Reading:
-    events = Counter[str]()
-    for name, lines in counts.events.items():
-        events[printable(name, 60)] += lines
-    return Reading(
-        tuple(counts.ours),
-        tuple(file for file, lines in counts.ours.items() if not lines),
-        counts.lines,
-        dict(sorted(events.items())),
-        dict(sorted(counts.problems.items())),
-        tuple(counts.damaged),
-    )

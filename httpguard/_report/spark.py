@@ -89,8 +89,7 @@ def _observing(
         for line in lines:
             counts.lines += 1
             problem = counts.take(name, line.decode("utf-8", "replace"))
-            if problem is not None:
-                counts.note_damage(name, None, problem)
+            counts.note_damage(name, None, problem)
         yield counts
 
     return take

@@ -61,10 +61,9 @@ class Tally:
         """Take in a line; says whether it is of the time asked for.
 
         Args:
-            count: So far in the process.
-            resolved: Likewise.
-            first: When the first of them was found, or None.
-            seen: When the latest was, or None.
+            count: So far in the process, as is `resolved`.
+            first: When the first of them was found.
+            seen: When the latest was.
         """
         if self._since is not None and (seen is None or seen < self._since):
             span = _BEFORE

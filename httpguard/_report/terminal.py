@@ -35,20 +35,15 @@ _DAMAGED: Final = 5
 
 
 def show(report: Report, console: Console, root: str, top: int) -> None:
-    """Print it.
-
-    Args:
-        report: The whole of it.
-        console: Where to.
-        root: A directory that file names are shown relative to.
-        top: So many sites are shown; 0: all.
-    """
+    """Print it, file names relative to `root`, and so many sites; 0: all."""
     shown = report.sites[:top] if top else report.sites
     if shown:
         console.print(_overview(shown, root, console.width))
         for number, site in enumerate(shown, 1):
             console.print()
-            console.print(_heading(number, site, root))
+            text = Text(f"{number}. ", "bold", overflow="fold")
+            text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
+            console.print(text.append(shorten(site.place, root)))
             console.print(Padding(_details(site, root), (0, 0, 0, 3)))
     rest = len(report.sites) - len(shown)
     if rest:
@@ -75,7 +70,7 @@ def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
         "harm": lambda _, site: f"{site.harm:,}",
         "leaks": lambda _, site: site.count,
         "kind": lambda _, site: Text(site.kind, _COLOURS.get(site.kind, "")),
-        "site": lambda _, site: Text(_place(site, root)),
+        "site": lambda _, site: Text(shorten(site.place, root)),
         "processes": lambda _, site: f"{site.processes:,}",
     }
     if any(site.example.status for site in sites):
@@ -99,12 +94,7 @@ def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
 
 
 def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
-    """Numbers as bars, a space for none.
-
-    Args:
-        numbers: One a span.
-        widest: Neighbours are added up until so many are left.
-    """
+    """Numbers as bars, a space for none; of too many, neighbours are added up."""
     size = _together(numbers, widest)
     sums = [sum(numbers[at : at + size]) for at in range(0, len(numbers), size)]
     top = max(sums, default=0)
@@ -116,12 +106,6 @@ def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
 def _together(numbers: tuple[int, ...], widest: int = _WIDEST) -> int:
     """How many neighbours one bar stands for."""
     return -(-len(numbers) // widest) or 1
-
-
-def _heading(number: int, site: Site, root: str) -> Text:
-    text = Text(f"{number}. ", "bold", overflow="fold")
-    text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
-    return text.append(_place(site, root))
 
 
 def _details(site: Site, root: str) -> Text:
@@ -158,8 +142,7 @@ def _figures(site: Site) -> str:
     processes = many(site.processes, "process", "processes")
     return (
         f"{many(site.leaks, 'leak')}{resolved} in {processes},"
-        f" at most {site.most:,} in one"
-        f" · harm {site.harm:,}"
+        f" at most {site.most:,} in one · harm {site.harm:,}"
     )
 
 
@@ -221,11 +204,6 @@ def _notes(report: Report, console: Console) -> None:
         console.print(f"  {escape(str(line))}", soft_wrap=True)
     if sum(reading.problems.values()) > _DAMAGED < len(reading.damaged):
         console.print("  …")
-
-
-def _place(site: Site, root: str) -> str:
-    within = f" in {site.function}" if site.function else ""
-    return f"{shorten(site.filename, root)}:{site.lineno}{within}"
 
 
 def _minute(time: datetime | None) -> str:

@@ -39,7 +39,7 @@ main(sys.argv[2:])
         ("show_demo", ["demo"]),
         ("find", ["top", "http://127.0.0.1:9/"]),
         ("fetch", ["top", "http://127.0.0.1:9/"]),
-        ("read_source", ["baseline", "update", "{log}.json", "{log}"]),
+        ("_read_source", ["baseline", "update", "{log}.json", "{log}"]),
         ("build", ["report", "{log}"]),
     ],
 )
