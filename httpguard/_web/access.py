@@ -28,10 +28,8 @@ _DENIED: Final = (
 class Token:
     """What a visitor has to know.
 
-    Args:
-        secret: The token.
-        cookie: The name of the cookie that stands for it. Browsers send cookies
-            to every port of a host, so that each page has a name of its own.
+    Browsers send cookies to every port of a host, so that the cookie that stands for
+    it has another name for each page.
 
     Raises:
         ConfigError: The token is not accepted.
@@ -82,7 +80,6 @@ class Access:
     """Lets a request in, or says why not.
 
     Args:
-        token: None: whoever asks may see it.
         hosts: The names a ``Host`` header may have; None: any (the server that
             the page is mounted in sees to that).
     """
@@ -94,12 +91,7 @@ class Access:
         self._hosts = hosts
 
     def refuse(self, environ: Environ, *, public: bool) -> Answer | None:
-        """The answer instead of what was asked for; None: the request is let in.
-
-        Args:
-            environ: The request.
-            public: Whether its path is for everybody.
-        """
+        """The answer instead of what was asked for; None: the request is let in."""
         token = self._token
         if token is not None and token.is_borne(environ):
             return None

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import time
+from functools import lru_cache
+from hashlib import sha256
+from importlib.resources import files
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import HTTPGuardError
-from . import assets
 from .access import Access, Token, prefix_of
 from .answer import JSON, Answer, say
 from .history import Sampler
@@ -19,6 +21,18 @@ if TYPE_CHECKING:
     from .source import Program
 
 _PUBLIC: Final = frozenset({"/healthz"})
+_KINDS: Final = {
+    "html": "text/html; charset=utf-8",
+    "css": "text/css; charset=utf-8",
+    "js": "text/javascript; charset=utf-8",
+    "svg": "image/svg+xml",
+}
+_SHARED: Final = (
+    *("page.css", "page.js", "chart.js", "elements.js", "format.js", "leaks.js"),
+    *("tables.js", "icon.svg"),
+)
+# Path and file in static/: no other path reaches a file.
+_FILES: Final = {"/": "index.html"} | {f"/static/{name}": name for name in _SHARED}
 # Seconds for which a scrape is good: many who ask at once cost one look.
 _FRESH: Final = 1.0
 
@@ -47,7 +61,7 @@ class WSGIApplication:
             "/api/snapshot": self._snapshot,
             "/healthz": lambda _: say(200, "ok"),
             "/metrics": self._metrics,
-            **dict.fromkeys(assets.FILES, lambda each: assets.load(each["PATH_INFO"])),
+            **dict.fromkeys(_FILES, lambda each: _load(each["PATH_INFO"])),
         }
         program.parts.add(self)
 
@@ -120,10 +134,14 @@ class WSGIApplication:
 
 
 def mounted(program: Program, token: str | None) -> WSGIApplication:
-    """The page for a server of the program's own.
-
-    Raises:
-        ConfigError: The token is not accepted.
-    """
+    """The page for a server of the program's own."""
     secret = None if token is None else Token(token, "httpguard")
     return WSGIApplication(program, Access(secret))
+
+
+@lru_cache(maxsize=64)
+def _load(path: str) -> Answer:
+    name = _FILES[path]
+    body = files(__package__).joinpath("static", name).read_bytes()
+    tag = f'"{sha256(body).hexdigest()[:16]}"'
+    return Answer(200, _KINDS[name.rpartition(".")[2]], body, tag=tag)

@@ -28,16 +28,13 @@ _ONCE: Final = frozenset({"HTTP_HOST", "HTTP_AUTHORIZATION", "HTTP_CONTENT_LENGT
 
 @dataclass(frozen=True, slots=True)
 class Patience:
-    """How many seconds a client may take.
+    """How many seconds a client may take."""
 
-    Args:
-        head: To send a request, from its first byte (or the connection) on.
-        idle: To send nothing between two requests.
-        answer: To take an answer.
-    """
-
+    # To send a request, from its first byte (or the connection) on.
     head: float = 5.0
+    # To send nothing between two requests.
     idle: float = 30.0
+    # To take an answer.
     answer: float = 10.0
 
 
@@ -50,11 +47,6 @@ class Malformed(Exception):  # noqa: N818  # It is answered, never seen outside.
 
 
 class Connection:
-    __slots__ = (
-        *("_application", "_incoming", "_last", "_patience"),
-        *("deadline", "idle", "outgoing", "sock"),
-    )
-
     def __init__(
         self,
         sock: socket.socket,
@@ -121,21 +113,18 @@ class Connection:
             environ, self._last = parse(head)
         except Malformed as problem:
             return self._refuse(problem.answer)
-        return self._ask(environ)
+        first = b""
+
+        def start_response(line: str, headers: Iterable[tuple[str, str]]) -> None:
+            nonlocal first
+            first = _wire(line, headers, last=self._last)
+
+        body = b"".join(self._application(environ, start_response))
+        return first + body
 
     def _refuse(self, answer: Answer) -> bytes:
         self._last = True
         return _wire(answer.line, answer.all_headers(), last=True) + answer.body
-
-    def _ask(self, environ: Environ) -> bytes:
-        head = b""
-
-        def start_response(line: str, headers: Iterable[tuple[str, str]]) -> None:
-            nonlocal head
-            head = _wire(line, headers, last=self._last)
-
-        body = b"".join(self._application(environ, start_response))
-        return head + body
 
 
 def _wire(line: str, headers: Iterable[tuple[str, str]], *, last: bool) -> bytes:
@@ -148,8 +137,7 @@ def _wire(line: str, headers: Iterable[tuple[str, str]], *, last: bool) -> bytes
 def parse(head: str) -> tuple[Environ, bool]:
     """A request's head as WSGI has it, and whether it is its connection's last.
 
-    Raises:
-        Malformed: It is none, or has a body: nothing here takes one.
+    Malformed too is one with a body: nothing here takes one.
     """
     first, *rest = head.split("\r\n")
     line = _REQUEST_LINE.fullmatch(first)

@@ -6,7 +6,7 @@ import threading
 import time
 import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import count_open
 from .._model.threads import OwnThread
@@ -24,12 +24,6 @@ THREAD_NAME: Final = "httpguard-history"
 _PATIENCE: Final = 0.5
 
 
-class Sample(NamedTuple):
-    when: float
-    open: int
-    leaks: int
-
-
 class History:
     """What was open and what had leaked, every five seconds of the last hour."""
 
@@ -40,7 +34,8 @@ class History:
     ) -> None:
         self._find = find
         self._clock = clock
-        self._samples: deque[Sample] = deque(maxlen=KEPT)
+        # When, how many were open, how many had leaked.
+        self._samples: deque[tuple[float, int, int]] = deque(maxlen=KEPT)
         self._next = clock()
 
     def sample(self) -> float:
@@ -54,31 +49,23 @@ class History:
 
     def to_dict(self) -> dict[str, Any]:
         now = self._clock()
-        samples = [*self._samples, self._look(now)]
-        return {
-            "seconds_ago": [round(now - sample.when, 1) for sample in samples],
-            "open": [sample.open for sample in samples],
-            "leaks": [sample.leaks for sample in samples],
-        }
+        when, opened, leaks = zip(*self._samples, self._look(now), strict=True)
+        ago = [round(now - moment, 1) for moment in when]
+        return {"seconds_ago": ago, "open": list(opened), "leaks": list(leaks)}
 
     def clear(self) -> None:
         self._samples.clear()
         self._next = self._clock()
 
-    def _look(self, now: float) -> Sample:
+    def _look(self, now: float) -> tuple[float, int, int]:
         guard = self._find()
         if guard is None:
-            return Sample(now, 0, 0)
-        return Sample(now, count_open(guard.registry), guard.table.total)
+            return now, 0, 0
+        return now, count_open(guard.registry), guard.table.total
 
 
 class Sampler:
-    """Fills a history from a daemon thread, once started, while the history lives.
-
-    Args:
-        history: Kept by a weak reference.
-        failed: Told what fails in the thread, which goes on.
-    """
+    """Fills a history from a daemon thread, once started, while the history lives."""
 
     def __init__(
         self, history: History, failed: Callable[[str, Exception], None]
@@ -97,15 +84,11 @@ class Sampler:
         if self.running:
             return
         with self._lock:
-            if self.running:
-                return
-            self._stop = threading.Event()
-            self._thread = OwnThread(
-                target=_run,
-                args=(self._history, self._stop, self._failed),
-                name=THREAD_NAME,
-            )
-            self._thread.start()
+            if not self.running:
+                self._stop = threading.Event()
+                args = self._history, self._stop, self._failed
+                self._thread = OwnThread(target=_run, args=args, name=THREAD_NAME)
+                self._thread.start()
 
     def pause(self) -> None:
         with self._lock:

@@ -89,22 +89,17 @@ def serve(
 
 
 def _place(host: str | int, port: int) -> tuple[str, int]:
-    """Host and port. A port alone and HOST:PORT are taken as the setting has them.
-
-    Raises:
-        ConfigError: They are no such thing.
-    """
+    """Host and port. A port alone and HOST:PORT are taken as the setting has them."""
     alone = isinstance(host, int) or (
         isinstance(host, str)
         and not is_address(host.strip("[] "))
         and (":" in host or host.strip().isdecimal())
     )
     if not isinstance(host, (int, str)) or (alone and port != 0):
-        msg = (
+        raise ConfigError(
             f"serve({host!r}, {port!r}) is not accepted: a host and a port, "
             "or a port from 0 to 65535, or HOST:PORT"
         )
-        raise ConfigError(msg)
     place: tuple[str, int] = check("serve", host if alone else (host, port), "serve")
     return place
 

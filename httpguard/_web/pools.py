@@ -1,9 +1,25 @@
-"""Connection pools that are alike, as one row."""
+"""Pools that are alike as one row, what hurts there now, and advice."""
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections import Counter
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any, Final
 
+from .._model.kinds import CODES
+from .._model.redaction import printable
+from .._model.words import many
+from .._pressure.churn import describe_churn
+
+if TYPE_CHECKING:
+    from .._model.leak import Frame, LeakKind
+    from .source import Source
+
+# Fewer discarded connections, or a smaller share of the requests, are no matter.
+_FEW: Final = 10
+_SHARE: Final = 0.1
+_MOST_ALERTS: Final = 10
+_MOST_LINES: Final = 5
 _SUMS: Final = (
     *("open", "lost", "in_use", "idle", "connected", "reused", "discarded"),
     *("waiting", "waited", "wait_total", "reclaimed"),
@@ -12,16 +28,12 @@ _HIGHEST: Final = ("peak", "wait_max")
 
 
 def by_kind(pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Group pools by host, size and whether they block.
+    """Pools of one host and size that all block, or do not, as one row.
 
-    Args:
-        pools: As `PoolUse.to_dict` has them.
-
-    Returns:
-        A row has the fields of a pool, summed up, and ``count``, how many there are,
-        ``size``, the connections that they keep together, and ``taken``: of these, what
-        is in use or lost. Those that starve come first: where requests wait, then
-        where slots are lost, then the fullest.
+    A row has the fields of a pool, summed up, and ``count``, how many there are,
+    ``size``, the connections that they keep together, and ``taken``: of these, what is
+    in use or lost. Those that starve come first: where requests wait, then where slots
+    are lost, then the fullest.
     """
     rows: dict[tuple[Any, ...], dict[str, Any]] = {}
     for pool in pools:
@@ -46,3 +58,89 @@ def by_kind(pools: list[dict[str, Any]]) -> list[dict[str, Any]]:
         rows.values(),
         key=lambda row: (-row["waiting"], -row["lost"], -row["taken"]),
     )
+
+
+def advice(
+    guard: Source | None, pools: list[dict[str, Any]], most: int
+) -> list[dict[str, str]]:
+    """Advice of this moment: pools that are too small, wasted sessions.
+
+    The pools that are alike come as one row, as of `by_kind`.
+    """
+    rows = [_of_pool(pool) for pool in pools if _is_too_small(pool)]
+    if guard is not None:
+        churn = guard.registry.sessions.churn
+        origins = guard.registry.origins
+        for wasted in churn.worth()[:most]:
+            told = describe_churn(wasted, origins)
+            site = told["site"]
+            about = f"{site['filename']}:{site['lineno']} in {site['function']}"
+            sessions = many(wasted.sessions, "session")
+            text = f"{sessions} of {wasted.client} made and dropped"
+            row = _row("session_churn", printable(about), text, told["hint"])
+            rows.append(row)
+    return rows[:most]
+
+
+def _is_too_small(pool: dict[str, Any]) -> bool:
+    requests = pool["connected"] + pool["reused"]
+    return bool(pool["discarded"] >= max(_FEW, _SHARE * requests))
+
+
+def _of_pool(pool: dict[str, Any]) -> dict[str, str]:
+    text = (
+        f"{many(pool['discarded'], 'connection')} discarded, since it keeps"
+        f" {pool['maxsize']:,}; at most {pool['peak']:,} were in use at once"
+    )
+    hint = f"make it with maxsize={pool['peak']} (of an adapter: pool_maxsize)"
+    return _row("pool_pressure", pool["name"], text, hint)
+
+
+def _row(kind: str, about: str, text: str, hint: str) -> dict[str, str]:
+    return {
+        "kind": kind,
+        "code": CODES[kind],
+        "about": about,
+        "text": text,
+        "hint": hint,
+    }
+
+
+def alerts(guard: Source | None) -> list[dict[str, Any]]:
+    """Pools whose slots are lost, and who waits for them; the most waiting first.
+
+    Those of one name and size are one row, with the lines that lost the most.
+    """
+    if guard is None:
+        return []
+    rows: dict[tuple[str, int], dict[str, Any]] = {}
+    lines: dict[tuple[str, int], Counter[tuple[LeakKind, Frame]]] = {}
+    registry = guard.registry
+    waiters = Counter(id(waiter.pool) for waiter in list(registry.waiters.values()))
+    for pool in list(registry.pools.known.values()):
+        waiting = waiters[id(pool)]
+        if not waiting and not pool.losses.count:
+            continue
+        key = pool.name, pool.maxsize
+        empty = {"pool": printable(pool.name), "waiting": 0, "lost": 0, "size": 0}
+        row = rows.setdefault(key, empty)
+        row["waiting"] += waiting
+        row["lost"] += pool.losses.count
+        row["size"] += pool.maxsize
+        # Copied at once: a sweep in another thread may add to it.
+        lines.setdefault(key, Counter()).update(dict(pool.losses.by_site))
+    for key, row in rows.items():
+        row["lost_at"] = [
+            {"kind": kind.value, "site": _shown(site), "count": count}
+            for (kind, site), count in lines[key].most_common(_MOST_LINES)
+        ]
+    return sorted(rows.values(), key=lambda row: (-row["waiting"], -row["lost"]))[
+        :_MOST_ALERTS
+    ]
+
+
+def _shown(site: Frame) -> dict[str, Any]:
+    shown = asdict(site)
+    shown["filename"] = printable(site.filename)
+    shown["function"] = printable(site.function)
+    return shown

@@ -36,12 +36,9 @@ _PATIENCE: Final = 0.5
 
 
 class Server:
-    """Serves an application at a listening socket.
+    """Serves an application at a listening socket, which is its own from here on.
 
     Args:
-        listener: Bound and listening; it is the server's from here on.
-        application: What answers.
-        program: Told of failures; tells of forks, and knows our addresses.
         patience: How slow a client may be.
         most: The most connections at once.
         own: Host and port as the program's own clients may name them.

@@ -11,12 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.snapshot import Snapshot
 from .._model.version import __version__
-from .advice import advice
-from .alerts import alerts
 from .answer import to_json
 from .figures import about, figures
 from .history import History
-from .pools import by_kind
+from .pools import advice, alerts, by_kind
 from .sites import by_site, with_sources
 
 if TYPE_CHECKING:
@@ -52,8 +50,6 @@ class View:
     """Makes the JSON, and keeps it for a second or more.
 
     Args:
-        find: The guard, if there is one.
-        clock: Seconds, monotonic.
         used: Seconds of processor time that this thread has used.
         most: Bytes of an answer.
         measure: The figures of the process; None: `figures`.
@@ -124,7 +120,7 @@ class View:
     def _content(self, guard: Source | None, rows: int) -> dict[str, Any]:
         snapshot = Snapshot() if guard is None else guard.snapshot(rows)
         sites = by_site(guard, rows)
-        known = 0 if guard is None else len(guard.table.groups())
+        known = len(guard.table.groups()) if guard else 0
         content = snapshot.to_dict()
         for row in [*content["leaks"], *content["open"]]:
             with_sources(row)
@@ -139,7 +135,7 @@ class View:
             "installed": guard is not None,
             "time": datetime.now(timezone.utc).isoformat(),
             "settings": {name: getattr(guard.settings, name) for name in _SHOWN}
-            if guard is not None
+            if guard
             else {},
             "program": about(),
             "process": (self._measure or figures)(),
