@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import time
 from collections import Counter
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .._clients.gate import GATE
 from .._holders.search import held_by
 from .._leases.readers import readers_of
 from .._model.leak import LeakKind
@@ -16,10 +18,13 @@ from .._process.installing import patches
 from .._process.process import current
 from .._stacks.before import stack_before
 from .._stacks.capture import find_site
-from .look import PAUSE, Looked, clock, look
+from .._stacks.heap import objects
 from .waits import Waits
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from .._clients.package import Adopters
     from .._guard.guard import Guard
     from .._leases.lease import Lease
     from .._leases.registry import Registry
@@ -34,11 +39,15 @@ _SEARCH: Final = 0.2
 _SCAN: Final = 0.02
 # The search rests after so many seconds of processor time.
 _TURN: Final = 0.002
+# Objects of a slice, 1 ms; and what others get between two of them, in seconds.
+_SLICE: Final = 20_000
+_PAUSE: Final = 0.004
+_clock: Final = getattr(time, "thread_time", time.perf_counter)
 
 
 class Adopted:
     def __init__(self) -> None:
-        self._looked = Looked()
+        self._looked = _Looked()
         self._waits = Waits()
         self._leases: list[Lease] = []
         self._sessions: dict[str, int] = {}
@@ -46,14 +55,13 @@ class Adopted:
     def look(self, seconds: float) -> None:
         """Look over all objects, then at pools twice, then for what holds what.
 
-        Args:
-            seconds: Of processor time, at most.
+        It takes so many seconds of processor time at most.
         """
         guard = current()
         if guard is None:
             return
-        registry, began = guard.registry, clock()
-        self._looked = look(patches().adopters(), seconds)
+        registry, began = guard.registry, _clock()
+        self._looked = _look(patches().adopters(), seconds)
         if not seconds:
             return
         self._waits.look(registry)
@@ -66,7 +74,7 @@ class Adopted:
         )
         self._see_lost(guard)
         for lease in self._leases:
-            if clock() - began >= seconds:
+            if _clock() - began >= seconds:
                 break
             _explain(lease, registry)
 
@@ -118,12 +126,12 @@ class _Resting:
     """A clock of processor time; whoever looks at it often lets others run."""
 
     def __init__(self) -> None:
-        self._turn = clock()
+        self._turn = _clock()
 
     def __call__(self) -> float:
-        now: float = clock()
+        now: float = _clock()
         if now - self._turn >= _TURN:
-            time.sleep(PAUSE)
+            time.sleep(_PAUSE)
             self._turn = now
         return now
 
@@ -176,3 +184,55 @@ def _rows(leases: list[Lease], registry: Registry, now: float) -> list[dict[str,
         }
         for lease, response in pairs
     ]
+
+
+class _Kinds(dict[type, Any]):
+    """Class -> what takes its objects in, None for most."""
+
+    def __init__(self, adopters: Adopters) -> None:
+        super().__init__()
+        self._adopters = adopters
+
+    def __missing__(self, kind: type) -> Callable[[Any], object] | None:
+        known = self._adopters
+        found = next((known[one] for one in type.mro(kind) if one in known), None)
+        self[kind] = found
+        return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Looked:
+    """How far a look came, and the seconds of processor time that it took."""
+
+    objects: int = 0
+    seen: int = 0
+    seconds: float = 0.0
+
+
+def _look(adopters: Adopters, seconds: float) -> _Looked:
+    """Have everything taken in that was there before, in so much processor time.
+
+    In slices: what else runs waits for one of them at most. To list the objects is one
+    step, 15 ms for a million.
+    """
+    if seconds <= 0 or not adopters:
+        return _Looked()
+    began = _clock()
+    kinds = _Kinds(adopters)
+    every = objects()
+    count = len(every)
+    while every and _clock() - began < seconds:
+        found = [item for item in every[-_SLICE:] if kinds[type(item)] is not None]
+        # What the program drops meanwhile goes here, and not with the last slice.
+        del every[-_SLICE:]
+        while found:
+            _adopt(kinds, found.pop())
+        time.sleep(_PAUSE)
+    return _Looked(count, count - len(every), _clock() - began)
+
+
+def _adopt(kinds: _Kinds, item: Any) -> None:
+    try:
+        kinds[type(item)](item)
+    except Exception as error:  # Half made, or half gone.
+        GATE.fault("adopt", error)

@@ -109,11 +109,7 @@ class Attachment:
 
 
 def arrive(settings: dict[str, Any]) -> Attachment | None:
-    """Install, unless somebody has; None: the program has by itself.
-
-    Args:
-        settings: As of `Attachment`.
-    """
+    """Install, unless somebody has; None: the program has by itself."""
     with PROCESS.lock:
         attachment = PROCESS.attached
         if not isinstance(attachment, Attachment):
@@ -129,11 +125,7 @@ def arrive(settings: dict[str, Any]) -> Attachment | None:
 
 
 def leave(attachment: Attachment | None, *, stays: bool) -> bool:
-    """The last one takes it off, unless it is to stay.
-
-    Returns:
-        Whether code of ours has to stay.
-    """
+    """The last one takes it off, unless it is to stay: whether code of ours has to."""
     if attachment is None:
         return True
     with PROCESS.lock:

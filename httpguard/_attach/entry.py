@@ -28,11 +28,7 @@ WRAPT = "httpguard._wrapt"
 
 
 def begin(task: dict[str, Any]) -> None:
-    """Have the rest done in a thread. It never raises.
-
-    Args:
-        task: What is asked for; see `start.Task`.
-    """
+    """Have the rest of a `start.Task` done in a thread. It never raises."""
     try:  # noqa: SIM105  # Nothing is imported.
         _thread.start_new_thread(_start, (task,))
     except BaseException:  # noqa: S110
@@ -69,9 +65,9 @@ def _run(task: dict[str, Any]) -> None:
             say(channel, {"refused": reason})
             channel.close()
             return
-        from httpguard._attach.inside import work
+        from httpguard._attach.inside import Visit
 
-        work(channel, task, clean)
+        Visit(channel, task, clean).run()
     except BaseException:
         import traceback
 

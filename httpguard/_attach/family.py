@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import replace
+from typing import Any, Final
 
 from .refusals import AttachError
-from .start import Link, attach
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
-    from types import TracebackType
+from .start import Link, Order, attach
 
 _AT_ONCE: Final = 16
 
@@ -18,41 +15,20 @@ _AT_ONCE: Final = 16
 class Family:
     """A context in which httpguard is in these processes.
 
-    Args:
-        pid: Of the first.
-        settings: As for `install`.
-        children: Whether its children are to be attached to.
-        look: Seconds of processor time to look for what is open, in each.
-        patience: Seconds to wait for its main thread.
-        tell: Told what is waited for, and whom we could not attach to.
+    The order is told too whom we could not attach to.
     """
 
-    def __init__(
-        self,
-        pid: int,
-        settings: dict[str, Any],
-        *,
-        children: bool,
-        look: float,
-        patience: float,
-        tell: Callable[[str], None],
-    ) -> None:
+    def __init__(self, pid: int, order: Order, *, children: bool) -> None:
         self._pids = [pid, *(_children(pid) if children else ())]
-        self._settings = settings
-        self._look = look
-        self._patience = patience
-        self._tell = tell
+        self._order = replace(order, tell=self._wait)
+        self._tell = order.tell
         self._links: list[Link] = []
         self._over = False
         # Whether httpguard stays in them at the end.
         self.stays = False
 
     def __enter__(self) -> Family:  # noqa: PYI034 (typing.Self came with 3.11)
-        """Attach to all of them.
-
-        Raises:
-            AttachError: To none of them.
-        """
+        """Attach to all of them; raise where it comes into none."""
         first, *others = self._pids
         with ThreadPoolExecutor(_AT_ONCE) as threads:
             waiting = [threads.submit(self._attach, pid) for pid in others]
@@ -71,21 +47,12 @@ class Family:
             self._tell(str(error))
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, _kind: object, error: object, _traceback: object) -> None:
         for link in self._links:
             self._detach(link, said=isinstance(error, AttachError))
 
     def fetch_all(self) -> list[dict[str, Any]]:
-        """The state of each, first of the one that has most to show.
-
-        Raises:
-            AttachError: Each of them is gone.
-        """
+        """The state of each, first of the one that has most to show."""
         states = []
         for link in list(self._links):
             try:
@@ -112,16 +79,9 @@ class Family:
 
     def _attach(self, pid: int) -> AttachError | None:
         try:
-            link = attach(
-                pid,
-                self._settings,
-                look=self._look,
-                patience=self._patience,
-                tell=self._wait,
-            )
+            self._links.append(attach(pid, self._order))
         except AttachError as error:
             return error
-        self._links.append(link)
         return None
 
     def _wait(self, text: str) -> None:

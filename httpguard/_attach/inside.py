@@ -29,19 +29,6 @@ _PATIENCE_TO_SEND: Final = 10.0
 _READ: Final = 4096
 
 
-def work(
-    channel: socket.socket, task: dict[str, Any], clean: Callable[[], None]
-) -> None:
-    """Bring httpguard in, look, and answer. It never raises.
-
-    Args:
-        channel: To whoever has attached.
-        task: What is asked for.
-        clean: Takes the code out again.
-    """
-    Visit(channel, task, clean).run()
-
-
 class Visit:
     """One who has attached.
 
@@ -50,7 +37,6 @@ class Visit:
 
     Args:
         channel: To them; it is the visit's from here on.
-        task: What is asked for.
         clean: Takes the code out again.
     """
 
@@ -73,6 +59,7 @@ class Visit:
         PROCESS.parts.add(self)
 
     def run(self) -> None:
+        """Bring httpguard in, look, and answer. It never raises."""
         try:
             self.attachment = arrive(self._task["settings"])
             self._has_arrived = True

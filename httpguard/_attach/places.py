@@ -20,10 +20,7 @@ _PREFIX: Final = "httpguard-"
 
 
 class Folder:
-    """A folder of our own, 0700.
-
-    Args:
-        pid: Of the process that has to see it.
+    """A folder of our own, 0700, that a process has to see.
 
     Raises:
         AttachError: It sees none that we could make.
@@ -48,14 +45,7 @@ class Folder:
         self.give(self.script)
 
     def bring(self, sources: dict[str, str]) -> dict[str, str]:
-        """Where the program finds packages: as they are, or a copy beside the script.
-
-        Args:
-            sources: The folder of each package.
-
-        Returns:
-            The folder of each package, for the program.
-        """
+        """Where the program finds packages: there, or copied beside the script."""
         return {
             name: path
             if self._owner is None and _is_seen(self._pid, path)

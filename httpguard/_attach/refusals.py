@@ -17,10 +17,6 @@ INSTEAD: Final = (
 )
 _OLDEST: Final = (3, 14)
 _PYTHON: Final = re.compile(r"(?:lib)?python(\d+\.\d+)t?(?:\.so|\.dylib|$)")
-_NOT_PYTHON: Final = (
-    "process {pid} is no CPython of version {ours}, or one built without what attach"
-    " needs (PEP 768); it runs {exe}: {instead}"
-)
 
 
 class AttachError(HTTPGuardError):
@@ -28,11 +24,7 @@ class AttachError(HTTPGuardError):
 
 
 def refuse_here() -> None:
-    """Whether this interpreter can attach to anything.
-
-    Raises:
-        AttachError: It can not.
-    """
+    """Raise where this interpreter can attach to nothing."""
     name, version = platform.python_implementation(), platform.python_version()
     if not hasattr(sys, "remote_exec"):
         raise AttachError(
@@ -44,11 +36,7 @@ def refuse_here() -> None:
 
 
 def refuse(pid: int) -> None:
-    """Whether there is such a process, and it is ours to attach to.
-
-    Raises:
-        AttachError: There is none, or it is not.
-    """
+    """Raise where there is no such process, or it is not ours to attach to."""
     if pid == os.getpid():
         raise AttachError(f"process {pid} is this command itself")
     try:
@@ -76,12 +64,7 @@ def of_another_user(pid: int) -> str:
 
 
 def why(pid: int, error: Exception) -> AttachError:
-    """What CPython says of a process that it can not reach, as a sentence.
-
-    Args:
-        pid: Of the process.
-        error: Of `sys.remote_exec`.
-    """
+    """What `sys.remote_exec` says of a process that it can not reach, as a sentence."""
     text = str(error)
     if isinstance(error, PermissionError):
         return AttachError(of_another_user(pid))
@@ -94,7 +77,8 @@ def why(pid: int, error: Exception) -> AttachError:
         ours = f"{sys.version_info[0]}.{sys.version_info[1]}"
         exe = _executable(pid) or "another program"
         return AttachError(
-            _NOT_PYTHON.format(pid=pid, ours=ours, exe=exe, instead=INSTEAD)
+            f"process {pid} is no CPython of version {ours}, or one built without what"
+            f" attach needs (PEP 768); it runs {exe}: {INSTEAD}"
         )
     return AttachError(f"process {pid} can not be attached to: {text}")
 

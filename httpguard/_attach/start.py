@@ -10,6 +10,7 @@ import socket
 import struct
 import sys
 import time
+from dataclasses import dataclass
 from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any, Final, TypedDict
 
@@ -40,14 +41,25 @@ class Task(TypedDict):
     look: float
 
 
-class Link:
-    """A program to which we are attached.
+@dataclass(frozen=True, slots=True)
+class Order:
+    """What is wanted of every process that is attached to.
 
     Args:
-        pid: Of it.
-        channel: To it.
-        folder: Where its code is.
+        settings: As for `install`.
+        look: Seconds of processor time to look for what is open.
+        patience: Seconds to wait for its main thread.
+        tell: Told what we wait for.
     """
+
+    settings: dict[str, Any]
+    look: float
+    patience: float
+    tell: Callable[[str], None]
+
+
+class Link:
+    """A program to which we are attached; its code is in the folder."""
 
     def __init__(self, pid: int, channel: socket.socket, folder: Folder) -> None:
         self.pid = pid
@@ -56,11 +68,7 @@ class Link:
         self._incoming = bytearray()
 
     def ask(self, question: str, patience: float = _PATIENCE) -> dict[str, Any]:
-        """An answer.
-
-        Args:
-            question: ``look``, ``stay`` or ``off``; empty: it answers by itself.
-            patience: Seconds.
+        """An answer to ``look``, ``stay`` or ``off``; empty: it answers by itself.
 
         Raises:
             AttachError: It is gone, or has failed.
@@ -110,33 +118,14 @@ class Link:
         return line
 
 
-def attach(
-    pid: int,
-    settings: dict[str, Any],
-    *,
-    look: float,
-    patience: float,
-    tell: Callable[[str], None],
-) -> Link:
-    """Bring httpguard into a process.
-
-    Args:
-        pid: Of it.
-        settings: As for `install`.
-        look: Seconds of processor time to look for what is open.
-        patience: Seconds to wait for its main thread.
-        tell: Told what we wait for.
-
-    Raises:
-        AttachError: It is not to be had.
-    """
+def attach(pid: int, order: Order) -> Link:
+    """Bring httpguard into a process."""
     refuse_here()
     refuse(pid)
     folder = Folder(pid)
     try:
-        channel = _call_back(pid, folder, settings, look, patience, tell)
-        link = Link(pid, channel, folder)
-        link.ask("", _PATIENCE + look * 2)
+        link = Link(pid, _call_back(pid, folder, order), folder)
+        link.ask("", _PATIENCE + order.look * 2)
     except BaseException:
         folder.remove()
         raise
@@ -144,15 +133,8 @@ def attach(
     return link
 
 
-def _call_back(  # noqa: PLR0917
-    pid: int,
-    folder: Folder,
-    settings: dict[str, Any],
-    look: float,
-    patience: float,
-    tell: Callable[[str], None],
-) -> socket.socket:
-    """Have the process run the script, which calls us back. Arguments as above."""
+def _call_back(pid: int, folder: Folder, order: Order) -> socket.socket:
+    """Have the process run the script, which calls us back."""
     with socket.socket(socket.AF_UNIX) as listener:
         listener.bind(folder.socket)
         os.chmod(folder.socket, 0o600)
@@ -162,8 +144,8 @@ def _call_back(  # noqa: PLR0917
             "socket": folder.socket,
             "version": __version__,
             "places": folder.bring(_packages()),
-            "settings": settings,
-            "look": look,
+            "settings": order.settings,
+            "look": order.look,
         }
         folder.write(script(task))
         # CPython 3.15 does not always tell it of a thread that has been asked.
@@ -173,7 +155,7 @@ def _call_back(  # noqa: PLR0917
         except (OSError, RuntimeError) as error:
             raise why(pid, error) from None
         try:
-            return _accept(pid, listener, where, patience, tell)
+            return _accept(pid, listener, where, order)
         except BaseException:
             _call_off(pid)
             raise
@@ -186,11 +168,7 @@ def script(task: Task) -> str:
 
 
 def _accept(
-    pid: int,
-    listener: socket.socket,
-    where: str,
-    patience: float,
-    tell: Callable[[str], None],
+    pid: int, listener: socket.socket, where: str, order: Order
 ) -> socket.socket:
     """Wait for the process to call back, and for nobody else."""
     began = time.monotonic()
@@ -204,21 +182,21 @@ def _accept(
         now = time.monotonic()
         if not _is_there(pid):
             raise AttachError(f"process {pid} has ended before it came to a safe point")
-        if now - began >= patience:
+        if now - began >= order.patience:
             where = main_thread_of(pid) or where
             place = f" (it is at {where})" if where else ""
             raise AttachError(
                 f"the main thread of process {pid} has not come to a safe point in"
-                f" {patience:g} s{place}: a program is entered between two steps of its"
-                " own code, and not while it waits in a lock or is busy in C; it was"
-                " left as it is (--patience waits longer)"
+                f" {order.patience:g} s{place}: a program is entered between two steps"
+                " of its own code, and not while it waits in a lock or is busy in C; it"
+                " was left as it is (--patience waits longer)"
             )
         if now - told >= _SOON:
             told = now
             where = main_thread_of(pid) or where
             place = f" (at {where})" if where else ""
             seconds = f"{now - began:.1f} s"
-            tell(f"waits for the main thread of process {pid}{place}; {seconds}")
+            order.tell(f"waits for the main thread of process {pid}{place}; {seconds}")
 
 
 def _call_off(pid: int) -> None:

@@ -14,17 +14,16 @@ _TRIES: Final = 5
 def main_thread_of(pid: int) -> str:
     """Where the main thread of a process is; empty: not to be known.
 
-    By the module of CPython that its own debuggers use, which is no promise of it.
-
-    Args:
-        pid: Of a process of the same version of CPython.
+    By the module of CPython that its own debuggers use, which is no promise of it, and
+    of a process of the same version.
     """
     try:
         frames = _look(pid)
         if not frames:
             return ""
         own = next((f for f in frames if is_application(f.filename, ())), frames[0])
-        place = f"{own.filename}:{_line(own)} in {own.funcname}"
+        line = getattr(own, "location", own).lineno
+        place = f"{own.filename}:{line} in {own.funcname}"
         if own is frames[0]:
             return place
         return f"{place}, in {frames[0].funcname} of {frames[0].filename}"
@@ -50,8 +49,3 @@ def _frames(found: Any, pid: int) -> list[Any]:
     for one in found:
         threads += getattr(one, "threads", [one])
     return next((list(one.frame_info) for one in threads if one.thread_id == pid), [])
-
-
-def _line(frame: Any) -> int:
-    location = getattr(frame, "location", frame)
-    return int(location.lineno)

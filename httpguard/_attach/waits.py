@@ -68,12 +68,8 @@ def _wait_of(
 ) -> tuple[PoolRef, RawStack] | None:
     """The pool that a stack waits for, and its frames from there out.
 
-    None too where our own wrapper is above: that one tells.
-
-    Args:
-        frames: The innermost first.
-        blocking: The pools that requests may wait for.
-        registry: Knows whose code a file is.
+    None too where our own wrapper is above: that one tells. The frames come innermost
+    first.
     """
     origins = registry.origins
     waited: PoolRef | None = None
@@ -116,7 +112,9 @@ def _stacks() -> Iterator[tuple[int, str, Iterable[FrameType]]]:
         if ident != threading.get_ident():
             loops += _loops_in(frames)
             yield ident, names.get(ident, f"thread-{ident}"), frames
-    for task in islice(_tasks(loops), _MOST_TASKS):
+    asyncio: Any = sys.modules.get("asyncio")
+    tasks = (task for loop in loops for task in asyncio.all_tasks(loop))
+    for task in islice(tasks, _MOST_TASKS):
         inner = list(suspended(task.get_coro()))
         yield id(task), task.get_name(), inner[::-1]
 
@@ -138,9 +136,3 @@ def _loops_in(frames: Iterable[FrameType]) -> Iterator[Any]:
             if hasattr(loop, "call_soon_threadsafe"):
                 yield loop
                 return
-
-
-def _tasks(loops: Iterable[Any]) -> Iterator[Any]:
-    asyncio: Any = sys.modules.get("asyncio")
-    for loop in loops:
-        yield from asyncio.all_tasks(loop)

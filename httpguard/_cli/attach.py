@@ -12,17 +12,19 @@ import typer
 
 from .._attach.family import Family
 from .._attach.refusals import AttachError
+from .._attach.start import Order
 from .._model.errors import ConfigError
 from .._run.start import check_log
 from .top import follow, print_once, wide_console
 from .values import PID, PORT, SECONDS, Interval
 
 
+def _seconds(text: str, *names: str) -> Any:
+    return typer.Option(*names, parser=SECONDS, metavar="SECONDS", help=text)
+
+
 def attach(
-    pid: Annotated[
-        int,
-        typer.Argument(parser=PID, metavar="PID", help="The process."),
-    ],
+    pid: Annotated[int, typer.Argument(parser=PID, metavar="PID", help="The process.")],
     *,
     children: Annotated[
         bool,
@@ -34,10 +36,7 @@ def attach(
         bool,
         typer.Option("--stay", help="Leave httpguard on when this command ends."),
     ] = False,
-    seconds: Annotated[
-        float | None,
-        typer.Option("--for", parser=SECONDS, metavar="SECONDS", help="End by itself."),
-    ] = None,
+    seconds: Annotated[float | None, _seconds("End by itself.", "--for")] = None,
     log: Annotated[
         str | None,
         typer.Option(
@@ -58,27 +57,14 @@ def attach(
     ] = False,
     look: Annotated[
         float,
-        typer.Option(
-            parser=SECONDS,
-            metavar="SECONDS",
-            help="Of processor time, at most, to look for what is open already.",
-        ),
+        _seconds("Of processor time, at most, to look for what is open already."),
     ] = 1.0,
     patience: Annotated[
-        float,
-        typer.Option(
-            parser=SECONDS,
-            metavar="SECONDS",
-            help="How long to wait for its main thread.",
-        ),
+        float, _seconds("How long to wait for its main thread.")
     ] = 30.0,
     max_idle: Annotated[
         float | None,
-        typer.Option(
-            parser=SECONDS,
-            metavar="SECONDS",
-            help="How long an open response may make no progress before it is held.",
-        ),
+        _seconds("How long an open response may make no progress before it is held."),
     ] = None,
     interval: Interval = 2.0,
 ) -> None:
@@ -107,9 +93,8 @@ def attach(
             raise typer.BadParameter(str(error)) from None
         settings["log"] = os.path.abspath(log)
     try:
-        with Family(
-            pid, settings, children=children, look=look, patience=patience, tell=_tell
-        ) as family:
+        order = Order(settings, look, patience, _tell)
+        with Family(pid, order, children=children) as family:
             family.stays = stay
             _show(family, as_json=as_json, seconds=seconds, interval=interval)
     except AttachError as error:
