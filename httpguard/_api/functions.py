@@ -34,7 +34,7 @@ def check() -> public.Snapshot:
     """
     guard = _process.current()
     try:
-        return _nothing() if guard is None else guard.check()
+        return public.Snapshot() if guard is None else guard.check()
     except LeakError as error:
         hide_own(error)
         raise
@@ -50,12 +50,7 @@ def snapshot() -> public.Snapshot:
         The state now; empty if httpguard is not installed.
     """
     guard = _process.current()
-    return _nothing() if guard is None else guard.snapshot()
-
-
-def _nothing() -> public.Snapshot:
-    """What is known where httpguard is not installed."""
-    return public.Snapshot()
+    return public.Snapshot() if guard is None else guard.snapshot()
 
 
 def touch(response: Any) -> bool:

@@ -8,8 +8,7 @@ from .._process.process import PROCESS, current, observe
 from . import public  # noqa: TC001  # For typing.get_type_hints.
 
 if TYPE_CHECKING:
-    from .._metrics.prometheus import GuardCollector
-    from .._metrics.prometheus_files import FilePublisher
+    from .._metrics import prometheus
 
 
 def prometheus_collector() -> public.Collector:
@@ -29,7 +28,7 @@ def prometheus_collector() -> public.Collector:
     return _collector()
 
 
-def _collector() -> GuardCollector | FilePublisher:
+def _collector() -> prometheus.Collector:
     try:
         from .._metrics.prometheus import make_collector
     except ImportError as error:

@@ -22,54 +22,6 @@ if TYPE_CHECKING:
 _F = TypeVar("_F", bound=Callable[..., Any])
 
 
-class _Entries:
-    """The scopes that one object has entered and not left, in whatever contexts."""
-
-    def __init__(self) -> None:
-        self._tokens: dict[Scope, Token[Scope | None]] = {}
-        # How often there was nothing to enter: as often there is nothing to leave.
-        self.missed = 0
-
-    def enter(self, reason: str | None) -> None:
-        """Responses opened in this context from here on belong to a new scope."""
-        scope = Scope(current_scope(), reason)
-        self._tokens[scope] = CURRENT_SCOPE.set(scope)
-
-    def leave(self) -> tuple[Scope | None, bool]:
-        """Leave the innermost one that this context is in.
-
-        Returns:
-            It, and whether some context still carries it. None: there is none.
-        """
-        current = scope = CURRENT_SCOPE.get()
-        while scope is not None and scope not in self._tokens:
-            scope = scope.parent
-        if scope is None and self.missed:
-            self.missed -= 1
-            return None, False
-        try:
-            # Entered in one context and left in another, as async fixtures do: any.
-            scope, token = (
-                self._tokens.popitem()
-                if scope is None
-                else (scope, self._tokens.pop(scope))
-            )
-        except KeyError:
-            return None, False
-        carried = current is not scope
-        try:
-            CURRENT_SCOPE.reset(token)
-        except ValueError:  # The context that entered it cannot be reached.
-            carried = True
-        # Not what the token says: scopes may be left in another order than entered.
-        if current is scope:
-            current = scope.parent
-            while current is not None and current.over:
-                current = current.parent
-        CURRENT_SCOPE.set(current)
-        return scope, carried
-
-
 class _Context(abc.ABC):
     """A scope as a context manager, sync and async, and as a decorator.
 
@@ -79,11 +31,15 @@ class _Context(abc.ABC):
     _reason: str | None = None
 
     def __init__(self) -> None:
-        self._entries = _Entries()
+        # The scopes that were entered and not left, in whatever contexts.
+        self._tokens: dict[Scope, Token[Scope | None]] = {}
+        # How often there was nothing to enter: as often there is nothing to leave.
+        self._missed = 0
 
     def __enter__(self) -> None:
         """Responses opened from here on belong to this scope."""
-        self._entries.enter(self._reason)
+        scope = Scope(current_scope(), self._reason)
+        self._tokens[scope] = CURRENT_SCOPE.set(scope)
 
     def __exit__(
         self,
@@ -92,7 +48,7 @@ class _Context(abc.ABC):
         traceback: TracebackType | None,
     ) -> None:
         """The scope ends."""
-        scope, carried = self._entries.leave()
+        scope, carried = self._leave()
         try:
             self._close(scope, raising=error is None)
         except HTTPGuardError as found:
@@ -153,6 +109,40 @@ class _Context(abc.ABC):
 
         return cast("_F", run)
 
+    def _leave(self) -> tuple[Scope | None, bool]:
+        """Leave the innermost one that this context is in.
+
+        Returns:
+            It, and whether some context still carries it. None: there is none.
+        """
+        current = scope = CURRENT_SCOPE.get()
+        while scope is not None and scope not in self._tokens:
+            scope = scope.parent
+        if scope is None and self._missed:
+            self._missed -= 1
+            return None, False
+        try:
+            # Entered in one context and left in another, as async fixtures do: any.
+            scope, token = (
+                self._tokens.popitem()
+                if scope is None
+                else (scope, self._tokens.pop(scope))
+            )
+        except KeyError:
+            return None, False
+        carried = current is not scope
+        try:
+            CURRENT_SCOPE.reset(token)
+        except ValueError:  # The context that entered it cannot be reached.
+            carried = True
+        # Not what the token says: scopes may be left in another order than entered.
+        if current is scope:
+            current = scope.parent
+            while current is not None and current.over:
+                current = current.parent
+        CURRENT_SCOPE.set(current)
+        return scope, carried
+
     @abc.abstractmethod
     def _again(self) -> _Context:
         """A fresh one for one call of a decorated function."""
@@ -188,7 +178,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         """Install if need be."""
         try:
             if not _installing.enter_temporary():
-                self._entries.missed += 1
+                self._missed += 1
                 return
             try:
                 refuse_what_is_unguarded()
@@ -273,7 +263,7 @@ class allow(_Context):  # noqa: N801  # Used like a function.
         try:
             super().__enter__()
         except Exception as error:
-            self._entries.missed += 1
+            self._missed += 1
             _process.failed("scope", error)
 
     def _again(self) -> allow:

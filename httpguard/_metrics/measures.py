@@ -30,7 +30,6 @@ class PoolMeasures:
     """The pools of one name (a program may have many to one host), summed up.
 
     Args:
-        open: Responses that hold a connection.
         size: Connections that the pools keep.
         blocking: Whether one of them makes requests wait, or one that is gone did.
         in_use: Connections that requests and open responses hold, and lost slots.

@@ -1,7 +1,8 @@
-"""Monitoring systems, told from sweep to sweep."""
+"""Monitoring systems, told from sweep to sweep; none of them need be installed."""
 
 from __future__ import annotations
 
+import abc
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeAlias
 
@@ -27,11 +28,7 @@ class Observer:
     """Told after each sweep, under no lock. What it raises is logged once."""
 
     def leases_ended(self, seconds: Sequence[float]) -> None:
-        """Leases ended well since the last time.
-
-        Args:
-            seconds: How long each response held its connection.
-        """
+        """Leases ended well, having held their connections for so many seconds."""
 
     def swept(self, source: Source) -> None:
         """A sweep is over."""
@@ -46,3 +43,13 @@ class Observer:
 
     def forget(self) -> None:
         """In the child: begin anew."""
+
+
+class Instrumentation(Observer, abc.ABC):
+    """Metrics and log records on their way to OpenTelemetry, until closed."""
+
+    closed = False
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Send nothing more. The instruments stay, without data."""

@@ -17,8 +17,8 @@ from .._pools.pool import DEFAULT_PORTS
 from .._reporting.context import Bound
 from .._text.events import render
 from .._text.words import whole_place
-from .instrumentation import Instrumentation
 from .measures import OTHER
+from .observers import Instrumentation
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
@@ -45,12 +45,8 @@ _SEVERITIES: Final = {
 class OpenTelemetry(Instrumentation):
     """Sends them.
 
-    Args:
-        meter_provider: Where metrics go.
-        logger_provider: Where leaks go.
-        find: The guard, when it is asked.
-        destinations: Those of events, of which this becomes one.
-        observers: Those who are told after each sweep, which it may leave.
+    It becomes one of the destinations of events, and may leave the observers, who are
+    told after each sweep.
     """
 
     def __init__(
@@ -66,7 +62,11 @@ class OpenTelemetry(Instrumentation):
         self.providers = (meter_provider, logger_provider)
         self._destinations = destinations
         self._observers = observers
-        self._turns = _Turns(find)
+        self._find = find
+        # What all metrics of a collection are told, and those that have been told.
+        # OpenTelemetry asks each by itself: one that asks again begins a new turn.
+        # Without a lock, which a fork could leave locked: at worst two look twice.
+        self._turn: tuple[Measures | None, set[str]] = (None, set())
         meter = meter_provider.get_meter(_SCOPE, __version__)
         make = {
             Kind.COUNTER: meter.create_observable_counter,
@@ -127,36 +127,18 @@ class OpenTelemetry(Instrumentation):
     ) -> Iterable[Observation]:
         if self.closed:
             return []
-        measures = self._turns.measures(metric.otel)
+        measures, served = self._turn
+        if not served or metric.otel in served:
+            guard = self._find()
+            measures, served = None if guard is None else guard.measures(), set()
+            self._turn = (measures, served)
+        served.add(metric.otel)
         if measures is None:
             return []
         return [
             metrics.Observation(value, _key_attributes(key))
             for key, value in metric.read(measures)
         ]
-
-
-class _Turns:
-    """One look at the guard for all metrics of a collection.
-
-    OpenTelemetry asks each metric by itself: a metric that asks a second time
-    begins a new turn. Without a lock, which a fork could leave locked: at worst,
-    two threads look twice.
-    """
-
-    def __init__(self, find: Find) -> None:
-        self._find = find
-        self._turn: tuple[Measures | None, set[str]] = (None, set())
-
-    def measures(self, name: str) -> Measures | None:
-        measures, served = self._turn
-        if not served or name in served:
-            guard = self._find()
-            measures = None if guard is None else guard.measures()
-            served = set()
-            self._turn = (measures, served)
-        served.add(name)
-        return measures
 
 
 def _key_attributes(key: Key) -> dict[str, Any]:
@@ -197,12 +179,7 @@ def _pool_attributes(name: str) -> dict[str, Any]:
 
 
 def _event_attributes(event: Event, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """An event's attributes, by OpenTelemetry's semantic conventions where it has one.
-
-    Args:
-        event: Any but the counts.
-        fields: Of the event, rendered.
-    """
+    """By OpenTelemetry's semantic conventions, where it has one."""
     figures = {f"httpguard.{name}": value for name, value in event.figures.items()}
     if event.name in (LEAK, RESOLVED):
         return {**_leak_attributes(event.leaks[0], fields), **figures}

@@ -49,10 +49,7 @@ class Metric:
 
     Args:
         name: In Prometheus, without the ``_total`` of a counter.
-        otel: In OpenTelemetry.
-        unit: In OpenTelemetry.
-        kind: How it moves.
-        text: What it says.
+        otel: In OpenTelemetry, as is the unit.
         read: Takes its samples out of the measures.
         by: What they are told apart by.
     """
