@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .._demo.shows import SHOWS
+from .._demo.show import SHOWS, show_demo, show_sources
 from .._model.extras import require
 
 
@@ -30,8 +30,6 @@ def demo(
     no network. The exit code is 0 if just the promised leaks were reported, else 1.
     """
     from rich.console import Console
-
-    from .._demo.show import show_demo, show_sources
 
     show = SHOWS.get(client)
     if show is None:

@@ -43,7 +43,6 @@ class Outcome:
     """What a program did.
 
     Args:
-        log: The lines it wrote to stderr.
         counters: What it printed: the guard's counters; empty if nothing.
         exit_code: Negative: ended by that signal.
     """
@@ -82,15 +81,8 @@ def run(name: str, url: str, show: Callable[[str], None]) -> Outcome:
     """Run a program to its end.
 
     It runs from a directory of its own, so that it is nobody's library: what is
-    installed in site-packages does not count as the application's code.
-
-    Args:
-        name: Of its file.
-        url: The shop's.
-        show: Called with each line of its log as it comes.
-
-    Returns:
-        What it did.
+    installed in site-packages does not count as the application's code. `show` is
+    called with each line of its log as it comes.
     """
     with tempfile.TemporaryDirectory(prefix="httpguard-demo-") as directory:
         shutil.copy(os.path.join(_HERE, name), directory)

@@ -2,22 +2,15 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .program import (
-    Outcome,
-    find_marks,
-    find_report,
-    judge,
-    read_source,
-    run,
-)
+from .program import find_marks, find_report, judge, read_source, run
 from .shop import open_shop
 
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from .shows import Show
 
 _MEANINGS: Final = {
     "dropped": (
@@ -37,23 +30,51 @@ _MEANINGS: Final = {
         " parked and forgotten. (The stream of prices, open as long, is being read.)"
     ),
 }
-_SUMMARY: Final = "what was found, once more, as the program exits."
-_SUMMARY_MARK: Final = " httpguard: summary"
+# Other lines of a log that are explained, by a word of theirs.
+_OTHERS: Final = {
+    "pool starved": (
+        "all connections of the pool are taken: a request waits for one, and who has"
+        " them is said while it does."
+    ),
+    "summary": "what was found, once more, as the program exits.",
+}
 
 
-_STARVED: Final = (
-    "all connections of the pool are taken: a request waits for one, and who has them"
-    " is said while it does."
-)
-_STARVED_MARK: Final = " httpguard: pool starved"
+@dataclass(frozen=True, slots=True)
+class Show:
+    """Two programs, by their files: the comments of one say which of its lines leak."""
+
+    leaky: str
+    fixed: str
+    what: str
+    needs: tuple[str, ...]
+
+
+SHOWS: Final = {
+    "requests": Show(
+        "leaky.py",
+        "fixed.py",
+        "a shop's nightly job that leaks in four ways",
+        ("requests", "urllib3"),
+    ),
+    "httpx": Show(
+        "httpx_leaky.py",
+        "httpx_fixed.py",
+        "a shop's watcher that starves its own pool",
+        ("httpx",),
+    ),
+    "aiohttp": Show(
+        "aiohttp_leaky.py",
+        "aiohttp_fixed.py",
+        "a shop's mirror that starves its own connector",
+        ("aiohttp",),
+    ),
+}
+"""By client."""
 
 
 def show_demo(console: Console, show: Show) -> list[str]:
     """Run both programs and show their logs.
-
-    Args:
-        console: Where.
-        show: The programs.
 
     Returns:
         What went otherwise than promised, a sentence each; empty if all is well.
@@ -64,12 +85,25 @@ def show_demo(console: Console, show: Show) -> list[str]:
         wrong = judge(show.leaky, leaky)
         if wrong:
             return wrong
-        _say_found(console, leaky)
+        counters = leaky.counters
+        console.print(
+            f"\n[bold]{counters['leaks']} of {counters['opened']} responses leaked,"
+            " each named by the line that opened it.[/bold] Its innocent twin, a few"
+            " lines below it, is not mentioned.\n"
+        )
         _say_title(console, show.fixed, "the same, repaired", url)
         fixed = run(show.fixed, url, lambda line: _show_line(console, line))
     wrong = judge(show.fixed, fixed)
     if not wrong:
-        _say_silent(console, fixed)
+        counters = fixed.counters
+        ended = counters["released"] + counters["closed"]
+        console.print(
+            f"\n[bold]Not a word from httpguard:[/bold] {counters['opened']} responses"
+            f" opened, {ended} given back, {counters['leaks']} leaks.\n"
+            "\nIn your program: `import httpguard; httpguard.install()` at its start."
+            "\nTo read the two programs: `httpguard demo --source`.",
+            highlight=False,
+        )
     return wrong
 
 
@@ -92,40 +126,15 @@ def _show_line(console: Console, line: str) -> None:
     """A line of a log, as it is; a report is explained before it."""
     place = find_report(line)
     if place is not None:
-        _explain(console, place.kind, _MEANINGS.get(place.kind, ""))
-    elif _STARVED_MARK in line:
-        _explain(console, "pool starved", _STARVED)
-    elif _SUMMARY_MARK in line:
-        _explain(console, "summary", _SUMMARY)
+        said = {place.kind: _MEANINGS.get(place.kind, "")}
+    else:
+        said = {it: _OTHERS[it] for it in _OTHERS if f" httpguard: {it}" in line}
+    for word, meaning in said.items():
+        console.print()
+        console.print(f"[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]")
     _print_plain(console, line)
-
-
-def _explain(console: Console, word: str, meaning: str) -> None:
-    console.print()
-    console.print(f"[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]")
 
 
 def _print_plain(console: Console, line: str, style: str | None = None) -> None:
     """A line that is nobody's markup and is not wrapped."""
     console.print(line, style=style, markup=False, highlight=False, soft_wrap=True)
-
-
-def _say_found(console: Console, leaky: Outcome) -> None:
-    counters = leaky.counters
-    console.print(
-        f"\n[bold]{counters['leaks']} of {counters['opened']} responses leaked, each"
-        " named by the line that opened it.[/bold] Its innocent twin, a few lines"
-        " below it, is not mentioned.\n"
-    )
-
-
-def _say_silent(console: Console, fixed: Outcome) -> None:
-    counters = fixed.counters
-    ended = counters["released"] + counters["closed"]
-    console.print(
-        f"\n[bold]Not a word from httpguard:[/bold] {counters['opened']} responses"
-        f" opened, {ended} given back, {counters['leaks']} leaks.\n"
-        "\nIn your program: `import httpguard; httpguard.install()` at its start."
-        "\nTo read the two programs: `httpguard demo --source`.",
-        highlight=False,
-    )

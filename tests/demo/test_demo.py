@@ -13,7 +13,7 @@ import pytest
 from httpguard import LeakKind, cli
 from httpguard._demo import program as _program
 from httpguard._demo.program import Outcome, Place
-from httpguard._demo.shows import SHOWS
+from httpguard._demo.show import SHOWS
 from tests.program import ROOT, run
 
 if TYPE_CHECKING:
