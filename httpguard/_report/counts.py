@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from typing import Any, Final
 
@@ -9,14 +10,12 @@ from .._model.event import LEAK
 from .groups import LOGGED, Group, Groups
 from .leak_lines import MARK, read_leak
 from .lines import (
-    HOST,
     Damaged,
     epoch,
     first_of,
     name_of,
     parsed,
     process_of,
-    text_of,
     whole,
     without_stack,
 )
@@ -86,11 +85,7 @@ class LogCounts:
         self.ended |= other.ended
 
     def take(self, file: str, line: str) -> str | None:
-        """Take in a line, its end cut off.
-
-        Returns:
-            What is wrong with it, if it should be one of ours and cannot be read.
-        """
+        """Take in a line without its end; says what is wrong with one of ours."""
         leak = read_leak(line) if MARK in line else None
         if leak is not None and leak.schema <= SCHEMA:
             seen = epoch(leak.last_seen)
@@ -167,17 +162,13 @@ class LogCounts:
             self._take_fix(file, text)
             return
         self.ours[file] += 1
-        seen = epoch(find_time(first_of(head, LOGGED) or line))
         process = process_of(file, head)
-        if leak.final:
+        if leak["final"]:
             self.ended.add(process)
-        key = leak.kind, leak.filename, leak.lineno, leak.function
-        figures = leak.count, leak.resolved, seen, seen
-        host, program = first_of(head, HOST), text_of(head.get("program"))
-        group = self.leaks.add(key, process, figures, host, program)
-        if group is not None and group.is_less_telling(0, seen):
-            group.sample = (0, seen or 0, text)
-            self._without_fix = None if leak.hint else (file, group)
+        leak["last_seen"] = find_time(first_of(head, LOGGED) or line)
+        group = self.leaks.take(process, head, leak, "")
+        if group is not None:
+            self._without_fix = None if leak["hint"] else (file, group)
 
     def _take_fix(self, file: str, text: str) -> None:
         """Take in the hint that belongs to the text before."""
@@ -185,4 +176,6 @@ class LogCounts:
             (known, group), self._without_fix = self._without_fix, None
             if known == file and group.sample is not None:
                 rank, seen, sample = group.sample
-                group.sample = (rank, seen, f"{sample}\n{text}")
+                hint = text.removeprefix("  fix: ").strip()
+                sample = json.dumps({**json.loads(sample), "hint": hint})
+                group.sample = (rank, seen, sample)

@@ -11,7 +11,6 @@ from .._model.leak import Frame
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
 from .lines import place_of, shown, whole
-from .texts import find_leak
 
 if TYPE_CHECKING:
     from .groups import Sample
@@ -64,17 +63,10 @@ _FIELDS: Final = (
 
 
 def parse(sample: Sample | None) -> Example:
-    text = sample[2] if sample is not None else ""
-    if text.startswith("{"):
-        try:
-            return _from_fields(json.loads(text))
-        except ValueError:  # Its stack, which nobody had looked at.
-            return Example()
-    leak = find_leak(text)
-    if leak is None:
+    try:
+        return _from_fields(json.loads(sample[2])) if sample else Example()
+    except ValueError:  # Its stack, which nobody had looked at.
         return Example()
-    hint = shown(leak.hint, _MOST_HINT)
-    return Example(shown(leak.method), shown(leak.url), hint=hint)
 
 
 def _from_fields(fields: dict[str, Any]) -> Example:

@@ -25,8 +25,7 @@ Sample = tuple[int, int, str]
 """What an example is made of; of two, the larger one is the more telling.
 
 The rank (3 with a stack, 2 with one out of a list, 1 without, 0 of a text or with
-nothing but a count), microseconds since 1970 (0: not known), and JSON or one of our
-one-line texts.
+nothing but a count), microseconds since 1970 (0: not known), and JSON.
 """
 
 
@@ -62,11 +61,10 @@ class Groups:
 
     def take(
         self, process: str, head: dict[str, Any], leak: dict[str, Any], document: str
-    ) -> None:
-        """Take in what a line says of one leak.
+    ) -> Group | None:
+        """Take in what a line says of one leak; its group, if it is the example now.
 
         Args:
-            process: Whose line.
             head: What the line has.
             leak: The line itself, or an element of a list in it.
             document: The text of the line; empty: the leak is out of a list.
@@ -83,17 +81,13 @@ class Groups:
         figures = (count, resolved, seen if first is None else first, seen)
         host, program = first_of(head, HOST), text_of(head.get("program"))
         group = self.add(key, process, figures, host, program)
-        if group is not None and group.is_less_telling(rank, seen):
-            group.sample = (rank, seen or 0, document or json.dumps(leak))
+        if group is None or not group.is_less_telling(rank, seen):
+            return None
+        group.sample = (rank, seen or 0, document or json.dumps(leak))
+        return group
 
     def take_line(self, line: Any, seen: int, document: str) -> None:
-        """Take in what one of our own lines says.
-
-        Args:
-            line: As `leak_lines.read_leak` returns it.
-            seen: When the latest leak was, as `epoch` has it.
-            document: Its text.
-        """
+        """Take in what one of our own lines says, as `leak_lines` has read it."""
         site = line.site
         key = (line.kind, site.filename, site.lineno, site.function)
         first = self._first_seen(line.first_seen)

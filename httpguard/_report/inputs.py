@@ -48,11 +48,7 @@ class Input:
 
 
 def look_at(paths: Iterable[str]) -> list[Input]:
-    """Find out what the inputs are, before any is read.
-
-    Raises:
-        InputError: One is not there, is a folder or may not be read.
-    """
+    """Find out what the inputs are, before any is read."""
     return [_look_at(path) for path in dict.fromkeys(paths)]
 
 

@@ -47,14 +47,7 @@ else:
 
 
 def read_leak(document: str) -> Any:
-    """A line's members as attributes.
-
-    Args:
-        document: The line, without its end.
-
-    Returns:
-        None where it is to be read as any other.
-    """
+    """A line's members as attributes; None where it is to be read as any other."""
     if _decode is None or not document.startswith("{"):
         return None
     try:

@@ -23,11 +23,7 @@ class EngineError(HTTPGuardError):
 def read_with_spark(
     inputs: Sequence[Input], since: int | None, master: str
 ) -> LogCounts:
-    """Read everything on a cluster, or on this machine.
-
-    Args:
-        since: As for `LogCounts`.
-        master: Where it runs, as Spark names it. httpguard has to be installed there.
+    """Read everything on a cluster, where httpguard has to be, or on this machine.
 
     Raises:
         InputError: Spark cannot read one of the inputs.

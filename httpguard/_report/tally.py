@@ -60,10 +60,7 @@ class Tally:
     ) -> bool:
         """Take in a line; says whether it is of the time asked for.
 
-        Args:
-            count: So far in the process, as is `resolved`.
-            first: When the first of them was found.
-            seen: When the latest was.
+        Counts are those of the process so far, times of the first and of the latest.
         """
         if self._since is not None and (seen is None or seen < self._since):
             span = _BEFORE

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
 
 _KINDS: Final = "dropped|held|unreleased|open|session"
 _PLACE: Final = r"(?P<file>.+):(?P<line>\d+) in (?P<function>\S+)"
@@ -36,27 +35,11 @@ _CLOCK: Final = re.compile(
 )
 
 
-@dataclass(frozen=True, slots=True)
-class TextLeak:
-    """What one of our one-line texts says; empty: nothing.
+def find_leak(text: str) -> dict[str, Any] | None:
+    """The leak that a text tells of, after whatever prefix, as JSON lines have it.
 
-    Args:
-        final: Whether it is of the summary at the end of a process.
+    And `final`: whether it is of the summary at the end of a process.
     """
-
-    kind: str
-    filename: str
-    lineno: int
-    function: str
-    count: int
-    resolved: int
-    method: str
-    url: str
-    hint: str
-    final: bool
-
-
-def find_leak(text: str) -> TextLeak | None:
     text = text.replace("\\u00b7", "·").replace("\\u2026", "…")
     for form in _FORMS:
         match = form.search(text)
@@ -67,18 +50,21 @@ def find_leak(text: str) -> TextLeak | None:
     parts = match.groupdict("")
     times = parts.get("count") or (_TIMES.search(text) or ("", "1"))[1]
     fix = _FIX.search(text)
-    return TextLeak(
-        parts["kind"],
-        parts["file"],
-        int(parts["line"]),
-        parts["function"],
-        int(times.replace(",", "")),
-        int(parts.get("resolved") or 0),
-        parts["method"],
-        parts["url"],
-        fix[1].strip() if fix else "",
-        form is _FORMS[-1],
-    )
+    site = {
+        "filename": parts["file"],
+        "lineno": int(parts["line"]),
+        "function": parts["function"],
+    }
+    return {
+        "kind": parts["kind"],
+        "site": site,
+        "count": int(times.replace(",", "")),
+        "resolved": int(parts.get("resolved") or 0),
+        "method": parts["method"],
+        "url": parts["url"],
+        "hint": fix[1].strip() if fix else "",
+        "final": form is _FORMS[-1],
+    }
 
 
 def find_time(text: str) -> str | None:

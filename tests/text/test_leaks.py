@@ -145,7 +145,8 @@ def test_a_long_request_fits_beside_a_short_place() -> None:
     # `httpguard report` reads it where it was logged as text.
     found = find_leak(first)
     assert found is not None
-    assert (found.filename, found.lineno) == (SITE.filename, SITE.lineno)
+    place = found["site"]["filename"], found["site"]["lineno"]
+    assert place == (SITE.filename, SITE.lineno)
 
 
 def test_in_a_notebook(guard: GuardControl, server: Server) -> None:
