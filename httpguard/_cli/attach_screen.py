@@ -14,11 +14,7 @@ _MOST: Final = 10
 
 
 def what_was_before(attached: dict[str, Any]) -> list[Text]:
-    """Starved pools, and what was open before httpguard came.
-
-    Args:
-        attached: Of the state; empty where it is a page's.
-    """
+    """Starved pools, and what was open before httpguard came; nothing of a page."""
     parts: list[Text] = []
     if attached.get("only_shown"):
         parts.append(Text("this program has httpguard itself: it is only shown", "dim"))

@@ -25,12 +25,7 @@ _SORTED_BY: Final[dict[str, Callable[[dict[str, Any]], Any]]] = {
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What the user has chosen.
-
-    Args:
-        order: Of the leaks; empty: that of the page.
-        row: The selected leak, from 0.
-    """
+    """The order of the leaks (empty: that of the page), and the row, from 0."""
 
     order: str = ""
     row: int = 0

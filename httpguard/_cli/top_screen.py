@@ -118,9 +118,8 @@ def _leaks(
             Text(_time(str(leak["last_seen"]))),
             style="reverse" if number == selected else "",
         )
-    left_out = state["left_out"]["leaks"]
-    hidden = _hidden(len(leaks), most, left_out)
-    return _titled("Leaks", table, hidden, "No leak so far.")
+    rows = len(leaks) + state["left_out"]["leaks"]
+    return _titled("Leaks", table, rows, "No leak so far.")
 
 
 def _selected(leaks: list[dict[str, Any]], choice: Choice) -> int:
@@ -152,9 +151,8 @@ def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
             _site(row),
             _request(row),
         )
-    left_out = state["left_out"]["open_sites"]
-    hidden = _hidden(len(sites), most, left_out)
-    return _titled("Open now", table, hidden, "Nothing is open.")
+    rows = len(sites) + state["left_out"]["open_sites"]
+    return _titled("Open now", table, rows, "Nothing is open.")
 
 
 def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
@@ -176,13 +174,8 @@ def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
             _line(f"{name}{times}"),
             Text("requests wait" if block else "opens more"),
         )
-    left_out = state["left_out"]["pools"]
-    hidden = _hidden(len(pools), most, left_out)
-    return _titled("Pools", table, hidden, "None is in use.")
-
-
-def _hidden(rows: int, most: int, left_out: int) -> int:
-    return left_out + (max(rows - most, 0) if most else 0)
+    rows = len(pools) + state["left_out"]["pools"]
+    return _titled("Pools", table, rows, "None is in use.")
 
 
 def _table(*names: str) -> Table:
@@ -198,11 +191,10 @@ def _table(*names: str) -> Table:
     return table
 
 
-def _titled(
-    title: str, table: Table, hidden: int, nothing: str
-) -> list[RenderableType]:
+def _titled(title: str, table: Table, rows: int, nothing: str) -> list[RenderableType]:
     if not table.row_count:
         return [Text(f"{title}: {nothing}")]
+    hidden = rows - table.row_count
     more = f"  ({hidden} more not shown)" if hidden else ""
     return [Text.assemble((title, "bold"), (more, "dim")), table]
 

@@ -98,16 +98,10 @@ class Source:
 
 
 def find(target: str, token: str | None) -> Source:
-    """The page that a person means.
+    """The page that a person means, by a URL, or by the number of a process.
 
-    Args:
-        target: A URL, or the number of a process: of it and of its children every
-            listening socket is asked for ``/healthz``, and what answers as
-            httpguard is the page. The guarded program writes nothing down for this.
-        token: The page's token; None: it has none.
-
-    Raises:
-        UnreachableError: There is none, or more than one.
+    Of that and of its children every listening socket is asked for ``/healthz``, and
+    what answers as httpguard is the page. The program writes nothing down for this.
     """
     if not target.isdecimal():
         return Source(target, token)
