@@ -107,14 +107,14 @@ def _run_quickly(words: list[str]) -> None:
         return
     from ._model.errors import HTTPGuardError
     from ._run.child import end_like
-    from ._run.start import prepare, start
+    from ._run.start import prepare
 
     try:
         run = prepare(*read)
     except HTTPGuardError:  # Nothing has begun: typer comes to the same.
         return
     try:
-        code = start(run, read[1])
+        code = run.start()
     except HTTPGuardError as error:
         sys.stderr.write(f"httpguard run: {error}\n")
         sys.exit(2)

@@ -16,22 +16,28 @@ from typing import TYPE_CHECKING, TypeVar
 from .._model.errors import BaselineError
 from .comparison import Comparison
 from .file import Entry, dump, parse
-from .place import ANYWHERE, Place, ends_alike, is_same_source, place_of, portable_name
+from .place import (
+    ANYWHERE,
+    Place,
+    ends_alike,
+    is_same_source,
+    place_at,
+    place_of,
+    portable_name,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-__all__ = ["Baseline", "Comparison", "Entry", "Place", "load_known", "place_of"]
+    from .._model.leak import Leak
+
+__all__ = ["Baseline", "Comparison", "Entry", "Place", "load_known", "place_at"]
 
 T = TypeVar("T")
 
 
 def load_known(path: str) -> Baseline:
-    """A baseline that is there already; says how to write one where it is not.
-
-    Raises:
-        BaselineError: As of `Baseline.load`.
-    """
+    """A baseline that is there already; says how to write one where it is not."""
     try:
         return Baseline.load(path)
     except BaselineError as error:
@@ -42,12 +48,7 @@ def load_known(path: str) -> Baseline:
 
 
 class Baseline:
-    """Known leaks.
-
-    Args:
-        entries: What is tolerated.
-        root: The directory that files are relative to: the baseline's own.
-    """
+    """Known leaks, their files relative to `root`: the baseline's own directory."""
 
     def __init__(self, entries: Iterable[Entry] = (), root: str = "") -> None:
         """Keep each entry once, a note if any has one."""
@@ -77,9 +78,16 @@ class Baseline:
         return cls(parse(text, name), os.path.dirname(os.path.abspath(name)))
 
     @classmethod
-    def of(cls, leaks: Iterable[object], root: str | os.PathLike[str] = "") -> Baseline:
+    def of(
+        cls, leaks: Iterable[Place | Leak], root: str | os.PathLike[str] = ""
+    ) -> Baseline:
         base = os.path.abspath(os.fspath(root))
-        return cls((_entry(place_of(leak), base) for leak in leaks), base)
+        places = map(place_of, leaks)
+        entries = (
+            Entry(portable_name(it.filename, base), it.function, it.source, it.kind)
+            for it in places
+        )
+        return cls(entries, base)
 
     def save(self, path: str | os.PathLike[str]) -> None:
         """Write the file, whole or not at all.
@@ -121,9 +129,6 @@ class Baseline:
         A file below the baseline's directory has to be the very one. One that
         lies elsewhere, as on the machine a log comes from, has to end like the
         entry's.
-
-        Args:
-            place: Of the leak.
         """
         path = os.path.abspath(place.filename)
         file = portable_name(place.filename, self.root)
@@ -155,8 +160,3 @@ class Baseline:
         if root == self.root or entry.file.startswith(ANYWHERE):
             return entry
         return replace(entry, file=portable_name(self.path_of(entry), root))
-
-
-def _entry(place: Place, root: str) -> Entry:
-    file = portable_name(place.filename, root)
-    return Entry(file, place.function, place.source, place.kind)

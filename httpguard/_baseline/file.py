@@ -55,11 +55,6 @@ def dump(entries: Iterable[Entry]) -> str:
 
 
 def parse(text: str, name: str) -> list[Entry]:
-    """The entries of a file's text.
-
-    Raises:
-        BaselineError: It is not what it should be.
-    """
     try:
         data = json.loads(text)
     except ValueError as error:

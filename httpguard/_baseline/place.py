@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from .._model.leak import Frame, Leak
 from .._model.redaction import MOST_SOURCE
 from .._stacks.capture import source_line
 
-_SITE_TEXT: Final = re.compile(
-    r"(?P<file>.+):(?P<line>\d+) in (?P<function>.+)", re.DOTALL
-)
+if TYPE_CHECKING:
+    from .._model.leak import Frame
+
 # Wherever an environment lies, its packages have these names.
 _INSTALLED: Final = re.compile(r".*/((?:site|dist)-packages/.+)")
 _LIBRARY: Final = re.compile(r".*/lib/python3\.\d+/(.+)")
@@ -25,12 +23,8 @@ ANYWHERE: Final = ("<", "site-packages/", "dist-packages/", "python/")
 class Place:
     """What a baseline knows a leak by.
 
-    Args:
-        kind: The word for how it leaked.
-        filename: As Python names it: absolute, or relative to the working
-            directory.
-        function: The function's name.
-        source: The text of the line, stripped; empty: not known.
+    The file is as Python names it: absolute, or relative to the working directory. The
+    text of the line is stripped; empty: not known.
     """
 
     kind: str
@@ -39,46 +33,12 @@ class Place:
     source: str
 
 
-def place_of(leak: object) -> Place:
-    """What a baseline knows a leak by.
-
-    Args:
-        leak: A `Place`, a `Leak`, or a leak as JSON: ``site`` is an object or the
-            text ``file:line in function``; ``source``, in the leak or in its
-            site, is the text of the line, which is else read from the file.
-
-    Raises:
-        ValueError: It is none of these.
-    """
-    if isinstance(leak, Place):
-        return leak
-    if isinstance(leak, Leak):
-        return _place(str(leak.kind), leak.site, None)
-    if isinstance(leak, Mapping):
-        site = leak.get("site")
-        parts = site if isinstance(site, Mapping) else _split_site(site)
-        source = leak.get("source", parts.get("source"))
-        frame = Frame(
-            str(parts["filename"]), int(parts["lineno"]), str(parts["function"])
-        )
-        return _place(
-            str(leak.get("kind")), frame, source if isinstance(source, str) else None
-        )
-    raise ValueError(f"{leak!r} is no leak")
+def place_of(leak: Any) -> Place:
+    """Of a `Leak`, or a `Place` as it is."""
+    return leak if isinstance(leak, Place) else place_at(str(leak.kind), leak.site)
 
 
-def _split_site(site: object) -> Mapping[str, Any]:
-    match = _SITE_TEXT.fullmatch(site) if isinstance(site, str) else None
-    if match is None:
-        raise ValueError(f"{site!r} is no site: file:line in function")
-    return {
-        "filename": match["file"],
-        "lineno": match["line"],
-        "function": match["function"],
-    }
-
-
-def _place(kind: str, site: Frame, source: str | None) -> Place:
+def place_at(kind: str, site: Frame, source: str | None = None) -> Place:
     """A place, its source read from the file where the leak does not carry it."""
     text = source_line(site) if source is None else source.strip()
     return Place(kind, site.filename, site.function, text[:MOST_SOURCE])
@@ -114,11 +74,9 @@ def _relative(path: str, directory: str) -> str:
 
 
 def is_same_source(one: str, other: str) -> bool:
-    """Whether two texts are those of one line, as far as they are known.
+    """Whether two texts are those of one line, stripped and as far as they are known.
 
-    Args:
-        one: Stripped and perhaps cut; empty: not known.
-        other: Likewise. Reports put a mark in place of the last character they keep.
+    Reports put a mark in place of the last character they keep.
     """
     kept = MOST_SOURCE - 1
     return not (one and other) or one[:kept] == other[:kept]

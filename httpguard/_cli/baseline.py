@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from .._baseline.baseline import Baseline
-from .._baseline.place import ANYWHERE, Place, place_of
+from .._baseline.place import ANYWHERE, Place, place_at
 from .._model.errors import BaselineError
 from .._model.words import many
 from .._report.counts import LogCounts
@@ -164,7 +164,9 @@ def _read_source(name: str) -> _Source:
     except InputError as error:
         raise BaselineError(f"cannot read {error}") from error
     sites = report_of(counts).sites
-    places = dict.fromkeys(place_of(site.to_leak()) for site in sites if site.lineno)
+    places = dict.fromkeys(
+        place_at(site.kind, site.frame, site.source) for site in sites if site.lineno
+    )
     damaged = sum(counts.problems.values())
     damaged += sum(site.events for site in sites if not site.lineno)
     return _Source(name, places, None, damaged, not any(counts.ours.values()))

@@ -9,6 +9,7 @@ import os
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
 
 import typer
@@ -24,7 +25,6 @@ from .values import COUNT, project
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from datetime import datetime
 
     from .._report.inputs import Input
     from .._report.result import Report
@@ -235,11 +235,11 @@ def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
 
 def _beside(made: Report, path: str) -> Report:
     """Without the sites that a baseline tolerates."""
-    from .._baseline.baseline import load_known, place_of
+    from .._baseline.baseline import load_known, place_at
 
     try:
         compared = load_known(path).split(
-            made.sites, lambda site: place_of(site.to_leak())
+            made.sites, lambda site: place_at(site.kind, site.frame, site.source)
         )
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error), param_hint="'--baseline'") from error
@@ -275,4 +275,4 @@ def _print(made: Report, form: Form, root: str, top: int) -> None:
 
 def _json(value: Any) -> str:
     """JSON text, of ASCII alone: every console and reader takes it."""
-    return json.dumps(value, indent=2) + "\n"
+    return json.dumps(value, indent=2, default=datetime.isoformat) + "\n"

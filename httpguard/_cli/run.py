@@ -9,7 +9,7 @@ import typer
 from .._model.errors import HTTPGuardError
 from .._model.settings import TABLE, Settings
 from .._run.options import Options
-from .._run.start import prepare, start
+from .._run.start import prepare
 from .._run.target import starts_target
 from .help import PlainCommand
 
@@ -168,7 +168,7 @@ def run(
         ignore=tuple(ignore or ()),
     )
     try:
-        code = start(prepare(program, options), options)
+        code = prepare(program, options).start()
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error)) from None
     from .._run.child import end_like

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import os
 from dataclasses import asdict, dataclass
-from datetime import datetime
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, LeakKind
 from .._stacks.capture import source_line
 
 if TYPE_CHECKING:
+    from datetime import datetime
+
     from .example import Example
     from .lines import Damaged
     from .notice import Notice
@@ -124,17 +125,11 @@ class Site:
         for step in self.example.stack:
             if (step.filename, step.lineno) == (self.filename, self.lineno):
                 return step.source
-        return source_line(Frame(self.filename, self.lineno, self.function))
+        return source_line(self.frame)
 
-    def to_leak(self) -> dict[str, Any]:
-        """What a leak in a log has at least, as a baseline takes it."""
-        site = {
-            "filename": self.filename,
-            "lineno": self.lineno,
-            "function": self.function,
-            "source": self.source,
-        }
-        return {"kind": self.kind, "site": site}
+    @property
+    def frame(self) -> Frame:
+        return Frame(self.filename, self.lineno, self.function)
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,9 +180,7 @@ class Report:
         return sum(site.leaks for site in self.sites)
 
     def to_dict(self) -> dict[str, Any]:
-        fields: dict[str, Any] = to_plain({"schema": SCHEMA, **asdict(self)})
-        fields["leaks"] = self.leaks
-        return fields
+        return {"schema": SCHEMA, **asdict(self), "leaks": self.leaks}
 
 
 def what_leaked(kind: str) -> str:
@@ -201,13 +194,3 @@ def shorten(filename: str, root: str) -> str:
     """
     base = os.path.join(root, "")
     return filename.removeprefix(base) if len(base) > 1 else filename
-
-
-def to_plain(value: Any) -> Any:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    if isinstance(value, dict):
-        return {key: to_plain(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [to_plain(item) for item in value]
-    return value

@@ -60,22 +60,13 @@ def run_child(target: Target, environment: Mapping[str, str]) -> int:
 
 
 def become(target: Target, environment: Mapping[str, str]) -> NoReturn:
-    """Be the program from here on.
-
-    Raises:
-        OSError: It could not be started.
-    """
     for number in _known(_IGNORED_BY_PYTHON):
         signal.signal(number, signal.SIG_DFL)
     os.execve(target.path, target.arguments, environment)  # noqa: S606  # No shell is wanted.
 
 
 def end_like(code: int) -> NoReturn:
-    """Leave as a program has left.
-
-    Args:
-        code: What `run_child` returned.
-    """
+    """Leave as a program has left, by what `run_child` returned."""
     if code < 0 and os.name == "posix":
         import resource
 

@@ -16,25 +16,17 @@ VERBOSE: Final = "_HTTPGUARD_VERBOSE"
 """Not empty where the program's log is to tell of leaks too."""
 
 
-def guarded_environment(
-    environment: Mapping[str, str], settings: Mapping[str, str], run: str
-) -> dict[str, str]:
-    """The environment of the program and, by inheritance, of its children.
+def guarded_environment(settings: Mapping[str, str], run: str) -> dict[str, str]:
+    """The user's environment, for the program and, by inheritance, for its children.
 
-    Args:
-        environment: The user's.
-        settings: Variables that the command's options stand for.
-        run: The start of the names of the run's files, or `NO_RUN`.
-
-    Returns:
-        The user's with the bootstrap first on PYTHONPATH.
+    `run` is the start of the names of the run's files, or `NO_RUN`.
     """
-    path = environment.get("PYTHONPATH", "")
+    path = os.environ.get("PYTHONPATH", "")
     # An empty entry means the working directory: none is added, none is lost.
     others = [entry for entry in path.split(os.pathsep) if entry != BOOTSTRAP]
     rest = os.pathsep.join(others)
     return {
-        **environment,
+        **os.environ,
         **settings,
         "PYTHONPATH": BOOTSTRAP + os.pathsep + rest if rest else BOOTSTRAP,
         RUN_VARIABLE: run,

@@ -30,10 +30,8 @@ _SHARE: Final = 20
 class RunLog(JsonLines):
     """The run's own log, from which the table at the end is made.
 
-    Args:
-        files: The start of the names of the run's files. The log is never rotated: it
-            is small, and gone when the run is over.
-        run: Named in each line.
+    It is never rotated: it is small, and gone when the run is over. `files` is the
+    start of the names of the run's files.
     """
 
     def __init__(self, files: str, run: Run) -> None:
@@ -55,10 +53,7 @@ class RunLog(JsonLines):
     def take_counts(self, table: LeakTable, responses: int, *, ended: bool) -> None:
         """Write the counts now and then: a signal may end the process any time.
 
-        Args:
-            table: Of the guard.
-            responses: How many there were.
-            ended: Whether these are the last counts; the summary has the leaks.
+        Of the last ones the summary has the leaks.
         """
         now = time.monotonic()
         state = (self.run.name, table.total, responses)
@@ -89,13 +84,8 @@ class RunLog(JsonLines):
 def begin(run: str) -> None:
     """Guard this process, with the settings of the environment.
 
-    Where the program has called `install` before, its settings stay.
-
-    Args:
-        run: The start of the names of the run's files; "-": there are none.
-
-    Raises:
-        ConfigError: A setting is not accepted.
+    Where the program has called `install` before, its settings stay. `run` is the
+    start of the names of the run's files; "-": there are none.
     """
     observer = log = None
     if run != "-":

@@ -69,8 +69,7 @@ class Options:
 def read_quickly(words: Sequence[str]) -> tuple[list[str], Options] | None:
     """The program and the options before it, where they are spelled out.
 
-    Returns:
-        None where there is anything else: a call for help, ``--log=FILE``, an error.
+    None where there is anything else: a call for help, ``--log=FILE``, an error.
     """
     found: dict[str, Any] = {}
     rest = list(words)

@@ -18,10 +18,8 @@ class Outcome:
 
     Args:
         found: One for each kind and site, the most harmful first.
-        guarded: How many Python processes were guarded.
-        leaking: How many of them leaked.
+        guarded: How many Python processes were guarded; `leaking`: of them.
         clients: How many of them imported an HTTP client that is guarded.
-        responses: How many there were in these.
         cut: How many of these had responses, and did not come to their end.
         crowded: How often ``max_open`` was exceeded.
         notices: Advice, and pools that ran empty.
@@ -40,14 +38,7 @@ class Outcome:
 
 
 def read_outcome(run: str) -> Outcome:
-    """Read what the processes wrote.
-
-    Args:
-        run: The start of the names of the run's files.
-
-    Raises:
-        OSError: A file cannot be read.
-    """
+    """What the processes wrote into the files whose names begin with `run`."""
     outcome = Outcome()
     _read_processes(f"{run}.processes", outcome)
     if os.path.getsize(f"{run}.jsonl"):

@@ -12,17 +12,17 @@ from typing import TYPE_CHECKING, Final
 
 from .child import become, run_child
 from .environment import NO_RUN, VERBOSE, guarded_environment
+from .target import TargetError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
-    from typing import NoReturn
 
     from .._baseline.baseline import Baseline
     from .._baseline.comparison import Comparison
     from .._report.result import Site
+    from .options import Options
     from .outcome import Outcome
     from .target import Target
-    from .telling import Telling
 
 # As LeakSanitizer's.
 LEAKED: Final = 23
@@ -33,7 +33,6 @@ class Run:
     """What is run, and how.
 
     Args:
-        target: The program.
         settings: Variables that the command's options stand for.
         baseline: Known leaks, which are not shown and fail nothing.
         tolerated: More leaks than this make the exit code `LEAKED` where it would be
@@ -42,34 +41,44 @@ class Run:
     """
 
     target: Target
+    options: Options
     settings: Mapping[str, str]
     baseline: Baseline | None
     tolerated: int | None
     enabled: bool
 
-    def run(self, telling: Telling) -> int:
-        """Run the program and show what leaked.
-
-        Args:
-            telling: How.
+    def start(self) -> int:
+        """Run the program and show what leaked, or become it.
 
         Returns:
             The exit code; negative: the signal that ended the program.
 
         Raises:
-            OSError: The program could not be started.
+            TargetError: It could not be started.
         """
-        settings = {**self.settings, **({VERBOSE: "1"} if telling.verbose else {})}
+        try:
+            if self.options.become:
+                become(self.target, guarded_environment(self.settings, NO_RUN))
+            return self._run()
+        except OSError as error:
+            name = self.target.arguments[0]
+            raise TargetError(
+                f"cannot run {name!r}: {error.strerror or error}"
+            ) from None
+
+    def _run(self) -> int:
+        told = {VERBOSE: "1"} if self.options.verbose else {}
         with _files() as run:
-            environment = guarded_environment(os.environ, settings, run)
+            environment = guarded_environment({**self.settings, **told}, run)
             code = run_child(self.target, environment)
-            # What only the end needs is imported at the end, and only if it does.
+            # What only the end needs is imported at the end.
             from .outcome import read_outcome
+            from .telling import tell
 
             outcome = read_outcome(run)
         comparison = self._compare(outcome)
         try:
-            telling.tell(outcome, comparison)
+            tell(outcome, comparison, self.options, enabled=self.enabled)
         except KeyboardInterrupt:
             pass
         except OSError:
@@ -80,22 +89,16 @@ class Run:
         failed = self.tolerated is not None and leaks > self.tolerated
         return LEAKED if failed and code == 0 else code
 
-    def replace(self) -> NoReturn:
-        """Become the program.
-
-        Raises:
-            OSError: It could not be started.
-        """
-        become(self.target, guarded_environment(os.environ, self.settings, NO_RUN))
-
     def _compare(self, outcome: Outcome) -> Comparison[Site]:
         if self.baseline is None:
             from .._baseline.comparison import Comparison
 
             return Comparison(outcome.found, (), ())
-        from .._baseline.baseline import place_of
+        from .._baseline.baseline import place_at
 
-        return self.baseline.split(outcome.found, lambda site: place_of(site.to_leak()))
+        return self.baseline.split(
+            outcome.found, lambda site: place_at(site.kind, site.frame, site.source)
+        )
 
 
 @contextlib.contextmanager

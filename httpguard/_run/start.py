@@ -1,4 +1,4 @@
-"""From the options of `httpguard run` to the end of the program."""
+"""From the options of `httpguard run` to what is run."""
 
 from __future__ import annotations
 
@@ -16,39 +16,13 @@ from .._model.settings import (
 )
 from .._model.words import nearest
 from .session import Run
-from .target import TargetError, find_target
-from .telling import Telling
+from .target import find_target
 
 if TYPE_CHECKING:
-    from .._baseline.baseline import Baseline
     from .options import Options
 
 # A killed process loses what it leaked since the last sweep.
 _CHECK_INTERVAL: Final = "1"
-
-
-def start(run: Run, options: Options) -> int:
-    """Run a program, or become it.
-
-    Returns:
-        The exit code; negative: the signal that ended the program.
-
-    Raises:
-        TargetError: It could not be started.
-    """
-    try:
-        if options.become:
-            run.replace()
-        telling = Telling(
-            verbose=options.verbose,
-            quiet=options.quiet,
-            as_json=options.as_json,
-            enabled=run.enabled,
-        )
-        return run.run(telling)
-    except OSError as error:
-        name = run.target.arguments[0]
-        raise TargetError(f"cannot run {name!r}: {error.strerror or error}") from None
 
 
 def prepare(program: list[str], options: Options) -> Run:
@@ -57,17 +31,9 @@ def prepare(program: list[str], options: Options) -> Run:
     Raises:
         HTTPGuardError: Something is not accepted, or not there.
     """
-    from .._model.project import read_project, with_project
+    from .._model.project import read_project
 
-    variables = {"HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL}
-    told = with_project(os.environ, os.getcwd())
-    variables |= {name: told[name] for name in told if name.startswith("HTTPGUARD_")}
-    for name, value in options.settings().items():
-        option = "--" + name.replace("_", "-")
-        if not value.strip():
-            raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
-        check(name, value, option)
-        variables["HTTPGUARD_" + name.upper()] = value
+    variables = _variables(options)
     settings = load_settings({}, {**os.environ, **variables})
     if options.log is not None:
         check_log(options.log)
@@ -82,10 +48,16 @@ def prepare(program: list[str], options: Options) -> Run:
     baseline = options.baseline
     if baseline is None and not options.become:
         baseline = project.baseline
+    known = None
+    if baseline:
+        from .._baseline.baseline import load_known
+
+        known = load_known(baseline)
     run = Run(
         find_target(program, os.environ),
+        options,
         variables,
-        _load_baseline(baseline),
+        known,
         0 if fail else tolerated,
         enabled=settings.enabled,
     )
@@ -99,12 +71,26 @@ def prepare(program: list[str], options: Options) -> Run:
     return run
 
 
-def check_log(path: str) -> None:
-    """Make sure that the log can be written, without making it.
+def _variables(options: Options) -> dict[str, str]:
+    """What the project and the command line say, as variables of the environment."""
+    from .._model.project import with_project
 
-    Raises:
-        ConfigError: It cannot; the message says why.
-    """
+    told = with_project(os.environ, os.getcwd())
+    variables = {
+        "HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL,
+        **{name: told[name] for name in told if name.startswith("HTTPGUARD_")},
+    }
+    for name, value in options.settings().items():
+        option = "--" + name.replace("_", "-")
+        if not value.strip():
+            raise ConfigError(f"{option}={value!r} is not accepted: it is empty")
+        check(name, value, option)
+        variables["HTTPGUARD_" + name.upper()] = value
+    return variables
+
+
+def check_log(path: str) -> None:
+    """Make sure that the log can be written, without making it."""
     folder = os.path.dirname(os.path.abspath(path))
     if os.path.isdir(path):
         reason = "it is a directory"
@@ -119,25 +105,8 @@ def check_log(path: str) -> None:
         raise ConfigError(f"--log={path!r} is not accepted: {reason}")
 
 
-def _load_baseline(path: str | None) -> Baseline | None:
-    """The known leaks, if a file of them is named.
-
-    Raises:
-        BaselineError: It cannot be read.
-    """
-    if not path:
-        return None
-    from .._baseline.baseline import load_known
-
-    return load_known(path)
-
-
 def _refuse_beside_exec(options: Options) -> None:
-    """Options that need somebody to wait for the program's end.
-
-    Raises:
-        ConfigError: One of them is there.
-    """
+    """Options that need somebody to wait for the program's end."""
     given = {
         "--fail": bool(options.fail),
         "--baseline": options.baseline is not None,

@@ -16,7 +16,7 @@ from .._model.words import many
 from .._report.result import shorten, what_leaked
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from rich.console import Console
 
@@ -25,37 +25,34 @@ if TYPE_CHECKING:
 
 _MOST_ROWS: Final = 50
 _NARROWEST: Final = 24
+_OPENED: Final = "opened at, and the latest request"
+_LOST: Final = "lost in"
 
 
 def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> None:
     console.print(_title(outcome, found), style="bold", markup=False)
     shown = found[:_MOST_ROWS]
     root = os.getcwd()
-    table = Table(show_lines=len(found) > 1)
-    table.add_column("leaks", justify="right")
-    table.add_column("kind", style="yellow")
-    table.add_column(
-        "opened at, and the latest request", overflow="fold", min_width=_NARROWEST
-    )
+    columns: dict[str, Callable[[Site], str | Text]] = {
+        "leaks": _count,
+        "kind": lambda site: Text(site.kind, "yellow"),
+        _OPENED: lambda site: _place(site, root),
+    }
     # The title says of one process that it is one.
-    processes = outcome.leaking > 1
-    if processes:
-        table.add_column("processes", justify="right")
-    status = any(site.example.status for site in shown)
-    culprit = any(site.example.culprit for site in shown)
-    if status:
-        table.add_column("status", justify="right")
-    if culprit:
-        table.add_column("lost in", overflow="fold", min_width=_NARROWEST)
+    if outcome.leaking > 1:
+        columns["processes"] = lambda site: str(site.processes)
+    if any(site.example.status for site in shown):
+        columns["status"] = lambda site: site.example.status
+    if any(site.example.culprit for site in shown):
+        columns[_LOST] = lambda site: Text(shorten(site.example.culprit, root))
+    table = Table(show_lines=len(found) > 1)
+    for name in columns:
+        if name in {_OPENED, _LOST}:
+            table.add_column(name, overflow="fold", min_width=_NARROWEST)
+        else:
+            table.add_column(name, justify="left" if name == "kind" else "right")
     for site in shown:
-        cells: list[str | Text] = [_count(site), site.kind, _place(site, root)]
-        if processes:
-            cells.append(str(site.processes))
-        if status:
-            cells.append(site.example.status)
-        if culprit:
-            cells.append(Text(shorten(site.example.culprit, root)))
-        table.add_row(*cells)
+        table.add_row(*(show(site) for show in columns.values()))
     console.print(table)
     if len(found) > _MOST_ROWS:
         console.print(f"… and {len(found) - _MOST_ROWS:,} more places")
@@ -104,8 +101,7 @@ def _count(site: Site) -> str:
 
 
 def _place(site: Site, root: str) -> Text:
-    where = f"{shorten(site.filename, root)}:{site.lineno} in {site.function}"
-    text = Text(where, style="bold")
+    text = Text(shorten(site.place, root), style="bold")
     source = printable(site.source, MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")

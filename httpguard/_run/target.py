@@ -23,60 +23,39 @@ class TargetError(HTTPGuardError):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A program as the operating system starts it.
-
-    Args:
-        path: The executable.
-        arguments: What it is started with, its own name first.
-    """
+    """A program as the operating system starts it, its name the first argument."""
 
     path: str
     arguments: tuple[str, ...]
 
 
 def starts_target(word: str) -> bool:
-    """Whether a word of the command line begins what is to be run.
-
-    Args:
-        word: Everything from it on is the program's.
-    """
+    """Whether a word of the command line begins what is to be run."""
     return not word.startswith("-") or word == "-" or word[:2] in _NEEDS
 
 
 def find_target(words: Sequence[str], environment: Mapping[str, str]) -> Target:
     """What a user means by the words after the options.
 
-    Args:
-        words: ``script.py …``, ``-m module …``, ``-c code …``, ``-`` or a command.
-        environment: Its PATH is searched for a command.
-
-    Returns:
-        A script, module or code with the interpreter that runs this; a command
-        as a shell would find it.
-
-    Raises:
-        TargetError: There is no such file or command.
+    A script, module or code is run by the interpreter that runs this; a command as a
+    shell would find it, by the PATH of the environment.
     """
     first = words[0]
     if first in _NEEDS and len(words) == 1:
         raise TargetError(f"{first} needs {_NEEDS[first]} to run")
     if first == "-" or first[:2] in _NEEDS or _is_script(first):
-        return _python(words)
+        return Target(sys.executable, (sys.executable, *words))
     command = shutil.which(first, path=environment.get("PATH"))
     if command is not None:
         return Target(command, tuple(words))
     if os.path.isfile(first):
-        return _python(words)
+        return Target(sys.executable, (sys.executable, *words))
     if os.path.isdir(first):
         raise TargetError(f"{first!r} is a directory without a __main__.py")
     kind = "file" if first.endswith(_SUFFIXES) else "command on PATH and no file"
     raise TargetError(
         f"{first!r} is no {kind}; accepted: script.py, -m module, -c code or a command"
     )
-
-
-def _python(words: Sequence[str]) -> Target:
-    return Target(sys.executable, (sys.executable, *words))
 
 
 def _is_script(word: str) -> bool:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import sys
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Final
+from dataclasses import asdict
+from datetime import datetime
+from typing import TYPE_CHECKING, Final
 
 from .._model.extras import checkout
 from .._model.kinds import CODES
@@ -17,42 +18,36 @@ if TYPE_CHECKING:
 
     from .._baseline.baseline import Comparison
     from .._report.result import Site
+    from .options import Options
     from .outcome import Outcome
 
 SCHEMA: Final = 1
 """Of the line of JSON."""
 
 
-@dataclass(frozen=True, slots=True)
-class Telling:
-    """How it is said.
+def tell(
+    outcome: Outcome, comparison: Comparison[Site], options: Options, *, enabled: bool
+) -> None:
+    """Say on standard error what there is to say.
 
     Args:
-        verbose: The program's log tells of leaks too.
-        quiet: Nothing where nothing leaked.
-        as_json: As one line of JSON.
         enabled: False: the settings say that nothing is to be guarded.
     """
-
-    verbose: bool = False
-    quiet: bool = False
-    as_json: bool = False
-    enabled: bool = True
-
-    def tell(self, outcome: Outcome, comparison: Comparison[Site]) -> None:
-        notes = [*_notes(outcome), *_baseline_notes(comparison)]
-        if comparison.new or not self.quiet:
-            notes += _advice(outcome)
-        if self.as_json:
-            notes += self._unwatched(outcome)
-            line = json.dumps(_to_dict(outcome, comparison, notes))
-            sys.stderr.write(f"{line}\n")
-            return
-        if not comparison.new and not self.quiet:
-            notes += self._verdict(outcome, comparison)
-        if not comparison.new:
-            sys.stderr.writelines(f"httpguard: {note}\n" for note in notes)
-            return
+    notes = [*_notes(outcome), *_baseline_notes(comparison)]
+    if comparison.new or not options.quiet:
+        notes += _advice(outcome)
+    if options.as_json:
+        notes += _unwatched(outcome, enabled=enabled)
+        told = {
+            "schema": SCHEMA,
+            "responses": outcome.responses,
+            "leaks": sum(site.leaks for site in comparison.new),
+            "processes": outcome.guarded,
+            "sites": [asdict(site) for site in comparison.new],
+            "notes": notes,
+        }
+        sys.stderr.write(f"{json.dumps(told, default=datetime.isoformat)}\n")
+    elif comparison.new:
         from .._report.terminal import console_on
         from .table import show_leaks
 
@@ -60,40 +55,26 @@ class Telling:
         show_leaks(console, outcome, comparison.new)
         for note in notes:
             console.print(f"httpguard: {note}", markup=False)
-
-    def _verdict(self, outcome: Outcome, comparison: Comparison[Site]) -> Iterator[str]:
-        """That nothing leaked, or that nothing could have."""
-        if outcome.clients:
+    else:
+        if not options.quiet and outcome.clients:
             none = "no other leaked" if comparison.known else "none leaked"
             if outcome.cut:
                 none = "no leak is known"
-            yield f"{many(outcome.responses, 'response')}, {none}"
-        else:
-            yield from self._unwatched(outcome)
-
-    def _unwatched(self, outcome: Outcome) -> Iterator[str]:
-        if not self.enabled:
-            yield "nothing was watched: the setting enabled is off"
-        elif outcome.guarded and not outcome.unguarded and not outcome.clients:
-            yield (
-                "nothing was watched: no HTTP client was imported that it guards"
-                " (urllib3, requests, httpx, httpx2, aiohttp, http.client)"
-            )
+            notes.append(f"{many(outcome.responses, 'response')}, {none}")
+        elif not options.quiet:
+            notes += _unwatched(outcome, enabled=enabled)
+        sys.stderr.writelines(f"httpguard: {note}\n" for note in notes)
 
 
-def _to_dict(
-    outcome: Outcome, comparison: Comparison[Site], notes: list[str]
-) -> dict[str, Any]:
-    from .._report.result import to_plain
-
-    return {
-        "schema": SCHEMA,
-        "responses": outcome.responses,
-        "leaks": sum(site.leaks for site in comparison.new),
-        "processes": outcome.guarded,
-        "sites": [to_plain(asdict(site)) for site in comparison.new],
-        "notes": notes,
-    }
+def _unwatched(outcome: Outcome, *, enabled: bool) -> Iterator[str]:
+    """That nothing could have leaked, as far as httpguard can see."""
+    if not enabled:
+        yield "nothing was watched: the setting enabled is off"
+    elif outcome.guarded and not outcome.unguarded and not outcome.clients:
+        yield (
+            "nothing was watched: no HTTP client was imported that it guards"
+            " (urllib3, requests, httpx, httpx2, aiohttp, http.client)"
+        )
 
 
 def _notes(outcome: Outcome) -> Iterator[str]:

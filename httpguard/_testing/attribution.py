@@ -24,11 +24,8 @@ class Attribution:
     work of the test or fixture that runs, in whatever context: event loops and
     their tasks are often made in the context of an earlier test. Of the other
     threads, those that came since it began are its own, and those of a pool work
-    for it; an older one belongs to whoever started it.
-
-    Args:
-        detector: Knows which responses are open.
-        root: What runs when no test and no fixture does.
+    for it; an older one belongs to whoever started it. `root` is what runs when no
+    test and no fixture does.
     """
 
     def __init__(self, detector: Detector, root: Subject) -> None:

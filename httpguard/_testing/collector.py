@@ -15,7 +15,6 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Iterable
 
     from .._baseline.baseline import Baseline
-    from .._baseline.file import Entry
     from .found import Found
     from .suite import Suite
 
@@ -24,13 +23,7 @@ _MOST_TESTS: Final = 5
 
 
 class Collector:
-    """Told of every report, also by xdist of those of its workers.
-
-    Args:
-        config: Of the session.
-        baseline: What is tolerated.
-        suite: Knows what ran.
-    """
+    """Told of every report, also by xdist of those of its workers."""
 
     def __init__(
         self, config: pytest.Config, baseline: Baseline | None, suite: Suite
@@ -197,7 +190,7 @@ class Collector:
         elif not option.httpguard_baseline_update:
             yield f"{count} of {name} did not occur any more:", {"green": True}
             for entry in fixed:
-                yield f"  {_entry(entry)}", {}
+                yield f"  {entry}", {}
             yield "  take them out with --httpguard-baseline-update", {}
 
 
@@ -222,7 +215,3 @@ def _subjects(group: list[Found]) -> str:
     more = len(subjects) - _MOST_TESTS
     text = ", ".join(subjects[:_MOST_TESTS])
     return f"{text} and {more} more" if more > 0 else text
-
-
-def _entry(entry: Entry) -> str:
-    return f"{entry.kind} {entry.file} in {entry.function}: {entry.source}"

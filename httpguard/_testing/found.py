@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .._baseline.place import Place, place_of
+from .._baseline.place import Place, place_at, place_of
 from .._text.words import request
 
 if TYPE_CHECKING:
@@ -26,12 +26,7 @@ MAX_OPEN: Final = "max_open"
 
 @dataclass(frozen=True, slots=True)
 class Crowd:
-    """More responses open at once than a marker allows.
-
-    Args:
-        limit: ``max_open``.
-        sites: Where they were opened, in the order of time.
-    """
+    """More responses open at once than a marker allows, in the order of time."""
 
     limit: int
     sites: tuple[Frame, ...]
@@ -42,16 +37,9 @@ class Crowd:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """The leaks of one test or fixture at one place.
+    """The leaks of one test or fixture, by its id, at one place.
 
-    Args:
-        place: What a baseline knows them by.
-        lineno: Of the site.
-        count: How many.
-        request: As people read it.
-        hint: The fix.
-        subject: The id of the test or fixture.
-        known: Whether the baseline tolerates them.
+    They are `known` where the baseline tolerates them.
     """
 
     place: Place
@@ -68,21 +56,14 @@ class Found:
 
 
 def found_of(leak: Leak, subject: str) -> Found:
-    return Found(
-        place_of(leak),
-        leak.site.lineno,
-        leak.count,
-        request(leak),
-        leak.hint,
-        subject,
-    )
+    place, line = place_of(leak), leak.site.lineno
+    return Found(place, line, leak.count, request(leak), leak.hint, subject)
 
 
 def found_crowd(crowd: Crowd, subject: str) -> Found:
     site = crowd.sites[-1]
     hint = "close each response before the next is opened"
-    place = place_of({"kind": MAX_OPEN, "site": asdict(site)})
-    return Found(place, site.lineno, 1, str(crowd), hint, subject)
+    return Found(place_at(MAX_OPEN, site), site.lineno, 1, str(crowd), hint, subject)
 
 
 def packed(found: Iterable[Found]) -> list[dict[str, Any]]:

@@ -37,13 +37,7 @@ _sleep: Final = time.sleep
 
 @dataclass(frozen=True)
 class Verdict:
-    """What a phase of a test, or a fixture, is told.
-
-    Args:
-        leaks: That the baseline does not know.
-        crowd: Responses that were too many.
-        whose: ``test``, or the fixture's name.
-    """
+    """What a phase of a test, or a fixture, is told; `whose` as of `represent`."""
 
     leaks: tuple[Leak, ...]
     crowd: Crowd | None
@@ -62,13 +56,7 @@ class Apart(NamedTuple):
 
 
 class Judge:
-    """Judges subjects, and keeps what it found of them.
-
-    Args:
-        guard: Of the process.
-        baseline: What is tolerated.
-        fail: Whether leaks fail tests.
-    """
+    """Judges subjects, and keeps what it found of them."""
 
     def __init__(self, guard: Guard, baseline: Baseline | None, *, fail: bool) -> None:
         self._guard = guard
@@ -93,12 +81,8 @@ class Judge:
     ) -> Verdict | None:
         """What a subject has leaked since the last time; None if nothing.
 
-        No fault of ours gets into the test.
-
-        Args:
-            subject: A test or a fixture.
-            item: The test that runs.
-            ended: Whether what is still open is leaked.
+        No fault of ours gets into the test. Once it has `ended`, what is still open is
+        leaked.
         """
         try:
             return self._judged(subject, item, ended=ended)
@@ -133,8 +117,7 @@ class Judge:
     def judge_rest(self, root: Subject) -> Iterator[Apart]:
         """At the end: what code outside of tests dropped, and what was found late.
 
-        Args:
-            root: The subject of that code. What it keeps open is no leak.
+        What the root, the subject of that code, keeps open is no leak.
         """
         self._guard.scopes.bury(root)
         rest: dict[Subject, list[Finding]] = {root: root.take()}

@@ -6,6 +6,7 @@ import linecache
 import os
 import re
 from dataclasses import replace
+from textwrap import dedent
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -84,7 +85,8 @@ def source_around(frame: Frame) -> list[str]:
         indent = " " * (_indent(head) + 4)
         begin = frame.lineno - _SOME_ABOVE
         chosen = [head, f"{indent}...", *lines[begin - 1 : frame.lineno]]
-    return _dedented(chosen)
+    lines = [line.expandtabs().rstrip() for line in chosen]
+    return dedent("\n".join(lines)).split("\n")
 
 
 def _first_line(lines: list[str], frame: Frame) -> int:
@@ -101,13 +103,6 @@ def _first_line(lines: list[str], frame: Frame) -> int:
             ):
                 return number
     return max(1, frame.lineno - 2)
-
-
-def _dedented(lines: list[str]) -> list[str]:
-    """The lines without what all are indented by, nor ends of lines."""
-    lines = [line.expandtabs().rstrip() for line in lines]
-    margin = min((_indent(line) for line in lines if line), default=0)
-    return [line[margin:] for line in lines]
 
 
 def _indent(line: str) -> int:

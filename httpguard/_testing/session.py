@@ -6,9 +6,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .apart import ApartReports, shown
+from .apart import ApartReports, WideFixtures, shown
 from .attribution import Attribution
-from .fixtures import WideFixtures
 from .found import FOUND, RAN
 from .subject import Subject, subject_for
 
@@ -26,14 +25,7 @@ _OUTSIDE: Final = "code outside of tests"
 
 
 class GuardedSession:
-    """Told by pytest what runs; tells it what leaked.
-
-    Args:
-        config: Of the session.
-        guard: Of the process.
-        judge: Says what leaked.
-        collector: Takes what no report can carry.
-    """
+    """Told by pytest what runs; tells it what leaked."""
 
     def __init__(
         self, config: pytest.Config, guard: Guard, judge: Judge, collector: Collector
@@ -91,8 +83,7 @@ class GuardedSession:
                 pytest.fail(wrong, pytrace=False)
             return result  # noqa: TRY300  # As the twin in `pytest_runtest_call`.
         except BaseException:
-            self._test.failed = True
-            self._verdict = self._judge.judge(self._test, item)
+            self._fail(self._test)
             raise
         finally:
             self._fixtures.judge_torn_down()
@@ -109,15 +100,11 @@ class GuardedSession:
         try:
             result = yield
         except BaseException:
-            test.failed = True
-            self._verdict = self._judge.judge(test, self._item)
+            self._fail(test)
             raise
         # unittest's test cases keep what they raise.
         test.failed = bool(getattr(item, "_excinfo", None))
-        self._verdict = self._judge.judge(test, self._item)
-        if self._verdict and not test.failed:
-            self._raised = self._verdict.error()
-            raise self._raised
+        self._judge_now(test)
         return result
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
@@ -129,17 +116,25 @@ class GuardedSession:
             result = yield
         except BaseException:
             if test is not None:
-                test.failed = True
-                self._verdict = self._judge.judge(test, self._item)
+                self._fail(test)
             raise
         finally:
             self._fixtures.judge_torn_down()
         if test is not None:
-            self._verdict = self._judge.judge(test, self._item, ended=True)
-            if self._verdict and not test.failed:
-                self._raised = self._verdict.error()
-                raise self._raised
+            self._judge_now(test, ended=True)
         return result
+
+    def _fail(self, test: Subject) -> None:
+        """It failed by itself: its leaks are told beside that."""
+        test.failed = True
+        self._verdict = self._judge.judge(test, self._item)
+
+    def _judge_now(self, test: Subject, *, ended: bool = False) -> None:
+        """Its leaks make it fail."""
+        self._verdict = self._judge.judge(test, self._item, ended=ended)
+        if self._verdict and not test.failed:
+            self._raised = self._verdict.error()
+            raise self._raised
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_makereport(

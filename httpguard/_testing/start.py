@@ -31,10 +31,7 @@ _GUARD: Final = pytest.StashKey["Guard"]()
 
 
 def install(config: pytest.Config) -> Guard | None:
-    """Guard the process until pytest ends.
-
-    Returns:
-        The guard; None if ``HTTPGUARD_ENABLED`` says no.
+    """Guard the process until pytest ends; None if ``HTTPGUARD_ENABLED`` says no.
 
     Raises:
         pytest.UsageError: A setting of the environment or the interpreter is not
@@ -61,11 +58,7 @@ def install(config: pytest.Config) -> Guard | None:
 
 
 def start(config: pytest.Config, *, warn: bool) -> None:
-    """Watch the tests of a session.
-
-    Raises:
-        pytest.UsageError: The baseline cannot be read.
-    """
+    """Watch the tests of a session."""
     guard = install(config)
     if guard is None:
         return

@@ -24,7 +24,6 @@ class Subject(Scope):
 
     Args:
         name: As reports call it: ``test``, or ``module fixture 'feed'``.
-        nodeid: As pytest names it.
         reason: Why its responses are not judged; None: they are.
         max_open: Responses it may have open at once; None: any number.
     """
@@ -123,13 +122,7 @@ def _wrong(marker: pytest.Mark) -> str | None:
 def subject_for_fixture(
     fixture: pytest.FixtureDef[Any], node: pytest.Item | pytest.Collector, root: Path
 ) -> Subject:
-    """The subject for a fixture of wider scope than a function's.
-
-    Args:
-        fixture: Any.
-        node: The class, module, package or session that it is set up for.
-        root: What paths are relative to.
-    """
+    """The subject for a fixture of wider scope than a function's, set up for a node."""
     name = fixture.argname
     # pytest makes fixtures of set-ups in other styles.
     if name.startswith("_") and "_fixture_" in name:

@@ -14,15 +14,8 @@ if TYPE_CHECKING:
 
 # Options that leave tests out; what each does is not looked at.
 _CHOOSING: Final = (
-    "keyword",
-    "markexpr",
-    "deselect",
-    "ignore",
-    "ignore_glob",
-    "lf",
-    "noconftest",
-    "override_ini",
-    "stepwise",
+    *("keyword", "markexpr", "deselect", "ignore", "ignore_glob", "lf"),
+    *("noconftest", "override_ini", "stepwise"),
 )
 _OUTPUT: Final = "httpguard_left_out"
 
@@ -32,9 +25,6 @@ class Suite:
 
     What did not run says nothing of the leaks that it may have. A test that failed
     or was skipped did not run to its end.
-
-    Args:
-        config: Of the session.
     """
 
     def __init__(self, config: pytest.Config) -> None:
@@ -47,9 +37,8 @@ class Suite:
     def is_whole(self, root: str) -> bool:
         """Whether all tests ran to their ends that may meet the leaks of a baseline.
 
-        Args:
-            root: The baseline's directory. Where the suite is but a part of what lies
-                below it, other suites may have their leaks there.
+        Where the suite is but a part of what lies below the baseline's directory, other
+        suites may have their leaks there.
         """
         ran = {
             name for name, phases in self._ran.items() if phases and "call" in phases

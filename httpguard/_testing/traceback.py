@@ -41,8 +41,6 @@ def represent(
     """The failure of a test or a fixture.
 
     Args:
-        leaks: What it leaked.
-        crowd: The responses that were too many.
         whose: ``test``, or ``module fixture 'feed'``.
         style: The option ``--tb``.
     """

@@ -10,10 +10,10 @@ import pytest
 import requests
 
 import httpguard
-from httpguard import BaselineError
+from httpguard import BaselineError, Frame
 from httpguard._baseline.baseline import Baseline
 from httpguard._baseline.file import Entry
-from httpguard._baseline.place import Place, place_of
+from httpguard._baseline.place import Place, place_at
 from httpguard._model.redaction import printable
 from tests.program import write
 
@@ -45,11 +45,11 @@ def test_a_leak_is_known_after_its_line_has_moved(
     assert entry.kind == "dropped"
     assert entry.function == "fetch"
     assert entry.source == 'requests.get(server.url("/bytes/90000"), stream=True)'
-    moved = leak.to_dict()
-    moved["site"] |= {"lineno": leak.site.lineno + 7, "source": entry.source}
+    site = replace(leak.site, lineno=leak.site.lineno + 7)
+    moved = place_at("dropped", site, entry.source)
     same = Baseline.load(file).split([moved])
     assert (same.new, same.known, same.fixed) == ((), (moved,), ())
-    changed = {**moved, "source": "requests.get(url, stream=True)"}
+    changed = place_at("dropped", site, "requests.get(url, stream=True)")
     other = Baseline.load(file).split([changed])
     assert (other.new, other.known, other.fixed) == ((changed,), (), (entry,))
 
@@ -117,12 +117,12 @@ def test_source_that_is_not_known_is_not_compared(tmp_path: Path) -> None:
 def test_a_long_line_is_known_however_it_is_cut(tmp_path: Path) -> None:
     line = f"get({'x' * 300})"
     write(tmp_path / "app.py", line)
-    leak = {"kind": "dropped", "site": f"{tmp_path / 'app.py'}:1 in fetch"}
+    leak = place_at("dropped", Frame(str(tmp_path / "app.py"), 1, "fetch"))
     known = Baseline.of([leak], tmp_path)
     assert [len(entry.source) for entry in known.entries] == [200]
     shown = place(tmp_path / "app.py", source=printable(line, 200))
     other = place(tmp_path / "app.py", source=f"get({'x' * 190}y")
-    comparison = known.split([place_of(leak), shown, other])
+    comparison = known.split([leak, shown, other])
     assert comparison.new == (other,)
 
 
@@ -261,12 +261,9 @@ def test_a_failed_write_leaves_nothing(tmp_path: Path) -> None:
     assert [path.name for path in tmp_path.iterdir()] == ["known.json"]
 
 
-def test_logs_name_a_site_as_text(tmp_path: Path) -> None:
+def test_the_line_is_read_where_the_leak_does_not_carry_it(tmp_path: Path) -> None:
     write(tmp_path / "app.py", "first\nsecond  # here\n")
-    leak = {"kind": "held", "site": f"{tmp_path / 'app.py'}:2 in main"}
-    assert place_of(leak) == place(
+    leak = place_at("held", Frame(str(tmp_path / "app.py"), 2, "main"))
+    assert leak == place(
         tmp_path / "app.py", kind="held", function="main", source="second  # here"
     )
-    for wrong in ({"kind": "held", "site": "nowhere"}, {"kind": "held"}, 5):
-        with pytest.raises(ValueError, match="is no"):
-            place_of(wrong)
