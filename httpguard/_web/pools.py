@@ -67,7 +67,16 @@ def advice(
 
     The pools that are alike come as one row, as of `by_kind`.
     """
-    rows = [_of_pool(pool) for pool in pools if _is_too_small(pool)]
+    rows = []
+    for pool in pools:
+        requests = pool["connected"] + pool["reused"]
+        if pool["discarded"] >= max(_FEW, _SHARE * requests):
+            text = (
+                f"{many(pool['discarded'], 'connection')} discarded, since it keeps"
+                f" {pool['maxsize']:,}; at most {pool['peak']:,} were in use at once"
+            )
+            hint = f"make it with maxsize={pool['peak']} (of an adapter: pool_maxsize)"
+            rows.append(_row("pool_pressure", pool["name"], text, hint))
     if guard is not None:
         churn = guard.registry.sessions.churn
         origins = guard.registry.origins
@@ -82,28 +91,9 @@ def advice(
     return rows[:most]
 
 
-def _is_too_small(pool: dict[str, Any]) -> bool:
-    requests = pool["connected"] + pool["reused"]
-    return bool(pool["discarded"] >= max(_FEW, _SHARE * requests))
-
-
-def _of_pool(pool: dict[str, Any]) -> dict[str, str]:
-    text = (
-        f"{many(pool['discarded'], 'connection')} discarded, since it keeps"
-        f" {pool['maxsize']:,}; at most {pool['peak']:,} were in use at once"
-    )
-    hint = f"make it with maxsize={pool['peak']} (of an adapter: pool_maxsize)"
-    return _row("pool_pressure", pool["name"], text, hint)
-
-
 def _row(kind: str, about: str, text: str, hint: str) -> dict[str, str]:
-    return {
-        "kind": kind,
-        "code": CODES[kind],
-        "about": about,
-        "text": text,
-        "hint": hint,
-    }
+    code = CODES[kind]
+    return {"kind": kind, "code": code, "about": about, "text": text, "hint": hint}
 
 
 def alerts(guard: Source | None) -> list[dict[str, Any]]:

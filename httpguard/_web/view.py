@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+import gzip
 import threading
 import time
-import zlib
 from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
@@ -109,7 +109,7 @@ class View:
             plain = to_json(self._content(guard, rows))
             if len(plain) <= self._most:
                 break
-        packed = None if len(plain) < _SMALL else _gzip(plain)
+        packed = None if len(plain) < _SMALL else gzip.compress(plain, 1)
         self._cost = self._used() - begin
         self._made = self._clock()
         self._guard = guard
@@ -160,8 +160,3 @@ def _sessions(guard: Source | None) -> int:
         ref() is not None and any(pool() is not None for pool in list(ref.pools))
         for ref in known
     )
-
-
-def _gzip(data: bytes) -> bytes:
-    packer = zlib.compressobj(1, zlib.DEFLATED, 31)
-    return packer.compress(data) + packer.flush()
