@@ -135,6 +135,7 @@ NOT_CALLED: Final = frozenset(
         "_leases.exits._finalized",
         "_leases.exits.left_alone",
         "_guard.scopes.Scopes.bury",
+        "_guard.scopes.Scopes.is_arriving",  # Within a loop.
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
         "_model.plain._names",

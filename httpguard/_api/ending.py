@@ -33,18 +33,22 @@ def refuse_what_is_unguarded() -> None:
         )
 
 
-def pauses(scope: Scope) -> Iterator[float]:
+def pauses(scope: Scope, *, looping: bool = False) -> Iterator[float]:
     """Seconds to sleep while threads work for a scope, and its patience is not over.
 
     Args:
         scope: It ends.
+        looping: Whether a loop goes on meanwhile, and with it what it takes in.
     """
     deadline = time.monotonic() + _PATIENCE
     while not scope.waited:
         guard = _process.current()
         scope.waited = (
             guard is None
-            or not guard.scopes.unfinished(scope)
+            or not (
+                guard.scopes.unfinished(scope)
+                or (looping and guard.scopes.is_arriving(scope))
+            )
             or time.monotonic() >= deadline
         )
         if not scope.waited:

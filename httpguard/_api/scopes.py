@@ -204,7 +204,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             scope, events = current_scope(), sys.modules.get("asyncio.events")
             if error is None and scope is not None and events is not None:
                 looping = events._get_running_loop() is not None
-                for pause in pauses(scope) if looping else ():
+                for pause in pauses(scope, looping=True) if looping else ():
                     await sys.modules["asyncio"].sleep(pause)
         finally:
             try:

@@ -6,6 +6,7 @@ import gc
 import threading
 from typing import TYPE_CHECKING
 
+from .._leases.snapshots import left_open
 from .strict import leak_error
 from .unfinished import unfinished
 
@@ -41,6 +42,17 @@ class Scopes:
             self._parts.outbox.flush()
         except Exception as error:
             self._parts.outbox.step_aside("bury", error)
+
+    def is_arriving(self, scope: Scope) -> bool:
+        """Whether a body comes in that a scope left, and ends its lease by itself."""
+        try:
+            return any(
+                lease.length is not None and lease.length <= lease.client.takes_in
+                for lease in left_open(self._parts.registry, scope)
+            )
+        except Exception as error:
+            self._parts.outbox.step_aside("is_arriving", error)
+            return False
 
     def unfinished(self, scope: Scope) -> list[str]:
         """What other threads still do for a scope, by name."""

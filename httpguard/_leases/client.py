@@ -40,6 +40,8 @@ class Client(Protocol):
     """As `Leak.client` has it."""
     is_async: bool
     """Whether coroutines read its responses, and not threads."""
+    takes_in: int
+    """Bytes of a body that it reads unasked: a shorter one ends unread. 0: none."""
 
     def state(self, response: Any) -> Ending:
         """How far a response is on its way."""

@@ -144,6 +144,46 @@ def test_two_looks_at_once_see_no_short_body_arrive(
     run(program)
 
 
+def test_the_end_of_a_scope_waits_for_a_short_body(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    key = f"aiohttp-scope-{run.__name__}"
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session:
+
+            async def finish() -> None:
+                await asyncio.sleep(0.05)
+                await session.get(server.url(f"/finish/{key}"))
+
+            async with httpguard.no_leaks():
+                task = asyncio.create_task(finish())
+                kept = await session.get(server.url(f"/slow/{key}"))
+            await task
+            assert kept.content.total_bytes == 90_000
+
+    run(program)
+    assert found() == []
+
+
+def test_the_end_of_a_scope_waits_in_vain_for_a_body(
+    run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    lines = []
+
+    async def program() -> None:
+        async with aiohttp.ClientSession() as session, httpguard.no_leaks():
+            lines.append(sys._getframe().f_lineno + 1)
+            await session.get(server.url(f"/slow/aiohttp-vain-{run.__name__}"))
+
+    with pytest.raises(httpguard.LeakError) as raised:
+        run(program)
+    (leak,) = raised.value.leaks
+    assert (leak.kind, leak.count, leak.site.lineno) == (LeakKind.OPEN, 1, lines[0])
+
+
 def test_a_task_that_waits_in_a_read_is_a_reader(
     run: Any, guard: GuardControl, server: Server
 ) -> None:

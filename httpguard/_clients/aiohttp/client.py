@@ -45,6 +45,7 @@ class Aiohttp:
 
     name = "aiohttp"
     is_async = True
+    takes_in = 2**19  # Of a session without a `read_bufsize` of its own.
 
     def __init__(self) -> None:
         self.references = References()

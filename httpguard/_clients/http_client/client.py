@@ -25,6 +25,7 @@ class HttpClient:
 
     name = "http.client"
     is_async = False
+    takes_in = 0
 
     def state(self, response: Any) -> Ending:
         """See `Client`. Closing it gives back all that it has."""

@@ -72,6 +72,7 @@ class Httpx:
     """
 
     is_async = False
+    takes_in = 0
     _hints = _HINTS
     _closing = "`close()`"
 
@@ -149,6 +150,7 @@ class AsyncHttpx(Httpx):
     """The async side."""
 
     is_async = True
+    takes_in = 0
     _hints = _ASYNC_HINTS
     _closing = "`await response.aclose()`"
 

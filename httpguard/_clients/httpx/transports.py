@@ -40,7 +40,7 @@ class Streams(Httpx):
 
     def __init__(self, side: Httpx) -> None:
         super().__init__(side.name, side.core)
-        self.is_async = side.is_async
+        self.is_async, self.takes_in = side.is_async, side.takes_in
 
     def state(self, response: Any) -> Ending:
         """See `Client`."""

@@ -29,6 +29,7 @@ class Urllib3:
     """
 
     is_async = False
+    takes_in = 0
 
     def __init__(self, name: str = "urllib3", below: str | None = None) -> None:
         self.name = name
