@@ -131,4 +131,8 @@ def place_of_callable(function: Any, _origins: Origins) -> RawStack:
 
 
 def _is_library(filename: str, origins: Origins) -> bool:
-    return bool(installed_package(filename)) and not origins.http_package(filename)
+    return bool(
+        installed_package(filename)
+        and not is_own(filename)
+        and not origins.http_package(filename)
+    )
