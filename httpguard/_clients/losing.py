@@ -50,12 +50,10 @@ def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
     lately: list[Lease] = []
     with suppress(RuntimeError):  # Another thread has changed it meanwhile.
         lately.extend(islice(reversed(registry.leases.values()), _LATE))
-    same = [
-        lease
-        for lease in lately
-        if lease.url == url and lease.closed is None and lease.runner == runner()
-    ]
+    same = [one for one in lately if one.url == url and one.closed is None]
     if same:
+        here = runner()
+        same = [lease for lease in same if lease.runner == here]
         _note_retry(registry, with_responses(same), frame)
 
 
