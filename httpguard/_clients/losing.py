@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 from .._leases.readers import with_responses
 from .._leases.threads import runner
 from .._stacks.ownership import Origins, installed_package, is_own
+from .._stacks.raw import code_of
 from .._stacks.variables import variables
 from .._stacks.waits import reachable
-from .patching import code_of
 
 if TYPE_CHECKING:
     from types import FrameType, TracebackType

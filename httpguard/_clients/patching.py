@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from types import CodeType, ModuleType
+    from types import ModuleType
 
     from .gate import Gate
 
@@ -180,13 +180,6 @@ def _replace(
         return function
 
     wrap_object(owner, name, make)  # type: ignore[arg-type]  # any factory
-
-
-def code_of(function: Any) -> CodeType | None:
-    """The code of a function, below whatever others have wrapped around it."""
-    while hasattr(function, "__wrapped__"):
-        function = function.__wrapped__
-    return getattr(function, "__code__", None)
 
 
 def as_coroutine_function(function: Method) -> Method:

@@ -8,6 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import LeakError
+from .._stacks.raw import code_of
 from .._stacks.variables import first_argument
 from .adopting import adopt_answer, adopt_session
 from .forwarding import around
@@ -17,7 +18,7 @@ from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
 from .losing import ADAPTER, blame, note_retries
 from .package import Package
-from .patching import Method, code_of, is_wrapped
+from .patching import Method, is_wrapped
 from .sessions import closing
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3

@@ -3,6 +3,14 @@
 from __future__ import annotations
 
 from types import CodeType
+from typing import Any
 
 RawStack = tuple[CodeType | int, ...]
 """Code objects and instruction offsets in turn, the innermost first."""
+
+
+def code_of(function: Any) -> CodeType | None:
+    """The code of a function in a stack, below what others have wrapped around it."""
+    while hasattr(function, "__wrapped__"):
+        function = function.__wrapped__
+    return getattr(function, "__code__", None)

@@ -11,10 +11,10 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._stacks.raw import code_of
 from ..._stacks.variables import Unknown, first_argument
 from ..gate import GATE
 from ..importlib_bootstrap import made
-from ..patching import code_of
 from ..sessions import closing
 from .callers import is_api
 from .pools import POOLS

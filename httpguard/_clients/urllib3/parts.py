@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 from importlib import import_module
 
-from ..patching import code_of
+from ..._stacks.raw import code_of
 
 # Attributes of a response by which its end and its progress are seen.
 _ATTRIBUTES = frozenset({"_connection", "_fp", "_fp_bytes_read", "length_remaining"})

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 from ..._leases.opening import begin
 from ..._model.errors import LeakError
 from ..._model.interrupts import hand_back
+from ..._stacks.raw import code_of
 from ..forwarding import around
 from ..gate import GATE
 from ..losing import note_retries
-from ..patching import Method, code_of
 from .callers import above, outermost, reads_body, session_above
 from .compiled import begin_lease
 from .finalizing import close, dealloc_warn
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..._leases.client import Client
-    from ..patching import Patcher
+    from ..patching import Method, Patcher
     from .callers import Codes
 
 
