@@ -31,7 +31,7 @@ WALLS: Final = frozenset(
         "_clients.httpx.responses.opened",
         "_clients.httpx.returning._ends",
         "_clients.httpx.returning._came_back",
-        "_clients.aiohttp.calls._look_between",
+        "_clients.aiohttp.calls._look_around",
         "_clients.aiohttp.calls._opened",
         "_clients.aiohttp.calls.Call.__init__",
         "_clients.aiohttp.connectors._ends",

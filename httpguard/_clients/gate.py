@@ -10,23 +10,17 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.adoption import adopt
 from .._leases.lease import FINALIZED, Lease
-from .._leases.opening import begin
 from .._leases.registry import Registry
-from .._model.errors import LeakError
-from .._model.plain import as_text
-from .losing import note_retries
+from .opening_gate import OpeningGate
 from .pool_gate import PoolGate
 
 if TYPE_CHECKING:
-    from types import FrameType
-
     from .._leases.client import Client
     from .._pools.pool import PoolRef
-    from .._stacks.raw import RawStack
     from .guard import Guard
 
 
-class Gate(PoolGate):
+class Gate(PoolGate, OpeningGate):
     """What a client's wrappers may call. Nothing but `LeakError` ever rises.
 
     The registry is there at any time: one that stays empty where there is no guard.
@@ -60,65 +54,6 @@ class Gate(PoolGate):
         guard = self.guard
         if guard is not None and (registry.dead or registry.resolved or registry.alert):
             guard.before_request()
-
-    def begin(
-        self,
-        client: Client,
-        response: Any,
-        connection: object,
-        pool: PoolRef | None,
-        *,
-        method: Any,
-        url: Any,
-        status: int,
-        length: int | None,
-        frame: FrameType,
-        reading: bool = False,
-        stack: RawStack | None = None,
-    ) -> None:
-        """The application is given a response that holds a connection.
-
-        Args:
-            client: Whose response.
-            response: Weak-referenceable.
-            connection: Its identity is the key of the lease until that ends.
-            pool: What `pool` returned.
-            method: As the program gave it.
-            url: Absolute, or a path of the pool.
-            status: Of the answer.
-            length: The bytes that the server announced; None: unknown.
-            frame: The innermost frame to keep.
-            reading: The client itself is about to read the body.
-            stack: Of a task, in the place of the frame's.
-
-        Raises:
-            LeakError: In strict mode, it is one more than ``max_open``.
-        """
-        if self.guard is None or pool is None:
-            return
-        try:
-            address = url if type(url) is str else as_text(url)
-            if self.registry.leases:
-                note_retries(self.registry, address, frame)
-            begin(
-                self.registry,
-                client,
-                response,
-                connection,
-                pool,
-                method,
-                address,
-                status,
-                length,
-                client.bytes_read(response),
-                frame,
-                reading,
-                stack=stack,
-            )
-        except LeakError:
-            raise
-        except Exception as error:
-            self.fault("begin", error)
 
     def adopt(
         self,

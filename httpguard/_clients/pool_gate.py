@@ -99,10 +99,23 @@ class PoolGate:
             self.fault("waiting", error)
         return Waiting(guard, known, waiter, empty)
 
-    def task_stack(self, frame: FrameType) -> RawStack:
-        """The stack of a running task, in the place of its thread's."""
+    def task_stack(self, frame: FrameType, site: RawStack = ()) -> RawStack:
+        """The stack of a running task, in the place of its thread's.
+
+        Args:
+            frame: In the task.
+            site: From a call out to the application's line, where the stack is to
+                begin: the task may do so below that, as with
+                ``gather(session.get(...))``.
+        """
         registry = self.registry
-        return capture_task(frame, registry.depth, registry.origins)
+        whole = capture_task(frame, registry.depth, registry.origins)
+        if not site:
+            return whole
+        for index in range(0, len(whole), 2):
+            if whole[index] is site[-2]:
+                return site + whole[index + 2 :]
+        return site
 
     def session(self, session: Any, client: Client, frame: FrameType) -> None:
         """The program, or a library for it, made a session."""

@@ -6,14 +6,11 @@ of the program's own coroutines are left alone.
 
 from __future__ import annotations
 
-import inspect
 import os
 import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.scope import CURRENT_SCOPE
-from .._stacks.capture import CUT
 from .._stacks.ownership import is_own
 from .._stacks.tasks import MADE
 from .gate import GATE
@@ -21,75 +18,11 @@ from .gate import GATE
 if TYPE_CHECKING:
     from types import FrameType
 
-    from .._stacks.raw import RawStack
     from .patching import Method, Patcher
 
 _ANYIO: Final = f"{os.sep}anyio{os.sep}"
 # Of a stack: tasks of a library may make the next one without end.
 _MOST_ITEMS: Final = 128
-# Between a call of a client and the line of the application.
-_MOST_FRAMES: Final = 12
-_SUSPENDING: Final = (
-    inspect.CO_COROUTINE | inspect.CO_GENERATOR | inspect.CO_ASYNC_GENERATOR
-)
-
-
-def near_site(frame: FrameType) -> RawStack:
-    """The frames out to the innermost of the application, within the task. 0.4 us.
-
-    What resumes a coroutine and is none itself is the loop.
-
-    Args:
-        frame: The innermost to keep.
-
-    Returns:
-        Empty where there is none near by.
-    """
-    origins = GATE.registry.origins
-    stack: list[Any] = []
-    try:
-        # Most have one of the client below the application's.
-        code, above = frame.f_code, frame.f_back
-        if above is not None and not code.co_flags & _SUSPENDING:
-            outer = above.f_code
-            if origins[outer.co_filename] and not origins[code.co_filename]:
-                return code, frame.f_lasti, outer, above.f_lasti
-        one: FrameType | None = frame
-        for _ in range(_MOST_FRAMES):
-            if one is None:
-                break
-            code = one.f_code
-            stack += (code, one.f_lasti)
-            if origins[code.co_filename]:
-                return tuple(stack)
-            one = one.f_back
-            if code.co_flags & _SUSPENDING and not (
-                one is not None and one.f_code.co_flags & _SUSPENDING
-            ):
-                break
-    except Exception as error:
-        GATE.fault("site", error)
-    return ()
-
-
-def brief(site: RawStack) -> RawStack:
-    """A site alone, where that is enough: its responses have always ended well.
-
-    Args:
-        site: What `near_site` returned.
-
-    Returns:
-        Empty where the whole stack is to be kept.
-    """
-    registry = GATE.registry
-    if (
-        site
-        and registry.plain
-        and id(site[-2]) + site[-1] in registry.proven  # type: ignore[operator]
-        and CURRENT_SCOPE.get() is None
-    ):
-        return (*site, CUT, 0)
-    return ()
 
 
 def patch_tasks(patcher: Patcher) -> None:

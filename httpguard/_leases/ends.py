@@ -76,7 +76,7 @@ class Ends:
         stack = lease.stack
         if stack and stack[-2] is not CUT:
             # One more response of a line has ended well.
-            self.proven.learn(stack, self.origins)
+            self.proven.learn(stack, self.origins, in_task=lease.client.is_async)
 
     def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.

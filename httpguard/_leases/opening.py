@@ -37,6 +37,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     reading: bool,  # noqa: FBT001
     raising: bool = True,  # noqa: FBT001, FBT002
     stack: RawStack | None = None,
+    held: object = None,
 ) -> None:
     """The application is given a response that holds a connection: open a lease.
 
@@ -57,6 +58,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
         reading: The client is going to read the body first.
         raising: False where an error of the program is on its way.
         stack: Of a task, in the place of the frame's.
+        held: What it has of the pool; None: the connection.
 
     Raises:
         LeakError: By the observer, in strict mode.
@@ -97,12 +99,13 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     lease.client = client
     lease.runner, lease.thread = running()
     lease.pool = pool
-    slot = pool.slots.get(key)
+    held = connection if held is None else held
+    slot = pool.slots.get(id(held))
     if pool.block:
-        slot = pool.slot_of(connection)
+        slot = pool.slot_of(held)
         lease.turn = 0 if slot is None else slot.turn
     lease.slot = slot
-    if slot is not None:
+    if slot is not None and held is connection:
         key = slot.key  # The same number, which takes 32 bytes.
     lease.key = key
     # From here on a sweep sees it. A dead lease under the same key is in the

@@ -164,6 +164,7 @@ class Registry(Ends):
                 running,
                 self.digest,
                 self.tell if self.tells else None,
+                self.origins,
             )
 
     def tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:

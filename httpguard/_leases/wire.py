@@ -33,8 +33,9 @@ def real_socket(sock: object) -> socket.socket | None:
         # Not by getattr(): that may run code of the program.
         with suppress(AttributeError):
             sock = object.__getattribute__(sock, "__dict__").get("fd", sock)
-    known = issubclass(type(sock), (_socket.socket, socket.socket))
-    return cast("socket.socket", sock) if known else None
+        if not issubclass(type(sock), (_socket.socket, socket.socket)):
+            return None
+    return sock  # type: ignore[return-value]  # By its class.
 
 
 def number_of(sock: socket.socket) -> int:

@@ -40,14 +40,15 @@ class Proven(set[int]):
         # Place -> how often its responses ended well.
         self._counts: dict[int, int] = {}
 
-    def learn(self, stack: RawStack, origins: Origins) -> None:
+    def learn(self, stack: RawStack, origins: Origins, *, in_task: bool) -> None:
         """A response ended well.
 
         Args:
             stack: Where it was opened.
             origins: Whose code a file is.
+            in_task: Of a task, it is in brief as soon as it ends with the site.
         """
-        if not self._learns or len(stack) <= _SHORT:
+        if not self._learns or (len(stack) <= _SHORT and not in_task):
             return
         place = find_place(stack, origins)
         if place in self:

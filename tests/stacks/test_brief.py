@@ -31,7 +31,7 @@ def stack(code: CodeType) -> tuple[Any, ...]:
 
 def learn(proven: Proven, code: CodeType, origins: Origins) -> None:
     for _ in range(100):
-        proven.learn(stack(code), origins)
+        proven.learn(stack(code), origins, in_task=False)
 
 
 def test_whom_it_distrusts_is_never_forgotten() -> None:

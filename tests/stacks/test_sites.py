@@ -280,16 +280,16 @@ def test_who_leaked_is_trusted_no_more_after_any_number_of_places() -> None:
 
     proven.distrust(stack(codes[0]), origins)
     for code in codes[1:]:
-        proven.learn(stack(code), origins)
+        proven.learn(stack(code), origins, in_task=False)
     for _ in range(20):
-        proven.learn(stack(codes[0]), origins)
-        proven.learn(stack(codes[-1]), origins)
+        proven.learn(stack(codes[0]), origins, in_task=False)
+        proven.learn(stack(codes[-1]), origins, in_task=False)
     assert find_place(stack(codes[0]), origins) not in proven
     assert find_place(stack(codes[-1]), origins) in proven
     for code in codes:
         proven.distrust(stack(code), origins)
     for _ in range(20):
-        proven.learn(stack(codes[0]), origins)
+        proven.learn(stack(codes[0]), origins, in_task=False)
     assert len(proven) == 0
     assert len(proven._counts) <= 4096
 

@@ -93,7 +93,7 @@ def _wait(wrapped: Method) -> Method:
                 if known is not None and _has_none(self, first):
                     frame = sys._getframe()
                     call = call_above(frame)
-                    stack = None if call is None else call.stack(frame)
+                    stack = None if call is None else GATE.task_stack(frame, call.site)
                     share = _share(self, first)
                     waiter = guard.begin_wait(known, frame, stack, share)
             except Exception as error:

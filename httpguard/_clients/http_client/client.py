@@ -50,8 +50,10 @@ class HttpClient:
 
     def socket(self, response: Any) -> socket.socket | None:
         """See `Client`."""
-        sock = getattr(_raw(response), "_sock", None)
-        return real_socket(sock)
+        try:
+            return real_socket(response.__dict__["fp"].raw._sock)
+        except (AttributeError, KeyError, ValueError):  # As in `_raw`.
+            return None
 
     def readers(self, response: Any) -> list[object]:
         """See `Client`."""

@@ -55,8 +55,11 @@ def is_left_alone(connection: Any) -> bool:
     try:
         if _IS_ANOTHERS[type(connection)]:
             return True
-        own, space = GATE.registry.addresses, connection.__dict__
-        return bool(own) and (space.get("host"), space.get("port")) in own
+        own = GATE.registry.addresses
+        if not own:
+            return False
+        space = connection.__dict__
+        return (space.get("host"), space.get("port")) in own
     except Exception as error:
         GATE.fault("HTTPConnection", error)
         return True

@@ -11,12 +11,10 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.lease import ANNOUNCED
-from ..._leases.opening import begin
 from ..._model.errors import LeakError
 from ..collected import is_closed_by_program
 from ..gate import GATE
 from ..patching import is_wrapped
-from ..tasks import brief, near_site
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
 from .counting import COUNTING
@@ -108,23 +106,17 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
                 if by_urllib
                 else GATE.pool(connection, CONNECTIONS)
             )
-        if known is not None:
-            client = URLLIB_REQUEST if by_urllib else HTTP_CLIENT
-            begin(
-                registry,
-                client,
-                response,
-                response,  # Its connection does not live as long.
-                known,
-                connection._method,
-                url or "",
-                response.status,
-                length,
-                client.bytes_read(response),
-                frame,
-                reading=False,
-                stack=brief(near_site(frame)) or None,
-            )
+        GATE.begin(
+            URLLIB_REQUEST if by_urllib else HTTP_CLIENT,
+            response,
+            response,  # Its connection does not live as long.
+            known,
+            method=connection._method,
+            url=url or "",
+            status=response.status,
+            length=length,
+            frame=frame,
+        )
     except LeakError:
         raise
     except Exception as error:
@@ -203,12 +195,14 @@ def _close(wrapped: Method) -> Method:
     """
 
     def close(self: Any, *args: Any, **kwargs: Any) -> Any:
+        registry = GATE.registry
+        lease = registry.leases.get(id(self))
+        if lease is None:
+            return wrapped(self, *args, **kwargs)
         try:
             return wrapped(self, *args, **kwargs)
         finally:
-            registry = GATE.registry
-            lease = registry.leases.get(id(self))
-            if lease is not None:
+            if registry.leases.get(id(self)) is lease:
                 try:
                     _end_late(registry, lease, self)
                 except Exception as error:

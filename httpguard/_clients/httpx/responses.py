@@ -12,7 +12,6 @@ from ..._pools.pool import DEFAULT_PORTS
 from ..gate import GATE
 from ..importlib_bootstrap import made
 from ..patching import is_wrapped
-from ..tasks import brief, near_site
 from .client import core_stream
 from .notes import hand_on
 from .pools import _OWNER, meet
@@ -23,7 +22,6 @@ if TYPE_CHECKING:
     from types import FrameType, ModuleType
 
     from ..._pools.pool import PoolRef
-    from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
     from .client import Httpx
 
@@ -146,9 +144,9 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
             if guard.reclaims
             else None
         )
-        stack: RawStack | None = None
-        if client.is_async:
-            stack = brief(near_site(frame)) or GATE.task_stack(frame)
+        multiplexed = known.block and (
+            response.extensions.get("http_version") == b"HTTP/2"
+        )
         GATE.begin(
             client,
             owner,
@@ -160,17 +158,14 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
             length=announced(response),
             frame=frame,
             reading=asked is not None,
-            stack=stack,
+            # The key is httpcore's stream: with HTTP/2 many have one connection.
+            held=taken.connection if known.block and not multiplexed else None,
         )
-        # Its connection: the key is httpcore's stream, since with HTTP/2 many
-        # responses share one.
-        lease = registry.leases.get(id(stream))
-        if lease is not None and known.block:
-            if response.extensions.get("http_version") != b"HTTP/2":
-                lease.slot = known.slot_of(taken.connection)
-            elif mine is not None:
+        if multiplexed and mine is not None:
+            lease = registry.leases.get(id(stream))
+            if lease is not None:
                 lease.slot = mine.slot
-            lease.turn = 0 if lease.slot is None else lease.slot.turn
+                lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise
     except Exception as error:

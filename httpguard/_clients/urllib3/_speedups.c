@@ -20,6 +20,7 @@
 
 #define BRIEF 6    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
+#define NEAR 12    /* Frames in which the site of a call is looked for, as in `_stacks/near.py`. */
 #define DEEP 64    /* Frames of a whole stack that is kept without asking whose they are. */
 
 /* The slots of a lease, all of which `begin_lease` fills. */
@@ -35,19 +36,35 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
 #define NAMES(X)                                                                       \
     X(_CONTEXT_VARS)                                                                   \
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
-    X(_pool) X(asyncio) X(block)                                                       \
-    X(get_ident) X(host) X(key) X(length_remaining) X(opentelemetry) X(port)       \
-    X(slots) X(sock) X(status) X(structlog) X(trio) X(turn)
+    X(_pool) X(asyncio) X(block) X(current_task)                                       \
+    X(get_ident) X(host) X(in_trio_task) X(key) X(length_remaining) X(lowlevel)        \
+    X(opentelemetry) X(port) X(slots) X(sock) X(status) X(structlog) X(tasks) X(trio)  \
+    X(turn)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
 /* What `Registry.settle` and `mocks.KNOWN` put together, in their order. */
 enum registry {
     LEASE, BURY, LEASES, OPENED, CLOCK, POOLS, PROVEN, CUT, WHOLE, DEPTH, SAMPLE, RANDOM,
-    VARIABLE, CURRENT, ADDRESSES, MODULES, THREADING, RUNNING, DIGEST, TELL, REGISTRY
+    VARIABLE, CURRENT, ADDRESSES, MODULES, THREADING, RUNNING, DIGEST, TELL, ORIGINS,
+    REGISTRY
 };
 enum known { RESPONSES, BODIES, SOCKETS, KINDS };
 enum arguments { PARTS, KNOWN, RESPONSE, POOL, METHOD, URL, FRAME, CLIENT, ARGUMENTS };
+/* Of `open_lease`, whose first is the parts too. */
+enum given {
+    OF = 1, OF_RESPONSE, UNDER, HELD, OF_POOL, BY_METHOD, OF_URL, STATUS, LENGTH, READ,
+    READING, PLACE, IN_TASK, GIVEN
+};
+
+/* What a lease is opened with. No reference is owned. */
+struct opening {
+    PyObject *client, *response, *connection, *held, *pool, *method, *url;
+    PyObject *status, *length, *bytes_read, *reading;
+    PyObject *place; /* The innermost frame to keep, or the site. */
+    int near;        /* To the site is enough. */
+    int in_task;     /* Above that are frames of a loop. */
+};
 
 enum answer { FAILED = -1, NO, YES };
 
@@ -233,6 +250,70 @@ capture_whole(PyFrameObject *frame, PyObject *depth, PyObject *whole)
     return PyObject_CallOneArg(whole, (PyObject *)frame);
 }
 
+/* Whether code is of a coroutine or a generator. */
+static int
+is_suspending(PyCodeObject *code)
+{
+    return (code->co_flags & (CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR)) != 0;
+}
+
+/* The frame that has called one; NULL where that is a loop, which has resumed it. */
+static PyFrameObject *
+caller_of(PyFrameObject *frame, PyCodeObject *code)
+{
+    PyFrameObject *back = PyFrame_GetBack(frame);
+    if (back != NULL && is_suspending(code)) {
+        PyCodeObject *outer = PyFrame_GetCode(back);
+        if (!is_suspending(outer)) {
+            Py_CLEAR(back);
+        }
+        Py_DECREF(outer);
+    }
+    return back;
+}
+
+/* As `near_site`. Where places are given, as `brief` of that: empty where the site is
+   none of these. */
+static PyObject *
+site_near(PyObject *origins, PyFrameObject *frame, PyObject *proven, PyObject *cut)
+{
+    PyObject *items[2 * NEAR + 2];
+    int count = 0;
+    enum answer found = NO;
+
+    Py_INCREF(frame);
+    while (found == NO && frame != NULL && count < 2 * NEAR) {
+        PyFrameObject *back = NULL;
+        PyObject *own = NULL, *offset = offset_of(frame);
+
+        if (offset != NULL) {
+            PyCodeObject *code = PyFrame_GetCode(frame);
+            items[count++] = (PyObject *)code;
+            items[count++] = offset;
+            own = PyObject_GetItem(origins, code->co_filename);
+            back = own == Py_False ? caller_of(frame, code) : NULL;
+        }
+        found = own == NULL ? FAILED : own == Py_True;
+        Py_XDECREF(own);
+        Py_SETREF(frame, back);
+    }
+    Py_XDECREF(frame);
+    if (found == YES && proven != NULL) {
+        found = is_proven(proven, items[count - 2], items[count - 1]);
+        if (found == YES) {
+            items[count + 1] = PyLong_FromLong(0); /* There already, as small numbers. */
+            items[count] = cut;
+            Py_INCREF(cut);
+            count += 2;
+        }
+    }
+    PyObject *stack = stack_from(items, count, found);
+    if (stack == Py_None) {
+        Py_SETREF(stack, PyTuple_New(0));
+    }
+    return stack;
+}
+
 /* Whether a lease is one of those that keep a stack. */
 static enum answer
 is_sampled(PyObject *sample, PyObject *random)
@@ -311,29 +392,50 @@ is_own_page(PyObject *addresses, PyObject *pool)
     return is;
 }
 
-/* Whether it may be a task that runs: there is trio, or this thread has a loop. */
-static enum answer
-may_be_task(PyObject *modules)
+/* The task that runs, None where it is none. As `current_task`; NULL without an error
+   where that has to be asked. */
+static PyObject *
+current_task(PyObject *modules)
 {
     PyObject *events = PyDict_GetItemWithError(modules, str_asyncio);
-    PyObject *get = NULL, *loop = NULL;
-    enum answer is = FAILED;
+    PyObject *tasks = NULL, *trio = NULL, *there = NULL, *task = NULL, *loop;
 
-    if (events == NULL) {
-        return PyErr_Occurred() ? FAILED : PyDict_Contains(modules, str_trio);
+    if (events != NULL) {
+        loop = PyObject_CallMethodNoArgs(events, str__get_running_loop);
+        if (loop != NULL && loop != Py_None) {
+            tasks = PyDict_GetItemWithError(modules, str_tasks);
+            if (tasks != NULL) {
+                task = PyObject_CallMethodOneArg(tasks, str_current_task, loop);
+            }
+        }
+        Py_XDECREF(loop);
+        if (loop != Py_None) {
+            return task;
+        }
     }
-    Py_INCREF(events);
-    get = PyObject_GetAttr(events, str__get_running_loop);
-    Py_DECREF(events);
-    if (get != NULL) {
-        loop = PyObject_CallNoArgs(get);
-        Py_DECREF(get);
+    if (PyErr_Occurred()) {
+        return NULL;
     }
-    if (loop != NULL) {
-        is = loop == Py_None ? PyDict_Contains(modules, str_trio) : YES;
-        Py_DECREF(loop);
+    trio = PyDict_GetItemWithError(modules, str_trio);
+    if (trio == NULL) {
+        return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
-    return is;
+    trio = PyObject_GetAttr(trio, str_lowlevel);
+    if (trio != NULL) { /* A version before 0.23 has no such function. */
+        there = PyObject_CallMethodNoArgs(trio, str_in_trio_task);
+    }
+    if (there == Py_False) {
+        task = Py_NewRef(Py_None);
+    }
+    else if (there == Py_True) {
+        task = PyObject_CallMethodNoArgs(trio, str_current_task);
+    }
+    else if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(there);
+    Py_XDECREF(trio);
+    return task;
 }
 
 /* The name of the thread that runs and a weak reference to it; NULL without an error
@@ -371,12 +473,22 @@ thread_name(PyObject *threading, PyObject **reference)
 static PyObject *
 what_runs(PyObject *parts, PyObject **runner)
 {
-    enum answer task = may_be_task(PyTuple_GET_ITEM(parts, MODULES));
-    PyObject *name = NULL, *both;
+    PyObject *task = current_task(PyTuple_GET_ITEM(parts, MODULES));
+    PyObject *name = NULL, *reference, *both;
 
-    if (task == NO) {
+    if (task != NULL) {
         name = thread_name(PyTuple_GET_ITEM(parts, THREADING), runner);
     }
+    if (name != NULL && task != Py_None) {
+        reference = PyWeakref_NewRef(task, NULL);
+        both = reference == NULL ? NULL : PyTuple_Pack(2, reference, *runner);
+        Py_XDECREF(reference);
+        Py_SETREF(*runner, both);
+        if (both == NULL) {
+            Py_CLEAR(name);
+        }
+    }
+    Py_XDECREF(task);
     if (name != NULL || PyErr_Occurred()) {
         return name;
     }
@@ -506,6 +618,48 @@ stack_of(PyObject *parts, PyFrameObject *frame, PyObject *scope)
     return stack;
 }
 
+/* As `brief` of a site. */
+static PyObject *
+brief(PyObject *site, PyObject *proven, PyObject *cut)
+{
+    Py_ssize_t count = PyTuple_GET_SIZE(site);
+    enum answer enough = NO;
+
+    if (count >= 2) {
+        enough = is_proven(proven, PyTuple_GET_ITEM(site, count - 2),
+                           PyTuple_GET_ITEM(site, count - 1));
+    }
+    if (enough == FAILED) {
+        return NULL;
+    }
+    PyObject *mark = enough == YES ? Py_BuildValue("(Oi)", cut, 0) : PyTuple_New(0);
+    if (enough == YES && mark != NULL) {
+        Py_SETREF(mark, PySequence_Concat(site, mark));
+    }
+    return mark;
+}
+
+/* A stack that is no longer than to its site, empty where it has to be. */
+static PyObject *
+stack_to_site(PyObject *parts, PyObject *place, PyObject *scope)
+{
+    double share = PyFloat_AsDouble(PyTuple_GET_ITEM(parts, SAMPLE));
+    PyObject *proven = PyTuple_GET_ITEM(parts, PROVEN);
+    PyObject *cut = PyTuple_GET_ITEM(parts, CUT);
+
+    if (share == -1 && PyErr_Occurred()) {
+        return NULL;
+    }
+    if (share < 1 || scope != Py_None) {
+        return PyTuple_New(0);
+    }
+    if (PyTuple_Check(place)) {
+        return brief(place, proven, cut);
+    }
+    return site_near(PyTuple_GET_ITEM(parts, ORIGINS), (PyFrameObject *)place, proven,
+                     cut);
+}
+
 /* Where the slots of a lease are, in bytes from its beginning; 0, or -1 on error.
 
    To find each by its name at each lease, as `PyObject_SetAttr` does, drives out of the
@@ -539,37 +693,22 @@ find_offsets(PyObject *type, const Py_ssize_t **offsets)
     return 0;
 }
 
-static PyObject *
-begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+#define PART(name) PyTuple_GET_ITEM(parts, name)
+#define NOT_ORDINARY(value) ((value) == NULL || (value) == Py_None)
+
+/* Open the lease of a response; NO where it takes Python code to do so. */
+static enum answer
+open_lease_of(PyObject *parts, const struct opening *given)
 {
-    PyObject *connection = NULL, *scope = NULL, *key = NULL, *pool = NULL;
-    PyObject *slot = NULL, *stack = NULL, *thread = NULL, *bound = NULL, *now = NULL;
-    PyObject *runner = NULL, *turn = NULL, *told = NULL;
-    PyObject *bytes_read = NULL, *length = NULL, *status = NULL;
-    PyObject *lease = NULL, *counted = NULL;
+    PyObject *scope = NULL, *key = NULL, *slot = NULL, *stack = NULL, *thread = NULL;
+    PyObject *bound = NULL, *now = NULL, *runner = NULL, *turn = NULL, *told = NULL;
+    PyObject *lease = NULL, *counted = NULL, *holder = NULL;
     const Py_ssize_t *offsets;
-    PyFrameObject *frame;
     enum answer answer = NO;
     int there;
 
-    if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
-        !is_tuple(args[KNOWN], KINDS) || !PyFrame_Check(args[FRAME])) {
-        PyErr_SetString(PyExc_TypeError, "begin_lease: not what the patches pass");
-        return NULL;
-    }
-#define PART(name) PyTuple_GET_ITEM(args[PARTS], name)
-#define NOT_ORDINARY(value) ((value) == NULL || (value) == Py_None)
-    frame = (PyFrameObject *)args[FRAME];
     /* Objects of the program are not kept for the sake of their text. */
-    if (!PyUnicode_CheckExact(args[METHOD]) || !PyUnicode_CheckExact(args[URL])) {
-        goto leave;
-    }
-    if (is_response(args[KNOWN], args[RESPONSE]) != YES) {
-        goto leave;
-    }
-    connection = PyObject_GetAttr(args[RESPONSE], str__connection);
-    if (NOT_ORDINARY(connection) ||
-        holds_real_connection(args[KNOWN], args[RESPONSE], connection) != YES) {
+    if (!PyUnicode_CheckExact(given->method) || !PyUnicode_CheckExact(given->url)) {
         goto leave;
     }
     if (PyContextVar_Get(PART(VARIABLE), NULL, &scope) < 0) {
@@ -581,38 +720,47 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
             goto leave;
         }
     }
-    key = PyLong_FromVoidPtr(connection);
+    key = PyLong_FromVoidPtr(given->connection);
     there = key == NULL ? -1 : PyDict_Contains(PART(LEASES), key);
-    if (there != 0) {
+    if (there != 0 || is_own_page(PART(ADDRESSES), given->pool) != NO) {
         goto leave;
     }
-    pool = find_pool(PART(POOLS), args[POOL], args[RESPONSE]);
-    if (NOT_ORDINARY(pool) || is_own_page(PART(ADDRESSES), pool) != NO) {
-        goto leave;
+    if (given->near) {
+        stack = stack_to_site(parts, given->place, scope);
+        if (stack == NULL) {
+            goto leave;
+        }
+        if (PyTuple_GET_SIZE(stack) == 0) {
+            Py_CLEAR(stack);
+            if (given->in_task) {
+                goto leave;
+            }
+        }
     }
-    if ((thread = what_runs(args[PARTS], &runner)) == NULL) {
+    if ((thread = what_runs(parts, &runner)) == NULL) {
         goto leave;
     }
     /* From here on nothing is left to Python code: it would draw lots once more. */
-    if ((stack = stack_of(args[PARTS], frame, scope)) == NULL ||
-        (slot = find_slot(pool, key, connection, &turn)) == NULL ||
-        (bound = context(PART(MODULES), PART(DIGEST))) == NULL ||
-        (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL) {
+    if (stack == NULL &&
+        (stack = stack_of(parts, (PyFrameObject *)given->place, scope)) == NULL) {
         goto leave;
     }
-    if ((bytes_read = PyObject_GetAttr(args[RESPONSE], str__fp_bytes_read)) == NULL ||
-        (length = PyObject_GetAttr(args[RESPONSE], str_length_remaining)) == NULL ||
-        (status = PyObject_GetAttr(args[RESPONSE], str_status)) == NULL ||
+    holder = given->held == given->connection ? key : PyLong_FromVoidPtr(given->held);
+    if (holder == NULL ||
+        (slot = find_slot(given->pool, holder, given->held, &turn)) == NULL ||
+        (bound = context(PART(MODULES), PART(DIGEST))) == NULL ||
+        (now = PyObject_CallNoArgs(PART(CLOCK))) == NULL ||
         find_offsets(PART(LEASE), &offsets) < 0) {
         goto leave;
     }
-    if (slot != Py_None) { /* The same number, which takes 32 bytes. */
+    if (slot != Py_None && holder == key) { /* The same number, which takes 32 bytes. */
+        holder = NULL;
         Py_SETREF(key, PyObject_GetAttr(slot, str_key));
         if (key == NULL) {
             goto leave;
         }
     }
-    lease = PyObject_CallFunctionObjArgs(PART(LEASE), args[RESPONSE], PART(BURY), NULL);
+    lease = PyObject_CallFunctionObjArgs(PART(LEASE), given->response, PART(BURY), NULL);
     if (lease == NULL) {
         goto leave;
     }
@@ -626,15 +774,15 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
     FILL(opened, now);
     FILL(active, now);
     FILL(ended, Py_False);
-    FILL(reading, Py_False);
-    FILL(bytes_read, bytes_read);
-    FILL(length, length);
-    FILL(status, status);
-    FILL(method, args[METHOD]);
-    FILL(url, args[URL]);
-    FILL(client, args[CLIENT]);
+    FILL(reading, given->reading);
+    FILL(bytes_read, given->bytes_read);
+    FILL(length, given->length);
+    FILL(status, given->status);
+    FILL(method, given->method);
+    FILL(url, given->url);
+    FILL(client, given->client);
     FILL(thread, thread);
-    FILL(pool, pool);
+    FILL(pool, given->pool);
     FILL(slot, slot);
     FILL(runner, runner);
     FILL(kind, Py_None);
@@ -648,7 +796,7 @@ begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs
     answer = YES;
     counted = PyObject_CallNoArgs(PART(OPENED));
     if (counted != NULL && PART(TELL) != Py_None) {
-        told = PyObject_CallFunctionObjArgs(PART(TELL), lease, args[RESPONSE], NULL);
+        told = PyObject_CallFunctionObjArgs(PART(TELL), lease, given->response, NULL);
     }
 leave:
     /* A response that is only half one: Python code steps over it. */
@@ -656,10 +804,11 @@ leave:
         PyErr_ExceptionMatches(PyExc_AttributeError)) {
         PyErr_Clear();
     }
-    Py_XDECREF(connection);
+    if (holder != key) {
+        Py_XDECREF(holder);
+    }
     Py_XDECREF(scope);
     Py_XDECREF(key);
-    Py_XDECREF(pool);
     Py_XDECREF(slot);
     Py_XDECREF(stack);
     Py_XDECREF(thread);
@@ -668,15 +817,106 @@ leave:
     Py_XDECREF(turn);
     Py_XDECREF(told);
     Py_XDECREF(now);
+    Py_XDECREF(lease);
+    Py_XDECREF(counted);
+    return PyErr_Occurred() ? FAILED : answer;
+}
+
+static PyObject *
+as_bool(enum answer answer)
+{
+    return answer == FAILED ? NULL : PyBool_FromLong(answer == YES);
+}
+
+static PyObject *
+begin_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    struct opening given = {.reading = Py_False};
+    PyObject *connection = NULL, *pool = NULL, *bytes_read = NULL, *length = NULL;
+    PyObject *status = NULL;
+    enum answer answer = NO;
+
+    if (nargs != ARGUMENTS || !is_tuple(args[PARTS], REGISTRY) ||
+        !is_tuple(args[KNOWN], KINDS) || !PyFrame_Check(args[FRAME])) {
+        PyErr_SetString(PyExc_TypeError, "begin_lease: not what the patches pass");
+        return NULL;
+    }
+    if (is_response(args[KNOWN], args[RESPONSE]) != YES) {
+        goto leave;
+    }
+    connection = PyObject_GetAttr(args[RESPONSE], str__connection);
+    if (NOT_ORDINARY(connection) ||
+        holds_real_connection(args[KNOWN], args[RESPONSE], connection) != YES) {
+        goto leave;
+    }
+    pool = find_pool(PyTuple_GET_ITEM(args[PARTS], POOLS), args[POOL], args[RESPONSE]);
+    if (NOT_ORDINARY(pool) ||
+        (bytes_read = PyObject_GetAttr(args[RESPONSE], str__fp_bytes_read)) == NULL ||
+        (length = PyObject_GetAttr(args[RESPONSE], str_length_remaining)) == NULL ||
+        (status = PyObject_GetAttr(args[RESPONSE], str_status)) == NULL) {
+        goto leave;
+    }
+    given.client = args[CLIENT];
+    given.response = args[RESPONSE];
+    given.connection = given.held = connection;
+    given.pool = pool;
+    given.method = args[METHOD];
+    given.url = args[URL];
+    given.status = status;
+    given.length = length;
+    given.bytes_read = bytes_read;
+    given.place = args[FRAME];
+    answer = open_lease_of(args[PARTS], &given);
+leave:
+    /* As there. */
+    if (answer == NO && PyErr_Occurred() &&
+        PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear();
+    }
+    Py_XDECREF(connection);
+    Py_XDECREF(pool);
     Py_XDECREF(bytes_read);
     Py_XDECREF(length);
     Py_XDECREF(status);
-    Py_XDECREF(lease);
-    Py_XDECREF(counted);
-    if (PyErr_Occurred()) {
+    return PyErr_Occurred() ? NULL : as_bool(answer);
+}
+
+static PyObject *
+open_lease(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    struct opening given = {.near = 1};
+
+    if (nargs != GIVEN || !is_tuple(args[PARTS], REGISTRY) ||
+        !PyBool_Check(args[READING]) ||
+        !(PyFrame_Check(args[PLACE]) ||
+          (PyTuple_Check(args[PLACE]) && args[IN_TASK] == Py_True))) {
+        PyErr_SetString(PyExc_TypeError, "open_lease: not what the gate passes");
         return NULL;
     }
-    return PyBool_FromLong(answer == YES);
+    given.client = args[OF];
+    given.response = args[OF_RESPONSE];
+    given.connection = args[UNDER];
+    given.held = args[HELD];
+    given.pool = args[OF_POOL];
+    given.method = args[BY_METHOD];
+    given.url = args[OF_URL];
+    given.status = args[STATUS];
+    given.length = args[LENGTH];
+    given.bytes_read = args[READ];
+    given.reading = args[READING];
+    given.place = args[PLACE];
+    given.in_task = args[IN_TASK] == Py_True;
+    return as_bool(open_lease_of(args[PARTS], &given));
+}
+
+static PyObject *
+near_site(PyObject *Py_UNUSED(module), PyObject *const *args, Py_ssize_t nargs)
+{
+    if (nargs != 2 || !PyDict_Check(args[0]) || !PyFrame_Check(args[1])) {
+        PyErr_SetString(PyExc_TypeError, "near_site: not what the patches pass");
+        return NULL;
+    }
+    return site_near(args[0], (PyFrameObject *)args[1], NULL, NULL);
 }
 
 PyDoc_STRVAR(begin_lease_doc,
@@ -693,9 +933,29 @@ PyDoc_STRVAR(begin_lease_doc,
              "    frame: As of `begin`.\n"
              "    client: As of `begin`.");
 
+PyDoc_STRVAR(open_lease_doc,
+             "open_lease(parts, client, response, connection, held, pool, method, url,\n"
+             "           status, length, bytes_read, reading, place, in_task)\n"
+             "--\n\n"
+             "As `begin_lease`, of a response of any client.\n\n"
+             "Args:\n"
+             "    parts: `Registry.swift`.\n"
+             "    held: What of the pool the response has.\n"
+             "    place: The innermost frame to keep; in a task, the site if it is known.\n"
+             "    in_task: Frames above the task's own are the loop's.\n"
+             "    others: As of `begin`.");
+
+PyDoc_STRVAR(near_site_doc,
+             "near_site(origins, frame)\n"
+             "--\n\n"
+             "As that of `_stacks/near.py`.");
+
 static PyMethodDef methods[] = {
     {"begin_lease", (PyCFunction)(void (*)(void))begin_lease, METH_FASTCALL,
      begin_lease_doc},
+    {"open_lease", (PyCFunction)(void (*)(void))open_lease, METH_FASTCALL,
+     open_lease_doc},
+    {"near_site", (PyCFunction)(void (*)(void))near_site, METH_FASTCALL, near_site_doc},
     {NULL, NULL, 0, NULL},
 };
 
@@ -719,7 +979,9 @@ PyInit__speedups(void)
     Py_SETREF(str_structlog, PyUnicode_InternFromString("structlog.contextvars"));
     Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.trace"));
     Py_SETREF(str_asyncio, PyUnicode_InternFromString("asyncio.events"));
-    if (str_structlog == NULL || str_opentelemetry == NULL || str_asyncio == NULL) {
+    Py_SETREF(str_tasks, PyUnicode_InternFromString("asyncio.tasks"));
+    if (str_structlog == NULL || str_opentelemetry == NULL || str_asyncio == NULL ||
+        str_tasks == NULL) {
         return NULL;
     }
     return PyModule_Create(&definition);

@@ -12,3 +12,21 @@ def begin_lease(
     client: Any,
     /,
 ) -> bool: ...
+def open_lease(
+    parts: tuple[Any, ...],
+    client: Any,
+    response: Any,
+    connection: Any,
+    held: Any,
+    pool: Any,
+    method: Any,
+    url: Any,
+    status: Any,
+    length: Any,
+    bytes_read: Any,
+    reading: bool,
+    place: FrameType | tuple[Any, ...],
+    in_task: bool,
+    /,
+) -> bool: ...
+def near_site(origins: dict[str, bool], frame: FrameType, /) -> tuple[Any, ...]: ...

@@ -4,10 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-begin_lease: Any
-try:
-    from ._speedups import begin_lease
-except ImportError:  # No compiler, or an interpreter it is not made for.
-    begin_lease = None
+from ..._stacks import near
 
-__all__ = ["begin_lease"]
+begin_lease: Any
+near_site: Any
+open_lease: Any
+try:
+    from ._speedups import begin_lease, near_site, open_lease
+except ImportError:  # No compiler, or an interpreter it is not made for.
+    begin_lease = open_lease = None
+    near_site = near.near_site
+
+__all__ = ["begin_lease", "near_site", "open_lease"]
