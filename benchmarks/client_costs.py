@@ -19,6 +19,7 @@ from typing import TYPE_CHECKING, Final
 from rich.table import Table
 
 from ._client_calls import OTEL, clients, opentelemetry
+from ._counted import NEVER
 from ._output import console, interval, parser, progress, write
 from ._paired import added as added_by
 from ._paired import run_rounds, spread, time_block
@@ -51,7 +52,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     table.add_column("")
     for column in columns:
         table.add_column(column, justify="right")
-    other = beside(options.beside, check_interval=0) if options.beside else None
+    other = beside(options.beside, check_interval=NEVER) if options.beside else None
     rounds = _ROUNDS[options.quick]
     figures = {}
     with progress("clients", len(chosen) * rounds) as advance:
@@ -96,7 +97,7 @@ def _row(
 def _variants(client: str, other: Variant | None) -> dict[str, Variant]:
     found: dict[str, Variant] = {
         CONTROL: contextlib.nullcontext,
-        GUARD: partial(guard, check_interval=0),
+        GUARD: partial(guard, check_interval=NEVER),
     }
     if other is not None:
         found[BESIDE] = other

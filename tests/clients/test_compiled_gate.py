@@ -101,7 +101,6 @@ def by_gathered_aiohttp(url: str, look: Look) -> Any:
 EXCHANGES: dict[str, Exchange] = {
     name: function for name, function in globals().items() if name.startswith("by_")
 }
-TASKS = {"by_httpx_in_task", "by_aiohttp", "by_gathered_aiohttp"}
 
 
 @pytest.fixture
@@ -216,7 +215,7 @@ def test_a_scope_has_the_whole_stack(
     assert ours["stack"][-2] is not CUT
 
 
-@pytest.mark.parametrize("name", sorted(TASKS))
+@pytest.mark.parametrize("name", EXCHANGES)
 def test_nothing_is_kept(name: str, guard: GuardControl, server: Server) -> None:
     guard.install()
     for _ in range(OFTEN):

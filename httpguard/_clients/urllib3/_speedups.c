@@ -20,7 +20,7 @@
 
 #define BRIEF 6    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
-#define NEAR 12    /* Frames in which the site of a call is looked for, as in `_stacks/near.py`. */
+#define NEAR 12    /* Of a call, where its site is looked for: as in `_stacks/near.py`. */
 #define DEEP 64    /* Frames of a whole stack that is kept without asking whose they are. */
 
 /* The slots of a lease, all of which `begin_lease` fills. */
