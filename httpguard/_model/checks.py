@@ -10,6 +10,8 @@ import threading
 from collections.abc import Callable  # noqa: TC003  # For typing.get_type_hints.
 from typing import Any, Final, NamedTuple
 
+from .errors import ConfigError
+
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _LAST_PORT: Final = 65535
@@ -33,6 +35,24 @@ class Check(NamedTuple):
     accepted: str
     read: Callable[[Any], Any]
     unit: str = ""
+
+    def take(self, value: Any, shown: str, *, secret: bool = False) -> Any:
+        """A value in its type.
+
+        Args:
+            value: As a user gave it.
+            shown: What an error calls it.
+            secret: Whether an error shall not show it.
+
+        Raises:
+            ConfigError: It is not accepted.
+        """
+        try:
+            return self.read(value)
+        except (TypeError, ValueError, OverflowError):
+            told = "..." if secret else repr(value)
+            msg = f"{shown}={told} is not accepted: {self.accepted}"
+            raise ConfigError(msg) from None
 
 
 def whole(least: int, most: int, *, none: str = "", note: str = "") -> Check:
@@ -78,8 +98,6 @@ def seconds(
 
 
 def _number(least: float, most: float, none: str) -> Callable[[Any], float | None]:
-    """Read a number."""
-
     def read(value: Any) -> float | None:
         if none and _is_none(value):
             return None

@@ -21,7 +21,7 @@ def to_plain(value: Any, **given: Any) -> dict[str, Any]:
         given: What takes the place of fields.
     """
     return {
-        name: given[name] if name in given else _plain(getattr(value, name))
+        name: given[name] if name in given else plain(getattr(value, name))
         for name in _names(value.__class__)
     }
 
@@ -39,20 +39,19 @@ def _names(kind: type) -> tuple[str, ...]:
     return tuple(each.name for each in fields(kind))
 
 
-def _plain(item: Any) -> Any:
+def plain(item: Any) -> Any:
     """Enums as their word, datetimes as ISO 8601, tuples as lists, floats rounded."""
     if type(item) in _READY:
         return item
     if type(item) is float:
         return round(item, 3)  # Seconds and shares: no more is known.
-    if is_dataclass(item):
-        return to_plain(item)
-    if isinstance(item, enum.Enum):
-        return item.value
-    if isinstance(item, datetime):
-        return item.isoformat()
-    is_list = isinstance(item, (list, tuple))
-    return [_plain(part) for part in item] if is_list else item
+    if isinstance(item, (list, tuple)):
+        return [plain(part) for part in item]
+    if type(item) is dict:
+        return {key: plain(value) for key, value in item.items()}
+    if isinstance(item, (enum.Enum, datetime)):
+        return item.value if isinstance(item, enum.Enum) else item.isoformat()
+    return to_plain(item) if is_dataclass(item) else item
 
 
 def as_text(value: object) -> str:

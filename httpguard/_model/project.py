@@ -80,7 +80,7 @@ def read_project(folder: str) -> Project:
         if name in COMMANDS:
             found.options[name].update(_options(str(path), name, value))
         elif name == _BASELINE:
-            _read(checks.PATH, value, f"{path}: [{_SHOWN}] {name}")
+            checks.PATH.take(value, f"{path}: [{_SHOWN}] {name}")
             found = found._replace(baseline=os.path.join(home, value))
         elif name in TABLE:
             check(name, value, f"{path}: [{_SHOWN}] {name}")
@@ -106,23 +106,10 @@ def _options(path: str, command: str, table: Any) -> dict[str, Any]:
         if name not in COMMANDS[command]:
             raise _unknown(path, shown, name, COMMANDS[command])
         how = COMMANDS[command][name]
-        read = _read(how, value, f"{path}: [{shown}] {name}")
+        read = how.take(value, f"{path}: [{shown}] {name}")
         is_path = how is checks.PATH
         found[name] = os.path.join(os.path.dirname(path), read) if is_path else read
     return found
-
-
-def _read(how: checks.Check, value: Any, shown: str) -> Any:
-    """A value in its type.
-
-    Raises:
-        ConfigError: It is not accepted.
-    """
-    try:
-        return how.read(value)
-    except (TypeError, ValueError, OverflowError):
-        msg = f"{shown}={value!r} is not accepted: {how.accepted}"
-        raise ConfigError(msg) from None
 
 
 def _unknown(path: str, table: str, name: str, known: Iterable[str]) -> ConfigError:

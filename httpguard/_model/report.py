@@ -18,11 +18,7 @@ class Report:
         self._describe: Callable[[Any], str] | None = None
 
     def by(self, describe: Callable[[Any], str]) -> None:
-        """Have the text made elsewhere.
-
-        Args:
-            describe: Makes it.
-        """
+        """Have the text made elsewhere."""
         self._describe = describe
 
     def text(self, leak: Any) -> str:

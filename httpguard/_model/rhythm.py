@@ -13,7 +13,6 @@ class Rhythm:
     __slots__ = ("_last", "_next")
 
     def __init__(self) -> None:
-        """Nothing said yet."""
         self._next = 1
         self._last: float | None = None
 

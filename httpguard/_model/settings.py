@@ -260,16 +260,8 @@ def check(name: str, value: Any, shown: str) -> Any:
         ConfigError: It is not accepted; says what is.
     """
     setting = TABLE[name]
-    try:
-        return setting.check.read(value)
-    except (TypeError, ValueError, OverflowError):
-        text = str(value) if isinstance(value, _Variable) else value
-        where = variable(name) if isinstance(value, _Variable) else shown
-        msg = (
-            f"{where}={'...' if setting.secret else text!r} is not accepted:"
-            f" {setting.check.accepted}"
-        )
-        raise ConfigError(msg) from None
+    where = variable(name) if isinstance(value, _Variable) else shown
+    return setting.check.take(value, where, secret=setting.secret)
 
 
 def check_address(host: str, port: int, token: str | None) -> None:

@@ -13,7 +13,7 @@ from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.event import COUNTS, LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
-from .._text.words import rounded
+from .._model.plain import plain
 from .append import append_line
 from .truncation import encode
 
@@ -84,7 +84,7 @@ def to_record(event: Event, run: str) -> dict[str, Any]:
     if event.crowd or event.name == TOO_MANY_OPEN:
         record["responses"] = [response.to_dict() for response in event.crowd]
     record |= {**event.details, **event.figures}
-    return {**rounded(record), "context": dict(event.context)}
+    return {**plain(record), "context": dict(event.context)}
 
 
 def program_name() -> str:

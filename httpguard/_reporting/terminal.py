@@ -12,7 +12,6 @@ try:
 except ImportError:  # Windows.
     termios = None  # type: ignore[assignment]
 
-_WHAT: Final = r"\A(?:leak|pool|fd|session|resolved|too|summary)\b(?: \w+)?"
 # Which part of a report is drawn how: in bold red, green, bold, dim.
 _STYLES: Final = (
     (

@@ -16,17 +16,17 @@ from .._model.event import (
     SUMMARY,
     TOO_MANY_OPEN,
 )
-from .._model.plain import to_plain
+from .._model.plain import plain, to_plain
 from .leaks import describe_resolved, describe_with, format_frames
 from .pools import (
     describe_churn,
     describe_descriptors,
-    describe_pools,
+    describe_pool,
     describe_pressure,
     describe_starved,
     with_sites_as_text,
 )
-from .words import place, request, rounded, seconds, whole_place
+from .words import place, request, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -57,7 +57,7 @@ def render(event: Event) -> Rendered | None:
     if event.name == COUNTS:
         return None
     text, fields = _RENDERERS.get(event.name, _other)(event)
-    return Rendered(text, rounded({**fields, **event.figures}))
+    return Rendered(text, plain({**fields, **event.figures}))
 
 
 def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
@@ -132,7 +132,7 @@ def _summary(event: Event) -> Rendered:
             f"  > {leak.count:,} {leak.kind} at {place(leak.site)}{resolved}"
             f" · {request(leak)} · fix: {leak.hint}"
         )
-    lines += describe_pools(event.details.get("pools", ())[:_MOST_POOLS])
+    lines += map(describe_pool, event.details.get("pools", ())[:_MOST_POOLS])
     leaks = [
         {
             "kind": leak.kind.value,

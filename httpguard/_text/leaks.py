@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
 from .._stacks.capture import source_line
-from .words import bytes_read, is_before, place, places, request, seconds
+from .words import bytes_read, is_before, place, places, request, seconds, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -52,7 +52,7 @@ def describe_above_stack(leak: Leak) -> str:
     else:
         whole, status = request(leak), str(leak.status)
         taken = len(" · ".join([*headline, "", status]))
-        short = _shortened(whole, max(_COLUMNS - taken, _LEAST_REQUEST))
+        short = shortened(whole, max(_COLUMNS - taken, _LEAST_REQUEST))
         headline += [short, status]
         opened = f"opened by thread {leak.thread} {seconds(leak.age)} ago"
         if is_before(leak.site):
@@ -66,14 +66,6 @@ def describe_above_stack(leak: Leak) -> str:
     if leak.held_by:
         lines.append(f"held by: {leak.held_by}")
     return "\n  ".join([" · ".join(headline), *lines])
-
-
-def _shortened(text: str, most: int) -> str:
-    """A request, without its middle where it is long: both of its ends tell more."""
-    if len(text) <= most:
-        return text
-    end = (most - 1) // 3
-    return f"{text[: most - 1 - end]}…{text[-end:]}"
 
 
 def describe_resolved(leak: Leak) -> str:

@@ -8,7 +8,7 @@ from .._model.leak import Frame
 from .words import is_before, opened, place, seconds, whole_place
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Mapping
+    from collections.abc import Mapping
 
 # The details that are a frame.
 _FRAMES: Final = frozenset({"site", "maker"})
@@ -100,11 +100,6 @@ def describe_churn(details: Mapping[str, Any]) -> str:
     return "\n".join([*lines, f"  fix: {details['hint']}"])
 
 
-def describe_pools(pools: Iterable[Mapping[str, Any]]) -> list[str]:
-    """A line for the pools of each name, for the summary."""
-    return [_pool_line(pool) for pool in pools]
-
-
 def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
     """The details with each site as ``file:line in function``."""
     facts = dict(details)
@@ -122,7 +117,8 @@ def _with_site_as_text(item: Any) -> Any:
     return {**item, "site": whole_place(Frame(**item["site"]))}
 
 
-def _pool_line(pool: Mapping[str, Any]) -> str:
+def describe_pool(pool: Mapping[str, Any]) -> str:
+    """A line for the pools of one name, for the summary."""
     parts = [
         f"  pool {pool['pool']}",
         f"{pool['connected']:,} connections opened, {_percent(pool)} reuse",

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
 from .._stacks.before import BEFORE
@@ -71,6 +71,14 @@ def request(response: Leak | OpenResponse) -> str:
     return f"{response.method} {response.url}".strip() or response.pool
 
 
+def shortened(text: str, most: int) -> str:
+    """A text, without its middle where it is long: both of its ends tell more."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
 def bytes_read(leak: Leak) -> str:
     """How much of the body was read."""
     if leak.length is None:
@@ -84,14 +92,3 @@ def seconds(age: float) -> str:
         if age < limit:
             return f"{age / size:{form}} {unit}"
     return f"{age / 3600:.0f} h"
-
-
-def rounded(value: Any) -> Any:
-    """A JSON-ready value, its numbers to the millisecond: no more is known."""
-    if isinstance(value, float):
-        return round(value, 3)
-    if isinstance(value, dict):
-        return {key: rounded(item) for key, item in value.items()}
-    if isinstance(value, list):
-        return [rounded(item) for item in value]
-    return value

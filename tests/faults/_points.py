@@ -69,7 +69,6 @@ CORE: Final = (
     "_model.redaction",
     "_model.rhythm",
     "_model.scope",
-    "_model.secrets",
     "_model.tally",
     "_model.words",
     "_pools.connections",
