@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 from .._model.leak import LeakKind
 
 if TYPE_CHECKING:
-    from .._leases.facts import Facts
+    from .._leases.client import Facts
     from .._model.leak import Frame
 
 # A rest of a body that is cheaper to read than a connection is to make, in bytes.

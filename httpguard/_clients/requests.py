@@ -30,7 +30,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._leases.facts import Facts
+    from .._leases.client import Facts
     from .._stacks.raw import RawStack
     from .package import Adopters
     from .patching import Patcher

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gc
 import os
 import sys
+from dataclasses import dataclass
 from types import CodeType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -25,8 +26,9 @@ Spaces = dict[int, tuple[str, dict[str, Any], str]]
 _space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
 
 
+@dataclass(slots=True, eq=False)
 class Root:
-    """A place where chains begin, and what is there.
+    """A place where chains begin, and what is there. Its text is made when it is asked.
 
     Args:
         value: What it refers to.
@@ -36,23 +38,11 @@ class Root:
         application: Whether it is the application's.
     """
 
-    __slots__ = ("application", "lineno", "name", "place", "value")
-
-    def __init__(
-        self,
-        value: object,
-        name: str,
-        place: str | CodeType,
-        *,
-        lineno: int = 0,
-        application: bool = True,
-    ) -> None:
-        """Keep the facts; the text is made for one of thousands."""
-        self.value = value
-        self.name = name
-        self.place = place
-        self.lineno = lineno
-        self.application = application
+    value: object
+    name: str
+    place: str | CodeType
+    lineno: int = 0
+    application: bool = True
 
     def __str__(self) -> str:
         """``app.cache (module global)``, or the local of a function."""

@@ -7,13 +7,13 @@ connection or a pool except through it.
 from __future__ import annotations
 
 import enum
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     import socket
     import weakref
 
-    from .facts import Facts
+    from .._model.leak import Frame, LeakKind
 
     Reference = weakref.ref[Any]
 
@@ -28,6 +28,36 @@ class Ending(enum.Enum):
     """It is closed, and may still have its connection."""
     CUT = "cut"
     """The program closed the connection or its socket, and not the response."""
+
+
+class Facts(NamedTuple):
+    """What a hint depends on, of the latest leak at a site.
+
+    Args:
+        kind: How it leaked.
+        method: As the program gave it.
+        bytes_read: On the wire.
+        length: As the server announced it; None: unknown, as of a chunked body.
+        block: Whether its pool blocks.
+        package: The library that the application's line called; empty: the client.
+        function: The function of that library.
+        culprit: Where it was lost by code between that line and the client.
+        lost_by: ``hook``, ``retry`` or ``adapter``; empty without a culprit.
+        held_by: What refers to it, where that is known.
+        status: Of the response; 0: of a session.
+    """
+
+    kind: LeakKind
+    method: str
+    bytes_read: int
+    length: int | None
+    block: bool
+    package: str
+    function: str
+    culprit: Frame | None
+    lost_by: str
+    held_by: str | None
+    status: int = 0
 
 
 class Client(Protocol):

@@ -204,7 +204,6 @@ class Detector:
         """Count a leak, and report it unless it is excused or not sampled."""
         if lease.ended:
             return  # While we looked.
-        lease.judged = True
         if not self.verdicts.count(kind, lease):
             return
         self.registry.proven.distrust(lease.stack or (), self.registry.origins)

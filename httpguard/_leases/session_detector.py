@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from .._model.leak import LeakKind
+from .._model.scope import is_within
 from .finding import Finding
+from .threads import is_alive, strand_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -14,6 +16,7 @@ if TYPE_CHECKING:
     from .._model.settings import Settings
     from .session import SessionRef
     from .sessions import Sessions
+    from .threads import Strand
     from .verdicts import Verdicts
 
 
@@ -49,7 +52,7 @@ class SessionDetector:
                     LeakKind.SESSION, session
                 ):
                     yield Finding.of_session(LeakKind.SESSION, session, now)
-        self._sessions.resolve_idle()
+        self._resolve_idle()
 
     def is_crowded(self, scope: Scope, now: float) -> bool:
         """Whether a scope that ends has left more sessions than it may.
@@ -63,8 +66,78 @@ class SessionDetector:
     def _crowds(
         self, now: float, scope: Scope | None, *, ended: bool
     ) -> Iterator[list[SessionRef]]:
+        """The sessions of a line that keep sockets nobody uses, if they are too many.
+
+        Yields:
+            Those beyond the limit, with `alive` and `sockets` filled in.
+        """
         settings = self._settings()
-        if settings.max_sessions is None:
-            return iter(())
+        limit = settings.max_sessions
+        if limit is None:
+            return
         idle = 0.0 if ended or scope is not None else settings.max_idle
-        return self._sessions.crowds(settings.max_sessions, idle, now, scope)
+        self._sessions.forget_dead()
+        for line in list(self._sessions.lines.values()):
+            refs = list(line.values())
+            # A sweep has to see when each was used, be they many or few.
+            unused = [
+                ref
+                for ref in refs
+                if ref.idle_for(now) >= idle and _belongs(ref, scope)
+            ]
+            if len(unused) <= limit:
+                continue
+            crowd = sorted(filter(_keeps, unused), key=lambda ref: ref.opened)
+            spare = _without_one_a_thread(crowd)
+            if len(crowd) <= limit or len(spare) < limit:
+                continue
+            sockets = sum(ref.sockets for ref in crowd)
+            for ref in crowd:
+                ref.alive, ref.sockets = len(crowd), sockets
+            yield [ref for ref in crowd[limit:] if id(ref) in spare]
+
+    def _resolve_idle(self) -> None:
+        """Say of judged ones that keep no sockets any more that they ended well."""
+        for line in list(self._sessions.lines.values()):
+            for ref in list(line.values()):
+                judged = ref.kind is not None and not ref.ended
+                if judged and ref.closed and not any(p.idle for p in list(ref.pools)):
+                    ref.ended = True
+                    self._sessions.resolved.append(ref)
+
+
+def _keeps(ref: SessionRef) -> bool:
+    """Whether a session keeps idle sockets, and no request of it is under way."""
+    pools = list(ref.pools)
+    if any(pool.in_use for pool in pools):
+        return False
+    ref.sockets = sum(pool.idle for pool in pools)
+    return ref.sockets > 0
+
+
+def _without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
+    """The ids of those that are not the one session of a live thread.
+
+    A session is not to be shared by threads, so that each may have one: that which it
+    uses, whoever has made it.
+
+    Args:
+        crowd: The oldest first.
+    """
+    served: set[Strand] = set()
+    spare = set()
+    for ref in crowd:
+        strand = strand_of(ref.user)
+        alive = not ref.closed and ref() is not None and is_alive(strand)
+        if alive and strand not in served:
+            served.add(strand)
+        else:
+            spare.add(id(ref))
+    return spare
+
+
+def _belongs(ref: SessionRef, scope: Scope | None) -> bool:
+    """Whether a session is judged with a scope; with None, with no scope's end."""
+    if scope is None:
+        return ref.scope is None or ref.scope.promise is None
+    return is_within(ref.scope, scope)

@@ -1,4 +1,4 @@
-"""Sessions: who made them, which pools are theirs, and the crowds that keep sockets."""
+"""Sessions: who made them, and which pools are theirs."""
 
 from __future__ import annotations
 
@@ -9,14 +9,10 @@ from typing import TYPE_CHECKING, Any
 from .._model.scope import current_scope
 from .._stacks.capture import place_of
 from .churn import Churn
-from .crowds import belongs, keeps, without_one_a_thread
 from .session import Line, SessionRef
 from .threads import runner, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
-    from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.ownership import Origins
     from .._stacks.raw import RawStack
@@ -59,7 +55,7 @@ class Sessions:
             context: What is bound to the log context.
             lonely: It is one request's own.
         """
-        self._forget_dead()
+        self.forget_dead()
         ref = SessionRef(session, self._dead.append)
         ref.key = id(session)
         ref.client = client
@@ -158,49 +154,8 @@ class Sessions:
             ref.ended = True
             self.resolved.append(ref)
 
-    def crowds(
-        self, limit: int, idle: float, now: float, scope: Scope | None = None
-    ) -> Iterator[list[SessionRef]]:
-        """The sessions of a line that keep sockets nobody uses, if they are too many.
-
-        Args:
-            limit: How many are not too many.
-            idle: Seconds for which no request has used them.
-            now: Seconds of the guard's clock.
-            scope: Only those that were made in it; None: all that were made in no scope
-                that is on, where they may yet be closed.
-
-        Yields:
-            Those beyond the limit, with `alive` and `sockets` filled in.
-        """
-        self._forget_dead()
-        for line in list(self.lines.values()):
-            refs = list(line.values())
-            # A sweep has to see when each was used, be they many or few.
-            unused = [
-                ref for ref in refs if ref.idle_for(now) >= idle and belongs(ref, scope)
-            ]
-            if len(unused) <= limit:
-                continue
-            crowd = sorted(filter(keeps, unused), key=lambda ref: ref.opened)
-            spare = without_one_a_thread(crowd)
-            if len(crowd) <= limit or len(spare) < limit:
-                continue
-            sockets = sum(ref.sockets for ref in crowd)
-            for ref in crowd:
-                ref.alive, ref.sockets = len(crowd), sockets
-            yield [ref for ref in crowd[limit:] if id(ref) in spare]
-
-    def resolve_idle(self) -> None:
-        """Say of judged ones that keep no sockets any more that they ended well."""
-        for line in list(self.lines.values()):
-            for ref in list(line.values()):
-                judged = ref.kind is not None and not ref.ended
-                if judged and ref.closed and not any(p.idle for p in list(ref.pools)):
-                    ref.ended = True
-                    self.resolved.append(ref)
-
-    def _forget_dead(self) -> None:
+    def forget_dead(self) -> None:
+        """Forget those that were collected, as far as they are known by themselves."""
         while self._dead:
             try:
                 ref = self._dead.popleft()

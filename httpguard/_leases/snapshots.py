@@ -61,6 +61,7 @@ def take_counters(
     registry: Registry, verdicts: Verdicts, table: LeakTable, **figures: int
 ) -> dict[str, int]:
     """The counters. Arguments as in `take_snapshot`."""
+    pools = _totals(registry)
     return {
         "opened": registry.opened.value,
         "released": registry.released.value,
@@ -69,7 +70,11 @@ def take_counters(
         "leaks": verdicts.total,
         "resolved": table.resolved,
         "excused": verdicts.excused,
-        **_pool_counters(registry),
+        "connected": pools.connected,
+        "reused": pools.taken - pools.connected,
+        "discarded": pools.discarded,
+        "waited": pools.waited,
+        "reclaimed": pools.reclaimed,
         **figures,
     }
 
@@ -203,24 +208,13 @@ def live_pools(registry: Registry) -> list[PoolRef]:
 
 
 def _totals(registry: Registry) -> Totals:
+    """The figures of all pools since `install`."""
     total = Totals()
     for kept in list(registry.pools.retired.values()):
         total.merge(kept)
     for pool in list(registry.pools.known.values()):
         total.add(pool)
     return total
-
-
-def _pool_counters(registry: Registry) -> dict[str, int]:
-    """Whole numbers over all pools since `install`."""
-    total = _totals(registry)
-    return {
-        "connected": total.connected,
-        "reused": total.taken - total.connected,
-        "discarded": total.discarded,
-        "waited": total.waited,
-        "reclaimed": total.reclaimed,
-    }
 
 
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:

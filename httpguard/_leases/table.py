@@ -11,7 +11,7 @@ from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
 from .._stacks.capture import find_site, frame_at, symbolize
 from .._stacks.library import find_library
-from .facts import Facts
+from .client import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -51,7 +51,6 @@ class Group:
     )
 
     def __init__(self, site: Frame, finding: Finding, when: datetime) -> None:
-        """Count the first one."""
         self.site = site
         self.latest = finding
         self.count = 1
@@ -73,13 +72,17 @@ class Group:
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
         latest = self.latest
+        method, thread = printable(latest.method), printable(latest.thread)
+        pool = printable(latest.pool)
+        url = redact_url(latest.url) if method else ""
+        stack = symbolize(latest.stack, origins)
         culprit = frame_at(self.culprit, origins)
         if culprit == self.site:
             culprit = None
         package, function = find_library(latest.stack, self.site, origins)
         facts = Facts(
             kind=latest.kind,
-            method=printable(latest.method),
+            method=method,
             bytes_read=latest.bytes_read,
             length=latest.length,
             block=latest.block,
@@ -93,15 +96,15 @@ class Group:
         return Leak(
             kind=latest.kind,
             site=self.site,
-            stack=symbolize(latest.stack, origins),
+            stack=stack,
             count=self.count,
             resolved=self.resolved,
-            method=printable(latest.method),
-            url=redact_url(latest.url) if latest.method else "",
+            method=method,
+            url=url,
             status=latest.status,
             client=latest.client.name,
-            pool=latest.pool,
-            thread=printable(latest.thread),
+            pool=pool,
+            thread=thread,
             first_seen=self.first_seen,
             last_seen=self.last_seen,
             age=latest.age,
@@ -134,7 +137,6 @@ class LeakTable:
     """
 
     def __init__(self, origins: Origins) -> None:
-        """Start empty."""
         self.origins = origins
         self.total = 0
         self.resolved = 0

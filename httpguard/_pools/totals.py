@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
@@ -11,27 +12,20 @@ if TYPE_CHECKING:
 _MOST_NAMES: Final = 200
 
 
+@dataclass(slots=True)
 class Totals:
-    """The figures of pools of one name that are gone."""
+    """The figures of pools of one name that are gone. Times are seconds."""
 
-    __slots__ = (
-        "connected",
-        "discarded",
-        "maxsize",
-        "peak",
-        "pools",
-        "reclaimed",
-        "taken",
-        "wait_max",
-        "wait_total",
-        "waited",
-    )
-
-    def __init__(self) -> None:
-        """Nothing yet."""
-        self.pools = self.taken = self.connected = self.discarded = 0
-        self.peak = self.maxsize = self.waited = self.reclaimed = 0
-        self.wait_total = self.wait_max = 0.0
+    pools: int = 0
+    taken: int = 0
+    connected: int = 0
+    discarded: int = 0
+    waited: int = 0
+    reclaimed: int = 0
+    peak: int = 0
+    maxsize: int = 0
+    wait_total: float = 0.0
+    wait_max: float = 0.0
 
     def add(self, pool: PoolRef) -> None:
         """Take a pool's figures in."""

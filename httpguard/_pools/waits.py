@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
@@ -31,6 +32,7 @@ class Share(NamedTuple):
         return self.has is None or self.has(connection)
 
 
+@dataclass(slots=True, eq=False)
 class Waiter:
     """A request that waits for a connection of a blocking pool.
 
@@ -43,21 +45,9 @@ class Waiter:
         longer: It has waited for longer than is known: httpguard came meanwhile.
     """
 
-    __slots__ = ("longer", "pool", "share", "since", "stack", "thread")
-
-    def __init__(
-        self,
-        pool: PoolRef,
-        since: float,
-        thread: str,
-        stack: RawStack,
-        share: Share | None = None,
-        *,
-        longer: bool = False,
-    ) -> None:
-        self.longer = longer
-        self.pool = pool
-        self.share = share
-        self.since = since
-        self.thread = thread
-        self.stack = stack
+    pool: PoolRef
+    since: float
+    thread: str
+    stack: RawStack
+    share: Share | None = None
+    longer: bool = False

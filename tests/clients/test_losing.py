@@ -15,7 +15,7 @@ import urllib3
 import httpguard
 from httpguard import Leak, LeakKind
 from httpguard._clients.hints import requests_hint, urllib3_hint
-from httpguard._leases.facts import Facts
+from httpguard._leases.client import Facts
 from tests.program import line_of
 
 if TYPE_CHECKING:

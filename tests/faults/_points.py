@@ -44,7 +44,6 @@ CORE: Final = (
     "_holders.search",
     "_holders.steps",
     "_leases.churn",
-    "_leases.crowds",
     "_leases.detector",
     "_leases.ends",
     "_leases.exits",

@@ -13,8 +13,7 @@ from .references import References, is_forgotten
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Reference
-    from ..._leases.facts import Facts
+    from ..._leases.client import Facts, Reference
 
 _HINTS: Final = {
     LeakKind.DROPPED: (

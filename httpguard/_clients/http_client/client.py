@@ -13,8 +13,7 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
-    from ..._leases.client import Reference
-    from ..._leases.facts import Facts
+    from ..._leases.client import Facts, Reference
 
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""

@@ -14,8 +14,7 @@ from ..hints import of_library
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Reference
-    from ..._leases.facts import Facts
+    from ..._leases.client import Facts, Reference
 
 # From a response down to httpcore's stream, whatever transports have put between.
 _BELOW: Final = ("_stream", "_httpcore_stream", "stream")

@@ -19,8 +19,7 @@ from .responses import opened
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..._leases.client import Reference
-    from ..._leases.facts import Facts
+    from ..._leases.client import Facts, Reference
     from ..patching import Method, Patcher
 
 _HINT: Final = (

@@ -12,8 +12,7 @@ from .closing import shut
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Reference
-    from ..._leases.facts import Facts
+    from ..._leases.client import Facts, Reference
 
 # Once: a sweep asks for each response, and CPython 3.11 is slow to find them.
 _OPEN, _RELEASED = Ending.OPEN, Ending.RELEASED
