@@ -107,7 +107,7 @@ class Calls:
         try:
             waiter = parts.pools.begin_wait(pool, frame, stack, share)
             self.attend()
-            soon = parts.next_look()
+            soon = parts.pools.next_look()
             if soon is not None and soon < parts.settings.check_interval:
                 parts.watcher.hurry()
             if parts.settings.reclaim:

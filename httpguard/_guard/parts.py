@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -16,20 +17,23 @@ from .._pressure.pools import PoolWatch
 from .._stacks.ownership import Origins
 from .reports import Reports
 from .strict import Pending, leak_error
-from .sweeps import Sweeps
 from .watcher import Watcher
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
 
     from .._leases.finding import Finding
+    from .._leases.lease import Lease
     from .._leases.registry import Registry
-    from .._model.errors import LeakError
     from .._model.settings import Settings
     from .outbox import Outbox
 
     Find = Callable[[], Settings]
 
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+PATIENCE: Final = 10.0
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SECONDS: Final = 5.0
 _NOTE: Final = (
@@ -63,7 +67,10 @@ class Parts:
         self.outbox = outbox
         self.notify = notify
         self.watcher = Watcher(
-            watch, settings.check_interval, self.next_look, registry.stood_still
+            watch,
+            settings.check_interval,
+            lambda: self.pools.next_look(),  # noqa: PLW0108  # Those of the moment.
+            registry.stood_still,
         )
         self.begin()
 
@@ -89,12 +96,7 @@ class Parts:
         # Held responses that were closed for the program.
         self.shut = 0
         self.next_sweep = 0.0
-        self.sweeps = Sweeps(
-            registry,
-            self._found,
-            self.reports.note_resolved,
-            self.outbox.step_aside,
-        )
+        self._sweeping = False
 
     @property
     def is_lazy(self) -> bool:
@@ -106,14 +108,45 @@ class Parts:
     ) -> None:
         """Judge, one thread at a time; then give back the slots that this has freed.
 
-        Arguments as of `Sweeps.run`.
+        A log handler may wait for a thread that waits for the lock: that is why
+        nothing is logged under it.
+
+        Args:
+            judge: What to run under the lock.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
         """
-        self.sweeps.run(judge, patience=patience)
+        faults = self.registry.faults
+        while faults:
+            with suppress(IndexError):  # Another thread took the last one.
+                self.outbox.step_aside(*faults.popleft())
+        lock = self.registry.judging
+        if lock.acquire(timeout=PATIENCE if patience is None else patience):
+            try:
+                self._judge(judge)
+            finally:
+                lock.release()
+        elif patience is None:
+            msg = f"another thread has been in a sweep for {PATIENCE:g} s"
+            raise TimeoutError(msg)
         lost = self.detector.lost
         while lost:
             self.pools.owed.append(lost.popleft())
         if self.pools.owed:
             self.pools.give_back()
+
+    def _judge(self, judge: Callable[[], Iterable[Finding]]) -> None:
+        if self._sweeping:
+            return  # A finalizer that runs inside of a sweep has asked for one.
+        self._sweeping = True
+        try:
+            for finding in judge():
+                self._found(finding)
+            self.reports.note_resolved()
+        finally:
+            self._sweeping = False
 
     def everything(self) -> Iterator[Finding]:
         """Look at everything: what died, what is open, what is due to be said."""
@@ -127,24 +160,7 @@ class Parts:
         self.outbox.flush()
         held = self.detector.held
         while held:
-            lease = held.popleft()
-            response = lease()
-            if response is None or lease.ended or lease.closed is not None:
-                continue
-            if is_read_on(lease, response, self.registry.origins):
-                continue
-            # Before it gives its connection back: that is not the program's doing.
-            lease.ended = True
-            self.registry.discard(lease)
-            if lease.client.close(response, _NOTE):
-                self.shut += 1
-            else:
-                lease.ended = False
-                self.registry.leases[lease.key] = lease
-
-    def next_look(self) -> float | None:
-        """When the watcher should look the next time, if there is a reason."""
-        return self.pools.next_look(self.registry.clock())
+            self.shut += _is_closed(held.popleft(), self.registry)
 
     def settle_alert(self) -> None:
         """Whether guarded calls have to report in although nothing ended."""
@@ -165,7 +181,14 @@ class Parts:
         """
         error = None
         try:
-            error = self._due(everybody=everybody)
+            limit = self.settings.max_leaks
+            if self.pending and self.settings.strict and self.table.total > limit:
+                # No lock: on the request path nobody waits for a sweep.
+                findings = self.pending.take(None if everybody else runner())
+                self.settle_alert()
+                if findings:
+                    promised, origins = f"max_leaks={limit}", self.registry.origins
+                    error = leak_error(findings, promised, origins)
         except Exception as failure:
             self.outbox.step_aside("strict", failure)
         if error is not None:
@@ -219,15 +242,19 @@ class Parts:
         finding.scope = None
         self.reports.leaked(group)
 
-    def _due(self, *, everybody: bool) -> LeakError | None:
-        if not self.pending or not self.settings.strict:
-            return None
-        limit = self.settings.max_leaks
-        if self.table.total <= limit:
-            return None
-        # No lock: on the request path nobody waits for a sweep.
-        findings = self.pending.take(None if everybody else runner())
-        self.settle_alert()
-        if not findings:
-            return None
-        return leak_error(findings, f"max_leaks={limit}", self.registry.origins)
+
+def _is_closed(lease: Lease, registry: Registry) -> bool:
+    """Close a held response for the program; whether that was done."""
+    response = lease()
+    if response is None or lease.ended or lease.closed is not None:
+        return False
+    if is_read_on(lease, response, registry.origins):
+        return False
+    # Before it gives its connection back: that is not the program's doing.
+    lease.ended = True
+    registry.discard(lease)
+    if lease.client.close(response, _NOTE):
+        return True
+    lease.ended = False
+    registry.leases[lease.key] = lease
+    return False

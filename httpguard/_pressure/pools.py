@@ -217,12 +217,13 @@ class PoolWatch:
                 lately = {"lately": lost, "seconds": round(now - since, 3)}
                 yield {**describe_pressure(pool), **lately}
 
-    def next_look(self, now: float) -> float | None:
+    def next_look(self) -> float | None:
         """In how many seconds a request will have waited for too long, if any waits."""
         limit = self._settings().max_wait
         waiters = list(self.registry.waiters.values())
         if limit is None or not waiters:
             return None
+        now = self.registry.clock()
         times = [waiter.since + limit - now for waiter in waiters]
         coming = [seconds for seconds in times if seconds > 0]
         if self._settings().reclaim:

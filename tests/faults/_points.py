@@ -39,7 +39,6 @@ CORE: Final = (
     "_guard.reports",
     "_guard.scopes",
     "_guard.strict",
-    "_guard.sweeps",
     "_guard.watcher",
     "_holders.search",
     "_holders.steps",
