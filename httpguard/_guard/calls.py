@@ -26,11 +26,7 @@ _OFTEN: Final = 1.0
 
 
 class Calls:
-    """The side of a guard that the wrappers see. Nothing but `LeakError` ever rises.
-
-    Args:
-        parts: Of the guard.
-    """
+    """The side of a guard that the wrappers see. Nothing but `LeakError` ever rises."""
 
     # Whether it wants to be told of new leases.
     attentive: bool

@@ -18,9 +18,6 @@ class Crowd:
     """What the last count has found, for as long as that tells enough.
 
     No lock: two threads at once count twice.
-
-    Args:
-        registry: What is open.
     """
 
     def __init__(self, registry: Registry) -> None:

@@ -91,10 +91,6 @@ class Outbox:
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone.
 
-        Args:
-            where: The part that failed.
-            error: How.
-
         Raises:
             Exception: It is none of ours, but the program's.
         """

@@ -40,16 +40,7 @@ _MINUTE: Final = 60.0
 
 
 class Reports:
-    """Makes the events, each in its rhythm, and puts them in the outbox.
-
-    Args:
-        registry: What is open.
-        verdicts: The counts of leaks.
-        table: The leaks.
-        pools: Over the pools.
-        outbox: Takes the events.
-        settings: The thresholds of the moment.
-    """
+    """Makes the events, each in its rhythm, and puts them in the outbox."""
 
     def __init__(  # noqa: PLR0917  # One of each part of the guard.
         self,

@@ -17,11 +17,7 @@ if TYPE_CHECKING:
 
 
 class Scopes:
-    """Judges what a scope leaves. Nothing but `LeakError` ever rises.
-
-    Args:
-        parts: Of the guard.
-    """
+    """Judges what a scope leaves. Nothing but `LeakError` ever rises."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts

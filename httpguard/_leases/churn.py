@@ -48,12 +48,7 @@ class Churn:
         self._lines: dict[tuple[Any, ...], Wasted] = {}
 
     def note(self, ref: SessionRef, pool: PoolRef) -> None:
-        """A pool of a session is gone.
-
-        Args:
-            ref: The session.
-            pool: Its pool.
-        """
+        """A pool of a session is gone."""
         if not pool.connected.value or pool.reused:
             return
         wasted = self._lines.get(ref.line)
@@ -78,11 +73,7 @@ class Churn:
         return sorted(found, key=lambda wasted: -wasted.saved)
 
     def due(self, now: float) -> Iterator[Wasted]:
-        """The lines of which it is time to say so.
-
-        Args:
-            now: Seconds of the guard's clock.
-        """
+        """The lines of which it is time to say so."""
         for wasted in self.worth():
             if wasted.rhythm.due(wasted.sessions // _FEW, now):
                 yield wasted

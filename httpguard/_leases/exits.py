@@ -25,9 +25,6 @@ def left_alone(registry: Registry) -> list[Lease]:
 
     ``weakref.finalize`` calls what it was given as the interpreter exits, later than
     the end is judged.
-
-    Args:
-        registry: Has them.
     """
     left = left_open(registry, None)
     suspects = with_responses(left)

@@ -138,20 +138,11 @@ class Lease(_ResponseRef):
         return self.pool.name + url if url.startswith("/") or not url else url
 
     def read_so_far(self, response: Any) -> int:
-        """The bytes that were read of its body.
-
-        Args:
-            response: Its response.
-        """
+        """The bytes that were read of its body."""
         return self.client.bytes_read(response) + self.uncounted
 
     def progressed(self, response: Any, now: float) -> bool:
-        """Whether bytes were read since the last look; if so, its idle clock restarts.
-
-        Args:
-            response: Its response.
-            now: Seconds of the guard's clock.
-        """
+        """Whether bytes were read since the last look: that restarts its idle clock."""
         bytes_read = self.client.bytes_read(response) + self.uncounted
         if bytes_read == self.bytes_read:
             return False

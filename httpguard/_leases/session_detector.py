@@ -21,13 +21,7 @@ if TYPE_CHECKING:
 
 
 class SessionDetector:
-    """Judges sessions. Its caller lets one thread in at a time.
-
-    Args:
-        sessions: Those that are known.
-        settings: The thresholds of the moment.
-        verdicts: Where leaks are counted.
-    """
+    """Judges sessions. Its caller lets one thread in at a time."""
 
     def __init__(
         self, sessions: Sessions, settings: Callable[[], Settings], verdicts: Verdicts

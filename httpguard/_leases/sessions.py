@@ -87,11 +87,6 @@ class Sessions:
         Its line is looked up here: many a library makes a session as it is imported,
         and never uses it.
 
-        Args:
-            ref: The session.
-            pool: The pool.
-            origins: Whose code a file is.
-
         Returns:
             How many sessions of its line have pools now.
         """

@@ -122,11 +122,6 @@ def describe_open(
     """Open leases as the values that users see.
 
     Many have the same line, URL and pool: each of these is read once.
-
-    Args:
-        leases: Any.
-        origins: Whose code a file is.
-        now: Seconds of the guard's clock.
     """
     read = _reader(origins)
     redacted, printed = cache(redact_url), cache(printable)
@@ -181,9 +176,6 @@ def bytes_read(lease: Lease) -> int:
 
 def describe_pools(registry: Registry) -> list[dict[str, Any]]:
     """All pools since `install`, those that are gone too, by name.
-
-    Args:
-        registry: Knows them.
 
     Returns:
         JSON-ready values for each name, the one with the most connections opened

@@ -71,7 +71,7 @@ class Group:
 
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
-        latest = self.latest
+        latest, aside = self.latest, _of_worker(self.site)
         method, thread = printable(latest.method), printable(latest.thread)
         pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
@@ -111,7 +111,7 @@ class Group:
             idle=latest.idle,
             bytes_read=latest.bytes_read,
             length=latest.length,
-            hint=latest.client.hint(facts) + _of_worker(self.site),
+            hint=latest.client.hint(facts) + aside,
             alive=latest.alive,
             sockets=latest.sockets,
             held_by=self.held_by,
@@ -130,11 +130,7 @@ def _of_worker(site: Frame) -> str:
 
 
 class LeakTable:
-    """Findings by kind and site.
-
-    Args:
-        origins: Whose code a file is.
-    """
+    """Findings by kind and site."""
 
     def __init__(self, origins: Origins) -> None:
         self.origins = origins

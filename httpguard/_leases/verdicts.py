@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 class Verdicts:
-    """The counts of one guard.
-
-    Args:
-        settings: Those of the moment.
-    """
+    """The counts of one guard."""
 
     def __init__(self, settings: Callable[[], Settings]) -> None:
         self._settings = settings

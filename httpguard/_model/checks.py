@@ -198,11 +198,7 @@ def _token(value: Any) -> str | None:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether only this machine reaches an address. No name but one is trusted.
-
-    Args:
-        host: A name or an address.
-    """
+    """Whether only this machine reaches an address. No name but one is trusted."""
     import ipaddress  # 2 ms, and seldom needed.
 
     if host.lower().rstrip(".") == "localhost":

@@ -9,11 +9,7 @@ from .streams import Streams
 
 
 class Failures:
-    """The failures of ours that were said: once in a process, whoever installs.
-
-    Args:
-        streams: Those of the process.
-    """
+    """The failures of ours that were said: once in a process, whoever installs."""
 
     def __init__(self, streams: Streams | None = None) -> None:
         self._streams = streams or Streams()
@@ -25,10 +21,6 @@ class Failures:
         The traceback goes with the record as text: whoever keeps the record shall
         not keep frames, and with them a response of the program. An error of the
         program's that was on its way is left out: it may name URLs.
-
-        Args:
-            where: The part that failed.
-            error: How.
         """
         if where in self._said:
             return

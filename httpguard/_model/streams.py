@@ -49,11 +49,7 @@ class Streams:
                 handler.handle(record)
 
     def stands(self, stream: object) -> bool:
-        """Whether what is written to a stream arrives where its number pointed.
-
-        Args:
-            stream: A file, or anything else.
-        """
+        """Whether what is written to a stream arrives where its number pointed."""
         number = _number(stream)
         return number not in _NUMBERS or self._is_ours(number, number)
 

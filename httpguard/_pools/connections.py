@@ -26,12 +26,7 @@ class Connections(_Pool):
     __slots__ = ("ask", "gone", "graves", "slots")
 
     def begin(self, pool: Any, kind: PoolKind) -> None:
-        """Know those that wait in the pool now.
-
-        Args:
-            pool: The pool.
-            kind: How it is asked.
-        """
+        """Know those that wait in the pool now."""
         self.ask = kind
         self.slots: dict[int, Slot] = {}
         # Those that were collected.
@@ -59,11 +54,7 @@ class Connections(_Pool):
                 self.forget(self.graves.popleft())
 
     def know(self, connection: Any) -> Slot:
-        """The slot of a connection, made if need be.
-
-        Args:
-            connection: Of this pool.
-        """
+        """The slot of a connection, made if need be."""
         slot = self.slot_of(connection)
         if slot is None:
             if self.graves:

@@ -70,11 +70,6 @@ class PoolRef(Connections):
         """Note what there is to know, before anybody else sees the reference.
 
         Not in the constructor: that of a weak reference takes two arguments.
-
-        Args:
-            pool: The pool.
-            kind: How it is asked.
-            now: Seconds of the guard's clock.
         """
         self.key = id(pool)
         facts = kind.facts(pool)
@@ -141,9 +136,6 @@ class PoolRef(Connections):
 
         Of a streamed one, since a sweep saw that it was read. Where an open connection
         was taken since a sweep last looked, that time is not known, and counts as now.
-
-        Args:
-            now: Seconds of the guard's clock.
         """
         taken = self.taken.value
         if taken != self.seen:

@@ -36,13 +36,7 @@ class Pools:
         return known if known is not None and known() is pool else None
 
     def meet(self, pool: Any, kind: PoolKind, now: float) -> PoolRef:
-        """What is known of a pool, from here on if need be.
-
-        Args:
-            pool: The pool.
-            kind: How it is asked.
-            now: Seconds of the guard's clock.
-        """
+        """What is known of a pool, from here on if need be."""
         known = self.get(pool)
         if known is None:
             known = PoolRef(pool, self._dead.append)

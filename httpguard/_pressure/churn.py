@@ -17,10 +17,6 @@ if TYPE_CHECKING:
 def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
     """How many sessions a line has made, and what one shared session would save.
 
-    Args:
-        wasted: The sessions of the line.
-        origins: Whose code a file is.
-
     Returns:
         JSON-ready values. ``maker`` is the innermost frame, a library's where one
         has made the sessions, and ``site`` the application's line that called it.

@@ -42,11 +42,7 @@ _HINT: Final = (
 
 
 class Descriptors:
-    """Tells when the process comes near its limit of open files.
-
-    Args:
-        registry: What may be to blame.
-    """
+    """Tells when the process comes near its limit of open files."""
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
@@ -55,20 +51,13 @@ class Descriptors:
         self._every = 1
 
     def glance(self, now: float) -> dict[str, Any] | None:
-        """As `look`, once in a while: for requests that have opened a connection.
-
-        Args:
-            now: Seconds of the guard's clock.
-        """
+        """As `look`, once in a while: for requests that have opened a connection."""
         return None if next(self._glances) % self._every else self.look(now)
 
     def look(self, now: float) -> dict[str, Any] | None:
         """What to report if more than 80 % of the descriptors are in use.
 
         A few microseconds, and one more for each ten descriptors.
-
-        Args:
-            now: Seconds of the guard's clock.
         """
         limit = limit_of_descriptors()
         count = None if limit is None else count_descriptors(limit)

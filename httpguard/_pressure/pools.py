@@ -35,12 +35,7 @@ _OFTEN: Final = 0.1
 
 
 class PoolWatch:
-    """What the guard does about pools. One thread at a time, where not said else.
-
-    Args:
-        registry: The pools, leases and waiters.
-        settings: The thresholds of the moment.
-    """
+    """What the guard does about pools. One thread at a time, where not said else."""
 
     def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
         self.registry = registry

@@ -19,9 +19,6 @@ def enter_session(settings: Settings) -> Guard:
     What the program itself installs and uninstalls from here on is a guard of its
     own, with its own settings and findings, on the same registry.
 
-    Args:
-        settings: Of the session.
-
     Returns:
         The session's guard, which reports nothing.
 

@@ -57,11 +57,7 @@ class Members(Generic[T]):
 
 
 class Destinations(Members[Callable[["Event"], None]]):
-    """Where events go. Each is called under no lock, in whichever thread reports.
-
-    Args:
-        streams: Those of the process.
-    """
+    """Where events go. Each is called under no lock, in whichever thread reports."""
 
     def __init__(self, streams: Streams | None = None) -> None:
         super().__init__()

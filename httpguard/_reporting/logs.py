@@ -30,9 +30,6 @@ class Logs:
     def report(self, event: Event) -> None:
         """Log an event.
 
-        Args:
-            event: Any event.
-
         Raises:
             Exception: Whatever the application's processors or handlers raise. An
                 event that its structlog chain refuses has gone to the standard
