@@ -179,7 +179,6 @@ NOT_CALLED: Final = frozenset(
         "_leases.lease.Lease.has_key",
         "_leases.lease.Lease.is_of",
         "_model.plain.as_text",
-        "_pressure.descriptors._sockets_of",
         "_stacks.brief.Proven._make_room",
         "_clients.Patches.__init__",
         "_clients.Patches._leave",

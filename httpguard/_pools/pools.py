@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import threading
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .pool import PoolRef
-from .totals import Totals, retire
+from .totals import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .kind import PoolKind
+
+# Programs can ask hosts without end.
+_MOST_NAMES: Final = 200
 
 
 class Pools:
@@ -47,7 +50,10 @@ class Pools:
         return known
 
     def prune(self) -> None:
-        """Forget the pools that are gone, and keep their figures by name."""
+        """Forget the pools that are gone, and keep their figures by name.
+
+        Those of too many names are kept together.
+        """
         if not self._retiring.acquire(blocking=False):
             return  # Somebody else does it.
         try:
@@ -55,7 +61,10 @@ class Pools:
                 pool = self._dead.popleft()
                 if self.known.get(pool.key) is pool:
                     self.known.pop(pool.key, None)
-                retire(self.retired, pool)
+                name = pool.name
+                if name not in self.retired and len(self.retired) >= _MOST_NAMES:
+                    name = "others"
+                self.retired.setdefault(name, Totals()).add(pool)
                 if pool.owner is not None:
                     self._gone(pool)
         finally:

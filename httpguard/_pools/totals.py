@@ -3,13 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from .pool import PoolRef
-
-# Programs can ask hosts without end.
-_MOST_NAMES: Final = 200
 
 
 @dataclass(slots=True)
@@ -71,16 +68,3 @@ class Totals:
 def rate(part: int, whole: int) -> float:
     """A share, 0 of nothing."""
     return round(part / whole, 4) if whole else 0.0
-
-
-def retire(retired: dict[str, Totals], pool: PoolRef) -> None:
-    """Keep the figures of a pool that is gone, those of too many names together.
-
-    Args:
-        retired: What was kept, by name.
-        pool: It was collected.
-    """
-    name = pool.name
-    if name not in retired and len(retired) >= _MOST_NAMES:
-        name = "others"
-    retired.setdefault(name, Totals()).add(pool)

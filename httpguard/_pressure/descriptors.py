@@ -22,7 +22,6 @@ from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from .._leases.registry import Registry
-    from .._leases.session import SessionRef
 
 _SHARE: Final = 0.8
 # Said once, and again when it has been below this share, or a minute later.
@@ -127,7 +126,7 @@ def _suspects(registry: Registry) -> dict[str, Any]:
     for line in list(registry.sessions.lines.values()):
         for session in list(line.values()):
             site = find_site(session.stack or (), registry.origins)
-            sessions[site] += _sockets_of(session)
+            sessions[site] += sum(one.idle + one.in_use for one in list(session.pools))
     return {
         "responses": [
             {"site": asdict(site), "count": count}
@@ -138,8 +137,3 @@ def _suspects(registry: Registry) -> dict[str, Any]:
             for site, count in sessions.most_common(_MOST_SITES)
         ],
     }
-
-
-def _sockets_of(ref: SessionRef) -> int:
-    """The connections that a session keeps: idle ones and those in use."""
-    return sum(pool.idle + pool.in_use for pool in list(ref.pools))

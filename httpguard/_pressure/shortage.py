@@ -71,7 +71,9 @@ def describe_shortage(
         "holders": holders,
         "lost": lost,
         "lost_slots": pool.losses.count,
-        "busy": _by_site(busy),
+        "busy": [
+            {"site": asdict(site), "count": count} for site, count in busy.most_common()
+        ],
         "unknown": max(most - known, 0),
         "hint": _hint(pool, holders, streams=streams),
     }
@@ -120,13 +122,6 @@ def _holders(
         )
         group["count"] += 1
     return sorted(groups.values(), key=lambda group: -group["count"])
-
-
-def _by_site(counts: Counter[Frame]) -> list[dict[str, Any]]:
-    """Counts by site, the largest first."""
-    return [
-        {"site": asdict(site), "count": count} for site, count in counts.most_common()
-    ]
 
 
 def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str:

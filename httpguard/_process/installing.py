@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from .._clients import Patches
     from .._guard.guard import Guard
-    from .._guard.outbox import Outbox
     from .._model.settings import Settings
     from .._reporting import Destinations
     from .._reporting.json_lines import JsonLines
@@ -128,11 +127,14 @@ def make_guard(
     """
     _look_at_the_interpreter()
     from .._guard.guard import Guard
+    from .._guard.outbox import Outbox
     from .._reporting.context import bound_now
+    from .._reporting.logs import preload
 
+    preload()
     guard = Guard(
         settings,
-        _outbox(destinations),
+        Outbox(destinations, PROCESS.observers, PROCESS.failures),
         clock,
         addresses=PROCESS.addresses,
         digest=bound_now,
@@ -177,14 +179,6 @@ def put_patches_on(guard: Guard) -> None:
     ours.put_on(guard.settings.vendored)
     ours.hook("workers", MULTIPROCESSING, patch_workers)
     ours.hook("workers", BILLIARD, patch_billiard)
-
-
-def _outbox(destinations: Destinations | None) -> Outbox:
-    from .._guard.outbox import Outbox
-    from .._reporting.logs import preload
-
-    preload()
-    return Outbox(destinations, PROCESS.observers, PROCESS.failures)
 
 
 def stop() -> None:

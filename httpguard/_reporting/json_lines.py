@@ -12,7 +12,7 @@ import sys
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.event import COUNTS, LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
+from .._model.event import LEAK, RESOLVED, SUMMARY, TOO_MANY_OPEN
 from .._model.plain import plain
 from .append import append_line
 from .truncation import encode
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes; new ones may come any time."""
-
-
-_TOTALS: Final = ("kind", "site", "count", "resolved")
 
 
 class JsonLines:
@@ -77,10 +74,6 @@ def to_record(event: Event, run: str) -> dict[str, Any]:
         record |= event.leaks[0].to_dict()
     elif event.leaks or event.name == SUMMARY:
         record["leaks"] = [leak.to_dict() for leak in event.leaks]
-    if event.name == COUNTS:
-        record["leaks"] = [
-            {name: leak[name] for name in _TOTALS} for leak in record.get("leaks", ())
-        ]
     if event.crowd or event.name == TOO_MANY_OPEN:
         record["responses"] = [response.to_dict() for response in event.crowd]
     record |= {**event.details, **event.figures}

@@ -25,10 +25,9 @@ from urllib3.exceptions import EmptyPoolError
 
 import httpguard
 from httpguard import _reporting
-from httpguard._model.event import COUNTS, Event
+from httpguard._model.event import Event
 from httpguard._process.process import PROCESS
 from httpguard._reporting.append import append_line
-from httpguard._reporting.json_lines import JsonLines
 from httpguard._reporting.truncation import encode, jsonable
 from httpguard._text.events import render
 from tests.program import ROOT, line_of, run, write
@@ -580,19 +579,18 @@ def test_the_longest_summary_there_can_be_keeps_its_counts() -> None:
 def test_the_counts_have_no_stacks(
     url: str, guard: GuardControl, tmp_path: Path
 ) -> None:
-    guard.install()
-    requests.get(url, stream=True)
-    leaks = guard.check().leaks
-    log = JsonLines(str(tmp_path / "leaks.jsonl"), 0, 1, PROCESS.run)
-    log(Event(COUNTS, error=True, leaks=leaks, figures={"leaks_total": 1}))
-    (line,) = read(tmp_path / "leaks.jsonl")
+    guard.install(log=tmp_path / "leaks.jsonl")
+    for _ in range(2):
+        requests.get(url, stream=True)
+    (leak,) = guard.check().leaks
+    _, line = read(tmp_path / "leaks.jsonl")
     assert (line["event"], line["level"]) == ("httpguard.counts", "info")
     (total,) = line["leaks"]
     assert total == {
         "kind": "dropped",
-        "count": 1,
+        "count": 2,
         "resolved": 0,
-        "site": leaks[0].to_dict()["site"],
+        "site": leak.to_dict()["site"],
     }
 
 
