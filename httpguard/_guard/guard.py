@@ -83,7 +83,6 @@ class Guard(Calls):
 
     @property
     def settings(self) -> Settings:
-        """Those of the moment."""
         return self.parts.settings
 
     def share(self, other: Guard | None) -> None:
@@ -106,7 +105,6 @@ class Guard(Calls):
             self.attend()
 
     def check(self) -> Snapshot:
-        """Sweep now, and in strict mode raise what is due."""
         self.watch()
         self.parts.raise_due(everybody=True)
         return self.snapshot()
@@ -162,7 +160,6 @@ class Guard(Calls):
             self.registry.times = deque(maxlen=_MOST_TIMES)
 
     def notify(self) -> None:
-        """Tell the monitoring systems."""
         outbox = self.parts.outbox
         if outbox.observers:
             outbox.notify(self, self.registry.take_times())
@@ -208,11 +205,9 @@ class Guard(Calls):
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def pause(self) -> None:
-        """In the parent, before a fork."""
         self.parts.watcher.pause()
 
     def resume(self) -> None:
-        """In the parent, after it."""
         self.parts.watcher.resume()
 
     def forget(self) -> None:

@@ -168,14 +168,12 @@ class Reports:
                 self._post_group(RESOLVED, group)
 
     def _tell_counts(self, now: float) -> None:
-        """Tell the totals by kind and site."""
         self._told = now
         for group in self._table.groups():
             group.said = group.totals
         self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def _post_group(self, name: str, group: Group) -> None:
-        """Put a report about a site in the outbox."""
         group.said = group.totals
         self._post(
             name,

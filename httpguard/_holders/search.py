@@ -91,7 +91,6 @@ class _Search:
         clock: Clock,
         scan: float,
     ) -> None:
-        """List the roots."""
         self._target = target
         self._deadline = deadline
         self._clock = clock
@@ -110,7 +109,6 @@ class _Search:
         self._known: dict[int, tuple[object, int]] = {}
 
     def clear(self) -> None:
-        """Let go of everything."""
         self._target = None
         self._roots.clear()
         self._spaces.clear()
@@ -175,7 +173,6 @@ class _Search:
             self._owners.append(owner)
 
     def _path(self, position: int) -> str:
-        """From the root to the target, by way of an object found."""
         chain = [self._target]
         while position >= 0:
             chain.insert(0, self._found[position])
@@ -276,7 +273,6 @@ def _referents(owner: Any) -> list[Any]:
 
 
 def _ends_of(container: Any) -> list[Any]:
-    """The first and the last items of a large container."""
     if type(container) is not dict:
         return [*container[:_MOST_ITEMS], *container[-_MOST_ITEMS:]]
     places = range(_MOST_ITEMS)
@@ -285,12 +281,10 @@ def _ends_of(container: Any) -> list[Any]:
 
 
 def _name_in(space: dict[str, Any], value: object) -> str:
-    """The global variable that has a value."""
     return next((str(name) for name, item in space.items() if item is value), "...")
 
 
 def _is_own(referrer: Any) -> bool:
-    """Whether it is a frame or a generator of ours."""
     if type(referrer) is FrameType:
         return is_own(referrer.f_code.co_filename)
     return type(referrer) is GeneratorType and is_own(referrer.gi_code.co_filename)

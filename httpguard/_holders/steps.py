@@ -186,7 +186,6 @@ def _item(owner: Any, child: object) -> str | None:
 
 
 def _place_in_deque(owner: Any, child: object) -> str | None:
-    """The place in a `collections.deque`."""
     if type(owner) is not deque:
         return None
     for index, value in enumerate(deque.copy(owner)):

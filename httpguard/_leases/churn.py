@@ -48,7 +48,6 @@ class Churn:
         self._lines: dict[tuple[Any, ...], Wasted] = {}
 
     def note(self, ref: SessionRef, pool: PoolRef) -> None:
-        """A pool of a session is gone."""
         if not pool.connected.value or pool.reused:
             return
         wasted = self._lines.get(ref.line)

@@ -33,7 +33,6 @@ class Ends:
     times: deque[float] | None = None
 
     def begin(self) -> None:
-        """Know of none."""
         # By the id of their connection: a pool gets that back, not the response.
         self.leases: dict[int, Lease] = {}
         # Collected before they gave their connection back: to be judged.

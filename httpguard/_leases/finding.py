@@ -60,7 +60,6 @@ class Finding:
 
     @classmethod
     def of_response(cls, kind: LeakKind, lease: Lease, now: float) -> Finding:
-        """A response that leaked."""
         found = cls._of(kind, lease, lease.pool.name, now, lease.active)
         found.method = lease.method
         found.status = lease.status
@@ -73,7 +72,6 @@ class Finding:
 
     @classmethod
     def of_session(cls, kind: LeakKind, session: SessionRef, now: float) -> Finding:
-        """A session that leaked."""
         active = max((pool.active for pool in session.pools), default=now)
         found = cls._of(kind, session, session.name, now, active)
         found.alive, found.sockets = session.alive, session.sockets

@@ -210,7 +210,6 @@ def _totals(registry: Registry) -> Totals:
 
 
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
-    """The pools that are there, with what they have open, by name."""
     waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
     opened = Counter(lease.pool.key for lease in leases)
     return tuple(

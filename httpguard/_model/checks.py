@@ -112,7 +112,6 @@ def _number(least: float, most: float, none: str) -> Callable[[Any], float | Non
 
 
 def _accepted(bounds: str, none: str, note: str) -> str:
-    """The bounds, and what goes beside them."""
     beside = f", or none for {none}" if none else ""
     return f"{bounds}{beside} ({note})" if note else f"{bounds}{beside}"
 
@@ -123,8 +122,6 @@ def _is_none(value: Any) -> bool:
 
 
 def choice(*words: str) -> Check:
-    """One of some words."""
-
     def read(value: Any) -> str:
         word = str(value).strip().lower()
         if word not in words:
@@ -163,7 +160,6 @@ def _path(value: Any) -> str | None:
 
 
 def _packages(value: Any) -> tuple[str, ...]:
-    """Dotted names."""
     names = _patterns(value)
     if not all(part.isidentifier() for name in names for part in name.split(".")):
         raise ValueError

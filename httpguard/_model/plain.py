@@ -35,7 +35,6 @@ def as_html(text: str) -> str:
 
 @lru_cache(maxsize=64)
 def _names(kind: type) -> tuple[str, ...]:
-    """The names of a dataclass's fields."""
     return tuple(each.name for each in fields(kind))
 
 

@@ -113,7 +113,6 @@ def _options(path: str, command: str, table: Any) -> dict[str, Any]:
 
 
 def _unknown(path: str, table: str, name: str, known: Iterable[str]) -> ConfigError:
-    """A name that there is not."""
     near = nearest(name.lower().replace("-", "_"), known)
     return ConfigError(
         f"{path}: there is no setting [{table}] {name}; did you mean {near}?"

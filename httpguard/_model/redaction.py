@@ -106,7 +106,6 @@ def printable(text: str, limit: int = _MAX_LENGTH) -> str:
 
 
 def _escape(found: re.Match[str]) -> str:
-    """A character as a backslash escape."""
     return found[0].encode("unicode_escape", "surrogatepass").decode("ascii")
 
 

@@ -38,7 +38,6 @@ class Setting(NamedTuple):
 
 
 def _setting(default: object, check: checks.Check, text: str, **more: Any) -> Any:
-    """A field of `Settings`."""
     setting = Setting(check, text, **more)
     return field(default=default, repr=not setting.secret, metadata={_KEY: setting})
 

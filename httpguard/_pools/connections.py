@@ -26,7 +26,6 @@ class Connections(_Pool):
     __slots__ = ("ask", "gone", "graves", "slots")
 
     def begin(self, pool: Any, kind: PoolKind) -> None:
-        """Know those that wait in the pool now."""
         self.ask = kind
         self.slots: dict[int, Slot] = {}
         # Those that were collected.

@@ -38,7 +38,6 @@ class Totals:
         self.maxsize = max(self.maxsize, pool.maxsize)
 
     def merge(self, other: Totals) -> None:
-        """Take other totals in."""
         for name in ("pools", "taken", "connected", "discarded", "waited"):
             setattr(self, name, getattr(self, name) + getattr(other, name))
         self.reclaimed += other.reclaimed
@@ -48,7 +47,6 @@ class Totals:
         self.maxsize = max(self.maxsize, other.maxsize)
 
     def to_dict(self) -> dict[str, Any]:
-        """The figures as JSON-ready values."""
         reused = max(self.taken - self.connected, 0)
         return {
             "pools": self.pools,

@@ -125,7 +125,6 @@ def _holders(
 
 
 def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str:
-    """What to do about it."""
     if streams:
         return (
             "close or read the responses at these lines: no timeout counts for the wait"

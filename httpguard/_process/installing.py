@@ -270,6 +270,5 @@ def _attach_log(settings: Settings) -> None:
 
 
 def _close_log(log: JsonLines | None) -> None:
-    """Write no more lines to this one."""
     if log is not None:
         PROCESS.destinations.remove(log)

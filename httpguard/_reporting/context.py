@@ -45,7 +45,6 @@ class Bound(dict[str, Any]):
     __slots__ = ("span",)
 
     def __init__(self, values: dict[str, Any], span: SpanContext | None = None) -> None:
-        """Put the span's fields beside the values."""
         super().__init__()
         if span is not None:
             self["trace_id"] = f"{span.trace_id:032x}"

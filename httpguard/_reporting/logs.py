@@ -52,7 +52,6 @@ class Logs:
                 logging.tell_of_silence(event, why, self._streams)
 
     def _log(self, event: Event, rendered: Rendered, *, structured: bool) -> None:
-        """Log it where the application wants it."""
         from . import logging
 
         if not structured:

@@ -99,14 +99,12 @@ def _crowd(event: Event) -> Rendered:
 
 
 def _details(describe: Callable[[Mapping[str, Any]], str]) -> _Renderer:
-    """For events that are about a pool or the process."""
     return lambda event: Rendered(
         describe(event.details), with_sites_as_text(event.details)
     )
 
 
 def _other(event: Event) -> Rendered:
-    """An event that has no words of its own."""
     name = event.name.removeprefix("httpguard.").replace("_", " ")
     facts = with_sites_as_text(event.details)
     return Rendered(

@@ -25,7 +25,6 @@ _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?
 
 
 def describe(leak: Leak) -> str:
-    """A leak as a report has it."""
     return describe_with(leak, format_frames(leak.stack))
 
 
