@@ -62,10 +62,7 @@ class Calls:
     def attend_to(self, lease: Lease, response: Any, *, raising: bool) -> None:
         """A lease was opened: see to it that it is watched, and count.
 
-        Args:
-            lease: It.
-            response: Its response.
-            raising: False where an error of the program is on its way.
+        Arguments as of `Registry.tell`.
 
         Raises:
             LeakError: In strict mode, it is one more than ``max_open``; it is
@@ -90,14 +87,7 @@ class Calls:
     ) -> Waiter | None:
         """A request is about to wait for a connection of a blocking pool.
 
-        Args:
-            pool: Has nothing to give.
-            frame: The innermost frame to keep.
-            stack: Of a task, in the place of the frame's.
-            share: Of the pool, that is used up.
-
-        Returns:
-            What `end_wait` takes; None if we failed.
+        Arguments as of `PoolWatch.begin_wait`. The answer is None if we failed.
         """
         parts = self.parts
         try:
@@ -152,14 +142,7 @@ class Calls:
     ) -> SessionRef | None:
         """The program, or a library for it, made a session.
 
-        Args:
-            session: Whatever makes pools.
-            client: Whose session.
-            frame: Where.
-            lonely: It is one request's own.
-
-        Returns:
-            What is known of it; None if we failed.
+        Arguments as of `Registry.add_session`, whose answer it is; None if we failed.
         """
         try:
             return self.registry.add_session(session, client, frame, lonely=lonely)

@@ -77,12 +77,7 @@ class Outbox:
             _REPORTING.reset(token)
 
     def notify(self, source: Source, ended: Sequence[float]) -> None:
-        """Tell the monitoring systems; see `Observer`.
-
-        Args:
-            source: The guard.
-            ended: How long leases that ended well took, in seconds.
-        """
+        """Tell the monitoring systems; see `Observer`. Lease times are seconds."""
         for name, observer in self.observers:
             if ended:
                 self._try(name, observer.leases_ended, ended)

@@ -43,15 +43,7 @@ _NOTE: Final = (
 
 
 class Parts:
-    """One of each part of a guard.
-
-    Args:
-        registry: The leases.
-        settings: What to do.
-        outbox: Where reports go.
-        watch: What the watcher thread calls.
-        notify: Tells the monitoring systems.
-    """
+    """One of each part of a guard; its watcher calls `watch`."""
 
     def __init__(
         self,

@@ -92,14 +92,6 @@ def crowd_error(
     origins: Origins,
     now: float,
 ) -> LeakError:
-    """The error for more open responses than ``max_open``.
-
-    Args:
-        crowd: Their leases.
-        responses: The same as values.
-        limit: ``max_open``.
-        origins: Whose code a file is.
-        now: Seconds of the guard's clock.
-    """
+    """The error for more open responses, as leases and as values, than a limit."""
     findings = [Finding.of_response(LeakKind.OPEN, lease, now) for lease in crowd]
     return LeakError(describe_crowd(responses, limit), leaks_of(findings, origins))

@@ -73,15 +73,7 @@ def held_by(
 
 
 class _Search:
-    """One look for one response.
-
-    Args:
-        target: The response.
-        origins: Whose code a file is.
-        deadline: When to give up, on the clock.
-        clock: Seconds; by default of processor time of this thread.
-        scan: The longest scan, in seconds.
-    """
+    """One look for one response."""
 
     def __init__(
         self,
@@ -115,13 +107,9 @@ class _Search:
         self._found.clear()
         self._known.clear()
 
-    def _scan_seconds(self) -> float:
-        """How long a walk over all objects is going to take."""
-        return sys.getallocatedblocks() * _SECONDS_A_BLOCK
-
     def _may_scan(self) -> bool:
-        """Whether there is time for one."""
-        seconds = self._scan_seconds()
+        """Whether there is time for a walk over all objects."""
+        seconds = sys.getallocatedblocks() * _SECONDS_A_BLOCK
         return seconds < self._longest_scan and self._clock() + seconds < self._deadline
 
     def forward(self) -> str | None:

@@ -9,17 +9,19 @@ from __future__ import annotations
 import functools
 import types
 from collections import deque
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable, redact_url
 from .._stacks.variables import variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterable, Iterator
 
 _LONGEST_KEY: Final = 60
 _MOST_ITEMS: Final = 100_000
 _LIBRARIES: Final = ("requests", "urllib3", "http", "urllib", "io", "_io")
+_CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
 _PLAIN: Final = (int, float, bool, type(None))
 COLLECTIONS: Final = (list, dict, set, tuple, frozenset, deque)
 """What a program keeps many objects in."""
@@ -115,26 +117,6 @@ def _from_suspended(owner: Any, rest: list[Any]) -> tuple[int, str]:
     return taken, _local(frame, rest[taken - 1], type_name(kind))
 
 
-def _from_frame(owner: Any, rest: list[Any]) -> tuple[int, str]:
-    """By a local of a call that has ended, which a traceback keeps."""
-    return 1, _local(owner, rest[0], "traceback's")
-
-
-def _from_traceback(_owner: Any, _rest: list[Any]) -> tuple[int, str]:
-    """Its frame says it all."""
-    return 1, ""
-
-
-def _from_cell(_owner: Any, _rest: list[Any]) -> tuple[int, str]:
-    """By a cell whose function is not on the way."""
-    return 1, "closure variable"
-
-
-def _from_method(_owner: Any, rest: list[Any]) -> tuple[int, str]:
-    """By the object that a method is bound to."""
-    return 1, f"bound method of {type_name(type(rest[0]))}"
-
-
 def _from_cache(owner: Any, _rest: list[Any]) -> tuple[int, str]:
     """By `functools.lru_cache`."""
     function = (_namespace(owner) or {}).get("__wrapped__")
@@ -155,10 +137,15 @@ def _local(frame: Any, child: object, what: str) -> str:
 
 _STEPS: Final[dict[type, Callable[[Any, list[Any]], tuple[int, str]]]] = {
     types.FunctionType: _from_function,
-    types.FrameType: _from_frame,
-    types.TracebackType: _from_traceback,
-    types.CellType: _from_cell,
-    types.MethodType: _from_method,
+    # Of a call that has ended, which a traceback keeps; the frame says it all.
+    types.FrameType: lambda owner, rest: (1, _local(owner, rest[0], "traceback's")),
+    types.TracebackType: lambda *_: (1, ""),
+    # Its function is not on the way.
+    types.CellType: lambda *_: (1, "closure variable"),
+    types.MethodType: lambda _, rest: (
+        1,
+        f"bound method of {type_name(type(rest[0]))}",
+    ),
     functools._lru_cache_wrapper: _from_cache,
     **dict.fromkeys(_SUSPENDED, _from_suspended),
 }
@@ -166,32 +153,23 @@ _STEPS: Final[dict[type, Callable[[Any, list[Any]], tuple[int, str]]]] = {
 
 def _item(owner: Any, child: object) -> str | None:
     """The place in one of Python's own containers; None: it is none of them."""
-    for base in (dict, list, tuple, set, frozenset):
-        if issubclass(type(owner), base):
-            break
-    else:
-        return _place_in_deque(owner, child)
-    if base is dict:
-        values = zip(range(_MOST_ITEMS), dict.items(owner), strict=False)
-        for _, (key, value) in values:
-            if value is child:
-                return f"[{key_text(key)}]"
-        return _attribute(owner, child) or "[...]"
-    if base in (set, frozenset):
-        return " item"
-    for index, value in zip(range(_MOST_ITEMS), base.__iter__(owner), strict=False):
-        if value is child:
-            return f"[{index}]"
-    return _attribute(owner, child) or "[...]"
-
-
-def _place_in_deque(owner: Any, child: object) -> str | None:
-    if type(owner) is not deque:
+    kind = type(owner)
+    base = next((base for base in _CONTAINERS if issubclass(kind, base)), None)
+    pairs: Iterable[tuple[object, object]]
+    if kind is deque:
+        pairs = enumerate(deque.copy(owner))
+    elif base is None:
         return None
-    for index, value in enumerate(deque.copy(owner)):
+    elif base is dict:
+        pairs = dict.items(owner)
+    elif base in (list, tuple):
+        pairs = enumerate(base.__iter__(owner))
+    else:
+        return " item"
+    for key, value in islice(pairs, _MOST_ITEMS):
         if value is child:
-            return f"[{index}]"
-    return "[...]"
+            return f"[{key_text(key)}]"
+    return _attribute(owner, child) or "[...]"
 
 
 def _attribute(owner: object, child: object) -> str:

@@ -35,19 +35,8 @@ def adopt(
 ) -> Lease | None:
     """Open a lease for a response that has its connection already.
 
-    Its line and its age are not known: both begin now. Other arguments as of `begin`.
-
-    Args:
-        registry: Takes the lease.
-        client: Whose response.
-        response: Holds the connection.
-        connection: Of the pool.
-        pool: The pool.
-        method: As the program gave it, if that is known.
-        url: Absolute, or a path of the pool.
-        status: Of the answer.
-        length: As the server announced it; None: unknown.
-        taken: What it has of the pool; None: others share that, or nobody waits for it.
+    Its line and its age are not known: both begin now. `taken` is what it has of the
+    pool; None: others share that, or nobody waits for it. Other arguments: see `begin`.
 
     Returns:
         None: it has one, or has ended.

@@ -80,12 +80,7 @@ class Ends:
     def give_up(self, lease: Lease | None, where: str, error: Exception) -> None:
         """Something failed that had to note how a lease ends: it is not judged.
 
-        Runs in finalizers: no lock, no log.
-
-        Args:
-            lease: None where the failure was to find it.
-            where: The part that failed.
-            error: How.
+        Runs in finalizers: no lock, no log. No lease: the failure was to find it.
         """
         if lease is not None:
             lease.ended = True

@@ -21,12 +21,7 @@ _MOST_SITES: Final = 1000
 
 
 class Explainer:
-    """Searches for what refers to a response. One thread at a time.
-
-    Args:
-        registry: Knows whose code a file is.
-        settings: How long a search may take.
-    """
+    """Searches for what refers to a response. One thread at a time."""
 
     def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
         self._registry = registry
@@ -37,9 +32,7 @@ class Explainer:
     def explain(self, lease: Lease, response: Any) -> str | None:
         """What refers to a response, where that is searched for and found.
 
-        Args:
-            lease: Has a stack; it may know.
-            response: It.
+        It may have been found when the lease was adopted.
         """
         origins = self._registry.origins
         chain = lease.held_by

@@ -60,11 +60,7 @@ class Revived:
                 yield lease
 
     def left(self, scope: Scope) -> list[Lease]:
-        """Those of a scope that has ended, whose loop does not run any more.
-
-        Args:
-            scope: It ends in this thread.
-        """
+        """Those of a scope that ends in this thread, whose loop runs no more."""
         here = runner()
         left = [
             lease

@@ -49,12 +49,7 @@ class SessionDetector:
         self._resolve_idle()
 
     def is_crowded(self, scope: Scope, now: float) -> bool:
-        """Whether a scope that ends has left more sessions than it may.
-
-        Args:
-            scope: It has ended.
-            now: Seconds of the guard's clock.
-        """
+        """Whether a scope that ends has left more sessions than it may."""
         return any(self._crowds(now, scope, ended=True))
 
     def _crowds(

@@ -45,16 +45,7 @@ class Sessions:
         context: dict[str, Any] | None,
         lonely: bool = False,
     ) -> SessionRef:
-        """Know a session.
-
-        Args:
-            session: Whatever makes pools.
-            client: Whose session.
-            stack: Where it was made.
-            now: Seconds of the guard's clock.
-            context: What is bound to the log context.
-            lonely: It is one request's own.
-        """
+        """Know a session. Arguments as of `Registry.add_session`."""
         self.forget_dead()
         ref = SessionRef(session, self._dead.append)
         ref.key = id(session)
@@ -106,10 +97,7 @@ class Sessions:
     def adopt(self, ref: SessionRef, pools: list[PoolRef], *, claims: bool) -> None:
         """A session and its pools were made before httpguard came.
 
-        Args:
-            ref: The session.
-            pools: Those that it has made.
-            claims: Those of an adopted owner are its own all the same.
+        Where it `claims` pools, those of an adopted owner are its own all the same.
         """
         with self._lock:
             ref.adopted = ref.lonely = True

@@ -39,14 +39,9 @@ def take_snapshot(
     most: int | None = None,
     **figures: int,
 ) -> Snapshot:
-    """Put a snapshot together.
+    """Put a snapshot together; `figures` are further counters.
 
-    Args:
-        registry: What is open.
-        verdicts: What was counted.
-        table: What leaked.
-        most: Describe no more leaks and no more open responses; None: all.
-        figures: Further counters.
+    No more than `most` leaks and open responses are described; None: all.
     """
     leases = open_leases(registry)
     return Snapshot(

@@ -27,13 +27,7 @@ MOST_SERIES: Final = 100
 
 
 class Group:
-    """The leaks of one kind at one site.
-
-    Args:
-        site: Where they were opened.
-        finding: The first of them.
-        when: The time of day, UTC.
-    """
+    """The leaks of one kind at one site. Times of day are UTC."""
 
     __slots__ = (
         "count",

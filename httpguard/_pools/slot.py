@@ -66,12 +66,7 @@ class Losses:
         self.by_site: Counter[tuple[LeakKind, Frame]] = Counter()
 
     def add(self, taker: Taker, site: Frame) -> None:
-        """Count a slot once.
-
-        Args:
-            taker: The lease of the leak.
-            site: Where it was opened.
-        """
+        """Count the slot of a leak once."""
         if taker.kind is None or taker.lost:
             return
         taker.lost = True

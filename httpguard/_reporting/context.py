@@ -80,12 +80,7 @@ def bound_now() -> Bound | None:
 
 
 def digested(value: Any, depth: int = 0) -> Any:
-    """A value that a log line can have, without the objects of the program.
-
-    Args:
-        value: Anything.
-        depth: How far inside of containers.
-    """
+    """A value that a log line can have, without the objects of the program."""
     kind = type(value)
     known = kind in _PLAIN or kind.__module__.partition(".")[0] in _HARMLESS
     if known or isinstance(value, Enum):

@@ -54,12 +54,7 @@ class JsonLines:
 
 
 def to_record(event: Event, run: str) -> dict[str, Any]:
-    """The object of an event's line: JSON-ready, but for the values of ``context``.
-
-    Args:
-        event: Any event.
-        run: The name of the present run.
-    """
+    """The object of an event's line: JSON-ready, but for the values of ``context``."""
     record: dict[str, Any] = {
         "schema": SCHEMA_VERSION,
         "timestamp": datetime.now(timezone.utc).isoformat(timespec="microseconds"),

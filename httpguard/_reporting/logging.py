@@ -68,13 +68,7 @@ def silence(level: str) -> str:
 
 
 def tell_of_silence(summary: Event, why: str, streams: Streams) -> None:
-    """Say on stderr that leaks were found, of which the logs show none.
-
-    Args:
-        summary: Of the process, at its end.
-        why: They do not.
-        streams: Those of the process.
-    """
+    """Say on stderr that leaks were found, and why the logs show none of them."""
     if summary.error or not summary.leaks:
         return
     found = leaked((leak.kind, leak.count) for leak in summary.leaks)
