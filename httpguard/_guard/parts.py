@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
@@ -12,6 +11,7 @@ from .._leases.readers import is_read_on
 from .._leases.table import LeakTable
 from .._leases.threads import runner
 from .._metrics.measures import Told
+from .._model.tally import drain
 from .._pressure.descriptors import Descriptors
 from .._pressure.pools import PoolWatch
 from .._stacks.ownership import Origins
@@ -110,10 +110,9 @@ class Parts:
         Raises:
             TimeoutError: No patience was given, and the usual one was in vain.
         """
-        faults = self.registry.faults
-        while faults:
-            with suppress(IndexError):  # Another thread took the last one.
-                self.outbox.step_aside(*faults.popleft())
+        if self.registry.faults:
+            for fault in drain(self.registry.faults):
+                self.outbox.step_aside(*fault)
         lock = self.registry.judging
         if lock.acquire(timeout=PATIENCE if patience is None else patience):
             try:
@@ -123,9 +122,8 @@ class Parts:
         elif patience is None:
             msg = f"another thread has been in a sweep for {PATIENCE:g} s"
             raise TimeoutError(msg)
-        lost = self.detector.lost
-        while lost:
-            self.pools.owed.append(lost.popleft())
+        if self.detector.lost:
+            self.pools.owed.extend(drain(self.detector.lost))
         if self.pools.owed:
             self.pools.give_back()
 
@@ -150,9 +148,9 @@ class Parts:
     def report(self) -> None:
         """Send what is due; then, where that is asked for, close what is held."""
         self.outbox.flush()
-        held = self.detector.held
-        while held:
-            self.shut += _is_closed(held.popleft(), self.registry)
+        if self.detector.held:
+            for lease in drain(self.detector.held):
+                self.shut += _is_closed(lease, self.registry)
 
     def settle_alert(self) -> None:
         """Whether guarded calls have to report in although nothing ended."""

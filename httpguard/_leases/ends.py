@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.interrupts import hand_back
-from .._model.tally import Tally
+from .._model.tally import Tally, drain
 from .._stacks.capture import CUT
 
 if TYPE_CHECKING:
@@ -104,9 +103,4 @@ class Ends:
 
     def take_times(self) -> list[float]:
         """How long leases took that ended well since the last time, in seconds."""
-        taken: list[float] = []
-        # Another thread may take the last one.
-        with contextlib.suppress(IndexError):
-            while self.times:
-                taken.append(self.times.popleft())
-        return taken
+        return list(drain(self.times)) if self.times else []

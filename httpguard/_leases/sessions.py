@@ -7,6 +7,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._model.scope import current_scope
+from .._model.tally import drain
 from .._stacks.capture import place_of
 from .churn import Churn
 from .session import Line, SessionRef
@@ -139,10 +140,6 @@ class Sessions:
 
     def forget_dead(self) -> None:
         """Forget those that were collected, as far as they are known by themselves."""
-        while self._dead:
-            try:
-                ref = self._dead.popleft()
-            except IndexError:  # Another thread took the last one.
-                return
+        for ref in drain(self._dead) if self._dead else ():
             if self.known.get(ref.key) is ref:
                 self.known.pop(ref.key, None)

@@ -1,8 +1,15 @@
-"""A counter that several threads raise without a lock."""
+"""A counter and a queue that several threads use without a lock."""
 
 from __future__ import annotations
 
 import itertools
+from typing import TYPE_CHECKING, TypeVar
+
+if TYPE_CHECKING:
+    from collections import deque
+    from collections.abc import Iterator
+
+T = TypeVar("T")
 
 
 class Tally:
@@ -22,3 +29,13 @@ class Tally:
     def value(self) -> int:
         """How often `add` was called."""
         return int(repr(self._count)[len("count(") : -1])
+
+
+def drain(queue: deque[T]) -> Iterator[T]:
+    """Take what is in a queue, from which other threads may take too."""
+    while queue:
+        try:
+            item = queue.popleft()
+        except IndexError:  # Another thread took the last one.
+            return
+        yield item

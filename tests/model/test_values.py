@@ -6,6 +6,7 @@ import copy
 import dataclasses
 import json
 import pickle
+from collections import deque
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -13,6 +14,7 @@ import requests
 
 import httpguard
 from httpguard import Counters, LeakKind, Settings, Snapshot
+from httpguard._model.tally import drain
 from tests.program import run
 
 if TYPE_CHECKING:
@@ -143,3 +145,15 @@ def test_numbers_are_rounded_to_what_they_are_worth(
     ages = [row[key] for row in content["leaks"] for key in ("age", "idle")]
     ages += [row[key] for row in content["open"] for key in ("age", "idle")]
     assert ages == [33.333] * 4
+
+
+class Emptied(deque[int]):
+    """A queue whose last item another thread takes as soon as it was seen."""
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def test_a_queue_may_be_emptied_by_another_thread() -> None:
+    assert list(drain(Emptied([1, 2]))) == [1, 2]
+    assert list(drain(deque([1, 2]))) == [1, 2]
