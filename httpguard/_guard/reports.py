@@ -106,7 +106,10 @@ class Reports:
             self.pressure(pressure)
         # Once a minute at most, while they change.
         if now - self._told >= _MINUTE and self._table.is_unsaid:
-            self._tell_counts(now)
+            self._told = now
+            for group in groups:
+                group.said = group.totals
+            self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def pressure(self, details: dict[str, Any]) -> None:
         """Report that the process is near its limit of open files."""
@@ -166,12 +169,6 @@ class Reports:
             now = self.registry.clock()
             if group.resolved_rhythm.due(group.resolved, now):
                 self._post_group(RESOLVED, group)
-
-    def _tell_counts(self, now: float) -> None:
-        self._told = now
-        for group in self._table.groups():
-            group.said = group.totals
-        self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def _post_group(self, name: str, group: Group) -> None:
         group.said = group.totals

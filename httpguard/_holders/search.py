@@ -197,7 +197,8 @@ class _Search:
                 space = self._spaces.get(id(item))
                 if space is not None:
                     first, *way = self._way(item)[1:]
-                    name = _name_in(space[1], first)
+                    named = (name for name, one in space[1].items() if one is first)
+                    name = str(next(named, "..."))
                     return describe(str(Root(first, name, space[0])), [first, *way])
                 if isinstance_of_type(item) or type_name(type(item)) in _RUN_BY_A_LOOP:
                     name = type_name(item if isinstance_of_type(item) else type(item))  # type: ignore[arg-type]
@@ -266,10 +267,6 @@ def _ends_of(container: Any) -> list[Any]:
     places = range(_MOST_ITEMS)
     ends = (container.values(), reversed(container.values()))
     return [value for end in ends for _, value in zip(places, end, strict=False)]
-
-
-def _name_in(space: dict[str, Any], value: object) -> str:
-    return next((str(name) for name, item in space.items() if item is value), "...")
 
 
 def _is_own(referrer: Any) -> bool:

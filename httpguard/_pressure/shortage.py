@@ -22,17 +22,6 @@ if TYPE_CHECKING:
 _MOST_THREADS: Final = 20
 
 
-def waiters_of(pool: PoolRef, registry: Registry, share: Share | None) -> list[Waiter]:
-    """The requests that wait for a connection of a pool, the first one first."""
-    waiters = [
-        waiter
-        for waiter in list(registry.waiters.values())
-        if waiter.pool is pool
-        and (share is None or (waiter.share and waiter.share.name == share.name))
-    ]
-    return sorted(waiters, key=lambda waiter: waiter.since)
-
-
 def describe_shortage(
     pool: PoolRef, registry: Registry, now: float, share: Share | None = None
 ) -> dict[str, Any]:
@@ -50,7 +39,13 @@ def describe_shortage(
         the slots that none of them explains. ``streams``: these are of one HTTP/2
         connection, ``maxsize`` of which the server allows at once.
     """
-    waiters = waiters_of(pool, registry, share)
+    waiters = [
+        waiter
+        for waiter in list(registry.waiters.values())
+        if waiter.pool is pool
+        and (share is None or (waiter.share and waiter.share.name == share.name))
+    ]
+    waiters.sort(key=lambda waiter: waiter.since)
     holders = _holders(pool, registry, now, share)
     under_way = in_flight(pool, registry, share)
     busy = Counter(find_site(stack, registry.origins) for stack in under_way)
