@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
+import os
 import importlib.util
 import logging
 import sys
@@ -245,6 +246,8 @@ def _sentry() -> dict[str, Variant]:
     It cannot be taken off, so what it sets on http.client's classes is swapped
     in and out here.
     """
+    # It imports eventlet, which fails beside httpx2 and trio: a finding of its own.
+    os.environ.setdefault("EVENTLET_NO_GREENDNS", "yes")
     sdk = importlib.import_module("sentry_sdk")
     stdlib = importlib.import_module("sentry_sdk.integrations.stdlib")
     transport = importlib.import_module("sentry_sdk.transport").Transport
