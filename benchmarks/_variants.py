@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import functools
 import importlib
-import os
 import importlib.util
 import logging
+import os
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
