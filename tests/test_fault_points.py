@@ -183,7 +183,7 @@ NOT_CALLED: Final = frozenset(
         "_clients.Patches.__init__",
         "_clients.Patches._leave",
         "_clients.Patches._say",
-        "_guard.parts._is_closed",
+        "_guard.parts._close_held",
         "_leases.readers.is_read_on",
         "_pools.waits.Share.covers",
         "_clients.patching.Patcher.__init__",

@@ -150,7 +150,7 @@ class Parts:
         self.outbox.flush()
         if self.detector.held:
             for lease in drain(self.detector.held):
-                self.shut += _is_closed(lease, self.registry)
+                self.shut += _close_held(lease, self.registry)
 
     def settle_alert(self) -> None:
         """Whether guarded calls have to report in although nothing ended."""
@@ -233,7 +233,7 @@ class Parts:
         self.reports.leaked(group)
 
 
-def _is_closed(lease: Lease, registry: Registry) -> bool:
+def _close_held(lease: Lease, registry: Registry) -> bool:
     """Close a held response for the program; whether that was done."""
     response = lease()
     if response is None or lease.ended or lease.closed is not None:
