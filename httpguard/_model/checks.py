@@ -122,6 +122,8 @@ def _is_none(value: Any) -> bool:
 
 
 def choice(*words: str) -> Check:
+    """One of some words."""
+
     def read(value: Any) -> str:
         word = str(value).strip().lower()
         if word not in words:
