@@ -17,6 +17,7 @@ from requests.adapters import HTTPAdapter
 
 import httpguard
 from httpguard import LeakKind, PoolUse
+from httpguard._attach import adopted as _adopted
 from httpguard._attach.adopted import Adopted
 from tests.attach.programs import until
 from tests.server import Server
@@ -36,12 +37,18 @@ def server() -> Iterator[Server]:
         yield running
 
 
+@pytest.fixture(autouse=True)
+def unhurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Time enough for a slow machine to find what holds a response."""
+    monkeypatch.setattr(_adopted, "_SEARCH", 60.0)
+
+
 def come(guard: GuardControl) -> Adopted:
     """As `httpguard attach` does it, when other tests have let go of theirs."""
     gc.collect()
     guard.install()
     adopted = Adopted()
-    adopted.look(5.0)
+    adopted.look(60.0)
     return adopted
 
 
