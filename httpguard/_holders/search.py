@@ -170,11 +170,11 @@ class _Search:
     def _said(self, root: Root, chain: list[Any]) -> str:
         """A chain in words; by the collection that keeps what a variable has, too."""
         first = chain[0]
-        if type(first) not in COLLECTIONS:
+        if id(type(first)) not in COLLECTIONS:
             for other in self._roots:
                 if (
                     other.application
-                    and type(other.value) in COLLECTIONS
+                    and id(type(other.value)) in COLLECTIONS
                     and any(item is first for item in _referents(other.value))
                 ):
                     return describe(str(other), [other.value, *chain])

@@ -22,9 +22,9 @@ _LONGEST_KEY: Final = 60
 _MOST_ITEMS: Final = 100_000
 _LIBRARIES: Final = ("requests", "urllib3", "http", "urllib", "io", "_io")
 _CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
-_PLAIN: Final = (int, float, bool, type(None))
-COLLECTIONS: Final = (list, dict, set, tuple, frozenset, deque)
-"""What a program keeps many objects in."""
+_PLAIN: Final = frozenset(map(id, (int, float, bool, type(None))))
+COLLECTIONS: Final = frozenset(map(id, (list, dict, set, tuple, frozenset, deque)))
+"""What a program keeps many objects in, by the id of the class."""
 _SUSPENDED: Final = {
     types.GeneratorType: "gi_frame",
     types.CoroutineType: "cr_frame",
@@ -70,8 +70,9 @@ def _steps(chain: list[Any]) -> Iterator[tuple[str, object]]:
 def _step(owner: object, rest: list[Any]) -> tuple[int, str]:
     """How many objects one step passes, and its text; empty: nothing to see."""
     kind = type(owner)
-    if kind in _STEPS:
-        return _STEPS[kind](owner, rest)
+    step = _STEPS.get(id(kind))
+    if step is not None:
+        return step(owner, rest)
     if isinstance_of_type(owner):
         return _from_class(owner, rest)
     name = type_name(kind)
@@ -135,7 +136,7 @@ def _local(frame: Any, child: object, what: str) -> str:
     return function
 
 
-_STEPS: Final[dict[type, Callable[[Any, list[Any]], tuple[int, str]]]] = {
+_STEPS_OF_CLASSES: Final[dict[type, Callable[[Any, list[Any]], tuple[int, str]]]] = {
     types.FunctionType: _from_function,
     # Of a call that has ended, which a traceback keeps; the frame says it all.
     types.FrameType: lambda owner, rest: (1, _local(owner, rest[0], "traceback's")),
@@ -149,6 +150,8 @@ _STEPS: Final[dict[type, Callable[[Any, list[Any]], tuple[int, str]]]] = {
     functools._lru_cache_wrapper: _from_cache,
     **dict.fromkeys(_SUSPENDED, _from_suspended),
 }
+# By the id of the class: to look one up may run code of a metaclass.
+_STEPS: Final = {id(kind): step for kind, step in _STEPS_OF_CLASSES.items()}
 
 
 def _item(owner: Any, child: object) -> str | None:
@@ -239,7 +242,7 @@ def key_text(key: object) -> str:
         if len(text) > _LONGEST_KEY:
             text = f"{text[:_LONGEST_KEY]}..."
         return f"'{text}'"
-    if type(key) in _PLAIN:
+    if id(type(key)) in _PLAIN:
         return printable(repr(key))[:_LONGEST_KEY]
     return f"<{type_name(type(key))}>"
 

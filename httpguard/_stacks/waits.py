@@ -35,11 +35,18 @@ _READS: Final = frozenset(
 _GREEN: Final = ("gevent.select", "eventlet.green.select")
 # Whatever a metaclass says.
 _MODULE: Final = type.__dict__["__module__"]
-_LEAD_EVERYWHERE: Final = (
-    *(ModuleType, FunctionType, BuiltinFunctionType, CodeType),
-    *(FrameType, TracebackType),
+# Classes by their id: to compare them may run code of a metaclass.
+_LEAD_EVERYWHERE: Final = frozenset(
+    map(
+        id,
+        (
+            *(ModuleType, FunctionType, BuiltinFunctionType, CodeType),
+            *(FrameType, TracebackType),
+        ),
+    )
 )
-_ATOMS: Final = (str, int, bytes, float, bool, type(None))
+_ATOMS: Final = frozenset(map(id, (str, int, bytes, float, bool, type(None))))
+_CONTAINERS: Final = frozenset(map(id, (list, tuple, set, frozenset, dict)))
 # An attribute is two steps away, an item of a list that is one is three.
 _STEPS: Final = 3
 _MOST_OBJECTS: Final = 2000
@@ -186,7 +193,7 @@ def _among(
     # Of numbers, those that are meant as descriptors: by themselves, or in a list.
     numbers = [item for item in values if type(item) is int]
     for value in values:
-        if type(value) in (list, tuple, set, frozenset, dict):
+        if id(type(value)) in _CONTAINERS:
             numbers += [item for item in tuple(value) if type(item) is int]
     return found | {descriptors[item] for item in numbers if item in descriptors}
 
@@ -212,6 +219,7 @@ def reachable(
         owners = [
             item
             for item in fresh
-            if not (issubclass(type(item), type) or type(item) in _LEAD_EVERYWHERE)
+            if not (issubclass(type(item), type) or id(type(item)) in _LEAD_EVERYWHERE)
         ]
-        level = [item for item in gc.get_referents(*owners) if type(item) not in _ATOMS]
+        level = gc.get_referents(*owners)
+        level = [item for item in level if id(type(item)) not in _ATOMS]

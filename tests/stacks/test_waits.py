@@ -20,6 +20,7 @@ from httpguard._clients import client_packages
 from httpguard._leases.lease import lease_of
 from httpguard._leases.readers import being_read
 from httpguard._stacks.ownership import Origins
+from httpguard._stacks.waits import reachable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -244,3 +245,22 @@ def test_who_takes_bytes_below_urllib3_between_two_looks_is_innocent(
     assert (leak.kind, leak.count, leak.bytes_read) == (LeakKind.HELD, 1, 0)
     with contextlib.suppress(Exception):
         response.close()
+
+
+class Refusing(type):
+    """Every question to a class of it is an error."""
+
+    def _refuse(cls, *_: object) -> Any:
+        raise AssertionError
+
+    __eq__ = __hash__ = _refuse
+
+
+def test_no_code_of_a_metaclass_runs() -> None:
+    class Quiet(metaclass=Refusing):
+        pass
+
+    wanted = object()
+    quiet = Quiet()
+    vars(quiet)["kept"] = [wanted]
+    assert any(item is wanted for item in reachable([quiet]))
