@@ -54,16 +54,7 @@ class Slotted:
         self.kept = kept
 
 
-class Refusing(type):
-    """Every question to a class of it is an error."""
-
-    def _refuse(cls, *_: object) -> Any:
-        raise AssertionError
-
-    __eq__ = __hash__ = _refuse
-
-
-class Hostile(metaclass=Refusing):
+class Hostile:
     """Every question to it is an error."""
 
     def __init__(self, kept: object) -> None:
