@@ -27,7 +27,8 @@ class Scopes:
 
         Args:
             scope: What its code has dropped in cycles is collected; two looks find
-                what is not, since its client keeps it.
+                what is not, since its client keeps it. A body that may yet arrive by
+                itself is let off: its loop stands while a scope is judged.
         """
         try:
             self._collect(scope)
@@ -35,6 +36,9 @@ class Scopes:
             for _ in range(2):
                 if detector.is_left(scope):
                     self._parts.sweep(detector.sweep)
+                    for lease in left_open(self._parts.registry, scope):
+                        if lease.arrived is not None:
+                            lease.lonely = None
             self._parts.outbox.flush()
         except Exception as error:
             self._parts.outbox.step_aside("bury", error)
@@ -43,7 +47,8 @@ class Scopes:
         """Whether a body comes in that a scope left, and ends its lease by itself."""
         try:
             return any(
-                lease.length is not None and lease.length <= lease.client.takes_in
+                lease.client.takes_in > 0
+                and (lease.length or 0) <= lease.client.takes_in
                 for lease in left_open(self._parts.registry, scope)
             )
         except Exception as error:

@@ -84,7 +84,7 @@ class Lease(_ResponseRef):
     forgotten: bool = False
     # It was collected, and its loop has it again to close it.
     revived: bool = False
-    # What had come in of its body at the last look, where all of it may by itself.
+    # What had come in of its body at the last look, where more may by itself.
     arrived: int | None = None
     # 0, or one of the two above: what a finalizer closes, the program did not.
     finalizing: int = 0

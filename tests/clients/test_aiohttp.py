@@ -124,14 +124,15 @@ def test_a_short_body_on_its_way_ends_by_itself(
     assert found() == []
 
 
-def test_two_looks_at_once_see_no_short_body_arrive(
-    run: Any, guard: GuardControl, server: Server
+@pytest.mark.parametrize("path", ["slow", "slow-chunked"])
+def test_two_looks_at_once_see_no_body_arrive(
+    run: Any, guard: GuardControl, server: Server, path: str
 ) -> None:
     guard.install()
 
     async def program() -> None:
         async with aiohttp.ClientSession() as session:
-            url = server.url(f"/slow/aiohttp-twice-{run.__name__}")
+            url = server.url(f"/{path}/aiohttp-twice-{run.__name__}")
             line = sys._getframe().f_lineno + 1
             await session.get(url)
             assert guard.check().leaks == guard.check().leaks == ()
@@ -144,11 +145,12 @@ def test_two_looks_at_once_see_no_short_body_arrive(
     run(program)
 
 
-def test_the_end_of_a_scope_waits_for_a_short_body(
-    run: Any, guard: GuardControl, server: Server
+@pytest.mark.parametrize(("path", "length"), [("slow", 90_000), ("slow-chunked", 20)])
+def test_the_end_of_a_scope_waits_for_a_body(
+    run: Any, guard: GuardControl, server: Server, path: str, length: int
 ) -> None:
     guard.install()
-    key = f"aiohttp-scope-{run.__name__}"
+    key = f"aiohttp-scope-{path}-{run.__name__}"
 
     async def program() -> None:
         async with aiohttp.ClientSession() as session:
@@ -159,9 +161,9 @@ def test_the_end_of_a_scope_waits_for_a_short_body(
 
             async with httpguard.no_leaks():
                 task = asyncio.create_task(finish())
-                kept = await session.get(server.url(f"/slow/{key}"))
+                kept = await session.get(server.url(f"/{path}/{key}"))
             await task
-            assert kept.content.total_bytes == 90_000
+            assert kept.content.total_bytes == length
 
     run(program)
     assert found() == []

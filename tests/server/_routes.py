@@ -150,6 +150,17 @@ def _slow(handler: Handler, rest: list[str]) -> None:
         handler.close_connection = True
 
 
+@route("slow-chunked")
+def _slow_chunked(handler: Handler, rest: list[str]) -> None:
+    """The same in chunks, of which nobody knows how many come."""
+    handler.start(200, {"Transfer-Encoding": "chunked"})
+    handler.wfile.write(b"a\r\n%b\r\n" % (b"x" * 10))
+    if handler.wait(handler.server.event("/".join(rest))):
+        handler.wfile.write(b"a\r\n%b\r\n0\r\n\r\n" % (b"x" * 10))
+    else:
+        handler.close_connection = True
+
+
 @route("finish")
 def _finish(handler: Handler, rest: list[str]) -> None:
     """``/finish/KEY``: let a ``/slow/KEY`` go on."""

@@ -39,8 +39,9 @@ _TESTS = """
     async def test_twin_that_its_session_closes(session):
         kept.append(await session.get(BIG))
 
-    async def test_twin_whose_body_arrives(session):
-        await session.get(BIG.replace("2000000", "300000"))
+    @pytest.mark.parametrize("path", ["slow", "slow-chunked"])
+    async def test_twin_whose_body_may_arrive(session, path):
+        await session.get(BIG.replace("bytes/2000000", f"{path}/of-a-twin"))
 
     async def test_twin_that_a_task_reads(session):
         async def read():
@@ -60,7 +61,7 @@ _TESTS = """
 def test_what_only_its_session_has_is_dropped(suite: Suite) -> None:
     source = suite.test(_TESTS)
     result = suite.run(plugins=("pytest_asyncio.plugin",))
-    result.assert_outcomes(passed=4, failed=2)
+    result.assert_outcomes(passed=5, failed=2)
     assert found(result) == [
         f"{count} dropped at test_it.py:{line_of(source, mark)} in {test}"
         for count, mark, test in (

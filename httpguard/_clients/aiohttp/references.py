@@ -79,11 +79,15 @@ def _is_arriving(reference: Reference) -> bool:
     if response is None or not isinstance(reference, Lease):
         return False
     content = response.content
-    length, most = reference.length, getattr(content, "_high_water", 0)
-    if length is None or length > most:
+    length = reference.length
+    if (
+        (length or 0) > getattr(content, "_high_water", 0)
+        # It is full: nothing comes in before somebody reads.
+        or getattr(content._protocol, "_reading_paused", False)
+    ):
         return False
     before, reference.arrived = reference.arrived, content.total_bytes
-    return before not in {None, reference.arrived}
+    return length is not None and before not in {None, reference.arrived}
 
 
 def _answered() -> Any:
