@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import importlib
 import os
 import subprocess
 import sys
@@ -9,9 +11,13 @@ import textwrap
 import time
 import traceback
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from types import ModuleType
 
 ROOT = Path(__file__).parent.parent
 
@@ -45,6 +51,21 @@ def run(
         check=False,
         **options,
     )
+
+
+@contextlib.contextmanager
+def installed(folder: Path, name: str, source: str) -> Iterator[ModuleType]:
+    """A module of somebody else's, imported from a folder of installed packages."""
+    packages = folder / "site-packages"
+    write(packages / f"{name}.py", source)
+    sys.path.insert(0, str(packages))
+    sys.modules.pop(name, None)
+    importlib.invalidate_caches()
+    try:
+        yield importlib.import_module(name)
+    finally:
+        sys.path.remove(str(packages))
+        sys.modules.pop(name, None)
 
 
 def run_without_packages(call: str, tmp_path: Path) -> subprocess.CompletedProcess[str]:

@@ -252,7 +252,8 @@ def _referents(owner: Any) -> list[Any]:
     kind = type(owner)
     if kind is ModuleType or (kind is FrameType and _is_own(owner)):
         return []
-    if kind in (list, tuple, dict) and len(owner) > 2 * _MOST_ITEMS:
+    # Not `in`: the metaclass of another class may answer `==` by code of its own.
+    if (kind is list or kind is tuple or kind is dict) and len(owner) > 2 * _MOST_ITEMS:
         return _ends_of(owner)
     referents = gc.get_referents(owner)
     if isinstance_of_type(owner):

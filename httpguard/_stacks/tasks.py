@@ -157,7 +157,7 @@ def _callback() -> CodeType | None:
 
 def _inner(coroutine: Any) -> Any:
     """What aiohttp's `session.get(...)` is around, where a task was made of that."""
-    if type(coroutine) not in _KINDS:
+    if not issubclass(type(coroutine), _KINDS):
         with suppress(AttributeError):
             return object.__getattribute__(coroutine, "_coro")
     return coroutine

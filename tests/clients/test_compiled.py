@@ -30,11 +30,12 @@ from httpguard._process import process as _process
 from httpguard._stacks.capture import CUT
 from tests.program import line_of, run, watchers, write
 
+from ._registry import begun_in, registry
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from httpguard._leases.registry import Registry
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -109,21 +110,7 @@ SEVEN = {"by_manager", "by_requests"}
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Each response whose lease Python code opened."""
-    responses: list[Any] = []
-    begin = _responses.begin
-
-    def counting(registry: Registry, client: Any, *args: Any, **kwargs: Any) -> None:
-        responses.append(type(args[0]))
-        begin(registry, client, *args, **kwargs)
-
-    monkeypatch.setattr(_responses, "begin", counting)
-    return responses
-
-
-def registry() -> Registry:
-    guard = _process.current()
-    assert guard is not None
-    return guard.registry
+    return begun_in(_responses, monkeypatch)
 
 
 @contextlib.contextmanager

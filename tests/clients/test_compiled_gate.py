@@ -18,14 +18,14 @@ from structlog.contextvars import bound_contextvars
 import httpguard
 from httpguard._clients.urllib3 import compiled
 from httpguard._leases.lease import Lease
-from httpguard._process import process
 from httpguard._stacks import near
 from httpguard._stacks.capture import CUT
+
+from ._registry import begun_in, registry
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterator
 
-    from httpguard._leases.registry import Registry
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -106,21 +106,7 @@ EXCHANGES: dict[str, Exchange] = {
 @pytest.fixture
 def added(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """Each response whose lease Python code opened."""
-    responses: list[Any] = []
-    begin = _gate.begin
-
-    def counting(registry: Registry, client: Any, *args: Any, **kwargs: Any) -> None:
-        responses.append(type(args[0]))
-        begin(registry, client, *args, **kwargs)
-
-    monkeypatch.setattr(_gate, "begin", counting)
-    return responses
-
-
-def registry() -> Registry:
-    guard = process.current()
-    assert guard is not None
-    return guard.registry
+    return begun_in(_gate, monkeypatch)
 
 
 @contextlib.contextmanager

@@ -4,19 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import gc
-import importlib
 import inspect
-import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
 
 from httpguard import LeakKind
+from tests.program import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-    from pathlib import Path
 
     from httpguard import Leak
     from tests.conftest import GuardControl
@@ -66,15 +64,9 @@ class AsyncHttpx:
 
 @pytest.fixture(scope="module")
 def sdk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
-    """A package that lies in a site-packages folder."""
-    folder: Path = tmp_path_factory.mktemp("installed") / "site-packages"
-    folder.mkdir()
-    (folder / "hintlib.py").write_text(LIBRARY)
-    sys.path.insert(0, str(folder))
-    importlib.invalidate_caches()
-    yield importlib.import_module("hintlib")
-    sys.path.remove(str(folder))
-    del sys.modules["hintlib"]
+    folder = tmp_path_factory.mktemp("installed")
+    with installed(folder, "hintlib", LIBRARY) as module:
+        yield module
 
 
 def only(guard: GuardControl, kind: LeakKind, count: int, mark: str) -> Leak:

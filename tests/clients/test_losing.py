@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import gc
-import importlib
-import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +14,7 @@ import httpguard
 from httpguard import Leak, LeakKind
 from httpguard._clients.hints import requests_hint, urllib3_hint
 from httpguard._leases.client import Facts
-from tests.program import line_of
+from tests.program import installed, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -188,16 +186,8 @@ class Substituting(Replacing):
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[ModuleType]:
-    """A package that lies in a site-packages folder."""
-    folder = tmp_path / "site-packages"
-    folder.mkdir()
-    (folder / "losinglib.py").write_text(LIBRARY)
-    sys.path.insert(0, str(folder))
-    sys.modules.pop("losinglib", None)
-    importlib.invalidate_caches()
-    yield importlib.import_module("losinglib")
-    sys.path.remove(str(folder))
-    sys.modules.pop("losinglib", None)
+    with installed(tmp_path, "losinglib", LIBRARY) as module:
+        yield module
 
 
 def flaky(server: Server) -> str:

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import importlib
-import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from httpguard import Leak, LeakKind
-from tests.program import line_of
+from tests.program import installed, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -90,16 +88,8 @@ async def pages(client, urls):
 
 @pytest.fixture
 def library(tmp_path: Path) -> Iterator[ModuleType]:
-    """A package that lies in a site-packages folder."""
-    folder = tmp_path / "site-packages"
-    folder.mkdir()
-    (folder / "losinglib.py").write_text(LIBRARY)
-    sys.path.insert(0, str(folder))
-    sys.modules.pop("losinglib", None)
-    importlib.invalidate_caches()
-    yield importlib.import_module("losinglib")
-    sys.path.remove(str(folder))
-    sys.modules.pop("losinglib", None)
+    with installed(tmp_path, "losinglib", LIBRARY) as module:
+        yield module
 
 
 def flaky(server: Server) -> str:

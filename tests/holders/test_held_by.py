@@ -54,7 +54,16 @@ class Slotted:
         self.kept = kept
 
 
-class Hostile:
+class Refusing(type):
+    """Every question to a class of it is an error."""
+
+    def _refuse(cls, *_: object) -> Any:
+        raise AssertionError
+
+    __eq__ = __hash__ = _refuse
+
+
+class Hostile(metaclass=Refusing):
     """Every question to it is an error."""
 
     def __init__(self, kept: object) -> None:
