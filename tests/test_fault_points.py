@@ -203,6 +203,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.guard.Guard.table",
         "_guard.reports.Reports.pressure",
         "_guard.strict.Pending.awaited",
+        "_guard.watcher.Watcher._look_back",
         "_guard.watcher.Watcher.resume",
         "_guard.watcher._wait",
         "_leases.churn.Wasted.saved",

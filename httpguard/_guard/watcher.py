@@ -24,6 +24,7 @@ _LATER: Final = 0.001
 _STILL: Final = 1.0
 # Seconds: long enough for the threads that wait for the interpreter to be woken up.
 _REST: Final = 0.00002
+_thread_time: Final = getattr(time, "thread_time", time.perf_counter)
 
 
 class Watcher:
@@ -199,15 +200,20 @@ class Watcher:
             if soon is not None:
                 pause = min(pause, soon + _LATER)
             hurried = _wait(stop, pause)
-            late = time.monotonic() - now - pause
-            if late > _STILL:
-                self._stood_still(late)
+            self._look_back(time.monotonic() - now - pause)
             # First: what is set from here on is for the next wait.
             stop.clear()
             if hurried or stop is not self._stop:
                 continue
+            began, worked = time.monotonic(), _thread_time()
             self._sweep_as(thread)
             due = time.monotonic() + interval
+            self._look_back(due - interval - began - (_thread_time() - worked))
+
+    def _look_back(self, late: float) -> None:
+        """Note the seconds by which this thread is late, if they are many."""
+        if late > _STILL:
+            self._stood_still(late)
 
     def _sweep_as(self, thread: OwnThread) -> None:
         """Sweep. A report names this thread, if the program's logs do."""

@@ -28,7 +28,8 @@ if TYPE_CHECKING:
     from .table import LeakTable
     from .verdicts import Verdicts
 
-_MANY: Final = 1000
+MANY: Final = 1000
+"""Of more, counts do not ask each response for its state: the next sweep does."""
 
 
 def take_snapshot(
@@ -103,12 +104,12 @@ def left_open(registry: Registry, scope: Scope | None) -> list[Lease]:
 
 
 def count_open(registry: Registry) -> int:
-    """How many responses are open; past 1000 those just closed count too.
+    """How many responses are open; past `MANY` those just closed count too.
 
     A report tells it, and shall not take long because much is open.
     """
     leases = len(registry.leases)
-    return leases if leases > _MANY else len(open_leases(registry))
+    return leases if leases > MANY else len(open_leases(registry))
 
 
 def describe_open(

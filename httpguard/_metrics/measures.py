@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from .._leases.client import Ending
+from .._leases.snapshots import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -132,15 +133,22 @@ def take_measures(
     told: Told,
     counters: Mapping[str, int],
 ) -> Measures:
-    """Put the measures together, with the snapshot's counters. Looks at no stack."""
+    """Put the measures together, with the snapshot's counters. Looks at no stack.
+
+    About 0.5 us for each open response past `MANY`.
+    """
     held = 0
     oldest = now = registry.clock()
     opened: Counter[int] = Counter()
-    for lease in list(registry.leases.values()):
+    leases = list(registry.leases.values())
+    exact = len(leases) <= MANY
+    for lease in leases:
         if lease.closed is not None:
             continue
         response = lease()
-        if response is None or lease.client.state(response) is Ending.RELEASED:
+        if response is None or (
+            exact and lease.client.state(response) is Ending.RELEASED
+        ):
             continue
         del response
         opened[lease.pool.key] += 1

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import signal
 import threading
+import time
 from typing import TYPE_CHECKING
 
 import pytest
@@ -102,6 +103,28 @@ def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     assert done.wait(10)
     watcher.stop(10)
     assert set(slept) == {"httpguard-watcher"}
+
+
+def test_a_stop_in_the_middle_of_a_sweep_is_noted(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("httpguard._guard.watcher._STILL", 0.2)
+    late: list[float] = []
+    done = threading.Event()
+
+    def sweep() -> None:
+        if not late:
+            time.sleep(0.5)  # As if the process were stopped.
+
+    def note(seconds: float) -> None:
+        late.append(seconds)
+        done.set()
+
+    watcher = Watcher(sweep, 0.001, stood_still=note)
+    watcher.start()
+    assert done.wait(10)
+    watcher.stop(10)
+    assert late[0] > 0.4
 
 
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")

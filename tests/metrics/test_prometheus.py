@@ -18,6 +18,7 @@ import urllib3
 import httpguard
 from httpguard import LeakKind
 from httpguard._leases.table import MOST_SERIES
+from httpguard._metrics import measures
 from httpguard._metrics.measures import take_measures
 from httpguard._process import process as _process
 from httpguard._process.process import PROCESS
@@ -138,6 +139,24 @@ def test_open_and_held_by_pool(guard: GuardControl, server: Server) -> None:
     assert value(samples, "httpguard_held_responses") == 0
     assert value(samples, "httpguard_resolved_total") == 2
     assert value(samples, "httpguard_oldest_open_response_seconds") == 0
+
+
+def test_of_many_only_the_next_sweep_asks_each(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measures, "MANY", 1)
+    guard.install()
+    pool = server.url("")
+    kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(4)]
+    kept[0].close()
+    assert len(kept[1].content) == 90_000
+    assert value(scrape(), "httpguard_open_responses", pool=pool) == 2
+    # By a way that nobody sees.
+    kept[2].raw._connection = None
+    assert value(scrape(), "httpguard_open_responses", pool=pool) == 2
+    guard.check()
+    assert value(scrape(), "httpguard_open_responses", pool=pool) == 1
+    kept[3].close()
 
 
 def test_size_and_lost_slots_of_pools(guard: GuardControl, server: Server) -> None:
