@@ -12,11 +12,11 @@ if TYPE_CHECKING:
 
 # A rest of a body that is cheaper to read than a connection is to make, in bytes.
 _SHORT: Final = 64 * 1024
-# Packages whose stream is what the application holds: it has `read` and `close`.
+# Packages whose streams, of either kind, are what the application holds.
+_STREAMING: Final = frozenset({"aiobotocore", "boto3", "botocore"})
 _STREAMS: Final = {
-    "aiobotocore": "`StreamingBody`",
-    "boto3": "`StreamingBody`",
-    "botocore": "`StreamingBody`",
+    "StreamingBody": "read the `StreamingBody` to its end",
+    "EventStream": "iterate over the `EventStream` to its end",
 }
 # "101 Switching Protocols": from there on no body tells where it ends.
 _SWITCHING: Final = 101
@@ -189,13 +189,8 @@ def of_library(facts: Facts, calls: str) -> str:
         after = " when done with it"
     elif facts.kind is LeakKind.OPEN:
         after = " before the scope ends"
-    stream = _STREAMS.get(package)
-    if stream is not None:
-        touch = f"; {_TOUCH}" if facts.kind is LeakKind.HELD else ""
-        return (
-            f"read the {stream} to its end, or call its `close()`"
-            f"{after or ' in a `finally:`'}{touch}"
-        )
+    if package in _STREAMING:
+        return _for_stream(facts, after)
     if facts.status == _SWITCHING:
         return (
             f"`{facts.function}` of {package} speaks another protocol on this"
@@ -208,6 +203,15 @@ def of_library(facts: Facts, calls: str) -> str:
         f"{after} (a response: {calls}); if that was no response and no stream,"
         f" {package} should do so, and is to be told"
     )
+
+
+def _for_stream(facts: Facts, after: str) -> str:
+    """What ends a `StreamingBody` or an `EventStream` of botocore."""
+    held_by = facts.held_by or ""
+    known = [read for name, read in _STREAMS.items() if name in held_by]
+    read = " or ".join(known or _STREAMS.values())
+    touch = f"; {_TOUCH}" if facts.kind is LeakKind.HELD else ""
+    return f"{read}, or call its `close()`{after or ' in a `finally:`'}{touch}"
 
 
 def _product(facts: Facts) -> str:

@@ -109,6 +109,65 @@ def test_what_a_constructor_opens(
     )
 
 
+def aws(server: Server, service: str) -> Any:
+    boto3 = pytest.importorskip("boto3")
+    return boto3.client(
+        service,
+        endpoint_url=server.url(""),
+        region_name="us-east-1",
+        aws_access_key_id="access",
+        aws_secret_access_key="secret",
+    )
+
+
+def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> None:
+    bedrock = aws(server, "bedrock-runtime")
+    guard.install(max_idle=30)
+    kept = []
+    for _ in range(2):
+        answer = bedrock.invoke_model_with_response_stream(modelId="m")  # HERE
+        kept.append(answer)
+    read = bedrock.invoke_model_with_response_stream(modelId="m")
+    assert [event["chunk"]["bytes"] for event in read["body"]] == [b"x"] * 500
+    guard.check()
+    guard.advance(31)
+    leak = only(guard, LeakKind.HELD, 2, "HERE")
+    assert leak.hint.startswith(
+        "iterate over the `EventStream` to its end, or call its `close()` when done"
+    )
+    for answer in kept:
+        answer["body"].close()
+    guard.check()
+    guard.advance(31)
+    assert [leak.resolved for leak in guard.check().leaks] == [2]
+
+
+def test_a_body_of_botocore(guard: GuardControl, server: Server) -> None:
+    s3 = aws(server, "s3")
+    guard.install(max_idle=30)
+    kept = s3.get_object(Bucket="bucket", Key="key")  # HERE
+    assert s3.get_object(Bucket="bucket", Key="key")["Body"].read()
+    guard.check()
+    guard.advance(31)
+    leak = only(guard, LeakKind.HELD, 1, "HERE")
+    assert leak.hint.startswith(
+        "read the `StreamingBody` to its end, or call its `close()` when done with it;"
+    )
+    kept["Body"].close()
+
+
+def test_a_dropped_stream_of_botocore(guard: GuardControl, server: Server) -> None:
+    bedrock, s3 = aws(server, "bedrock-runtime"), aws(server, "s3")
+    guard.install()
+    bedrock.invoke_model_with_response_stream(modelId="m")  # HERE
+    s3.get_object(Bucket="bucket", Key="key")["Body"].close()
+    leak = only(guard, LeakKind.DROPPED, 1, "HERE")
+    assert leak.hint == (
+        "read the `StreamingBody` to its end or iterate over the `EventStream` to its"
+        " end, or call its `close()` in a `finally:`"
+    )
+
+
 def test_a_held_one_of_httpx(guard: GuardControl, server: Server, sdk: Any) -> None:
     guard.install(max_idle=5)
     kept = sdk.Httpx()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import struct
+import zlib
 from typing import Final
 
 from ._handler import Handler, route
@@ -75,6 +76,13 @@ def _kubernetes(handler: Handler, rest: list[str]) -> None:
         handler.reply_json({"kind": "PodList", "apiVersion": "v1", "items": []})
 
 
+@route("model")
+def _bedrock(handler: Handler, _: list[str]) -> None:
+    """Bedrock: 500 events."""
+    headers = {"Content-Type": "application/vnd.amazon.eventstream"}
+    handler.reply_chunked([_event(b'{"bytes": "eA=="}')] * 500, headers)
+
+
 @route("download")
 def _google(handler: Handler, _: list[str]) -> None:
     """Google's storage: an object of two million bytes."""
@@ -91,6 +99,22 @@ def _discord(handler: Handler, _: list[str]) -> None:
 def _slack(handler: Handler, _: list[str]) -> None:
     """Slack: whatever is asked."""
     handler.reply_json({"ok": True})
+
+
+def _event(payload: bytes) -> bytes:
+    """A chunk as AWS frames it: lengths and headers, each with its checksum."""
+    headers = b"".join(
+        struct.pack(">B", len(name)) + name + struct.pack(">BH", 7, len(value)) + value
+        for name, value in (
+            (b":event-type", b"chunk"),
+            (b":message-type", b"event"),
+            (b":content-type", b"application/json"),
+        )
+    )
+    start = struct.pack(">II", 16 + len(headers) + len(payload), len(headers))
+    start += struct.pack(">I", zlib.crc32(start))
+    message = start + headers + payload
+    return message + struct.pack(">I", zlib.crc32(message))
 
 
 def _log_frame(line: bytes) -> bytes:
