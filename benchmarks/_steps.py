@@ -28,7 +28,8 @@ from httpguard._clients.urllib3.client import URLLIB3
 from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
 from httpguard._process.process import current
-from httpguard._stacks.capture import capture, capture_brief, find_place
+from httpguard._stacks.capture import capture, capture_brief, number_of
+from httpguard._stacks.sites import place_of
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth
@@ -128,7 +129,7 @@ def _parts(client: Client) -> dict[str, float]:
     pool = response._pool
     key = id(response._connection)
     registry.end(registry.leases.pop(key))
-    place = find_place(capture(frame, 1, registry.origins), registry.origins)
+    place = number_of(place_of(capture(frame, 1, registry.origins), registry.origins))
     variable: contextvars.ContextVar[int] = contextvars.ContextVar("benchmark")
 
     def lease() -> None:

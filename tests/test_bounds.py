@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from httpguard._leases.lease import Lease
-    from httpguard._leases.registry import Registry
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -143,9 +142,9 @@ def test_many_open_responses_are_not_looked_at_for_each_request(
     looks = []
     crowd = Verdicts.crowd
 
-    def looked(self: Verdicts, registry: Registry) -> list[Lease]:
+    def looked(self: Verdicts) -> list[Lease]:
         looks.append(self)
-        return crowd(self, registry)
+        return crowd(self)
 
     monkeypatch.setattr(Verdicts, "crowd", looked)
     session = memory_session()

@@ -14,8 +14,8 @@ from httpguard._model import failure as _failure
 from httpguard._process import exits as _exits
 from httpguard._process import forks as _forks
 from httpguard._process import process as _process
-from httpguard._stacks import capture as _stack
 from httpguard._stacks import ownership as _origin
+from httpguard._stacks import sites as _sites
 from tests.faults._points import FaultError, Point, calls, fault, points
 from tests.faults._programs import PROGRAMS, Control, Outcome
 
@@ -179,7 +179,7 @@ NOT_CALLED: Final = frozenset(
         "_leases.lease.Lease.has_key",
         "_leases.lease.Lease.is_of",
         "_model.plain.as_text",
-        "_stacks.brief.Proven._make_room",
+        "_stacks.capture.Proven._make_room",
         "_clients.Patches.__init__",
         "_clients.Patches._leave",
         "_clients.Patches._say",
@@ -207,7 +207,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher.resume",
         "_guard.watcher._wait",
         "_leases.churn.Wasted.saved",
-        "_leases.finding.Finding.of_session",
+        "_leases.verdicts.Finding.of_session",
         "_leases.registry.Registry.pause",
         "_leases.registry.Registry.resume",
         "_leases.registry.Registry.stood_still",
@@ -294,7 +294,7 @@ def forget() -> None:
         _origin._directory,
         _origin._installed_in,
         _origin._library_directories,
-        _stack._line,
+        _sites._line,
     ):
         cached.cache_clear()
     for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real.REAL_SOCKET):

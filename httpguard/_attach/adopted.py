@@ -17,8 +17,8 @@ from .._pressure.shortage import describe_shortage
 from .._process.installing import patches
 from .._process.process import current
 from .._stacks.before import stack_before
-from .._stacks.capture import find_site
 from .._stacks.heap import objects
+from .._stacks.sites import find_site
 from .waits import Waits
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import MOST_SOURCE
-from .._stacks.capture import source_line
+from .._stacks.sites import source_line
 
 if TYPE_CHECKING:
     from .._model.leak import Frame

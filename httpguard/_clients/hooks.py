@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._stacks.ownership import Origins
-    from .._stacks.raw import RawStack
+    from .._stacks.raw import Place
     from .patching import Method
     from .urllib3.callers import Codes
 
@@ -54,7 +54,7 @@ def build_response(wrapped: Method, *, codes: Codes) -> Method:
 def _lose(
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
-    place: RawStack,
+    place: Place,
     frame: FrameType,
     codes: Codes,
     *,
@@ -138,7 +138,7 @@ def _arrived(response: Any) -> None:
 
 def _give_up(
     response: Any,
-    find: Callable[[Origins], RawStack],
+    find: Callable[[Origins], Place],
     frame: FrameType,
     codes: Codes,
     *,

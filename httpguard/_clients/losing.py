@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
-    from .._stacks.raw import RawStack
+    from .._stacks.raw import Place
 
 ADAPTER: Final = "adapter"
 HOOK: Final = "hook"
@@ -83,7 +83,7 @@ def _own(frame: FrameType) -> list[Any]:
     return [value for name, value in variables(frame) if name not in foreign]
 
 
-def blame(lease: Lease | None, place: RawStack, lost_by: str) -> None:
+def blame(lease: Lease | None, place: Place, lost_by: str) -> None:
     """If a response is dropped, this is where it was lost.
 
     Args:
@@ -95,7 +95,7 @@ def blame(lease: Lease | None, place: RawStack, lost_by: str) -> None:
         lease.lost_in, lease.lost_by = place, lost_by if place else ""
 
 
-def raised_in(error: BaseException, client: Any, origins: Origins) -> RawStack:
+def raised_in(error: BaseException, client: Any, origins: Origins) -> Place:
     """Where code that a client has called raised.
 
     Args:
@@ -103,7 +103,7 @@ def raised_in(error: BaseException, client: Any, origins: Origins) -> RawStack:
         origins: Whose code a file is.
         client: The client's code that has called it.
     """
-    found: RawStack = ()
+    found: Place = ()
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:
         code = traceback.tb_frame.f_code
@@ -115,7 +115,7 @@ def raised_in(error: BaseException, client: Any, origins: Origins) -> RawStack:
     return found
 
 
-def place_of_callable(function: Any, _origins: Origins) -> RawStack:
+def place_of_callable(function: Any, _origins: Origins) -> Place:
     """The first line of whatever can be called; empty where it is not known."""
     while type(function) is functools.partial:
         function = function.func

@@ -8,7 +8,7 @@ from .._leases.opening import begin
 from .._model.errors import LeakError
 from .._model.plain import as_text
 from .._model.scope import CURRENT_SCOPE
-from .._stacks.capture import CUT
+from .._stacks.raw import CUT
 from .losing import note_retries
 from .urllib3 import compiled
 

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._leases.client import Facts
-    from .._stacks.raw import RawStack
+    from .._stacks.raw import Place
     from .package import Adopters
     from .patching import Patcher
     from .urllib3.callers import Codes
@@ -172,7 +172,7 @@ def _look_at(
 
 def _caller(
     frame: FrameType, codes: Codes, *, stream: Any
-) -> tuple[FrameType, bool, RawStack]:
+) -> tuple[FrameType, bool, Place]:
     """Of an adapter's ``send`` that no session has called itself.
 
     Args:

@@ -185,7 +185,7 @@ class Calls:
                 parts.reports.overruns.add()
             if guess is not None:
                 return
-            crowd = parts.detector.verdicts.crowd(self.registry)
+            crowd = parts.detector.verdicts.crowd()
             self._crowd.note(len(crowd), limit)
             if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return

@@ -20,11 +20,11 @@ from .strict import Pending, leak_error
 from .watcher import Watcher
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
-    from .._leases.finding import Finding
     from .._leases.lease import Lease
     from .._leases.registry import Registry
+    from .._leases.verdicts import Finding
     from .._model.settings import Settings
     from .outbox import Outbox
 
@@ -71,7 +71,7 @@ class Parts:
         registry = self.registry
         settings: Find = partial(getattr, self, "settings")
         self.outbox.clear()
-        self.detector = Detector(registry, settings, self.watcher.rest)
+        self.detector = Detector(registry, settings, self._found, self.watcher.rest)
         self.table = LeakTable(registry.origins)
         self.pools = PoolWatch(registry, settings)
         self.descriptors = Descriptors(registry)
@@ -96,7 +96,7 @@ class Parts:
         return self.settings.check_interval == 0
 
     def sweep(
-        self, judge: Callable[[], Iterable[Finding]], *, patience: float | None = None
+        self, judge: Callable[[], None], *, patience: float | None = None
     ) -> None:
         """Judge, one thread at a time; then give back the slots that this has freed.
 
@@ -127,22 +127,21 @@ class Parts:
         if self.pools.owed:
             self.pools.give_back()
 
-    def _judge(self, judge: Callable[[], Iterable[Finding]]) -> None:
+    def _judge(self, judge: Callable[[], None]) -> None:
         if self._sweeping:
             return  # A finalizer that runs inside of a sweep has asked for one.
         self._sweeping = True
         try:
-            for finding in judge():
-                self._found(finding)
+            judge()
             self.reports.note_resolved()
         finally:
             self._sweeping = False
 
-    def everything(self) -> Iterator[Finding]:
+    def everything(self) -> None:
         """Look at everything: what died, what is open, what is due to be said."""
         now = self.registry.clock()
         self.next_sweep = now + (self.settings.check_interval or _LAZY_SECONDS)
-        yield from self.detector.sweep()
+        self.detector.sweep()
         self.reports.say_what_is_due(now, self.descriptors.look(now))
 
     def report(self) -> None:

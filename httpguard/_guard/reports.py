@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.snapshots import count_open, describe_open, describe_pools
+from .._leases.snapshots import describe_open, describe_pools
 from .._model.event import (
     COUNTS,
     FD_PRESSURE,
@@ -20,7 +20,6 @@ from .._model.event import (
 from .._model.rhythm import Rhythm
 from .._model.tally import Tally
 from .._pressure.churn import describe_churn
-from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -76,12 +75,11 @@ class Reports:
         leases = self.registry.resolved
         while leases:
             lease = leases.popleft()
-            site = find_site(lease.stack or (), self.registry.origins)
-            lease.pool.losses.remove(lease, site)
-            self._resolve(lease.kind, site)
+            lease.pool.losses.remove(lease, lease.site)
+            self._resolve(lease.kind, lease.site)
         while sessions:
             session = sessions.popleft()
-            self._resolve(session.kind, find_site(session.stack, self.registry.origins))
+            self._resolve(session.kind, session.site)
 
     def say_what_is_due(self, now: float, pressure: dict[str, Any] | None) -> None:
         """What was held back because the last report was too fresh, and advice.
@@ -183,7 +181,7 @@ class Reports:
     ) -> None:
         """Put a report in the outbox, with what every event says beside its own."""
         everywhere = {
-            "open_now": count_open(self.registry),
+            "open_now": self.registry.count_open(),
             "leaks_total": self._verdicts.total,
         }
         self._outbox.post(

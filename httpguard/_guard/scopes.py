@@ -6,7 +6,6 @@ import gc
 import threading
 from typing import TYPE_CHECKING
 
-from .._leases.snapshots import left_open
 from .strict import leak_error
 from .unfinished import unfinished
 
@@ -36,7 +35,7 @@ class Scopes:
             for _ in range(2):
                 if detector.is_left(scope):
                     self._parts.sweep(detector.sweep)
-                    for lease in left_open(self._parts.registry, scope):
+                    for lease in self._parts.registry.left_open(scope):
                         if lease.arrived is not None:
                             lease.lonely = None
             self._parts.outbox.flush()
@@ -49,7 +48,7 @@ class Scopes:
             return any(
                 lease.client.takes_in > 0
                 and (lease.length or 0) <= lease.client.takes_in
-                for lease in left_open(self._parts.registry, scope)
+                for lease in self._parts.registry.left_open(scope)
             )
         except Exception as error:
             self._parts.outbox.step_aside("is_arriving", error)

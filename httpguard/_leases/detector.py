@@ -6,28 +6,23 @@ from collections import deque
 from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
-from .._stacks.capture import find_site
 from .client import Ending
 from .exits import left_alone
 from .explaining import Explainer
-from .finding import Finding
 from .readers import a_few, being_read, with_responses
 from .session_detector import SessionDetector
-from .snapshots import left_open
 from .threads import runner, strand_of
-from .verdicts import Verdicts
+from .verdicts import Finding, Verdicts
 from .wire import is_read_below
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator
+    from collections.abc import Callable
 
     from .._model.scope import Scope
     from .._model.settings import Settings
     from .lease import Lease
     from .registry import Registry
 
-    Find = Callable[[], Settings]
-    Rest = Callable[[], None]
     Suspects = list[tuple[Lease, Any]]
 
 # The server handed the connection itself over (docker's attach, websockets):
@@ -48,35 +43,57 @@ class Detector:
     Args:
         registry: Where the leases are.
         settings: The thresholds of the moment.
+        found: Is told of each finding. It may take long.
         rest: Lets other threads go on. Nothing of the program's is kept meanwhile.
     """
 
     def __init__(
-        self, registry: Registry, settings: Find, rest: Rest = lambda: None
+        self,
+        registry: Registry,
+        settings: Callable[[], Settings],
+        found: Callable[[Finding], None],
+        rest: Callable[[], None],
     ) -> None:
         self.registry = registry
         self._settings = settings
+        self._found = found
         self._rest = rest
-        self.verdicts = Verdicts(settings)
-        self.sessions = SessionDetector(registry.sessions, settings, self.verdicts)
+        self.verdicts = Verdicts(registry, settings)
+        self.sessions = SessionDetector(
+            registry.sessions, settings, self.verdicts, found
+        )
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
         self.lost: deque[Lease] = deque()
         self.held: deque[Lease] = deque()
         self._explainer = Explainer(registry, settings)
 
-    def bury(self, *, doubtful: bool = False) -> Iterator[Finding]:
-        """Judge the leases whose response was collected."""
-        now, most = self.registry.clock(), self._settings().max_idle
-        dead = _in_turn(_taken(self.registry.dead), self._rest)
-        for lease in self.registry.revived.gone(dead, now, most if doubtful else None):
-            yield from self._bury(lease, now)
+    def bury(self, *, doubtful: bool = False) -> None:
+        """Judge the leases whose response was collected.
 
-    def sweep(self) -> Iterator[Finding]:
+        Args:
+            doubtful: Those too of which an event loop may have the response again.
+        """
+        registry, number = self.registry, 0
+        now, dead, revived = registry.clock(), registry.dead, registry.revived
+        while dead:  # Those that die meanwhile too.
+            number += 1
+            if not number % _SLICE:
+                self._rest()
+            lease = dead.popleft()
+            if not lease.forgotten and not revived.keeps(lease):
+                self._bury(lease, now)
+        if doubtful:
+            for lease in revived.gone(now, self._settings().max_idle):
+                self._bury(lease, now)
+
+    def sweep(self) -> None:
         """Look at every open lease. 2 to 3 us each (``benchmarks/``)."""
-        yield from self.bury(doubtful=True)
+        self.bury(doubtful=True)
         now, most = self.registry.clock(), self._settings().max_idle
         suspects: list[Lease] = []
-        for lease in _in_turn(list(self.registry.leases.values()), self._rest):
+        for number, lease in enumerate(list(self.registry.leases.values()), 1):
+            if not number % _SLICE:
+                self._rest()
             forgotten = _is_forgotten(lease, now)  # Before we refer to it too.
             response = lease()
             # Dead ones are in the deque. One that another thread finalizes is still
@@ -86,68 +103,64 @@ class Detector:
             if (state := lease.client.state(response)) is _RELEASED:
                 self.registry.release(lease)
             elif lease.closed is not None:
-                yield from self._overdue(lease, now)
+                self._overdue(lease, now)
             elif state is _CUT:
                 # By a finalizer in another thread, meanwhile, is not by the program.
                 if not lease.finalizing:
                     lease.closed = now  # We did not see when.
             elif forgotten:
                 lease.forgotten = True
-                yield from self._bury(lease, now)
+                self._bury(lease, now)
             elif _is_idle(lease, response, now, most) and lease.lonely is None:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
-        suspects = a_few(suspects)
-        for first in range(0, len(suspects), _SLICE):
-            self._rest()
-            some = suspects[first : first + _SLICE]
-            yield from self._suspects(with_responses(some), now)
+        self._look_closer(suspects, now)
         self.registry.pools.prune()
-        yield from self.sessions.sweep(now)
+        self.sessions.sweep(now)
 
-    def close_scope(self, scope: Scope) -> Iterator[Finding]:
+    def close_scope(self, scope: Scope) -> None:
         """Judge what a scope, at its end, has left open."""
         now = self.registry.clock()
         for lease in self.registry.revived.left(scope):
-            yield from self._bury(lease, now)
-        yield from self._close(left_open(self.registry, scope))
-        yield from self.sessions.sweep(now, scope)
+            self._bury(lease, now)
+        self._close(self.registry.left_open(scope))
+        self.sessions.sweep(now, scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
 
-    def close_process(self) -> Iterator[Finding]:
+    def close_process(self) -> None:
         """Judge what the process, at its end, has left open and nobody looks after."""
-        yield from self._close(left_alone(self.registry))
-        yield from self.sessions.sweep(self.registry.clock(), ended=True)
+        self._close(left_alone(self.registry))
+        self.sessions.sweep(self.registry.clock(), ended=True)
 
-    def _close(self, left: list[Lease]) -> Iterator[Finding]:
+    def _close(self, left: list[Lease]) -> None:
         """Judge what should not be open any more."""
         now = self.registry.clock()
         for lease in left:
             response = lease()
             if response is None:
                 # By a collection in another thread, before the callback.
-                yield from self._bury(lease, now)
+                self._bury(lease, now)
             elif lease.client.state(response) is Ending.RELEASED:
                 self.registry.release(lease)
             elif lease.closed is None:
                 lease.progressed(response, now)
                 if not _was_given_up(lease):
-                    yield from self._judge(LeakKind.OPEN, lease, now, response)
+                    self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
-                yield from self._judge(LeakKind.UNRELEASED, lease, now)
+                self._judge(LeakKind.UNRELEASED, lease, now)
             else:
                 self.registry.finish_closed(lease)
             del response
 
     def is_left(self, scope: Scope) -> bool:
         """Whether a scope has left responses open, or more sessions than it may."""
-        return bool(left_open(self.registry, scope)) or self.sessions.is_crowded(
+        return bool(self.registry.left_open(scope)) or self.sessions.is_crowded(
             scope, self.registry.clock()
         )
 
-    def _bury(self, lease: Lease, now: float) -> Iterator[Finding]:
+    def _bury(self, lease: Lease, now: float) -> None:
         """Judge a lease whose response was collected, or might as well be."""
         self.registry.discard(lease)
         if lease.ended:
@@ -162,14 +175,21 @@ class Detector:
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
-            self._lose(lease)
+            if lease.pool.block:
+                self._lose(lease)
         elif lease.closed is None:
-            yield from self._judge(LeakKind.DROPPED, lease, now)
+            self._judge(LeakKind.DROPPED, lease, now)
         else:
-            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+            self._judge(LeakKind.UNRELEASED, lease, now)
 
-    def _suspects(self, suspects: Suspects, now: float) -> Iterator[Finding]:
-        """The suspects that nobody is reading."""
+    def _look_closer(self, leases: list[Lease], now: float) -> None:
+        leases = a_few(leases) if leases else []
+        for first in range(0, len(leases), _SLICE):
+            self._rest()
+            self._suspects(with_responses(leases[first : first + _SLICE]), now)
+
+    def _suspects(self, suspects: Suspects, now: float) -> None:
+        """Judge the suspects that nobody is reading."""
         busy = being_read(suspects, self.registry.origins)
         here = strand_of(runner())
         while suspects:
@@ -185,9 +205,9 @@ class Detector:
             ):
                 lease.doubted = True
             else:
-                yield from self._judge(LeakKind.HELD, lease, now, response)
+                self._judge(LeakKind.HELD, lease, now, response)
 
-    def _overdue(self, lease: Lease, now: float) -> Iterator[Finding]:
+    def _overdue(self, lease: Lease, now: float) -> None:
         """Closed, and its connection did not come back within `max_idle`."""
         if lease.closed is None or now - lease.closed < self._settings().max_idle:
             return
@@ -196,52 +216,33 @@ class Detector:
         elif lease.judged:
             self._lose(lease)
         else:
-            yield from self._judge(LeakKind.UNRELEASED, lease, now)
+            self._judge(LeakKind.UNRELEASED, lease, now)
 
     def _judge(
         self, kind: LeakKind, lease: Lease, now: float, response: Any = None
-    ) -> Iterator[Finding]:
+    ) -> None:
         """Count a leak, and report it unless it is excused or not sampled."""
         if lease.ended:
             return  # While we looked.
         if not self.verdicts.count(kind, lease):
             return
-        self.registry.proven.distrust(lease.stack or (), self.registry.origins)
-        if kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
-            self._lose(lease)
-        elif kind is LeakKind.HELD and self._settings().on_held == "close":
+        if kind is LeakKind.HELD and self._settings().on_held == "close":
             self.held.append(lease)
+        elif lease.pool.block and kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):
+            self._lose(lease)
         if lease.stack is not None:
             finding = Finding.of_response(kind, lease, now)
             if response is not None and self._settings().explain:
                 finding.held_by = self._explainer.explain(lease, response)
-            # Whoever takes the finding may take long.
-            del response
-            yield finding
+            del response  # As long as they take who are told.
+            self._found(finding)
 
     def _lose(self, lease: Lease) -> None:
-        """Count the slot of a blocking pool that a leak has taken, once."""
-        if lease.pool.block and lease.kind is not None and not lease.lost:
-            site = find_site(lease.stack or (), self.registry.origins)
-            lease.pool.losses.add(lease, site)
+        """Count the slot of a pool that blocks which a leak has taken, once."""
+        if lease.kind is not None and not lease.lost:
+            lease.pool.losses.add(lease, lease.site)
             if self._settings().reclaim:
                 self.lost.append(lease)
-
-
-def _taken(dead: deque[Lease]) -> Iterator[Lease]:
-    """The dead, those that die meanwhile too, and that were not judged before."""
-    while dead:
-        lease = dead.popleft()
-        if not lease.forgotten:
-            yield lease
-
-
-def _in_turn(leases: Iterable[Lease], rest: Rest) -> Iterator[Lease]:
-    """The leases, with rests between them."""
-    for number, lease in enumerate(leases, 1):
-        if not number % _SLICE:
-            rest()
-        yield lease
 
 
 def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:

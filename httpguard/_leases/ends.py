@@ -1,28 +1,39 @@
-"""How leases end, and what is to be said of them at the next sweep."""
+"""The leases that are open, how they end, and what a sweep is to say of them."""
 
 from __future__ import annotations
 
 from collections import deque
+from inspect import CO_ASYNC_GENERATOR
+from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.interrupts import hand_back
+from .._model.scope import is_within
 from .._model.tally import Tally, drain
-from .._stacks.capture import CUT
+from .._stacks.heap import objects
+from .._stacks.raw import CUT
+from .client import Ending
+from .threads import runner, strand_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._stacks.brief import Proven
+    from .._model.scope import Scope
+    from .._stacks.capture import Proven
     from .._stacks.ownership import Origins
     from .lease import Lease
 
 _MOST_FAULTS: Final = 100
+MANY: Final = 1000
+"""Of more, counts do not ask each response for its state: the next sweep does."""
+_SUSPENDING: Final = (CoroutineType, GeneratorType)
+_CLOSES: Final = frozenset({"close", "aclose"})
 
 
 class Ends:
     """The leases that are open, and how each of them ends.
 
-    No method takes a lock or logs: finalizers call them.
+    No method that ends one takes a lock or logs: finalizers call them.
     """
 
     clock: Callable[[], float]
@@ -36,6 +47,7 @@ class Ends:
         self.leases: dict[int, Lease] = {}
         # Collected before they gave their connection back: to be judged.
         self.dead: deque[Lease] = deque()
+        self.revived = Revived()
         self.bury = self.dead.append
         # Failures of ours where nothing may be logged: to be said.
         self.faults: deque[tuple[str, Exception]] = deque(maxlen=_MOST_FAULTS)
@@ -48,6 +60,34 @@ class Ends:
         """The open lease of a response, or None."""
         lease = self.leases.get(id(connection))
         return lease if lease is not None and lease() is response else None
+
+    def open_leases(self) -> list[Lease]:
+        """The leases whose response holds its connection, the oldest first."""
+        return [
+            lease
+            for lease in list(self.leases.values())
+            if lease.closed is None
+            and (lease.judged or not lease.reading)
+            and (response := lease()) is not None
+            and lease.client.state(response) is not Ending.RELEASED
+        ]
+
+    def left_open(self, scope: Scope | None) -> list[Lease]:
+        """The leases, of a scope or all, that have not been judged."""
+        return [
+            lease
+            for lease in list(self.leases.values())
+            if (scope is None or is_within(lease.scope, scope))
+            and not (lease.judged or lease.ended or lease.revived)
+        ]
+
+    def count_open(self) -> int:
+        """How many responses are open; past `MANY` those just closed count too.
+
+        A report tells it, and shall not take long because much is open.
+        """
+        leases = len(self.leases)
+        return leases if leases > MANY else len(self.open_leases())
 
     def release(self, lease: Lease) -> None:
         """The response gave its connection back in a way that passed the pool by."""
@@ -104,3 +144,70 @@ class Ends:
     def take_times(self) -> list[float]:
         """How long leases took that ended well since the last time, in seconds."""
         return list(drain(self.times)) if self.times else []
+
+
+class Revived:
+    """The collected responses of which a look has yet to tell whether they are gone.
+
+    An async generator that is collected while it is suspended goes to its loop, which
+    closes it at a later turn, and by that what its blocks hold. Weak references to all
+    of that are cleared by then, as if it were gone.
+    """
+
+    def __init__(self) -> None:
+        self._doubtful: list[Lease] = []
+
+    def keeps(self, lease: Lease) -> bool:
+        """Whether that is to be seen of a lease: an async generator has opened it."""
+        if lease.ended or lease.closed is not None:
+            return False
+        codes: Any = (lease.stack or ())[::2]
+        if not any(code.co_flags & CO_ASYNC_GENERATOR for code in codes):
+            return False
+        self._doubtful.append(lease)
+        return True
+
+    def gone(self, now: float, patience: float) -> list[Lease]:
+        """Those that are gone: nothing revived them, or nobody has closed them since.
+
+        Costs about 60 ns for each object of the heap, if there are any.
+
+        Args:
+            now: Seconds of the guard's clock.
+            patience: Seconds that a loop has to close what it revived.
+        """
+        if not self._doubtful:
+            return []
+        doubtful, self._doubtful = self._doubtful, []
+        living = _living({lease.key for lease in doubtful})
+        gone = []
+        for lease in doubtful:
+            lease.revived = lease.key in living and lease.has_key()
+            if lease.revived and not lease.ended and now - lease.active < patience:
+                self._doubtful.append(lease)
+            else:
+                gone.append(lease)
+        return gone
+
+    def left(self, scope: Scope) -> list[Lease]:
+        """Those of a scope that ends in this thread, whose loop runs no more."""
+        here = runner()
+        left = [
+            lease
+            for lease in self._doubtful
+            if is_within(lease.scope, scope) and strand_of(lease.runner) == here
+        ]
+        self._doubtful = [lease for lease in self._doubtful if lease not in left]
+        return left
+
+
+def _living(keys: set[int]) -> set[int]:
+    """The ids at which there is something that can be closed, as a connection can."""
+    return {
+        id(one)
+        for one in objects()
+        if id(one) in keys
+        # By type(), not isinstance: that would run a proxy's __class__.
+        and not issubclass(type(one), _SUSPENDING)
+        and any(not _CLOSES.isdisjoint(vars(kind)) for kind in type.mro(type(one)))
+    }

@@ -8,7 +8,6 @@ from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from .readers import being_read, with_responses
-from .snapshots import left_open
 
 if TYPE_CHECKING:
     from .lease import Lease
@@ -26,7 +25,7 @@ def left_alone(registry: Registry) -> list[Lease]:
     ``weakref.finalize`` calls what it was given as the interpreter exits, later than
     the end is judged.
     """
-    left = left_open(registry, None)
+    left = registry.left_open(None)
     suspects = with_responses(left)
     busy = being_read(suspects, registry.origins)
     wanted = {id(response) for _, response in suspects} - busy

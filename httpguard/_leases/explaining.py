@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._holders.search import held_by
-from .._stacks.capture import find_site
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -39,7 +38,7 @@ class Explainer:
         if chain:
             return chain
         try:
-            site = find_site(lease.stack or (), origins)
+            site = lease.site
             tries = self._searches.get(site, 0)
             if tries < _MOST_SEARCHES and len(self._searches) <= _MOST_SITES:
                 chain = held_by(response, origins, self._settings().explain)

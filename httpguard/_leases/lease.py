@@ -6,12 +6,14 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any, Final
 
+from .._stacks.sites import NOWHERE
+
 if TYPE_CHECKING:
-    from .._model.leak import LeakKind
+    from .._model.leak import Frame, LeakKind
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._pools.slot import Slot
-    from .._stacks.raw import RawStack
+    from .._stacks.raw import Place, RawStack
     from .client import Client
     from .threads import Runner
 
@@ -74,6 +76,8 @@ class Lease(_ResponseRef):
     # A lease is judged once; the kind of leak it was found to be, None if it
     # was excused.
     judged: bool = False
+    # Of a leak: the line that opened it.
+    site: Frame = NOWHERE
     # A look from another thread than its loop's has found no reader: the next one
     # has to agree, since tasks go on between what such a look sees.
     doubted: bool = False
@@ -90,7 +94,7 @@ class Lease(_ResponseRef):
     finalizing: int = 0
     # Code and offset of whoever has it before the application, and will have lost it
     # if it is dropped: a hook, a retry or an adapter.
-    lost_in: RawStack = ()
+    lost_in: Place = ()
     lost_by: str = ""
     # Bytes on the wire, as of the last look; those of reads that the client does
     # not count.

@@ -11,12 +11,11 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .._model.scope import CURRENT_SCOPE, current_scope
 from .._model.tally import Tally
 from .._pools.pools import Pools
-from .._stacks.brief import Proven
-from .._stacks.capture import BRIEF, CUT, capture
+from .._stacks.capture import BRIEF, Proven, capture
 from .._stacks.ownership import Origins
+from .._stacks.raw import CUT
 from .ends import Ends
 from .lease import Lease
-from .revived import Revived
 from .sessions import Sessions
 from .threads import running
 
@@ -84,7 +83,6 @@ class Registry(Ends):
         self.sessions = Sessions()
         self.pools = Pools(self.sessions.lose)
         self.opened = Tally()
-        self.revived = Revived()
 
     def configure(
         self,

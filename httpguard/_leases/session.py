@@ -6,7 +6,7 @@ import weakref
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from .._model.leak import LeakKind
+    from .._model.leak import Frame, LeakKind
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.raw import RawStack
@@ -45,6 +45,7 @@ class SessionRef(_SessionRef):
         "pools",
         "runner",
         "scope",
+        "site",
         "sockets",
         "stack",
         "thread",
@@ -62,6 +63,8 @@ class SessionRef(_SessionRef):
     judged: bool
     kind: LeakKind | None
     ended: bool
+    # Of a leak: the line that made it.
+    site: Frame
     # What made it, and the name of the thread; what made its latest pool, by the first
     # request to a host.
     runner: Runner

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from .._model.leak import LeakKind
 from .._model.scope import is_within
-from .finding import Finding
 from .threads import is_alive, strand_of
+from .verdicts import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -24,15 +24,20 @@ class SessionDetector:
     """Judges sessions. Its caller lets one thread in at a time."""
 
     def __init__(
-        self, sessions: Sessions, settings: Callable[[], Settings], verdicts: Verdicts
+        self,
+        sessions: Sessions,
+        settings: Callable[[], Settings],
+        verdicts: Verdicts,
+        found: Callable[[Finding], None],
     ) -> None:
         self._sessions = sessions
         self._settings = settings
         self._verdicts = verdicts
+        self._found = found
 
     def sweep(
         self, now: float, scope: Scope | None = None, *, ended: bool = False
-    ) -> Iterator[Finding]:
+    ) -> None:
         """Judge the sessions of a line that has made too many.
 
         Args:
@@ -40,13 +45,13 @@ class SessionDetector:
             scope: It has ended. None: all sessions.
             ended: The process has: nobody waits until they have been idle.
         """
+        self._resolve_idle()
         for crowd in self._crowds(now, scope, ended=ended):
             for session in crowd:
                 if not session.judged and self._verdicts.count(
                     LeakKind.SESSION, session
                 ):
-                    yield Finding.of_session(LeakKind.SESSION, session, now)
-        self._resolve_idle()
+                    self._found(Finding.of_session(LeakKind.SESSION, session, now))
 
     def is_crowded(self, scope: Scope, now: float) -> bool:
         """Whether a scope that ends has left more sessions than it may."""

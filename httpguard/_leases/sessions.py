@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.scope import current_scope
 from .._model.tally import drain
-from .._stacks.capture import place_of
+from .._stacks.sites import NOWHERE, place_of
 from .churn import Churn
 from .session import Line, SessionRef
 from .threads import runner, running
@@ -62,6 +62,7 @@ class Sessions:
         ref.line = ()
         ref.closed = ref.judged = ref.ended = False
         ref.kind = None
+        ref.site = NOWHERE
         ref.pools = []
         ref.name = ""
         ref.alive = ref.sockets = 0

@@ -5,21 +5,18 @@ from __future__ import annotations
 from collections import Counter
 from datetime import datetime, timedelta, timezone
 from functools import cache
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
-from .._model.scope import is_within
 from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
 from .._pools.totals import Totals, rate
-from .._stacks.capture import find_site, symbolize
-from .client import Ending
+from .._stacks.sites import find_site, symbolize
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
     from .._model.leak import Frame
-    from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.ownership import Origins
     from .._stacks.raw import RawStack
@@ -27,9 +24,6 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .table import LeakTable
     from .verdicts import Verdicts
-
-MANY: Final = 1000
-"""Of more, counts do not ask each response for its state: the next sweep does."""
 
 
 def take_snapshot(
@@ -44,7 +38,7 @@ def take_snapshot(
 
     No more than `most` leaks and open responses are described; None: all.
     """
-    leases = open_leases(registry)
+    leases = registry.open_leases()
     return Snapshot(
         leaks=table.leaks(most),
         open=describe_open(leases[:most], registry.origins, registry.clock()),
@@ -79,37 +73,6 @@ def count_responses(registry: Registry) -> int:
     """How many responses there were, those that never held a connection included."""
     # Of aiohttp's pools no figures are kept.
     return max(registry.opened.value, _totals(registry).taken)
-
-
-def open_leases(registry: Registry) -> list[Lease]:
-    """The leases whose response holds its connection, the oldest first."""
-    return [
-        lease
-        for lease in list(registry.leases.values())
-        if lease.closed is None
-        and (lease.judged or not lease.reading)
-        and (response := lease()) is not None
-        and lease.client.state(response) is not Ending.RELEASED
-    ]
-
-
-def left_open(registry: Registry, scope: Scope | None) -> list[Lease]:
-    """The leases, of a scope or all, that have not been judged."""
-    return [
-        lease
-        for lease in list(registry.leases.values())
-        if (scope is None or is_within(lease.scope, scope))
-        and not (lease.judged or lease.ended or lease.revived)
-    ]
-
-
-def count_open(registry: Registry) -> int:
-    """How many responses are open; past `MANY` those just closed count too.
-
-    A report tells it, and shall not take long because much is open.
-    """
-    leases = len(registry.leases)
-    return leases if leases > MANY else len(open_leases(registry))
 
 
 def describe_open(

@@ -9,15 +9,14 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.rhythm import Rhythm
-from .._stacks.capture import find_site, frame_at, symbolize
-from .._stacks.library import find_library
+from .._stacks.sites import find_library, find_site, frame_at, symbolize
 from .client import Facts
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._stacks.ownership import Origins
-    from .finding import Finding
+    from .verdicts import Finding
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000
@@ -44,8 +43,8 @@ class Group:
         "site",
     )
 
-    def __init__(self, site: Frame, finding: Finding, when: datetime) -> None:
-        self.site = site
+    def __init__(self, finding: Finding, when: datetime) -> None:
+        self.site = finding.site
         self.latest = finding
         self.count = 1
         self.resolved = 0
@@ -70,7 +69,7 @@ class Group:
         pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
-        culprit = frame_at(self.culprit, origins)
+        culprit = frame_at(self.culprit, origins) if self.culprit else None
         if culprit == self.site:
             culprit = None
         package, function = find_library(latest.stack, self.site, origins)
@@ -135,10 +134,9 @@ class LeakTable:
 
     def add(self, finding: Finding) -> Group:
         """Count a finding at its site; past 1000 groups the stalest one goes."""
-        site = find_site(finding.stack, self.origins)
         when = datetime.now(timezone.utc)
         self.total += 1
-        key = (finding.kind, site)
+        key = (finding.kind, finding.site)
         if key in self.series or len(self.series) < MOST_SERIES:
             self.series[key] = self.series.get(key, 0) + 1
         group = self._groups.get(key)
@@ -146,7 +144,7 @@ class LeakTable:
             if len(self._groups) >= MOST_GROUPS:
                 stalest = min(self._groups, key=lambda k: self._groups[k].last_seen)
                 del self._groups[stalest]
-            group = self._groups[key] = Group(site, finding, when)
+            group = self._groups[key] = Group(finding, when)
         else:
             group.count += 1
             group.last_seen = when
@@ -205,5 +203,6 @@ def leaks_of(findings: Iterable[Finding], origins: Origins) -> tuple[Leak, ...]:
     """Just these findings, grouped: what a `LeakError` carries."""
     table = LeakTable(origins)
     for finding in findings:
+        finding.site = find_site(finding.stack, origins)
         table.add(finding)
     return table.leaks()

@@ -1,36 +1,39 @@
-"""What was judged: the counts by kind, and what was excused."""
+"""What was judged: the counts by kind, what was excused, and what a report needs."""
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
-from .._stacks.capture import filenames
 from .._stacks.ownership import module_matches, module_of
+from .._stacks.sites import filenames, frame_at, place_of
 from .client import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._model.leak import Frame
+    from .._model.scope import Scope
     from .._model.settings import Settings
+    from .._stacks.raw import Place, RawStack
+    from .client import Client
     from .lease import Lease
     from .registry import Registry
     from .session import SessionRef
+    from .threads import Runner
 
 
 class Verdicts:
     """The counts of one guard."""
 
-    def __init__(self, settings: Callable[[], Settings]) -> None:
+    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
+        self._registry = registry
         self._settings = settings
         self.counts = dict.fromkeys(LeakKind, 0)
+        self.total = 0
         self.excused = 0
-
-    @property
-    def total(self) -> int:
-        """The leaks of every kind."""
-        return sum(self.counts.values())
 
     def count(self, kind: LeakKind, leaked: Lease | SessionRef) -> bool:
         """Count a leak, once.
@@ -44,6 +47,11 @@ class Verdicts:
             return False
         leaked.kind = kind
         self.counts[kind] += 1
+        self.total += 1
+        origins = self._registry.origins
+        place = place_of(leaked.stack or (), origins)
+        leaked.site = frame_at(place, origins)
+        self._registry.proven.distrust(place)
         return True
 
     def excuses(self, leaked: Lease | SessionRef) -> bool:
@@ -52,17 +60,105 @@ class Verdicts:
             return True
         return any(_matches(leaked, pattern) for pattern in self._settings().ignore)
 
-    def crowd(self, registry: Registry) -> list[Lease]:
+    def crowd(self) -> list[Lease]:
         """The leases that count against ``max_open``."""
         return [
             lease
-            for lease in list(registry.leases.values())
+            for lease in list(self._registry.leases.values())
             if lease.closed is None
             and not lease.reading
             and (response := lease()) is not None
             and lease.client.state(response) is not Ending.RELEASED
             and not self.excuses(lease)
         ]
+
+
+@dataclass(slots=True, eq=False)
+class Finding:
+    """What a report needs of a leak; the lease may go. Times are seconds.
+
+    Args:
+        kind: How it leaked.
+        site: Where.
+        runner: What opened it; `thread` is the name of the thread.
+        age: At the judgement.
+        idle: Without progress, or without a request, at the judgement.
+        block: Whether the pool blocks.
+        lost_in: Code and offset that lost the response, where that is not the site.
+        lost_by: What that code is.
+        alive: Of a session: those of its line that keep sockets.
+        sockets: Of a session: how many sockets these keep.
+        held_by: What refers to it, where that was searched for and found.
+        raised: A LeakError has carried it: it is raised once.
+    """
+
+    kind: LeakKind
+    client: Client
+    stack: RawStack
+    site: Frame
+    scope: Scope | None
+    runner: Runner
+    thread: str
+    url: str
+    age: float
+    context: dict[str, Any]
+    pool: str
+    idle: float
+    # Of the request; a session has none of these.
+    method: str = ""
+    status: int = 0
+    length: int | None = None
+    bytes_read: int = 0
+    block: bool = False
+    lost_in: Place = ()
+    lost_by: str = ""
+    alive: int = 0
+    sockets: int = 0
+    held_by: str | None = None
+    raised: bool = False
+
+    @classmethod
+    def of_response(cls, kind: LeakKind, lease: Lease, now: float) -> Finding:
+        found = cls._of(kind, lease, lease.pool.name, now, lease.active)
+        found.method = lease.method
+        found.status = lease.status
+        found.length = lease.announced
+        found.bytes_read = lease.bytes_read
+        found.block = bool(lease.pool.block)
+        if kind is LeakKind.DROPPED:
+            found.lost_in, found.lost_by = lease.lost_in, lease.lost_by
+        return found
+
+    @classmethod
+    def of_session(cls, kind: LeakKind, session: SessionRef, now: float) -> Finding:
+        active = max((pool.active for pool in session.pools), default=now)
+        found = cls._of(kind, session, session.name, now, active)
+        found.alive, found.sockets = session.alive, session.sockets
+        return found
+
+    @classmethod
+    def _of(
+        cls,
+        kind: LeakKind,
+        leaked: Lease | SessionRef,
+        pool: str,
+        now: float,
+        active: float,
+    ) -> Finding:
+        return cls(
+            kind=kind,
+            client=leaked.client,
+            stack=leaked.stack or (),
+            site=leaked.site,
+            scope=leaked.scope,
+            runner=leaked.runner,
+            thread=leaked.thread,
+            url=leaked.absolute_url,
+            age=now - leaked.opened,
+            context=leaked.context or {},
+            pool=pool,
+            idle=now - active,
+        )
 
 
 def _matches(leaked: Lease | SessionRef, pattern: str) -> bool:

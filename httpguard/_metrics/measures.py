@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
 
 from .._leases.client import Ending
-from .._leases.snapshots import MANY
+from .._leases.ends import MANY
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

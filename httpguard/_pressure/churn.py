@@ -6,7 +6,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from .._model.redaction import printable
-from .._stacks.capture import find_site, symbolize
+from .._stacks.sites import find_site, symbolize
 from .._text.words import place
 
 if TYPE_CHECKING:

@@ -17,8 +17,7 @@ try:
 except ImportError:  # Windows.
     resource = None  # type: ignore[assignment]
 
-from .._leases.snapshots import open_leases
-from .._stacks.capture import find_site
+from .._stacks.sites import find_site
 
 if TYPE_CHECKING:
     from .._leases.registry import Registry
@@ -119,7 +118,7 @@ def _suspects(registry: Registry) -> dict[str, Any]:
     """Open responses and sessions by site, the largest groups first."""
     responses = Counter(
         find_site(lease.stack or (), registry.origins)
-        for lease in open_leases(registry)
+        for lease in registry.open_leases()
     )
     sessions: Counter[Any] = Counter()
     # Closed and collected ones too, where something keeps their pools.

@@ -12,7 +12,7 @@ from .._model.rhythm import Rhythm
 from .._pools.slot import GIVEN_UP, is_out
 from .._pools.totals import rate
 from .._pools.waits import Share, Waiter
-from .._stacks.capture import capture, find_site
+from .._stacks.capture import capture
 from .shortage import describe_shortage
 
 if TYPE_CHECKING:
@@ -135,7 +135,6 @@ class PoolWatch:
             return True
         if not is_out(lease):
             return True
-        site = find_site(lease.stack or (), self.registry.origins)
         response = None if lease.forgotten else lease()
         if response is not None:
             if lease.closed is None:
@@ -154,7 +153,7 @@ class PoolWatch:
                 known.forget(lease.slot)
             if not given:
                 return True
-        known.losses.remove(lease, site)
+        known.losses.remove(lease, lease.site)
         known.reclaimed += 1
         return True
 

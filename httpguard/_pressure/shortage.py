@@ -6,9 +6,8 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.snapshots import open_leases
 from .._model.redaction import printable, redact_url
-from .._stacks.capture import find_site
+from .._stacks.sites import find_site
 from .in_flight import in_flight
 
 if TYPE_CHECKING:
@@ -98,7 +97,7 @@ def _holders(
 ) -> list[dict[str, Any]]:
     """The open responses of a pool, by site, the largest group first."""
     groups: dict[Frame, dict[str, Any]] = {}
-    for lease in open_leases(registry):
+    for lease in registry.open_leases():
         if lease.pool is not pool or lease.lost:
             continue
         if share and not share.covers(None if lease.slot is None else lease.slot()):

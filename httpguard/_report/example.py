@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.capture import source_line
+from .._stacks.sites import source_line
 from .lines import place_of, shown, whole
 
 if TYPE_CHECKING:

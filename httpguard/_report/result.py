@@ -7,7 +7,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, LeakKind
-from .._stacks.capture import source_line
+from .._stacks.sites import source_line
 
 if TYPE_CHECKING:
     from datetime import datetime

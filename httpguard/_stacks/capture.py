@@ -1,32 +1,35 @@
-"""Stacks: captured cheaply when a response is opened, read when it leaked."""
+"""Stacks: captured cheaply when a response is opened, in brief where that is enough.
+
+A frame of a stack costs 0.2 us (``benchmarks/``), most of what is open for a moment
+never leaks, and nearly all of it is opened by a few lines.
+"""
 
 from __future__ import annotations
 
-import linecache
-import sys
-from dataclasses import replace
-from functools import lru_cache
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.errors import OWN_DIRECTORY
-from .._model.leak import Frame
-from .submission import MARK
-from .tasks import AWAITED
+from .raw import CUT
+from .sites import place_of
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Container, Iterable, Iterator
+    from collections.abc import Container
     from types import CodeType, FrameType
 
     from .ownership import Origins
-    from .raw import RawStack
+    from .raw import Place, RawStack
 
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
 _MOST_FRAMES: Final = 256
-# Programs that make files as they run can have sources without end, and `linecache`
-# keeps each for good.
-_MOST_SOURCES: Final = 2000
+BRIEF: Final = 6
+"""Frames of a stack in brief."""
+_ENOUGH: Final = 16
+# Generated code can open responses at places without end.
+_MOST_PLACES: Final = 4096
+_NEVER: Final = -(1 << 60)
+# Items of a stack that cannot be briefer.
+_SHORT: Final = 2 * BRIEF
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -117,155 +120,73 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
     return ()
 
 
-BRIEF: Final = 6
-"""Frames of a stack in brief."""
-CUT: Final = capture_brief.__code__
-"""Stands at its end."""
-
-
-def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
-    """Frames with their lines, in the order of a traceback.
+def number_of(place: Place) -> int:
+    """A place as a number that `capture_brief` has at hand.
 
     Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-
-    Returns:
-        The outermost frame first, httpguard's own left out.
+        place: Of `place_of`.
     """
-    frames: list[Frame] = []
-    submitted = waits = False
-    own = _own(stack, origins)
-    for code, offset in pairs(stack):
-        if code is CUT and offset == 0:
-            frames[-1:] = [replace(frame, cut=True) for frame in frames[-1:]]
-        elif code is MARK:
-            # In a worker it is a frame too; only the last one is the mark.
-            submitted = offset == 0
-        elif code is AWAITED:
-            waits = offset == 0
-        elif not code.co_filename.startswith(OWN_DIRECTORY):
-            frame = frame_of(code, offset, application=code.co_filename in own)
-            if (submitted or waits) and frame.application:
-                frame = replace(frame, submitted=submitted, awaited=waits)
-                submitted = waits = False
-            frames.append(frame)
-    return tuple(reversed(frames))
-
-
-def find_site(stack: RawStack, origins: Origins) -> Frame:
-    """The frame that a person would fix.
-
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-
-    Returns:
-        The innermost frame of the application's own code; failing that, the
-        innermost outside the HTTP libraries and httpguard.
-    """
-    place = place_of(stack, origins)
-    if not place:
-        return NOWHERE
-    code, offset = place
-    return frame_of(code, offset, application=origins[code.co_filename])
-
-
-def frame_at(stack: RawStack, origins: Origins) -> Frame | None:
-    """The innermost frame of a stack; None: it has none."""
-    for code, offset in pairs(stack):
-        return frame_of(code, offset, application=origins[code.co_filename])
-    return None
-
-
-def place_of(stack: RawStack, origins: Origins) -> tuple[CodeType, int] | tuple[()]:
-    """As `find_site`, without looking at any source: code object and offset.
-
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-    """
-    of_runner: tuple[CodeType, int] | tuple[()] = ()
-    for code, offset in pairs(stack):
-        if origins[code.co_filename]:
-            if code.co_filename not in origins.runner:
-                return code, offset
-            of_runner = of_runner or (code, offset)
-    if of_runner:
-        return of_runner
-    for code, offset in pairs(stack):
-        filename = code.co_filename
-        # Of generated code there is nothing to see.
-        if not (
-            filename.startswith(("<", OWN_DIRECTORY)) or origins.http_package(filename)
-        ):
-            return code, offset
-    return ()
-
-
-def find_place(stack: RawStack, origins: Origins) -> int:
-    """As `place_of`, as a number that `capture` has at hand.
-
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-    """
-    code, offset = place_of(stack, origins) or (CUT, 0)
+    code, offset = place or (CUT, 0)
     # From CPython 3.11 on the code of a function lies in its code object, so that no
     # two places have the same number.
     return id(code) + offset
 
 
-def _own(stack: RawStack, origins: Origins) -> Collection[str]:
-    """The application's files of a stack: the runner's too, where it has no others."""
-    known = [one for one in filenames(stack) if origins[one]]
-    if not origins.runner:
-        return known
-    return [one for one in known if one not in origins.runner] or known
+class Proven(set[int]):
+    """The places of sites whose responses have always ended well.
 
-
-def filenames(stack: RawStack) -> Iterable[str]:
-    """The files a stack passes through, each once, innermost first."""
-    return dict.fromkeys(code.co_filename for code, _ in pairs(stack))
-
-
-def source_line(frame: Frame) -> str:
-    """The text of a frame's line, stripped; empty where there is no source.
+    No lock: what two threads write at once counts once. The address of a code object
+    that is gone may come again, and with it what was known of that one.
 
     Args:
-        frame: Any frame. Zipapps and notebooks are read through their loaders.
+        depth: Application frames of a whole stack. Where these are fewer than in a
+            stack in brief, no site is proven.
     """
-    known = frame.filename in linecache.cache
-    line = linecache.getline(frame.filename, frame.lineno)
-    if not known and len(linecache.cache) > _MOST_SOURCES:
-        linecache.cache.pop(frame.filename, None)
-    if not line and not frame.filename.startswith("<"):
-        for module in list(sys.modules.values()):
-            if getattr(module, "__file__", None) == frame.filename:
-                line = linecache.getline(frame.filename, frame.lineno, vars(module))
-                break
-    return line.strip()
 
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self._learns = depth >= BRIEF
+        # Place -> how often its responses ended well.
+        self._counts: dict[int, int] = {}
 
-def pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
-    """The flat tuple, two by two."""
-    items: Iterator[Any] = iter(stack)
-    return zip(items, items, strict=True)
+    def learn(self, stack: RawStack, origins: Origins, *, in_task: bool) -> None:
+        """A response ended well.
 
+        Args:
+            stack: Where it was opened.
+            origins: Whose code a file is.
+            in_task: Of a task, it is in brief as soon as it ends with the site.
+        """
+        if not self._learns or (len(stack) <= _SHORT and not in_task):
+            return
+        place = number_of(place_of(stack, origins))
+        if place in self:
+            return  # It lies too deep in libraries.
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
+        self._counts[place] = count = self._counts.get(place, 0) + 1
+        if count >= _ENOUGH:
+            self.add(place)
 
-@lru_cache(maxsize=4096)
-def _line(code: CodeType, offset: int) -> int:
-    """The line of an instruction; a snapshot asks for the same ones again."""
-    for start, end, line in code.co_lines():
-        if line is not None and start <= offset < end:
-            return line
-    return code.co_firstlineno
+    def distrust(self, place: Place) -> None:
+        """A response leaked: from now on the whole stack of each is kept.
 
+        Args:
+            place: Where it was opened, of `place_of`.
+        """
+        if not self._learns:
+            return
+        number = number_of(place)
+        self._counts[number] = _NEVER
+        self.discard(number)
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
 
-def frame_of(code: CodeType, offset: int, *, application: bool) -> Frame:
-    """A frame with its line and, as in a traceback, its bare function name."""
-    return Frame(code.co_filename, _line(code, offset), code.co_name, application)
-
-
-NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
-"""The site of a response whose stack was not kept."""
+    def _make_room(self) -> None:
+        """Forget whom to trust, but nobody whom not to; at worst, trust no more."""
+        self.clear()
+        counts = list(self._counts.items())
+        self._counts = {place: count for place, count in counts if count < 0}
+        if len(self._counts) >= _MOST_PLACES:
+            self._learns = False
+            self._counts = {}

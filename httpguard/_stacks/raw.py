@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from types import CodeType
-from typing import Any
+from typing import Any, Final
 
 RawStack = tuple[CodeType | int, ...]
 """Code objects and instruction offsets in turn, the innermost first."""
+Place = tuple[CodeType, int] | tuple[()]
+"""Of one frame; empty: none."""
 
 
 def code_of(function: Any) -> CodeType | None:
@@ -14,3 +16,11 @@ def code_of(function: Any) -> CodeType | None:
     while hasattr(function, "__wrapped__"):
         function = function.__wrapped__
     return getattr(function, "__code__", None)
+
+
+def _cut() -> None:
+    """Is never called."""
+
+
+CUT: Final = _cut.__code__
+"""Stands at the end of a stack in brief."""

@@ -78,7 +78,7 @@ class Attribution:
     def _count(self, subject: Subject, limit: int) -> None:
         crowd = [
             lease.stack or ()
-            for lease in self._detector.verdicts.crowd(self._detector.registry)
+            for lease in self._detector.verdicts.crowd()
             if subject_of(lease.scope) is subject
         ]
         if len(crowd) > max(limit, len(subject.crowd)):

@@ -7,10 +7,9 @@ from collections import deque
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .._leases.snapshots import left_open
 from .._leases.table import leaks_of
 from .._model.errors import LeakError
-from .._stacks.capture import find_site
+from .._stacks.sites import find_site
 from .found import Crowd, found_crowd, found_of
 from .places import relocated
 from .traceback import summarize
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
 
     from .._baseline.baseline import Baseline
     from .._guard.guard import Guard
-    from .._leases.finding import Finding
+    from .._leases.verdicts import Finding
     from .._model.leak import Leak
     from .found import Found
     from .subject import Subject
@@ -148,7 +147,7 @@ class Judge:
     def _wait_for_threads(self, subject: Subject) -> None:
         """A server in a thread may be just about to close what it has proxied."""
         for _ in range(_GRACE_STEPS):
-            left = left_open(self._guard.registry, subject)
+            left = self._guard.registry.left_open(subject)
             if all(lease.thread == _MAIN_THREAD for lease in left):
                 return
             del left

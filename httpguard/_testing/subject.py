@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
     import pytest
 
-    from .._leases.finding import Finding
+    from .._leases.verdicts import Finding
     from .._stacks.raw import RawStack
 
 _ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'

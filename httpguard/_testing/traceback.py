@@ -16,7 +16,7 @@ from .._model.kinds import more
 from .._model.leak import LeakKind
 from .._model.redaction import printable
 from .._model.words import leaked, many
-from .._stacks.capture import source_line
+from .._stacks.sites import source_line
 from .._text.words import bytes_read, request, short_path
 from .places import callers, source_around
 

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.capture import source_line
+from .._stacks.sites import source_line
 from .words import bytes_read, is_before, place, places, request, seconds, shortened
 
 if TYPE_CHECKING:

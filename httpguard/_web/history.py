@@ -8,7 +8,6 @@ import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.snapshots import count_open
 from .._model.threads import OwnThread
 
 if TYPE_CHECKING:
@@ -61,7 +60,7 @@ class History:
         guard = self._find()
         if guard is None:
             return now, 0, 0
-        return now, count_open(guard.registry), guard.table.total
+        return now, guard.registry.count_open(), guard.table.total
 
 
 class Sampler:

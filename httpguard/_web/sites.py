@@ -6,10 +6,10 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final
 
-from .._leases.snapshots import bytes_read, describe_open, open_leases
+from .._leases.snapshots import bytes_read, describe_open
 from .._model.leak import Frame
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.capture import find_site, source_line
+from .._stacks.sites import find_site, source_line
 
 if TYPE_CHECKING:
     from .._leases.lease import Lease
@@ -64,7 +64,7 @@ def by_site(guard: Source | None, most: int) -> Sites:
     if guard is None:
         return Sites()
     registry = guard.registry
-    leases = open_leases(registry)
+    leases = registry.open_leases()
     groups: dict[tuple[int, int], _Group] = {}
     for lease in leases[:_MOST_LEASES]:
         key = _key(lease, registry.origins)

@@ -27,7 +27,7 @@ from httpguard._clients.urllib3.pools import POOLS
 from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
 from httpguard._process import process as _process
-from httpguard._stacks.capture import CUT
+from httpguard._stacks.raw import CUT
 from tests.program import line_of, run, watchers, write
 
 from ._registry import begun_in, registry

@@ -19,7 +19,7 @@ import httpguard
 from httpguard._clients.urllib3 import compiled
 from httpguard._leases.lease import Lease
 from httpguard._stacks import near
-from httpguard._stacks.capture import CUT
+from httpguard._stacks.raw import CUT
 
 from ._registry import begun_in, registry
 

@@ -18,10 +18,8 @@ from httpguard._process import process as _process
 from tests.program import no_watchers, run, watchers, write
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
-    from httpguard._leases.finding import Finding
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -368,9 +366,5 @@ def test_a_finalizer_may_check_inside_a_sweep(guard: GuardControl, url: str) -> 
     assert current is not None
     seen = []
 
-    def judge() -> Iterator[Finding]:
-        seen.append(httpguard.check())
-        return iter(())
-
-    current.parts.sweep(judge)
+    current.parts.sweep(lambda: seen.append(httpguard.check()))
     assert len(seen) == 1

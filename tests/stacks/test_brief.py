@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from httpguard._stacks import brief
-from httpguard._stacks.brief import Proven
+from httpguard._stacks import capture
+from httpguard._stacks.capture import Proven
 from httpguard._stacks.ownership import Origins
 
 if TYPE_CHECKING:
@@ -18,7 +18,7 @@ MOST = 50
 
 @pytest.fixture(autouse=True)
 def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(brief, "_MOST_PLACES", MOST)
+    monkeypatch.setattr(capture, "_MOST_PLACES", MOST)
 
 
 def made(number: int) -> CodeType:
@@ -37,7 +37,7 @@ def learn(proven: Proven, code: CodeType, origins: Origins) -> None:
 def test_whom_it_distrusts_is_never_forgotten() -> None:
     proven, origins = Proven(32), Origins()
     leaky = made(0)
-    proven.distrust(stack(leaky), origins)
+    proven.distrust((leaky, 0))
     others = [made(number) for number in range(1, 10 * MOST)]
     for code in others:
         learn(proven, code, origins)
@@ -51,7 +51,7 @@ def test_where_too_many_leak_it_trusts_nobody() -> None:
     proven, origins = Proven(32), Origins()
     codes = [made(number) for number in range(3 * MOST)]
     for code in codes:
-        proven.distrust(stack(code), origins)
+        proven.distrust((code, 0))
     for code in codes:
         learn(proven, code, origins)
     assert len(proven) == 0

@@ -1,0 +1,202 @@
+"""What a stack tells: its frames, its site, and the library that lost a response."""
+
+from __future__ import annotations
+
+import linecache
+import sys
+from dataclasses import replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any, Final
+
+from .._model.errors import OWN_DIRECTORY
+from .._model.leak import Frame
+from .ownership import installed_package
+from .raw import CUT
+from .submission import MARK
+from .tasks import AWAITED
+
+if TYPE_CHECKING:
+    from collections.abc import Collection, Iterable, Iterator
+    from types import CodeType
+
+    from .ownership import Origins
+    from .raw import Place, RawStack
+
+# Programs that make files as they run can have sources without end, and `linecache`
+# keeps each for good.
+_MOST_SOURCES: Final = 2000
+# What decorators call their functions: no names that say anything.
+_DECORATORS: Final = frozenset({"inner", "wrapped", "wrapper"})
+# Installed packages that only call what the application has called.
+_BETWEEN: Final = frozenset(
+    {
+        *("backoff", "beartype", "ddtrace", "decorator", "deprecated", "newrelic"),
+        *("opentelemetry", "pydantic", "retry", "retrying", "sentry_sdk", "stamina"),
+        *("tenacity", "typeguard", "wrapt"),
+    }
+)
+NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
+"""The site of a response whose stack was not kept."""
+
+
+def find_site(stack: RawStack, origins: Origins) -> Frame:
+    """The frame that a person would fix.
+
+    Args:
+        stack: What `capture` returned.
+        origins: Whose code a file is.
+
+    Returns:
+        The innermost frame of the application's own code; failing that, the
+        innermost outside the HTTP libraries and httpguard.
+    """
+    return frame_at(place_of(stack, origins), origins)
+
+
+def place_of(stack: RawStack, origins: Origins) -> Place:
+    """As `find_site`, without looking at any source: code object and offset.
+
+    Args:
+        stack: What `capture` returned.
+        origins: Whose code a file is.
+    """
+    of_runner: Place = ()
+    for code, offset in pairs(stack):
+        if origins[code.co_filename]:
+            if code.co_filename not in origins.runner:
+                return code, offset
+            of_runner = of_runner or (code, offset)
+    if of_runner:
+        return of_runner
+    for code, offset in pairs(stack):
+        filename = code.co_filename
+        # Of generated code there is nothing to see.
+        if not (
+            filename.startswith(("<", OWN_DIRECTORY)) or origins.http_package(filename)
+        ):
+            return code, offset
+    return ()
+
+
+def frame_at(place: Place, origins: Origins) -> Frame:
+    """The frame of a place."""
+    if not place:
+        return NOWHERE
+    code, offset = place
+    return frame_of(code, offset, application=origins[code.co_filename])
+
+
+def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
+    """Frames with their lines, in the order of a traceback.
+
+    Args:
+        stack: What `capture` returned.
+        origins: Whose code a file is.
+
+    Returns:
+        The outermost frame first, httpguard's own left out.
+    """
+    frames: list[Frame] = []
+    submitted = waits = False
+    own = _own(stack, origins)
+    for code, offset in pairs(stack):
+        if code is CUT and offset == 0:
+            frames[-1:] = [replace(frame, cut=True) for frame in frames[-1:]]
+        elif code is MARK:
+            # In a worker it is a frame too; only the last one is the mark.
+            submitted = offset == 0
+        elif code is AWAITED:
+            waits = offset == 0
+        elif not code.co_filename.startswith(OWN_DIRECTORY):
+            frame = frame_of(code, offset, application=code.co_filename in own)
+            if (submitted or waits) and frame.application:
+                frame = replace(frame, submitted=submitted, awaited=waits)
+                submitted = waits = False
+            frames.append(frame)
+    return tuple(reversed(frames))
+
+
+def _own(stack: RawStack, origins: Origins) -> Collection[str]:
+    """The application's files of a stack: the runner's too, where it has no others."""
+    known = [one for one in filenames(stack) if origins[one]]
+    if not origins.runner:
+        return known
+    return [one for one in known if one not in origins.runner] or known
+
+
+def filenames(stack: RawStack) -> Iterable[str]:
+    """The files a stack passes through, each once, innermost first."""
+    return dict.fromkeys(code.co_filename for code, _ in pairs(stack))
+
+
+def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
+    """The installed package that a site has called, and the function of it.
+
+    Args:
+        stack: What `capture` returned.
+        site: What `find_site` returned for it.
+        origins: Whose code a file is.
+
+    Returns:
+        Both empty where it has called the HTTP library itself.
+    """
+    below: CodeType | None = None
+    for code, offset in pairs(stack):
+        if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
+            continue
+        if (
+            code.co_name == site.function
+            and code.co_filename == site.filename
+            and _line(code, offset) == site.lineno
+            and origins[code.co_filename]
+        ):
+            break
+        if below is None or not (
+            code.co_name in _DECORATORS
+            or installed_package(code.co_filename) in _BETWEEN
+        ):
+            below = code
+    else:
+        below = None
+    if below is None or origins.http_package(below.co_filename):
+        return "", ""
+    package = installed_package(below.co_filename)
+    return (package, below.co_name) if package else ("", "")
+
+
+def source_line(frame: Frame) -> str:
+    """The text of a frame's line, stripped; empty where there is no source.
+
+    Args:
+        frame: Any frame. Zipapps and notebooks are read through their loaders.
+    """
+    known = frame.filename in linecache.cache
+    line = linecache.getline(frame.filename, frame.lineno)
+    if not known and len(linecache.cache) > _MOST_SOURCES:
+        linecache.cache.pop(frame.filename, None)
+    if not line and not frame.filename.startswith("<"):
+        for module in list(sys.modules.values()):
+            if getattr(module, "__file__", None) == frame.filename:
+                line = linecache.getline(frame.filename, frame.lineno, vars(module))
+                break
+    return line.strip()
+
+
+def pairs(stack: RawStack) -> Iterable[tuple[CodeType, int]]:
+    """The flat tuple, two by two."""
+    items: Iterator[Any] = iter(stack)
+    return zip(items, items, strict=True)
+
+
+@lru_cache(maxsize=4096)
+def _line(code: CodeType, offset: int) -> int:
+    """The line of an instruction; a snapshot asks for the same ones again."""
+    for start, end, line in code.co_lines():
+        if line is not None and start <= offset < end:
+            return line
+    return code.co_firstlineno
+
+
+def frame_of(code: CodeType, offset: int, *, application: bool) -> Frame:
+    """A frame with its line and, as in a traceback, its bare function name."""
+    return Frame(code.co_filename, _line(code, offset), code.co_name, application)
