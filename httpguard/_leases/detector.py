@@ -59,20 +59,14 @@ class Detector:
         self._found = found
         self._rest = rest
         self.verdicts = Verdicts(registry, settings)
-        self.sessions = SessionDetector(
-            registry.sessions, settings, self.verdicts, found
-        )
+        self.sessions = SessionDetector(registry, settings, self.verdicts, found)
         # Leaks whose slot is lost, and held ones: the guard may do more about them.
         self.lost: deque[Lease] = deque()
         self.held: deque[Lease] = deque()
         self._explainer = Explainer(registry, settings)
 
     def bury(self, *, doubtful: bool = False) -> None:
-        """Judge the leases whose response was collected.
-
-        Args:
-            doubtful: Those too of which an event loop may have the response again.
-        """
+        """Judge the collected ones; `doubtful`: those too that a loop may revive."""
         registry, number = self.registry, 0
         now, dead, revived = registry.clock(), registry.dead, registry.revived
         while dead:  # Those that die meanwhile too.
@@ -177,10 +171,10 @@ class Detector:
             # Said before, as held or open; it is the same leak.
             if lease.pool.block:
                 self._lose(lease)
-        elif lease.closed is None:
-            self._judge(LeakKind.DROPPED, lease, now)
         else:
-            self._judge(LeakKind.UNRELEASED, lease, now)
+            dropped = lease.closed is None
+            kind = LeakKind.DROPPED if dropped else LeakKind.UNRELEASED
+            self._judge(kind, lease, now)
 
     def _look_closer(self, leases: list[Lease], now: float) -> None:
         leases = a_few(leases) if leases else []

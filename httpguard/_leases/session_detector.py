@@ -14,8 +14,8 @@ if TYPE_CHECKING:
 
     from .._model.scope import Scope
     from .._model.settings import Settings
+    from .registry import Registry
     from .session import SessionRef
-    from .sessions import Sessions
     from .threads import Strand
     from .verdicts import Verdicts
 
@@ -25,12 +25,12 @@ class SessionDetector:
 
     def __init__(
         self,
-        sessions: Sessions,
+        registry: Registry,
         settings: Callable[[], Settings],
         verdicts: Verdicts,
         found: Callable[[Finding], None],
     ) -> None:
-        self._sessions = sessions
+        self._sessions = registry.sessions
         self._settings = settings
         self._verdicts = verdicts
         self._found = found
