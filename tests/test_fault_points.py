@@ -234,7 +234,7 @@ NOT_CALLED: Final = frozenset(
         "_stacks.waits._names",
         "_stacks.waits._of_trio",
         "_model.redaction._escape",
-        "_text.words.short_path",
+        "_text.leaks.short_path",
     }
 )
 

@@ -16,7 +16,7 @@ from .._model.redaction import printable
 from .._pools.pool import DEFAULT_PORTS
 from .._reporting.context import Bound
 from .._text.events import render
-from .._text.words import whole_place
+from .._text.leaks import whole_place
 from .measures import OTHER
 from .observers import Instrumentation
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric

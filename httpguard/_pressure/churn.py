@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.redaction import printable
 from .._stacks.sites import find_site, symbolize
-from .._text.words import place
+from .._text.leaks import place
 
 if TYPE_CHECKING:
     from .._leases.churn import Wasted

@@ -8,7 +8,7 @@ import pytest
 
 from .._model.errors import BaselineError
 from .._model.words import leaked, many
-from .._text.words import short_path
+from .._text.leaks import short_path
 from .found import FOUND, NODEID, packed, unpacked
 
 if TYPE_CHECKING:

@@ -6,7 +6,7 @@ from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from .._baseline.place import Place, place_at, place_of
-from .._text.words import request
+from .._text.leaks import request
 
 if TYPE_CHECKING:
     from collections.abc import Iterable

@@ -17,7 +17,7 @@ from .._model.leak import LeakKind
 from .._model.redaction import printable
 from .._model.words import leaked, many
 from .._stacks.sites import source_line
-from .._text.words import bytes_read, request, short_path
+from .._text.leaks import bytes_read, request, short_path
 from .places import callers, source_around
 
 if TYPE_CHECKING:

@@ -17,7 +17,7 @@ from .._model.event import (
     TOO_MANY_OPEN,
 )
 from .._model.plain import plain, to_plain
-from .leaks import describe_resolved, describe_with, format_frames
+from .leaks import describe_resolved, place, request, seconds, texts_of, whole_place
 from .pools import (
     describe_churn,
     describe_descriptors,
@@ -26,7 +26,6 @@ from .pools import (
     describe_starved,
     with_sites_as_text,
 )
-from .words import place, request, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -34,6 +33,7 @@ if TYPE_CHECKING:
     from .._model.event import Event
     from .._model.leak import Leak
     from .._model.snapshot import OpenResponse
+    from .leaks import Texts
 
 _MOST_POOLS: Final = 5
 
@@ -77,19 +77,17 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 
 def _leak(event: Event) -> Rendered:
     (leak,) = event.leaks
-    frames = format_frames(leak.stack)
-    return Rendered(describe_with(leak, frames), _flat(leak, frames))
+    texts = texts_of(leak)
+    return Rendered(texts.report, _flat(leak, texts))
 
 
 def _resolved(event: Event) -> Rendered:
     (leak,) = event.leaks
-    frames = format_frames(leak.stack)
-    return Rendered(describe_resolved(leak), _flat(leak, frames))
+    return Rendered(describe_resolved(leak), _flat(leak, texts_of(leak)))
 
 
-def _flat(leak: Leak, frames: list[str]) -> dict[str, Any]:
-    stack = "\n".join(frames)
-    return to_plain(leak, site=whole_place(leak.site), stack=stack)
+def _flat(leak: Leak, texts: Texts) -> dict[str, Any]:
+    return to_plain(leak, site=texts.site, stack=texts.stack)
 
 
 def _crowd(event: Event) -> Rendered:

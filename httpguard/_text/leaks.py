@@ -1,19 +1,23 @@
-"""A leak as text that a person reads without a second tool."""
+"""Leaks as text that a person reads without a second tool: places, requests, times."""
 
 from __future__ import annotations
 
+import os
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
+from .._stacks.before import BEFORE
+from .._stacks.before import FILENAME as BEFORE_FILENAME
+from .._stacks.directory import working_directory
 from .._stacks.sites import source_line
-from .words import bytes_read, is_before, place, places, request, seconds, shortened
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from .._model.leak import Frame, Leak
+    from .._model.snapshot import OpenResponse
 
 _COLUMNS: Final = 120
 """A report's first line fits in them, unless the place is long."""
@@ -22,21 +26,49 @@ _CUT: Final = "    … (not kept: this line's responses had all ended well)"
 _SEPARATORS: Final = re.compile(r"[\\/]")
 # Where packages lie, the standard library's included.
 _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?|Lib")
+# Below so many seconds: the unit's seconds, its format and its name.
+_UNITS: Final = ((10, 1, ".1f", "s"), (120, 1, ".0f", "s"), (7200, 60, ".0f", "min"))
+
+
+class Texts(NamedTuple):
+    """A leak as text.
+
+    Args:
+        report: What a person reads.
+        site: ``file:line in function``, as fields of a log have it.
+        stack: All of its frames, each with its source line.
+    """
+
+    report: str
+    site: str
+    stack: str
 
 
 def describe(leak: Leak) -> str:
-    return describe_with(leak, format_frames(leak.stack))
+    return texts_of(leak).report
 
 
-def describe_with(leak: Leak, frames: Sequence[str]) -> str:
-    """As `describe`, with the texts of all its frames."""
-    stack = fold_stack(leak.stack, leak.site, frames)
-    return f"{describe_above_stack(leak)}\n{stack}\n  more: {more(leak.kind.value)}"
+def texts_of(leak: Leak) -> Texts:
+    """A leak as text. What comes from outside is made printable here, once."""
+    whole, stack = str(leak.site), leak.stack
+    packages = [_package(frame.filename) for frame in stack]
+    sources = [source_line(frame) for frame in stack]
+    *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
+    whole = printable(whole)
+    packages = [printable(package) for package in packages]
+    sources = [printable(source, MOST_SOURCE) for source in sources]
+    frames = list(map(_format_frame, stack, where, sources))
+    report = (
+        f"{_above_stack(leak, site, culprit)}\n"
+        f"{_fold_stack(stack, leak.site, frames, packages)}\n"
+        f"  more: {more(leak.kind.value)}"
+    )
+    return Texts(report, whole, "\n".join(frames))
 
 
-def describe_above_stack(leak: Leak) -> str:
+def _above_stack(leak: Leak, site: str, culprit: str) -> str:
     """Kind, site, count and request on one line; who, how to fix it, what holds it."""
-    headline = [f"leak {leak.kind.value} {place(leak.site)}"]
+    headline = [f"leak {leak.kind.value} {site}"]
     if leak.count > 1:
         headline.append(f"{leak.count:,} times")
     if leak.kind == "session":
@@ -60,7 +92,7 @@ def describe_above_stack(leak: Leak) -> str:
         if short != whole:
             lines.append(f"request: {whole}")
     if leak.culprit is not None:
-        lines.append(f"lost in {place(leak.culprit)}")
+        lines.append(f"lost in {culprit}")
     lines.append(f"fix: {leak.hint}")
     if leak.held_by:
         lines.append(f"held by: {leak.held_by}")
@@ -75,17 +107,8 @@ def describe_resolved(leak: Leak) -> str:
     )
 
 
-def format_frames(frames: Sequence[Frame]) -> list[str]:
-    """Each frame with its source line, the application's own marked ``>``."""
-    lines = [source_line(frame) for frame in frames]
-    sources = [printable(line, MOST_SOURCE) for line in lines]
-    return [
-        _format_frame(*each)
-        for each in zip(frames, places(frames), sources, strict=True)
-    ]
-
-
 def _format_frame(frame: Frame, where: str, source: str) -> str:
+    """A frame with its source line, the application's own marked ``>``."""
     mark = ">" if frame.application else " "
     how = "submitted at " if frame.submitted else ""
     how = "awaited at " if frame.awaited else how
@@ -97,7 +120,12 @@ def _format_frame(frame: Frame, where: str, source: str) -> str:
     return "\n".join(lines)
 
 
-def fold_stack(stack: Sequence[Frame], site: Frame, texts: Sequence[str]) -> str:
+def _fold_stack(
+    stack: Sequence[Frame],
+    site: Frame,
+    texts: Sequence[str],
+    packages: Sequence[str],
+) -> str:
     """The application's own frames, and the first one below the site.
 
     Of each run of others, one line says how many these are, and of which packages.
@@ -106,10 +134,11 @@ def fold_stack(stack: Sequence[Frame], site: Frame, texts: Sequence[str]) -> str
         stack: The outermost frame first.
         site: The line that opened the response.
         texts: Of each frame.
+        packages: Of each frame.
     """
     last = max((n for n, frame in enumerate(stack) if frame == site), default=-2)
     lines: list[str] = []
-    others: list[Frame] = []
+    others: list[str] = []
     for number, frame in enumerate(stack):
         if frame.application or frame.submitted or number in {last, last + 1}:
             lines += [*_folded(others), texts[number]]
@@ -117,17 +146,16 @@ def fold_stack(stack: Sequence[Frame], site: Frame, texts: Sequence[str]) -> str
             continue
         if frame.cut:
             lines.append(_CUT)
-        others.append(frame)
+        others.append(packages[number])
     return "\n".join([*lines, *_folded(others)])
 
 
-def _folded(frames: Sequence[Frame]) -> list[str]:
+def _folded(packages: Sequence[str]) -> list[str]:
     """A run of frames on one line, or nothing."""
-    if not frames:
+    if not packages:
         return []
-    packages = dict.fromkeys(_package(frame.filename) for frame in frames)
-    noun = "frame" if len(frames) == 1 else "frames"
-    return [f"    … {len(frames)} {noun}: {', '.join(map(printable, packages))}"]
+    noun = "frame" if len(packages) == 1 else "frames"
+    return [f"    … {len(packages)} {noun}: {', '.join(dict.fromkeys(packages))}"]
 
 
 def _package(filename: str) -> str:
@@ -139,3 +167,77 @@ def _package(filename: str) -> str:
         if _LIBRARY.fullmatch(parts[number]):
             return parts[number + 1].removesuffix(".py")
     return parts[-1].removesuffix(".py")
+
+
+def short_path(filename: str) -> str:
+    """A file, relative to the working directory where it lies below that."""
+    return filename.removeprefix(_base())
+
+
+def _base() -> str:
+    """The working directory with a separator; empty where that shortens nothing."""
+    base = os.path.join(working_directory(), "")
+    return base if len(base) > 1 else ""
+
+
+def place(frame: Frame) -> str:
+    """``file:line in function``, the file relative where it is below the cwd."""
+    (text,) = places([frame])
+    return text
+
+
+def places(frames: Sequence[Frame]) -> list[str]:
+    """As `place`, of each frame."""
+    base = _base()
+    paths = [frame.filename.removeprefix(base) for frame in frames]
+    return [
+        f"({BEFORE})"
+        if path == BEFORE_FILENAME
+        else f"{printable(path)}:{frame.lineno} in {printable(frame.function)}"
+        for path, frame in zip(paths, frames, strict=True)
+    ]
+
+
+def is_before(frame: Frame) -> bool:
+    """Whether it stands for what was opened before httpguard came."""
+    return frame.filename == BEFORE_FILENAME
+
+
+def opened(frame: Frame) -> str:
+    """``opened at file:line in function``, where that is known."""
+    if is_before(frame):
+        return BEFORE
+    return f"opened at {place(frame)}"
+
+
+def whole_place(frame: Frame) -> str:
+    """``file:line in function``, as fields of a log have it."""
+    return printable(str(frame))
+
+
+def request(response: Leak | OpenResponse) -> str:
+    """Method and redacted URL; of a session, where it went first."""
+    return f"{response.method} {response.url}".strip() or response.pool
+
+
+def shortened(text: str, most: int) -> str:
+    """A text, without its middle where it is long: both of its ends tell more."""
+    if len(text) <= most:
+        return text
+    end = (most - 1) // 3
+    return f"{text[: most - 1 - end]}…{text[-end:]}"
+
+
+def bytes_read(leak: Leak) -> str:
+    """How much of the body was read."""
+    if leak.length is None:
+        return f"{leak.bytes_read} bytes read"
+    return f"{leak.bytes_read} of {leak.length} bytes read"
+
+
+def seconds(age: float) -> str:
+    """An age in seconds that reads well: 0.3 s, 42 s, 12 min, 3 h."""
+    for limit, size, form, unit in _UNITS:
+        if age < limit:
+            return f"{age / size:{form}} {unit}"
+    return f"{age / 3600:.0f} h"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .words import is_before, opened, place, seconds, whole_place
+from .leaks import is_before, opened, place, seconds, whole_place
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

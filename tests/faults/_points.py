@@ -99,7 +99,6 @@ CORE: Final = (
     "_text.events",
     "_text.leaks",
     "_text.pools",
-    "_text.words",
 )
 # What runs inside a program that uses one of these clients.
 CLIENTS: Final = (

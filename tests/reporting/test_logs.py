@@ -16,7 +16,7 @@ import requests
 from httpguard import Frame
 from httpguard._model.event import ADVICE, COUNTS, SESSION_CHURN, Event
 from httpguard._process.process import PROCESS
-from httpguard._text import words as _text
+from httpguard._text import leaks as _text
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import requests
 
 from httpguard import Frame, Leak, LeakKind
 from httpguard._report.texts import find_leak
-from httpguard._text.leaks import describe, fold_stack, format_frames
+from httpguard._text.leaks import describe
 from tests.program import ROOT
 
 if TYPE_CHECKING:
@@ -22,8 +23,33 @@ LIB = "/usr/lib/python3.11"
 PACKAGES = f"{LIB}/site-packages"
 
 
+NOW = datetime.now(timezone.utc)
+LEAK = Leak(
+    kind=LeakKind.DROPPED,
+    site=SITE,
+    stack=(SITE,),
+    count=1,
+    resolved=0,
+    method="GET",
+    url="http://shop.local/",
+    status=200,
+    client="requests",
+    pool="http://shop.local",
+    thread="MainThread",
+    first_seen=NOW,
+    last_seen=NOW,
+    age=0.0,
+    idle=0.0,
+    bytes_read=0,
+    length=None,
+    hint="close it",
+)
+
+
 def format_stack(stack: tuple[Frame, ...], site: Frame) -> str:
-    return fold_stack(stack, site, format_frames(stack))
+    """Of a report without what stands above and below."""
+    _, _, _, *lines, _ = describe(replace(LEAK, stack=stack, site=site)).splitlines()
+    return "\n".join(lines)
 
 
 def test_runs_of_other_frames_are_one_line_each() -> None:
@@ -118,27 +144,7 @@ def test_a_long_request_stands_below(guard: GuardControl, server: Server) -> Non
 
 def test_a_long_request_fits_beside_a_short_place() -> None:
     url = "http://shop.local/" + "a/" * 100
-    now = datetime.now(timezone.utc)
-    leak = Leak(
-        kind=LeakKind.DROPPED,
-        site=SITE,
-        stack=(SITE,),
-        count=1,
-        resolved=0,
-        method="GET",
-        url=url,
-        status=200,
-        client="requests",
-        pool="http://shop.local",
-        thread="MainThread",
-        first_seen=now,
-        last_seen=now,
-        age=0.0,
-        idle=0.0,
-        bytes_read=0,
-        length=None,
-        hint="close it",
-    )
+    leak = replace(LEAK, url=url)
     first, _, whole, *_ = describe(leak).splitlines()
     assert (len(first), whole) == (120, f"  request: GET {url}")
     assert "…" in first
