@@ -153,7 +153,7 @@ class PoolGate:
         try:
             session, pool = registry.sessions.get(owner), registry.pools.get(owner)
             if session is not None:
-                registry.sessions.close(session)
+                session.closed = True
             if pool is not None:
                 pool.closes()
         except Exception as error:

@@ -17,8 +17,7 @@ from .._model.event import (
     TOO_MANY_OPEN,
     Event,
 )
-from .._model.rhythm import Rhythm
-from .._model.tally import Tally
+from .._model.tally import Rhythm, Tally
 from .._pressure.churn import describe_churn
 
 if TYPE_CHECKING:

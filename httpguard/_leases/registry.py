@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._pools.waits import Waiter
     from .._stacks.raw import RawStack
     from .client import Client
-    from .session import SessionRef
+    from .sessions import SessionRef
 
     Digest = Callable[[], dict[str, Any] | None]
 

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from .._model.scope import Scope
     from .._model.settings import Settings
     from .registry import Registry
-    from .session import SessionRef
+    from .sessions import SessionRef
     from .threads import Strand
     from .verdicts import Verdicts
 

@@ -1,23 +1,175 @@
-"""Sessions: who made them, and which pools are theirs."""
+"""Sessions: who made them, which pools are theirs, which were made for nothing.
+
+A session is whatever makes pools, such as a Session of requests or a pool manager.
+"""
 
 from __future__ import annotations
 
 import threading
+import weakref
 from collections import deque
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.scope import current_scope
-from .._model.tally import drain
+from .._model.tally import Rhythm, drain
 from .._stacks.sites import NOWHERE, place_of
-from .churn import Churn
-from .session import Line, SessionRef
 from .threads import runner, running
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from .._model.leak import Frame, LeakKind
+    from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._stacks.ownership import Origins
-    from .._stacks.raw import RawStack
+    from .._stacks.raw import Place, RawStack
     from .client import Client
+    from .threads import Runner
+
+    _SessionRef = weakref.ref[Any]
+else:
+    _SessionRef = weakref.ref
+
+# Fewer are no matter.
+_FEW: Final = 10
+# Programs that make code as they run can have lines without end, and ask hosts
+# without end.
+_MOST_LINES: Final = 1000
+_MOST_HOSTS: Final = 100
+
+
+class SessionRef(_SessionRef):
+    """A weak reference to a session. Times are seconds of the guard's clock.
+
+    It is kept for as long as a pool of the session is alive: what still refers to a
+    pool keeps its sockets open, though the session is closed or gone.
+    """
+
+    __slots__ = (
+        "adopted",
+        "alive",
+        "client",
+        "closed",
+        "context",
+        "ended",
+        "judged",
+        "key",
+        "kind",
+        "line",
+        "lonely",
+        "name",
+        "opened",
+        "pools",
+        "runner",
+        "scope",
+        "site",
+        "sockets",
+        "stack",
+        "thread",
+        "user",
+    )
+
+    # id() of the session.
+    key: int
+    client: Client
+    opened: float
+    # Where it was made.
+    line: Place
+    # The program has closed it, and made no pool of it since.
+    closed: bool
+    # Judged once, found to be a leak, and ended well after all.
+    judged: bool
+    kind: LeakKind | None
+    ended: bool
+    # Of a leak: the line that made it.
+    site: Frame
+    # What made it, and the name of the thread; what made its latest pool, by the first
+    # request to a host.
+    runner: Runner
+    thread: str
+    user: Runner
+    stack: RawStack
+    scope: Scope | None
+    # What was bound to the log context when it was made, None where nothing was.
+    context: dict[str, Any] | None
+    # The pools it has made that are alive, and the name of the first one.
+    pools: list[PoolRef]
+    name: str
+    # As of the judgement: the sessions of its line that keep sockets, and how many.
+    alive: int
+    sockets: int
+    # It is one request's own, as of `requests.get`: no advice would help.
+    lonely: bool
+    # It was made before httpguard came, in a line that nobody knows: it is not judged.
+    adopted: bool
+
+    def idle_for(self, now: float) -> float:
+        """How long no request has used it, in seconds: see `PoolRef.idle_for`."""
+        # Each pool is asked: a sweep has to see when it was used.
+        times = [pool.idle_for(now) for pool in list(self.pools)]
+        return min(times, default=0.0)
+
+    @property
+    def absolute_url(self) -> str:
+        """Where it went first."""
+        return self.name
+
+
+class Wasted:
+    """The sessions of one line whose connections were never used again."""
+
+    __slots__ = ("client", "connects", "hosts", "pools", "rhythm", "sessions", "stack")
+
+    def __init__(self, stack: RawStack, client: str) -> None:
+        self.stack = stack
+        self.client = client
+        self.sessions = 0
+        self.pools = 0
+        self.connects = 0
+        self.hosts: set[str] = set()
+        self.rhythm = Rhythm()
+
+    @property
+    def saved(self) -> int:
+        """The connects that one shared session would have saved, at least."""
+        return max(self.connects - max(len(self.hosts), 1), 0)
+
+
+class Churn:
+    """Such lines. Changed under the lock of the sessions."""
+
+    def __init__(self) -> None:
+        self._lines: dict[Place, Wasted] = {}
+
+    def note(self, ref: SessionRef, pool: PoolRef) -> None:
+        if not pool.connected.value or pool.reused:
+            return
+        wasted = self._lines.get(ref.line)
+        if wasted is None:
+            if len(self._lines) >= _MOST_LINES:
+                self._lines.clear()
+            wasted = self._lines[ref.line] = Wasted(ref.stack, ref.client.name)
+        wasted.pools += 1
+        wasted.connects += pool.connected.value
+        if len(wasted.hosts) < _MOST_HOSTS:
+            wasted.hosts.add(pool.name)
+        if not ref.pools:
+            wasted.sessions += 1
+
+    def worth(self) -> list[Wasted]:
+        """The lines that are worth a word, the most wasteful first."""
+        found = [
+            wasted
+            for wasted in list(self._lines.values())
+            if wasted.sessions >= _FEW and wasted.saved
+        ]
+        return sorted(found, key=lambda wasted: -wasted.saved)
+
+    def due(self, now: float) -> Iterator[Wasted]:
+        """The lines of which it is time to say so."""
+        for wasted in self.worth():
+            if wasted.rhythm.due(wasted.sessions // _FEW, now):
+                yield wasted
 
 
 class Sessions:
@@ -32,7 +184,7 @@ class Sessions:
         # Those that have pools, by the line that made them. Written once for a new
         # pool and once for a pool that is gone, under a lock; reentrant, since a
         # finalizer can run in the middle of it.
-        self.lines: dict[Line, dict[int, SessionRef]] = {}
+        self.lines: dict[Place, dict[int, SessionRef]] = {}
         self.churn = Churn()
         self._lock = threading.RLock()
 
@@ -115,10 +267,6 @@ class Sessions:
         ref.name = ref.name or pool.name
         ref.pools.append(pool)
         pool.owner = ref
-
-    def close(self, ref: SessionRef) -> None:
-        """The program closes a session. What still refers to its pools keeps these."""
-        ref.closed = True
 
     def lose(self, pool: PoolRef) -> None:
         """A pool was collected."""

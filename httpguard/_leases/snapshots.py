@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
-from .._pools.totals import Totals, rate
+from .._pools.pools import Totals, rate
 from .._stacks.sites import find_site, symbolize
 
 if TYPE_CHECKING:

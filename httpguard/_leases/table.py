@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
-from .._model.rhythm import Rhythm
+from .._model.tally import Rhythm
 from .._stacks.sites import find_library, find_site, frame_at, symbolize
 from .client import Facts
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .lease import Lease
     from .registry import Registry
-    from .session import SessionRef
+    from .sessions import SessionRef
     from .threads import Runner
 
 

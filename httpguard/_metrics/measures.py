@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._leases.verdicts import Verdicts
     from .._model.leak import Frame, LeakKind
     from .._pools.pool import PoolRef
-    from .._pools.totals import Totals
+    from .._pools.pools import Totals
 
 MOST_POOLS: Final = 100
 """So many pools have series of their own; the rest is summed up as `OTHER`."""

@@ -1,15 +1,16 @@
-"""A counter and a queue that several threads use without a lock."""
+"""Counters and queues without a lock, and when a count is said."""
 
 from __future__ import annotations
 
 import itertools
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Final, TypeVar
 
 if TYPE_CHECKING:
     from collections import deque
     from collections.abc import Iterator
 
 T = TypeVar("T")
+_SECONDS: Final = 60.0
 
 
 class Tally:
@@ -29,6 +30,36 @@ class Tally:
     def value(self) -> int:
         """How often `add` was called."""
         return int(repr(self._count)[len("count(") : -1])
+
+
+class Rhythm:
+    """Decides when a count is worth a report: at 1, 10, 100 … and once a minute."""
+
+    __slots__ = ("_last", "_next")
+
+    def __init__(self) -> None:
+        self._next = 1
+        self._last: float | None = None
+
+    def due(self, count: int, now: float) -> bool:
+        """Whether to report now; if so, the next time is set.
+
+        Args:
+            count: How often it has happened.
+            now: Seconds, monotonic.
+
+        Returns:
+            True at the first, then when the count has reached 10, 100, 1000 …
+            and the last report is a minute old.
+        """
+        if count < self._next:
+            return False
+        if self._last is not None and now - self._last < _SECONDS:
+            return False
+        while self._next <= count:
+            self._next *= 10
+        self._last = now
+        return True
 
 
 def drain(queue: deque[T]) -> Iterator[T]:

@@ -10,7 +10,7 @@ from .._stacks.sites import find_site, symbolize
 from .._text.leaks import place
 
 if TYPE_CHECKING:
-    from .._leases.churn import Wasted
+    from .._leases.sessions import Wasted
     from .._stacks.ownership import Origins
 
 

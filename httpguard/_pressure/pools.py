@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.threads import running
 from .._model.redaction import printable
-from .._model.rhythm import Rhythm
+from .._model.tally import Rhythm
+from .._pools.pools import rate
 from .._pools.slot import GIVEN_UP, is_out
-from .._pools.totals import rate
 from .._pools.waits import Share, Waiter
 from .._stacks.capture import capture
 from .shortage import describe_shortage

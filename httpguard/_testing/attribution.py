@@ -11,7 +11,7 @@ from .subject import Subject, subject_of
 if TYPE_CHECKING:
     from .._leases.detector import Detector
     from .._leases.lease import Lease
-    from .._leases.session import SessionRef
+    from .._leases.sessions import SessionRef
 
 # Threads that run what others hand them: it is the work of whoever runs now.
 _WORKERS: Final = ("concurrent.futures.", "multiprocessing.", "anyio.", "trio.")

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from .._guard.guard import Guard
     from .._leases.lease import Lease
-    from .._leases.session import SessionRef
+    from .._leases.sessions import SessionRef
     from .._model.errors import LeakError
     from .collector import Collector
     from .judge import Judge, Verdict

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from httpguard._leases import table as _table
-from httpguard._model.rhythm import Rhythm
+from httpguard._model.tally import Rhythm
 
 if TYPE_CHECKING:
     import pytest

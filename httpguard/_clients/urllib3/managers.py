@@ -22,7 +22,7 @@ from .pools import POOLS
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.session import SessionRef
+    from ..._leases.sessions import SessionRef
     from ..guard import Guard
     from ..patching import Method, Patcher
     from .callers import Codes
