@@ -78,7 +78,7 @@ WALLS: Final = frozenset(
         "_model.fork.Parts._tell",
         "_clients.urllib3.pools._waiting",
         "_clients.urllib3.pools._may_come_back",
-        "_clients.urllib3.finalizing.dealloc_warn",
+        "_clients.urllib3.closing.dealloc_warn",
         "_leases.ends.Ends.give_up",
     }
 )

@@ -42,7 +42,7 @@ def pauses(scope: Scope, *, looping: bool = False) -> Iterator[float]:
     """
     deadline = time.monotonic() + _PATIENCE
     while not scope.waited:
-        guard = _process.current()
+        guard = _process.PROCESS.guard
         scope.waited = (
             guard is None
             or not (

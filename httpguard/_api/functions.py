@@ -32,7 +32,7 @@ def check() -> public.Snapshot:
         LeakError: In strict mode, more than ``max_leaks`` leaks were found and
             some of them were not raised before.
     """
-    guard = _process.current()
+    guard = _process.PROCESS.guard
     try:
         return public.Snapshot() if guard is None else guard.check()
     except LeakError as error:
@@ -49,7 +49,7 @@ def snapshot() -> public.Snapshot:
     Returns:
         The state now; empty if httpguard is not installed.
     """
-    guard = _process.current()
+    guard = _process.PROCESS.guard
     return public.Snapshot() if guard is None else guard.snapshot()
 
 
@@ -62,5 +62,5 @@ def touch(response: Any) -> bool:
     Returns:
         Whether it is open and guarded.
     """
-    guard = _process.current()
+    guard = _process.PROCESS.guard
     return False if guard is None else guard.touch(response)

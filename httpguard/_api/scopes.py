@@ -220,7 +220,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         """Judge what is left and raise it."""
         if scope is None:
             return
-        guard = _process.current()
+        guard = _process.PROCESS.guard
         try:
             if guard is not None:
                 if raising:

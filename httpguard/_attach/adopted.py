@@ -15,7 +15,7 @@ from .._model.redaction import printable, redact_url
 from .._pressure.in_flight import in_flight
 from .._pressure.shortage import describe_shortage
 from .._process.installing import patches
-from .._process.process import current
+from .._process.process import PROCESS
 from .._stacks.before import stack_before
 from .._stacks.heap import objects
 from .._stacks.sites import find_site
@@ -57,7 +57,7 @@ class Adopted:
 
         It takes so many seconds of processor time at most.
         """
-        guard = current()
+        guard = PROCESS.guard
         if guard is None:
             return
         registry, began = guard.registry, _clock()
@@ -79,12 +79,12 @@ class Adopted:
             _explain(lease, registry)
 
     def end_waits(self) -> None:
-        guard = current()
+        guard = PROCESS.guard
         if guard is not None:
             self._waits.end(guard.registry)
 
     def to_dict(self) -> dict[str, Any]:
-        guard = current()
+        guard = PROCESS.guard
         if guard is None:
             return {}
         registry = guard.registry

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from .._model.settings import load_settings
 from .._process.installing import start, take_off, wind_up
-from .._process.process import PROCESS, current
+from .._process.process import PROCESS
 from .adopted import Adopted
 
 _MOST_NOTES: Final = 100
@@ -66,7 +66,7 @@ class Attachment:
         except BaseException:
             self._restore()
             raise
-        guard = current()
+        guard = PROCESS.guard
         if guard is not None:
             # The one in force: to tell whether the program installs its own.
             self._settings = guard.settings
@@ -83,7 +83,7 @@ class Attachment:
 
     def take_off(self) -> bool:
         """Uninstall; whether it has to stay, since the program has installed it."""
-        guard = current()
+        guard = PROCESS.guard
         self.adopted.end_waits()
         if guard is not None and guard.settings is not self._settings:
             self._restore()
@@ -113,7 +113,7 @@ def arrive(settings: dict[str, Any]) -> Attachment | None:
     with PROCESS.lock:
         attachment = PROCESS.attached
         if not isinstance(attachment, Attachment):
-            if current() is not None:
+            if PROCESS.guard is not None:
                 return None
             attachment = Attachment(settings)
             attachment.put_on()

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from types import FrameType
 
-    from .._leases.client import Facts
     from .._stacks.raw import Place
     from .package import Adopters
     from .patching import Patcher
@@ -52,9 +51,7 @@ class Requests(Urllib3):
         super().__init__(name, codes.urllib3.name)
         self.codes = codes
 
-    def hint(self, facts: Facts) -> str:
-        """See `Client`."""
-        return requests_hint(facts)
+    hint = staticmethod(requests_hint)
 
 
 def requests_package(name: str, codes: Codes) -> Package:

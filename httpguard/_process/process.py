@@ -89,7 +89,7 @@ PROCESS: Final = Process()
 
 
 def current() -> Guard | None:
-    """The guard, None if not installed."""
+    """The guard, None if not installed: to be handed to lower layers."""
     return PROCESS.guard
 
 

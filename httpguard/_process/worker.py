@@ -6,7 +6,7 @@ import pickle
 from dataclasses import replace
 
 from .installing import start
-from .process import current, failed, is_installed
+from .process import PROCESS, failed, is_installed
 
 
 def begin(settings: bytes) -> None:
@@ -17,7 +17,7 @@ def begin(settings: bytes) -> None:
     """
     try:
         wanted = pickle.loads(settings)  # noqa: S301  # As all else of a worker.
-        guard = current()
+        guard = PROCESS.guard
         if guard is not None and is_installed():
             wanted = replace(
                 wanted,

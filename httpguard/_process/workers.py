@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._clients.gate import GATE
 from .exits import finish
-from .process import PROCESS, current, is_installed
+from .process import PROCESS, is_installed
 
 if TYPE_CHECKING:
     from .._clients.patching import Method, Patcher
@@ -103,7 +103,7 @@ def patch_billiard(patcher: Patcher) -> None:
 
 def _given() -> _Given | None:
     """The settings of the moment; None where the program has not installed it."""
-    guard = current()
+    guard = PROCESS.guard
     if guard is None or PROCESS.visitors or PROCESS.attached or not is_installed():
         return None
     import pickle

@@ -26,7 +26,6 @@ CORE: Final = (
     "_clients.urllib3.callers",
     "_clients.urllib3.client",
     "_clients.urllib3.closing",
-    "_clients.urllib3.finalizing",
     "_clients.urllib3.managers",
     "_clients.urllib3.mocks",
     "_clients.urllib3.package",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
-    from ..._leases.client import Facts, Reference
+    from ..._leases.client import Reference
 
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""
@@ -77,9 +77,7 @@ class HttpClient:
     def release(self, response: Any) -> None:
         """See `Client`. Closing does so."""
 
-    def hint(self, facts: Facts) -> str:
-        """See `Client`."""
-        return http_client_hint(facts)
+    hint = staticmethod(http_client_hint)
 
 
 class UrllibRequest(HttpClient):
@@ -87,9 +85,7 @@ class UrllibRequest(HttpClient):
 
     name = "urllib.request"
 
-    def hint(self, facts: Facts) -> str:
-        """See `Client`."""
-        return urllib_request_hint(facts)
+    hint = staticmethod(urllib_request_hint)
 
 
 HTTP_CLIENT: Final = HttpClient()

@@ -12,7 +12,7 @@ from .closing import shut
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Facts, Reference
+    from ..._leases.client import Reference
 
 # Once: a sweep asks for each response, and CPython 3.11 is slow to find them.
 _OPEN, _RELEASED = Ending.OPEN, Ending.RELEASED
@@ -84,9 +84,7 @@ class Urllib3:
         """See `Client`."""
         response.release_conn()
 
-    def hint(self, facts: Facts) -> str:
-        """See `Client`."""
-        return urllib3_hint(facts)
+    hint = staticmethod(urllib3_hint)
 
 
 def is_cut(connection: Any) -> bool:

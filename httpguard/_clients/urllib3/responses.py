@@ -15,8 +15,8 @@ from ..forwarding import around
 from ..gate import GATE
 from ..losing import note_retries
 from .callers import above, outermost, reads_body, session_above
+from .closing import close, dealloc_warn
 from .compiled import begin_lease
-from .finalizing import close, dealloc_warn
 from .mocks import KNOWN, holds_real_connection
 from .pools import POOLS, put_conn
 
