@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._leases.table import LeakTable
     from .._metrics.measures import Measures
     from .._model.settings import Settings
-    from .outbox import Outbox
+    from .reports import Outbox
 
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0

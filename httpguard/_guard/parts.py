@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._leases.verdicts import Finding
     from .._model.settings import Settings
-    from .outbox import Outbox
+    from .reports import Outbox
 
     Find = Callable[[], Settings]
 

@@ -1,7 +1,9 @@
-"""What is said of findings, and when: events for the outbox."""
+"""What is said of findings, and when; it waits until no lock of ours is held."""
 
 from __future__ import annotations
 
+from collections import deque
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import describe_open, describe_pools
@@ -17,24 +19,99 @@ from .._model.event import (
     TOO_MANY_OPEN,
     Event,
 )
+from .._model.interrupts import hand_back
 from .._model.tally import Rhythm, Tally
 from .._pressure.churn import describe_churn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable
     from .._leases.verdicts import Verdicts
+    from .._metrics.observers import Observer, Source
+    from .._model.failure import Failures
     from .._model.leak import Frame, LeakKind
     from .._model.settings import Settings
     from .._model.snapshot import OpenResponse
     from .._pressure.pools import PoolWatch
-    from .outbox import Outbox
+    from .._reporting import Destinations, Members
 
 # The counts are told once a minute at most.
 _MINUTE: Final = 60.0
+# Set while our own report runs: a log handler that makes requests of its own
+# must not start the next one.
+_REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=False)
+
+
+class Outbox:
+    """Events to report, and the place where our own failures end.
+
+    Args:
+        destinations: Where events go; None: nowhere. Our failures are said still.
+        observers: Told after each sweep.
+        failures: Says what failed.
+    """
+
+    def __init__(
+        self,
+        destinations: Destinations | None,
+        observers: Members[Observer],
+        failures: Failures,
+    ) -> None:
+        self._destinations = destinations
+        # Whether nobody takes an event, so that none needs to be made.
+        self.silent = destinations is None
+        self.observers = observers
+        self._failures = failures
+        self.clear()
+
+    def clear(self) -> None:
+        """Begin anew, as a forked child does."""
+        self.errors = 0
+        self._events: deque[Event] = deque()
+
+    @property
+    def busy(self) -> bool:
+        """Whether this thread or task is in the middle of a report of ours."""
+        return _REPORTING.get()
+
+    def post(self, event: Event) -> None:
+        """Keep an event for the next `flush`."""
+        if not self.silent:
+            self._events.append(event)
+
+    def flush(self) -> None:
+        """Report everything, outside of any lock of ours."""
+        if not self._events or self._destinations is None or _REPORTING.get():
+            return
+        token = _REPORTING.set(True)
+        try:
+            while self._events:
+                try:
+                    event = self._events.popleft()
+                except IndexError:  # Another thread took the last one.
+                    break
+                self._destinations.send(event, self.step_aside)
+        finally:
+            _REPORTING.reset(token)
+
+    def notify(self, source: Source, ended: Sequence[float]) -> None:
+        """Tell the monitoring systems; see `Observer`. Lease times are seconds."""
+        if ended:
+            self.observers.tell(lambda one: one.leases_ended(ended), self.step_aside)
+        self.observers.tell(lambda one: one.swept(source), self.step_aside)
+
+    def step_aside(self, where: str, error: Exception) -> None:
+        """Something of ours failed: say so once, and leave the program alone.
+
+        Raises:
+            Exception: It is none of ours, but the program's.
+        """
+        hand_back(error)
+        self.errors += 1
+        self._failures.say(where, error)
 
 
 class Reports:
@@ -66,7 +143,7 @@ class Reports:
         if self._outbox.silent:
             return
         if group.rhythm.due(group.count, self.registry.clock()):
-            self._post_group(LEAK, group)
+            self._tell(LEAK, group)
 
     def note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
@@ -91,7 +168,7 @@ class Reports:
             return
         groups = self._table.groups()
         for group in [one for one in groups if one.rhythm.due(one.count, now)]:
-            self._post_group(LEAK, group)
+            self._tell(LEAK, group)
         for details in self._pools.starving(now):
             self._post(POOL_STARVED, details=details)
         for details in self._pools.pressed_hard(now):
@@ -102,10 +179,11 @@ class Reports:
         if pressure is not None:
             self.pressure(pressure)
         # Once a minute at most, while they change.
-        if now - self._told >= _MINUTE and self._table.is_unsaid:
+        unsaid = [one for one in groups if one.said != (one.count, one.resolved)]
+        if unsaid and now - self._told >= _MINUTE:
             self._told = now
-            for group in groups:
-                group.said = group.totals
+            for group in unsaid:
+                group.said = group.count, group.resolved
             self._post(COUNTS, details={"leaks": self._table.counts()})
 
     def pressure(self, details: dict[str, Any]) -> None:
@@ -162,18 +240,15 @@ class Reports:
 
     def _resolve(self, kind: LeakKind | None, site: Frame) -> None:
         group = self._table.resolve(kind, site)
-        if group is not None and not self._outbox.silent:
-            now = self.registry.clock()
-            if group.resolved_rhythm.due(group.resolved, now):
-                self._post_group(RESOLVED, group)
+        if group is None or self._outbox.silent:
+            return
+        if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
+            self._tell(RESOLVED, group)
 
-    def _post_group(self, name: str, group: Group) -> None:
-        group.said = group.totals
-        self._post(
-            name,
-            leaks=(group.leak(self.registry.origins),),
-            context=group.latest.context,
-        )
+    def _tell(self, name: str, group: Group) -> None:
+        group.said = group.count, group.resolved
+        leak = group.leak(self.registry.origins)
+        self._post(name, leaks=(leak,), context=group.latest.context)
 
     def _post(
         self, name: str, *, figures: dict[str, int] | None = None, **fields: Any

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from inspect import CO_ASYNC_GENERATOR
 from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
@@ -67,16 +68,18 @@ class Detector:
 
     def bury(self, *, doubtful: bool = False) -> None:
         """Judge the collected ones; `doubtful`: those too that a loop may revive."""
-        registry, number = self.registry, 0
-        now, dead, revived = registry.clock(), registry.dead, registry.revived
+        now, number = self.registry.clock(), 0
+        dead, revived = self.registry.dead, self.registry.revived
         while dead:  # Those that die meanwhile too.
             number += 1
             if not number % _SLICE:
                 self._rest()
             lease = dead.popleft()
-            if not lease.forgotten and not revived.keeps(lease):
+            if _is_doubtful(lease):
+                revived.doubtful.append(lease)
+            elif not lease.forgotten:
                 self._bury(lease, now)
-        if doubtful:
+        if doubtful and revived.doubtful:
             for lease in revived.gone(now, self._settings().max_idle):
                 self._bury(lease, now)
 
@@ -98,10 +101,9 @@ class Detector:
                 self.registry.release(lease)
             elif lease.closed is not None:
                 self._overdue(lease, now)
-            elif state is _CUT:
-                # By a finalizer in another thread, meanwhile, is not by the program.
-                if not lease.finalizing:
-                    lease.closed = now  # We did not see when.
+            elif state is _CUT and not lease.finalizing:
+                # Not by a finalizer in another thread, meanwhile; we did not see when.
+                lease.closed = now
             elif forgotten:
                 lease.forgotten = True
                 self._bury(lease, now)
@@ -109,7 +111,8 @@ class Detector:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
-        self._look_closer(suspects, now)
+        if suspects:
+            self._look_closer(a_few(suspects), now)
         self.registry.pools.prune()
         self.sessions.sweep(now)
 
@@ -156,16 +159,9 @@ class Detector:
 
     def _bury(self, lease: Lease, now: float) -> None:
         """Judge a lease whose response was collected, or might as well be."""
-        self.registry.discard(lease)
-        if lease.ended:
+        if self.registry.is_over(lease):
             return
-        if lease.slot is not None and lease.slot() is None:
-            lease.pool.forget(lease.slot)
-        if _came_back(self.registry, lease):
-            self.registry.end(lease)
-        elif _was_given_up(lease) or (
-            lease.closed is not None and not lease.pool.block
-        ):
+        if _was_given_up(lease) or (lease.closed is not None and not lease.pool.block):
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
@@ -177,7 +173,6 @@ class Detector:
             self._judge(kind, lease, now)
 
     def _look_closer(self, leases: list[Lease], now: float) -> None:
-        leases = a_few(leases) if leases else []
         for first in range(0, len(leases), _SLICE):
             self._rest()
             self._suspects(with_responses(leases[first : first + _SLICE]), now)
@@ -272,16 +267,12 @@ def _is_forgotten(lease: Lease, now: float) -> bool:
     return not isinstance(runner(), tuple)
 
 
-def _came_back(registry: Registry, lease: Lease) -> bool:
-    """Whether its pool has the connection again, by a way that passed us by.
-
-    As where the program has put a ``_put_conn`` of its own into the pool.
-    """
-    slot = lease.slot
-    if slot is None or slot() is None:
+def _is_doubtful(lease: Lease) -> bool:
+    """Whether the loop of an async generator may have a dead response again."""
+    if lease.ended or lease.closed is not None or lease.forgotten:
         return False
-    other = registry.leases.get(lease.key)
-    return lease.pool.has(slot) or (other is not None and other.slot is slot)
+    codes: Any = (lease.stack or ())[::2]
+    return any(code.co_flags & CO_ASYNC_GENERATOR for code in codes)
 
 
 def _was_given_up(lease: Lease) -> bool:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import deque
-from inspect import CO_ASYNC_GENERATOR
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -89,6 +88,24 @@ class Ends:
         leases = len(self.leases)
         return leases if leases > MANY else len(self.open_leases())
 
+    def is_over(self, lease: Lease) -> bool:
+        """Whether a lease, whose response is gone, has ended well all the same.
+
+        Its pool may have the connection again by a way that passed us by, as where
+        the program has put a ``_put_conn`` of its own into the pool.
+        """
+        self.discard(lease)
+        slot = lease.slot
+        if lease.ended or slot is None:
+            return lease.ended
+        if slot() is None:
+            lease.pool.forget(slot)
+            return False
+        other = self.leases.get(lease.key)
+        if lease.pool.has(slot) or (other is not None and other.slot is slot):
+            self.end(lease)
+        return lease.ended
+
     def release(self, lease: Lease) -> None:
         """The response gave its connection back in a way that passed the pool by."""
         self.discard(lease)
@@ -155,36 +172,24 @@ class Revived:
     """
 
     def __init__(self) -> None:
-        self._doubtful: list[Lease] = []
-
-    def keeps(self, lease: Lease) -> bool:
-        """Whether that is to be seen of a lease: an async generator has opened it."""
-        if lease.ended or lease.closed is not None:
-            return False
-        codes: Any = (lease.stack or ())[::2]
-        if not any(code.co_flags & CO_ASYNC_GENERATOR for code in codes):
-            return False
-        self._doubtful.append(lease)
-        return True
+        self.doubtful: list[Lease] = []
 
     def gone(self, now: float, patience: float) -> list[Lease]:
         """Those that are gone: nothing revived them, or nobody has closed them since.
 
-        Costs about 60 ns for each object of the heap, if there are any.
+        Costs about 60 ns for each object of the heap.
 
         Args:
             now: Seconds of the guard's clock.
             patience: Seconds that a loop has to close what it revived.
         """
-        if not self._doubtful:
-            return []
-        doubtful, self._doubtful = self._doubtful, []
+        doubtful, self.doubtful = self.doubtful, []
         living = _living({lease.key for lease in doubtful})
         gone = []
         for lease in doubtful:
             lease.revived = lease.key in living and lease.has_key()
             if lease.revived and not lease.ended and now - lease.active < patience:
-                self._doubtful.append(lease)
+                self.doubtful.append(lease)
             else:
                 gone.append(lease)
         return gone
@@ -194,10 +199,10 @@ class Revived:
         here = runner()
         left = [
             lease
-            for lease in self._doubtful
+            for lease in self.doubtful
             if is_within(lease.scope, scope) and strand_of(lease.runner) == here
         ]
-        self._doubtful = [lease for lease in self._doubtful if lease not in left]
+        self.doubtful = [lease for lease in self.doubtful if lease not in left]
         return left
 
 

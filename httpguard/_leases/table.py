@@ -54,13 +54,8 @@ class Group:
         self.first_seen = self.last_seen = when
         self.rhythm = Rhythm()
         self.resolved_rhythm = Rhythm()
-        # The counts that some event has told.
+        # The counts that some event has told, as `count` and `resolved` were then.
         self.said = (0, 0)
-
-    @property
-    def totals(self) -> tuple[int, int]:
-        """How many have leaked, and how many of these were resolved."""
-        return self.count, self.resolved
 
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
@@ -161,11 +156,6 @@ class LeakTable:
         if group is not None:
             group.resolved += 1
         return group
-
-    @property
-    def is_unsaid(self) -> bool:
-        """Whether a count has grown since an event told it."""
-        return any(group.said != group.totals for group in self._groups.values())
 
     def counts(self) -> list[dict[str, Any]]:
         """The totals by kind and site, JSON-ready."""

@@ -127,7 +127,7 @@ def make_guard(
     """
     _look_at_the_interpreter()
     from .._guard.guard import Guard
-    from .._guard.outbox import Outbox
+    from .._guard.reports import Outbox
     from .._reporting.context import bound_now
     from .._reporting.logs import preload
 

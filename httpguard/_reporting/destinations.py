@@ -33,6 +33,16 @@ class Members(Generic[T]):
         """The names and the members, of this moment."""
         return iter(tuple(self._members))
 
+    def tell(
+        self, how: Callable[[T], None], failed: Callable[[str, Exception], None]
+    ) -> None:
+        """Tell each of them, and say under its name what has failed."""
+        for name, member in self:
+            try:
+                how(member)
+            except Exception as error:  # noqa: PERF203  # It stops no other.
+                failed(name, error)
+
     def add(self, member: T, name: str) -> None:
         """Tell it from now on, if it is not told yet.
 
@@ -63,3 +73,6 @@ class Destinations(Members[Callable[["Event"], None]]):
         super().__init__()
         self.logs = Logs(streams or Streams(), others=lambda: len(self) > 1)
         self.add(self.logs.report, "logs")
+
+    def send(self, event: Event, failed: Callable[[str, Exception], None]) -> None:
+        self.tell(lambda send: send(event), failed)

@@ -44,19 +44,18 @@ class Logs:
         if spared and not logging.is_set_up():
             return
         rendered = render(event)
-        if rendered is not None:
-            self._log(event, rendered, structured=structured)
+        if rendered is not None and structured:
+            self._to_structlog(event, rendered)
+        elif rendered is not None:
+            logging.report(event, rendered, self._streams)
         if event.name == SUMMARY and not self._others():
             why = _silence(event.level, structured=structured)
             if why:
                 logging.tell_of_silence(event, why, self._streams)
 
-    def _log(self, event: Event, rendered: Rendered, *, structured: bool) -> None:
+    def _to_structlog(self, event: Event, rendered: Rendered) -> None:
         from . import logging
 
-        if not structured:
-            logging.report(event, rendered, self._streams)
-            return
         try:
             from . import structlog
 

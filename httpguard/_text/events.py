@@ -31,9 +31,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
     from .._model.event import Event
-    from .._model.leak import Leak
     from .._model.snapshot import OpenResponse
-    from .leaks import Texts
 
 _MOST_POOLS: Final = 5
 
@@ -76,18 +74,11 @@ def describe_crowd(crowd: Iterable[OpenResponse], limit: int) -> str:
 
 
 def _leak(event: Event) -> Rendered:
+    """A leak, or that it has ended well after all."""
     (leak,) = event.leaks
     texts = texts_of(leak)
-    return Rendered(texts.report, _flat(leak, texts))
-
-
-def _resolved(event: Event) -> Rendered:
-    (leak,) = event.leaks
-    return Rendered(describe_resolved(leak), _flat(leak, texts_of(leak)))
-
-
-def _flat(leak: Leak, texts: Texts) -> dict[str, Any]:
-    return to_plain(leak, site=texts.site, stack=texts.stack)
+    report = describe_resolved(leak) if event.name == RESOLVED else texts.report
+    return Rendered(report, to_plain(leak, site=texts.site, stack=texts.stack))
 
 
 def _crowd(event: Event) -> Rendered:
@@ -147,7 +138,7 @@ if TYPE_CHECKING:
 
 _RENDERERS: Final[Mapping[str, _Renderer]] = {
     LEAK: _leak,
-    RESOLVED: _resolved,
+    RESOLVED: _leak,
     TOO_MANY_OPEN: _crowd,
     POOL_STARVED: _details(describe_starved),
     POOL_PRESSURE: _details(describe_pressure),

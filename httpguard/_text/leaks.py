@@ -50,8 +50,9 @@ def describe(leak: Leak) -> str:
 
 def texts_of(leak: Leak) -> Texts:
     """A leak as text. What comes from outside is made printable here, once."""
-    whole, stack = str(leak.site), leak.stack
+    stack = leak.stack
     packages = [_package(frame.filename) for frame in stack]
+    whole = str(leak.site)
     sources = [source_line(frame) for frame in stack]
     *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
     whole = printable(whole)

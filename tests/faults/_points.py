@@ -33,7 +33,6 @@ CORE: Final = (
     "_clients.urllib3.responses",
     "_guard.calls",
     "_guard.guard",
-    "_guard.outbox",
     "_guard.parts",
     "_guard.reports",
     "_guard.scopes",
