@@ -122,8 +122,7 @@ NOT_CALLED: Final = frozenset(
         "_reporting.destinations.Members.remove",
         "_reporting.context._span",  # With OpenTelemetry alone.
         "_reporting.logs.Logs.__init__",
-        "_reporting.logging.is_set_up",
-        "_reporting.logging.tell_of_silence",
+        "_reporting.logs._tell_of_silence",
         "_leases.snapshots.count_responses",
         "_reporting.run.Run.__init__",
         "_reporting.run.Run.name",
@@ -139,7 +138,6 @@ NOT_CALLED: Final = frozenset(
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
         "_model.plain._names",
-        "_guard.reports.Outbox._try",
         "_guard.reports.Outbox.notify",
         "_process.session.enter_session",
         "_process.exits.observe_end",

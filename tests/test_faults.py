@@ -28,7 +28,6 @@ from httpguard._model.failure import Failures
 from httpguard._pools import pools as _pools
 from httpguard._process import process as _process
 from httpguard._reporting import Destinations, Members
-from httpguard._reporting import logging as _logging
 from httpguard._reporting import logs as _logs
 from tests.program import run, write
 
@@ -57,7 +56,7 @@ POINTS: list[tuple[Any, str]] = [
     (_verdicts, "place_of"),
     (_table.Group, "leak"),
     (_table.LeakTable, "add"),
-    (_logging, "report"),
+    (_logs, "_to_logging"),
 ]
 
 
@@ -155,9 +154,9 @@ def test_the_outbox_survives_another_thread_taking_the_last() -> None:
     for _, logs in destinations:
         destinations.remove(logs)
     outbox = _reports.Outbox(destinations, Members(), Failures())
-    destinations.add(lambda _: outbox._events.clear(), "another thread")
+    destinations.add(lambda _: outbox.events.clear(), "another thread")
     for _ in range(2):
-        outbox.post(Event(name="x", error=False))
+        outbox.events.append(Event(name="x", error=False))
     outbox.flush()
     assert outbox.errors == 0
 

@@ -16,8 +16,8 @@ from .._pressure.in_flight import in_flight
 from .._pressure.shortage import describe_shortage
 from .._process.installing import patches
 from .._process.process import PROCESS
-from .._stacks.before import stack_before
 from .._stacks.heap import objects
+from .._stacks.raw import stack_before
 from .._stacks.sites import find_site
 from .waits import Waits
 

@@ -10,7 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.redaction import printable
-from .._stacks.before import BEFORE, FILENAME
+from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .attach_screen import what_was_before
 from .top_keys import HELP
 
@@ -201,7 +201,7 @@ def _titled(title: str, table: Table, rows: int, nothing: str) -> list[Renderabl
 
 def _site(row: dict[str, Any]) -> Text:
     site = row["site"]
-    if site["filename"] == FILENAME:
+    if site["filename"] == BEFORE_FILENAME:
         return Text(f"({BEFORE})", "italic", no_wrap=True)
     name = os.path.basename(str(site["filename"]))
     return _line(f"{name}:{site['lineno']} in {site['function']}")
@@ -213,7 +213,7 @@ def _request(row: dict[str, Any]) -> Text:
 
 def _age(row: dict[str, Any]) -> str:
     """Of what was opened before httpguard came, no more is known."""
-    before = row["site"]["filename"] == FILENAME
+    before = row["site"]["filename"] == BEFORE_FILENAME
     return f"{'> ' if before else ''}{duration(row['age'])}"
 
 

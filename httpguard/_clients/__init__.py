@@ -20,7 +20,6 @@ from .httpx.package import PACKAGE as HTTPX
 from .httpx.package import PACKAGE2 as HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import PACKAGE as REQUESTS
-from .strangers import STRANGERS
 from .urllib3.package import PACKAGE as URLLIB3
 from .vendored import copies, packages, places
 
@@ -31,6 +30,12 @@ if TYPE_CHECKING:
     from .package import Adopters, Package
 
 _LOGGER: Final = logging.getLogger("httpguard")
+
+# Clients that nobody guards, and why, of which the log says so: `no_leaks` does not
+# know of them.
+_STRANGERS: Final = {
+    "niquests": "it stands on urllib3-future, whose connections come back by other ways"
+}
 
 PACKAGES: Final[tuple[Package, ...]] = (
     URLLIB3,
@@ -88,12 +93,12 @@ class Patches:
             for module in package.imports:
                 self.hook(package.name, module, package.patch)
         self.hook("docker", DOCKER, patch_docker)
-        for name in STRANGERS:
+        for name in _STRANGERS:
             self.hook(name, name, partial(self._leave, name))
 
     def _leave(self, name: str, _patcher: Patcher) -> None:
         """A client came that nobody guards: say so once."""
-        self._say(name, STRANGERS[name])
+        self._say(name, _STRANGERS[name])
 
     def _say(self, name: str, reason: str) -> None:
         if self._said.get(name) != reason:

@@ -70,27 +70,23 @@ class Outbox:
     def clear(self) -> None:
         """Begin anew, as a forked child does."""
         self.errors = 0
-        self._events: deque[Event] = deque()
+        # What the next `flush` reports.
+        self.events: deque[Event] = deque()
 
     @property
     def busy(self) -> bool:
         """Whether this thread or task is in the middle of a report of ours."""
         return _REPORTING.get()
 
-    def post(self, event: Event) -> None:
-        """Keep an event for the next `flush`."""
-        if not self.silent:
-            self._events.append(event)
-
     def flush(self) -> None:
         """Report everything, outside of any lock of ours."""
-        if not self._events or self._destinations is None or _REPORTING.get():
+        if not self.events or self._destinations is None or _REPORTING.get():
             return
         token = _REPORTING.set(True)
         try:
-            while self._events:
+            while self.events:
                 try:
-                    event = self._events.popleft()
+                    event = self.events.popleft()
                 except IndexError:  # Another thread took the last one.
                     break
                 self._destinations.send(event, self.step_aside)
@@ -258,7 +254,7 @@ class Reports:
             "open_now": self.registry.count_open(),
             "leaks_total": self._verdicts.total,
         }
-        self._outbox.post(
+        self._outbox.events.append(
             Event(
                 name=name,
                 error=self._settings().strict,

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.plain import as_text
-from .._stacks.before import stack_before
+from .._stacks.raw import stack_before
 from .client import Ending
 from .lease import Lease
 from .threads import runner

@@ -99,6 +99,14 @@ class Streams:
             return False
 
 
+def is_shown(logger: logging.Logger, level: int) -> bool:
+    """Whether any handler takes a record of this level."""
+    return logger.isEnabledFor(level) and any(
+        level >= handler.level and not isinstance(handler, logging.NullHandler)
+        for handler in _handlers(logger)
+    )
+
+
 def _passed(kept: object, record: logging.LogRecord) -> logging.LogRecord:
     """What a filter let pass: from CPython 3.12 on that may be another record."""
     return kept if isinstance(kept, logging.LogRecord) else record

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import structlog
 
+from .._model.streams import is_shown
 from .context import with_context
-from .logging import is_shown
 
 if TYPE_CHECKING:
     from collections.abc import Collection

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from types import CodeType
 from typing import Any, Final
 
@@ -24,3 +25,19 @@ def _cut() -> None:
 
 CUT: Final = _cut.__code__
 """Stands at the end of a stack in brief."""
+
+BEFORE: Final = "opened before httpguard came"
+"""In the place of a line."""
+BEFORE_FILENAME: Final = f"<{BEFORE}>"
+"""In the place of a file."""
+
+
+@lru_cache(maxsize=1000)
+def stack_before(pool: str) -> tuple[CodeType, int]:
+    """The stack of what was opened before httpguard came, which says so in one frame.
+
+    Args:
+        pool: Its name, which stands in the place of the function.
+    """
+    code = compile("", BEFORE_FILENAME, "exec")
+    return code.replace(co_name=pool, co_firstlineno=0), 0

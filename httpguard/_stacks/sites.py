@@ -6,6 +6,7 @@ import linecache
 import sys
 from dataclasses import replace
 from functools import lru_cache
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import OWN_DIRECTORY
@@ -17,7 +18,7 @@ from .tasks import AWAITED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from .ownership import Origins
     from .raw import Place, RawStack
@@ -35,6 +36,8 @@ _BETWEEN: Final = frozenset(
         *("tenacity", "typeguard", "wrapt"),
     }
 )
+_MOST_FRAMES: Final = 12
+_SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
 NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
 """The site of a response whose stack was not kept."""
 
@@ -84,6 +87,35 @@ def frame_at(place: Place, origins: Origins) -> Frame:
         return NOWHERE
     code, offset = place
     return frame_of(code, offset, application=origins[code.co_filename])
+
+
+def near_site(origins: Origins, frame: FrameType) -> RawStack:
+    """The frames out to the innermost of the application, within the task.
+
+    What resumes a coroutine and is none itself is the loop.
+
+    Args:
+        origins: Whose code a file is.
+        frame: The innermost to keep.
+
+    Returns:
+        Empty where there is none near by.
+    """
+    stack: list[CodeType | int] = []
+    one: FrameType | None = frame
+    for _ in range(_MOST_FRAMES):
+        if one is None:
+            break
+        code = one.f_code
+        stack += (code, one.f_lasti)
+        if origins[code.co_filename]:
+            return tuple(stack)
+        one = one.f_back
+        if code.co_flags & _SUSPENDING and not (
+            one is not None and one.f_code.co_flags & _SUSPENDING
+        ):
+            break
+    return ()
 
 
 def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:

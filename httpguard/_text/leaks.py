@@ -8,9 +8,8 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.before import BEFORE
-from .._stacks.before import FILENAME as BEFORE_FILENAME
 from .._stacks.directory import working_directory
+from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .._stacks.sites import source_line
 
 if TYPE_CHECKING:

@@ -78,7 +78,6 @@ CORE: Final = (
     "_process.session",
     "_reporting.context",
     "_reporting.destinations",
-    "_reporting.logging",
     "_reporting.logs",
     "_reporting.run",
     "_reporting.structlog",

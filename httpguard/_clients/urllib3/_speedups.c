@@ -20,7 +20,7 @@
 
 #define BRIEF 6    /* Frames of a stack in brief, as `capture.BRIEF`. */
 #define SEARCHED 5 /* Of these, where a site is looked for. */
-#define NEAR 12    /* Of a call, where its site is looked for: as in `_stacks/near.py`. */
+#define NEAR 12    /* Of a call, where its site is looked for: as in `_stacks/sites.py`. */
 #define DEEP 64    /* Frames of a whole stack that is kept without asking whose they are. */
 
 /* The slots of a lease, all of which `begin_lease` fills. */
@@ -948,7 +948,7 @@ PyDoc_STRVAR(open_lease_doc,
 PyDoc_STRVAR(near_site_doc,
              "near_site(origins, frame)\n"
              "--\n\n"
-             "As that of `_stacks/near.py`.");
+             "As that of `_stacks/sites.py`.");
 
 static PyMethodDef methods[] = {
     {"begin_lease", (PyCFunction)(void (*)(void))begin_lease, METH_FASTCALL,
