@@ -159,7 +159,7 @@ class Detector:
 
     def _bury(self, lease: Lease, now: float) -> None:
         """Judge a lease whose response was collected, or might as well be."""
-        if self.registry.is_over(lease):
+        if self.registry.conclude(lease):
             return
         if _was_given_up(lease) or (lease.closed is not None and not lease.pool.block):
             self.registry.finish_closed(lease)

@@ -88,8 +88,8 @@ class Ends:
         leases = len(self.leases)
         return leases if leases > MANY else len(self.open_leases())
 
-    def is_over(self, lease: Lease) -> bool:
-        """Whether a lease, whose response is gone, has ended well all the same.
+    def conclude(self, lease: Lease) -> bool:
+        """Forget a lease whose response is gone; whether it has ended well.
 
         Its pool may have the connection again by a way that passed us by, as where
         the program has put a ``_put_conn`` of its own into the pool.
