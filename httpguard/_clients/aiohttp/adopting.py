@@ -19,7 +19,6 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 def adopters() -> Adopters:
-    """See `Package`."""
     module = sys.modules.get("aiohttp")
     if module is None or not is_wrapped(module.ClientSession.close):
         return {}

@@ -50,7 +50,6 @@ class Aiohttp:
         self.references = References()
 
     def state(self, response: Any) -> Ending:
-        """See `Client`."""
         connection = response._connection
         if (
             connection is None
@@ -63,20 +62,19 @@ class Aiohttp:
         return Ending.CLOSED if response._closed else Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`. What the program took; what came in may be more."""
+        """What the program took; what came in may be more."""
         count: int = getattr(response.content, "_cursor", 0)
         return count
 
     def socket(self, response: Any) -> socket.socket | None:  # noqa: ARG002
-        """See `Client`. The loop reads from it, whoever wants the body."""
+        """The loop reads from it, whoever wants the body."""
         return None
 
     def readers(self, response: Any) -> list[object]:
-        """See `Client`."""
         return [response, response.content]
 
     def is_awaited(self, response: Any) -> bool | None:
-        """See `Client`. Every way to read waits by a future of the body's."""
+        """Every way to read waits by a future of the body's."""
         content = response.content
         return (
             getattr(content, "_waiter", None) is not None
@@ -84,18 +82,17 @@ class Aiohttp:
         )
 
     def is_forgotten(self, reference: Reference) -> bool:
-        """See `Client`. Its protocol keeps the body, and that the response."""
+        """Its protocol keeps the body, and that the response."""
         return is_forgotten(reference, self.references)
 
     def close(self, response: Any, note: str) -> bool:
-        """See `Client`. By the response's own loop."""
+        """By the response's own loop."""
         return close(response, note)
 
     def release(self, response: Any) -> None:
-        """See `Client`. It does so itself, once its request is sent."""
+        """It does so itself, once its request is sent."""
 
     def hint(self, facts: Facts) -> str:
-        """See `Client`."""
         return of_library(facts, "`release()` or `close()`") or _HINTS[facts.kind]
 
 

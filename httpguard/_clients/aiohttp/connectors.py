@@ -38,7 +38,6 @@ class Connector:
         self._port: int | None = getattr(key, "port", None)
 
     def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`."""
         most = pool._limit or pool._limit_per_host
         return PoolFacts(
             scheme=self._scheme,
@@ -49,43 +48,38 @@ class Connector:
         )
 
     def queued(self, pool: Any) -> list[Any]:
-        """See `PoolKind`."""
         try:
             return [one for ready in list(pool._conns.values()) for one, _ in ready]
         except RuntimeError:  # Another thread took one meanwhile.
             return []
 
     def is_open(self, connection: Any) -> bool:
-        """See `PoolKind`."""
         return connection.transport is not None
 
     def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         return bool(pool._closed)
 
     def is_empty(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         limit = pool._limit
         return bool((limit and len(pool._acquired) >= limit) or any(pool._waiters))
 
     def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """See `PoolKind`. It keeps what is dropped."""
+        """It keeps what is dropped."""
         return 0
 
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
         return owner is pool and name == "_wait_for_available_connection"
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
-        """See `PoolKind`. Requests are tasks, which are on no thread's stack."""
+        """Requests are tasks, which are on no thread's stack."""
         return False
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
-        """See `PoolKind`. Those that have sent their request, or are about to."""
+        """Those that have sent their request, or are about to."""
         return under_way(pool)
 
     def refill(self, pool: Any) -> bool | None:
-        """See `PoolKind`. The loop closes what nobody has any more."""
+        """The loop closes what nobody has any more."""
         known = GATE.registry.pools.get(pool)
         for protocol in list(pool._acquired):
             slot = None if known is None else known.slot_of(protocol)

@@ -22,7 +22,6 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 def adopters() -> Adopters:
-    """See `Package`."""
     module = sys.modules.get("http.client")
     if module is None or not is_wrapped(connection_class().__dict__["request"]):
         return {}

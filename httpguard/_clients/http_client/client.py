@@ -27,7 +27,7 @@ class HttpClient:
     takes_in = 0
 
     def state(self, response: Any) -> Ending:
-        """See `Client`. Closing it gives back all that it has."""
+        """Closing it gives back all that it has."""
         if response.__dict__.get("fp") is None or is_read(response):
             return Ending.RELEASED
         sock = self.socket(response)
@@ -38,7 +38,7 @@ class HttpClient:
         return Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`. What has no length is counted by `Gate.read`.
+        """What has no length is counted by `Gate.read`.
 
         Of a chunked body the chunk that is read now was counted there, whole.
         """
@@ -48,34 +48,30 @@ class HttpClient:
         return 0 if announced is None or left is None else announced - left
 
     def socket(self, response: Any) -> socket.socket | None:
-        """See `Client`."""
         try:
             return real_socket(response.__dict__["fp"].raw._sock)
         except (AttributeError, KeyError, ValueError):  # As in `_raw`.
             return None
 
     def readers(self, response: Any) -> list[object]:
-        """See `Client`."""
         raw = _raw(response)
         parts = (response, response.fp, raw, getattr(raw, "_sock", None))
         return [part for part in parts if part is not None]
 
     def is_awaited(self, response: Any) -> bool:  # noqa: ARG002  # By no task.
-        """See `Client`."""
         return False
 
     def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """See `Client`. What is dropped is collected."""
+        """What is dropped is collected."""
         return False
 
     def close(self, response: Any, note: str) -> bool:
-        """See `Client`."""
         response.close()
         response.fp = _Shut(response.length, note)
         return True
 
     def release(self, response: Any) -> None:
-        """See `Client`. Closing does so."""
+        """Closing does so."""
 
     hint = staticmethod(http_client_hint)
 

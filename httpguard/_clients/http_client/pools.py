@@ -27,23 +27,19 @@ class Connections:
     """Connections of http.client as pools of one. Implements `PoolKind`."""
 
     def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`."""
         return PoolFacts(*address_of(pool), block=False, maxsize=1)
 
     def queued(self, pool: Any) -> list[Any]:
-        """See `PoolKind`."""
         return [] if self.is_empty(pool) else [pool]
 
     def is_open(self, connection: Any) -> bool:
-        """See `PoolKind`."""
         return connection.sock is not None
 
     def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         return pool.sock is None
 
     def is_empty(self, pool: Any) -> bool:
-        """See `PoolKind`. A response without a body has nothing to wait for."""
+        """A response without a body has nothing to wait for."""
         space = pool.__dict__
         if space.get("_HTTPConnection__state") != "Idle":
             return True
@@ -55,23 +51,19 @@ class Connections:
         )
 
     def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """See `PoolKind`. It never blocks."""
+        """It never blocks."""
         return 0
 
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
-        """See `PoolKind`."""
         return False
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
         return owner is pool and name in {"request", "getresponse", "send"}
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        """See `PoolKind`."""
         return []
 
     def refill(self, pool: Any) -> bool | None:  # noqa: ARG002  # It never blocks.
-        """See `PoolKind`."""
         return False
 
 
@@ -103,19 +95,16 @@ class Hosts(Connections):
         return GATE.pool(host, self)
 
     def facts(self, pool: Host) -> PoolFacts:
-        """See `PoolKind`."""
         return PoolFacts(*pool.address, block=False, maxsize=1)
 
     def queued(self, pool: Host) -> list[Any]:  # noqa: ARG002
-        """See `PoolKind`. No connection is used twice."""
+        """No connection is used twice."""
         return []
 
     def is_closed(self, pool: Host) -> bool:  # noqa: ARG002
-        """See `PoolKind`."""
         return False
 
     def is_empty(self, pool: Host) -> bool:  # noqa: ARG002
-        """See `PoolKind`."""
         return True
 
 

@@ -80,7 +80,6 @@ class Httpx:
         self.core = core
 
     def state(self, response: Any) -> Ending:
-        """See `Client`."""
         stream = core_stream(response)
         if stream is None or stream._closed:
             return Ending.RELEASED
@@ -91,12 +90,11 @@ class Httpx:
         return Ending.CLOSED if response.is_closed else Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`."""
         count: int = response._num_bytes_downloaded
         return count
 
     def socket(self, response: Any) -> socket.socket | None:
-        """See `Client`. None with HTTP/2, whose sockets many responses share."""
+        """None with HTTP/2, whose sockets many responses share."""
         if response.extensions.get("http_version") == b"HTTP/2":
             return None
         try:
@@ -108,22 +106,19 @@ class Httpx:
         return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
-        """See `Client`."""
         return [response, *_streams(response)]
 
     def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
-        """See `Client`."""
         return False
 
     def is_forgotten(self, reference: Reference) -> bool:
-        """See `Client`. In httpx the response and its stream refer to each other.
+        """In httpx the response and its stream refer to each other.
 
         About 0.3 us where somebody has it.
         """
         return is_forgotten(reference)
 
     def close(self, response: Any, note: str) -> bool:
-        """See `Client`."""
         response.close()
         closed = sys.modules[self.name].StreamClosed
 
@@ -137,10 +132,9 @@ class Httpx:
         return True
 
     def release(self, response: Any) -> None:
-        """See `Client`. Closing does so."""
+        """Closing does so."""
 
     def hint(self, facts: Facts) -> str:
-        """See `Client`."""
         found = of_library(facts, self._closing)
         return found or self._hints[facts.kind].format(name=self.name)
 
@@ -154,7 +148,7 @@ class AsyncHttpx(Httpx):
     _closing = "`await response.aclose()`"
 
     def is_awaited(self, response: Any) -> bool | None:
-        """See `Client`. anyio's stream tells, under asyncio and uvloop.
+        """The stream of anyio tells, under asyncio and uvloop.
 
         Not trio's; and of HTTP/2, whoever reads one stream reads for all.
         """
@@ -168,7 +162,7 @@ class AsyncHttpx(Httpx):
         return guarded if isinstance(guarded, bool) else None
 
     def close(self, response: Any, note: str) -> bool:  # noqa: ARG002  # As `Httpx`.
-        """See `Client`. Only the task's own loop can do that."""
+        """Only the task's own loop can do that."""
         return False
 
 

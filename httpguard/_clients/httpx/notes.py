@@ -67,7 +67,6 @@ def _call(wrapped: Method) -> Method:
 
 
 def _await(wrapped: Method) -> Method:
-    """As `_call`."""
 
     async def request(self: Any, *args: Any, **options: Any) -> Any:
         try:

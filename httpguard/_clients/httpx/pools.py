@@ -32,7 +32,6 @@ class HttpcorePools:
     """
 
     def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`."""
         origin = next((one.request.url.origin for one in list(pool._requests)), None)
         # It was there before httpguard.
         for one in list(pool._connections):
@@ -47,37 +46,33 @@ class HttpcorePools:
         )
 
     def queued(self, pool: Any) -> list[Any]:
-        """See `PoolKind`."""
         return [one for one in list(pool._connections) if one.is_idle()]
 
     def is_open(self, connection: Any) -> bool:
-        """See `PoolKind`."""
         has_one = getattr(connection, "_connection", None) is not None
         return has_one and not connection.is_closed()
 
     def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`. A closed one opens again with its next request."""
+        """A closed one opens again with its next request."""
         return not pool._connections
 
     def is_empty(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         connections = list(pool._connections)
         return len(connections) >= pool._max_connections and not any(
             one.is_idle() for one in connections
         )
 
     def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """See `PoolKind`. Nothing but the pool has their requests."""
+        """Nothing but the pool has their requests."""
         counts = references([one for one in pool._requests if one.connection])
         return (counts or []).count(1)
 
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
         waits = name == "wait_for_connection"
         return waits and any(one is owner for one in list(pool._requests))
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`. A task that runs is the one that asks."""
+        """A task that runs is the one that asks."""
         if hasattr(pool, "aclose"):
             return False
         if owner is pool:
@@ -85,11 +80,9 @@ class HttpcorePools:
         return getattr(owner, "_pool", None) is pool
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        """See `PoolKind`."""
         return []
 
     def refill(self, pool: Any) -> bool | None:
-        """See `PoolKind`."""
         known = GATE.registry.pools.get(pool)
         return False if known is None else refill(pool, known)
 
@@ -173,7 +166,6 @@ def _wait(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
 
 
 def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
-    """As `_wait`."""
 
     async def waits(self: Any, timeout: float | None) -> Any:
         with _waiting(kind, empty, in_task=True):
@@ -220,7 +212,6 @@ def _pool_close(wrapped: Method) -> Method:
 
 
 def _pool_aclose(wrapped: Method) -> Method:
-    """As `_pool_close`."""
 
     async def aclose(self: Any) -> None:
         _closes(self)

@@ -249,7 +249,6 @@ def _close(wrapped: Method) -> Method:
 
 
 def _aclose(wrapped: Method) -> Method:
-    """As `_close`."""
 
     async def aclose(self: Any, *args: Any) -> None:
         GATE.owner_closed(self)

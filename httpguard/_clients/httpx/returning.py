@@ -28,7 +28,6 @@ def stream_close(wrapped: Method) -> Method:
 
 
 def stream_aclose(wrapped: Method) -> Method:
-    """As `stream_close`."""
 
     async def aclose(self: Any) -> None:
         if self._closed:

@@ -64,7 +64,6 @@ def _acquire(wrapped: Method, *, gone: type[Exception]) -> Method:
 
 
 def _aacquire(wrapped: Method) -> Method:
-    """As `_acquire`."""
 
     async def acquire(self: Any) -> None:
         with _waiting(in_task=True):

@@ -42,32 +42,29 @@ class Streams(Httpx):
         self.is_async, self.takes_in = side.is_async, side.takes_in
 
     def state(self, response: Any) -> Ending:
-        """See `Client`."""
         connection = response._pool_request.connection
         is_over = response._closed or connection is None or connection.is_closed()
         return Ending.RELEASED if is_over else Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:  # noqa: ARG002
-        """See `Client`. It does not count."""
+        """It does not count."""
         return 0
 
     def socket(self, response: Any) -> None:
-        """See `Client`."""
+        """None of Python's own."""
 
     def readers(self, response: Any) -> list[object]:
-        """See `Client`."""
         return [response]
 
     def is_awaited(self, response: Any) -> bool:  # noqa: ARG002
-        """See `Client`. Nobody can tell, so that it is never idle."""
+        """Nobody can tell, so that it is never idle."""
         return True
 
     def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """See `Client`. It is collected."""
+        """It is collected."""
         return False
 
     def hint(self, facts: Facts) -> str:  # noqa: ARG002
-        """See `Client`."""
         close = "await response.aclose()" if self.is_async else "response.close()"
         return _HINT.format(close=close)
 
@@ -107,7 +104,6 @@ def _handle(wrapped: Method, *, client: Httpx) -> Method:
 
 
 def _ahandle(wrapped: Method, *, client: Httpx) -> Method:
-    """As `_handle`."""
     known = (f"{client.name}._client", *_TRACERS)
 
     async def handed(self: Any, request: Any) -> Any:

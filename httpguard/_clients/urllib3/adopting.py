@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
 
 def adopters(client: Urllib3) -> Adopters:
-    """See `Package`."""
     module = sys.modules.get(f"{client.name}.connectionpool")
     pool = getattr(module, "HTTPConnectionPool", None)
     if pool is None or not is_wrapped(pool._put_conn):

@@ -35,7 +35,6 @@ class Urllib3:
         self._below = below or name
 
     def state(self, response: Any) -> Ending:
-        """See `Client`."""
         connection = response._connection
         if connection is None:
             return _RELEASED
@@ -44,12 +43,12 @@ class Urllib3:
         return _CLOSED if response.closed else _OPEN
 
     def bytes_read(self, response: Any) -> int:
-        """See `Client`. Not what `stream` or iteration reads: see `Gate.read`."""
+        """Not what `stream` or iteration reads: see `Gate.read`."""
         count: int = response._fp_bytes_read
         return count
 
     def socket(self, response: Any) -> socket.socket | None:
-        """See `Client`. The connection may have handed it over."""
+        """The connection may have handed it over."""
         sock = getattr(response._connection, "sock", None)
         if sock is None:
             raw = getattr(getattr(response._fp, "fp", None), "raw", None)
@@ -57,7 +56,7 @@ class Urllib3:
         return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
-        """See `Client`. Some read the http.client response below it directly."""
+        """Some read the http.client response below it directly."""
         parts: list[Any] = [response, response._connection]
         below: Any = response._fp
         # http.client's response, its buffer, that one's raw stream, the socket.
@@ -68,20 +67,17 @@ class Urllib3:
         return [part for part in parts if part is not None]
 
     def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
-        """See `Client`."""
         return False
 
     def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """See `Client`. A forgotten one is collected."""
+        """A forgotten one is collected."""
         return False
 
     def close(self, response: Any, note: str) -> bool:
-        """See `Client`."""
         shut(response, note, self._below)
         return True
 
     def release(self, response: Any) -> None:
-        """See `Client`."""
         response.release_conn()
 
     hint = staticmethod(urllib3_hint)

@@ -35,7 +35,6 @@ class Urllib3Pools:
     """The pools of urllib3. Implements `PoolKind`."""
 
     def facts(self, pool: Any) -> PoolFacts:
-        """See `PoolKind`."""
         return PoolFacts(
             scheme=pool.scheme,
             host=pool.host,
@@ -46,46 +45,38 @@ class Urllib3Pools:
         )
 
     def queued(self, pool: Any) -> list[Any]:
-        """See `PoolKind`."""
         # `queue`: of the standard library's, urllib3's own and gevent's queues.
         queued = getattr(getattr(pool, "pool", None), "queue", ())
         return [connection for connection in list(queued) if connection is not None]
 
     def is_open(self, connection: Any) -> bool:
-        """See `PoolKind`."""
         return getattr(connection, "sock", None) is not None
 
     def is_closed(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         return pool.pool is None
 
     def is_empty(self, pool: Any) -> bool:
-        """See `PoolKind`."""
         return bool(pool.pool.empty())
 
     def missing(self, pool: Any, taken: int) -> int:
-        """See `PoolKind`. A pool that blocks is filled with places when it is made."""
+        """A pool that blocks is filled with places when it is made."""
         places = pool.pool
         if not pool.block or places is None:
             return 0
         return max(int(places.maxsize) - len(places.queue) - taken, 0)
 
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
         return owner is pool and name == "_get_conn"
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """See `PoolKind`."""
         if owner is pool:
             return name == "urlopen"
         return getattr(owner, "_pool", None) is pool
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        """See `PoolKind`."""
         return []
 
     def refill(self, pool: Any) -> bool | None:
-        """See `PoolKind`."""
         mutex = getattr(pool.pool, "mutex", None)
         if mutex is not None:
             if not mutex.acquire(timeout=_PATIENCE):
