@@ -164,6 +164,7 @@ NOT_CALLED: Final = frozenset(
         # Once, or on other interpreters.
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
+        "_stacks.sites.near_site",  # Compiled, and of clients with tasks.
         # Found by a test of its own.
         "_holders.search._Search._cycle",
         "_stacks.variables._unreadable",

@@ -180,7 +180,11 @@ def _somebody_polls() -> Iterator[None]:
 
 
 def _is_in(thread: threading.Thread, module: str) -> bool:
-    frame = sys._current_frames().get(thread.ident or 0)
+    gc.disable()  # CPython 3.11 may wait for ever, where it collects meanwhile.
+    try:
+        frame = sys._current_frames().get(thread.ident or 0)
+    finally:
+        gc.enable()
     return frame is not None and frame.f_globals.get("__name__") == module
 
 
