@@ -21,16 +21,21 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     """Write it, a leak once for each site and kind."""
     collector: Any = config.pluginmanager.get_plugin("httpguard-collector")
     leaks: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for record in collector.records:
-        site = {name: record[name] for name in ("filename", "lineno", "function")}
-        key = (record["kind"], *site.values())
+    for found in collector.found:
+        place = found.place
+        site = {
+            "filename": place.filename,
+            "lineno": found.lineno,
+            "function": place.function,
+        }
         leak = leaks.setdefault(
-            key, {"kind": record["kind"], "site": site, "count": 0, "tests": []}
+            (place.kind, *site.values()),
+            {"kind": place.kind, "site": site, "count": 0, "tests": []},
         )
-        leak["count"] += record["count"]
-        leak["tests"].append(record["subject"])
+        leak["count"] += found.count
+        leak["tests"].append(found.subject)
     counters = dict(httpguard.snapshot().counters)
-    found = {
+    written = {
         "installed_first": _FIRST,
         "leaks": list(leaks.values()),
         "counters": {
@@ -38,4 +43,4 @@ def pytest_unconfigure(config: pytest.Config) -> None:
             "leaks": sum(leak["count"] for leak in leaks.values()),
         },
     }
-    Path(os.environ[LEAKS]).write_text(json.dumps(found), encoding="utf-8")
+    Path(os.environ[LEAKS]).write_text(json.dumps(written), encoding="utf-8")
