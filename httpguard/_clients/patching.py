@@ -61,19 +61,6 @@ class Patcher:
             _replace(owner, name, factory)
             self._applied.append((owner, name, original, owner.__dict__[name]))
 
-    def wrap_property(
-        self, owner: type, name: str, factory: Callable[[Method], Method]
-    ) -> None:
-        """As `wrap`, of what a property calls to read it."""
-        original = owner.__dict__[name]
-        read = getattr(original, "fget", None)
-        if type(original) is property and read is not None and not is_wrapped(read):
-            read = functools.wraps(read)(factory(read))
-            setattr(read, _MARK, read)
-            ours = property(read, original.fset, original.fdel, original.__doc__)
-            setattr(owner, name, ours)
-            self._applied.append((owner, name, original, ours))
-
     def unwrap(self, owner: type | ModuleType, name: str) -> None:
         """Take one off for which there is no more use, unless others are around it."""
         for patch in self._applied:

@@ -192,34 +192,6 @@ def test_a_cycle_that_does_not(
     assert leak.site.function == "__call__"
 
 
-@pytest.mark.parametrize("block", [False, True])
-@pytest.mark.parametrize("client", ["requests", "urllib3"])
-@pytest.mark.parametrize("path", ["/bytes/900000", "/gzip", "/chunked/5000"])
-def test_how_much_was_read_of_what_the_collector_takes(
-    *, path: str, client: str, block: bool, guard: GuardControl, server: Server
-) -> None:
-    guard.install()
-    opener = Openers(server, client, block=block)
-    opener.url = server.url(path)
-    twin = Holder(opener())
-    end(twin.thing, "close")
-    del twin
-    gc.collect()
-    for _ in range(2):
-        response = opener()
-        raw = getattr(response, "raw", response)
-        raw.read(1000)
-        count = raw.tell()
-        holder = Holder(response)
-        del response, raw, holder
-        gc.collect()
-    (leak,) = guard.check().leaks
-    assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
-    assert leak.site.function == "__call__"
-    assert count >= 100
-    assert leak.bytes_read == count
-
-
 class Closer:
     """In a cycle, and has a ``__del__`` that closes what it takes off itself."""
 

@@ -55,7 +55,11 @@ def _note_close(
         if not lease.is_of(GATE.registry.pools.known.get(id(response._pool))):
             return
         by_finalizer = not is_closed_by_program(response, frame)
-    _note_count(response, lease, now)
+    bytes_read = lease.read_so_far(response)
+    if bytes_read != lease.bytes_read:
+        # No sweep looks at it once a finalizer has closed it.
+        lease.bytes_read = bytes_read
+        lease.active = now
     lease.finalizing = FINALIZED if by_finalizer else 0
     if lease.closed is None and (
         not by_finalizer or lease.client.state(response) is not Ending.OPEN
@@ -64,41 +68,6 @@ def _note_close(
         if not lease.pool.block:
             # Nothing waits for it to come back.
             lease.pool.forget(lease.slot)
-
-
-def closed(wrapped: Method) -> Method:
-    """Whether it is closed: the last that a finalizer asks.
-
-    The collector finalizes the http.client response below it first. It is closed from
-    then on, and nobody calls its `close`.
-    """
-
-    def closed(self: Any) -> bool:
-        registry = GATE.registry
-        lease = None
-        try:
-            lease = registry.leases.get(id(getattr(self, "_connection", None)))
-            # The collector has cleared the reference before it finalizes.
-            if (
-                lease is not None
-                and lease() is None
-                and lease.is_of(registry.pools.known.get(id(self._pool)))
-            ):
-                _note_count(self, lease, registry.clock())
-        except Exception as error:
-            registry.give_up(lease, "closed", error)
-        answer: bool = wrapped(self)
-        return answer
-
-    return closed
-
-
-def _note_count(response: Any, lease: Lease, now: float) -> None:
-    """How much was read of what dies: no sweep looks at it once a finalizer has."""
-    bytes_read = lease.read_so_far(response)
-    if bytes_read != lease.bytes_read:
-        lease.bytes_read = bytes_read
-        lease.active = now
 
 
 def dealloc_warn(self: Any, _source: object) -> None:

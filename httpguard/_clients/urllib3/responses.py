@@ -15,7 +15,7 @@ from ..forwarding import around
 from ..gate import GATE
 from ..losing import note_retries
 from .callers import above, outermost, reads_body, session_above
-from .closing import close, closed, dealloc_warn
+from .closing import close, dealloc_warn
 from .compiled import begin_lease
 from .mocks import KNOWN, holds_real_connection
 from .pools import POOLS, put_conn
@@ -45,7 +45,6 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     codes.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
     codes.manager_urlopen = code_of(PoolManager.__dict__["urlopen"])
     patcher.wrap(HTTPResponse, "close", close)
-    patcher.wrap_property(HTTPResponse, "closed", closed)
     patcher.wrap(HTTPConnectionPool, "_put_conn", put_conn)
     # urllib3's own `release_conn` gives the connection to the pool, which is seen.
     patcher.wrap_overrides(
