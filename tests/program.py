@@ -110,7 +110,7 @@ def watchers() -> list[int]:
 
 def no_watchers() -> bool:
     """Whether none is left, or soon will be."""
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while watchers() and time.monotonic() < deadline:
         time.sleep(0.001)
     return not watchers()

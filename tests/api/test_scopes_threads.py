@@ -18,6 +18,7 @@ import requests
 
 import httpguard
 from httpguard import LeakError, LeakKind
+from httpguard._api import ending
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -148,8 +149,12 @@ def test_who_takes_longer_is_named(
 
 
 def test_nobody_waits_for_strangers(
-    guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
+    guard: GuardControl,
+    url: str,
+    caplog: pytest.LogCaptureFixture,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setattr(ending, "_PATIENCE", 60.0)
     guard.install()
     go = threading.Event()
 
@@ -160,14 +165,17 @@ def test_nobody_waits_for_strangers(
             threading.Thread(target=close, args=(url, go)).start()
         with httpguard.no_leaks():
             pass
-        assert time.monotonic() - begun < 0.5
+        assert time.monotonic() - begun < 30
         go.set()
 
     asyncio.run(main())
     assert "no_leaks" not in caplog.text
 
 
-def test_an_error_of_the_body_passes_at_once(guard: GuardControl, url: str) -> None:
+def test_an_error_of_the_body_passes_at_once(
+    guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ending, "_PATIENCE", 60.0)
     guard.install()
     go = threading.Event()
 
@@ -182,4 +190,4 @@ def test_an_error_of_the_body_passes_at_once(guard: GuardControl, url: str) -> N
         go.set()
         return time.monotonic() - begun
 
-    assert asyncio.run(timed()) < 0.9
+    assert asyncio.run(timed()) < 30

@@ -167,7 +167,7 @@ def test_who_reads_is_told(guard: GuardControl, server: Server) -> None:
     guard.advance(61)
     assert not guard.check().leaks
     requests.get(server.url("/finish/key"))
-    reader.join(10)
+    reader.join(30)
 
 
 def test_what_has_ended_is_left_alone(guard: GuardControl, server: Server) -> None:
@@ -228,7 +228,7 @@ class TestPools:
         pool = pool_of(server)
         assert (pool.in_use, pool.lost, pool.waiting) == (1, 1, 1)
         kept.close()
-        waiting.join(10)
+        waiting.join(30)
         assert not adopted.to_dict()["starved"]
         assert pool_of(server).waiting == 0
 
@@ -246,7 +246,7 @@ class TestPools:
         assert pool.lost == 0
         assert not adopted.to_dict()["starved"]
         requests.get(server.url("/finish/key"))
-        busy.join(10)
+        busy.join(30)
 
     def test_closed_and_never_released_is_lost(
         self, guard: GuardControl, server: Server

@@ -277,7 +277,7 @@ def test_what_comes_in_is_no_read(
 
         def __len__(self) -> int:
             came.set()
-            goes_on.wait(10)
+            goes_on.wait(30)
             return super().__len__()
 
     guard.install(max_idle=30)
@@ -291,7 +291,7 @@ def test_what_comes_in_is_no_read(
                 target=response.content.feed_data, args=(Part(b"more"),)
             )
             feeds.start()
-            came.wait(10)
+            came.wait(30)
             guard.check()
             assert found() == [(LeakKind.HELD, 1)]
             goes_on.set()

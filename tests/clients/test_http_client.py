@@ -273,7 +273,7 @@ def test_who_waits_reads(
     response = urlopen(server.url(f"/slow/{key}"))
     thread = threading.Thread(target=read, args=(response,), daemon=True)
     thread.start()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 30
     while read is selects and response.length == 90_000:
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -372,7 +372,7 @@ def test_one_connection_to_each_thread(guard: GuardControl, server: Server) -> N
         _connection, response = ask(server, "/lines")
         response.read()
         done.release()
-        leave.wait(10)
+        leave.wait(30)
 
     threads = [threading.Thread(target=work, daemon=True) for _ in range(6)]
     for thread in threads:

@@ -402,7 +402,7 @@ def pooled(guard: Control, server: Server) -> Outcome:
     with ThreadPoolExecutor(1) as executor:
         pool.pool.waited.clear()
         waiting = executor.submit(pool.request, "GET", "/lines")
-        pool.pool.waited.wait(10)
+        pool.pool.waited.wait(30)
         guard.advance(2)
         got.append(type(httpguard.check()))
         kept.drain_conn()

@@ -143,7 +143,7 @@ def test_a_log_of_an_install_while_another_thread_uninstalls(
         def emit(self, record: logging.LogRecord) -> None:
             del record
             reporting.set()
-            installed.wait(10)
+            installed.wait(30)
 
     log, slow = tmp_path / "log.jsonl", Slow()
     logger = logging.getLogger("httpguard")
@@ -153,7 +153,7 @@ def test_a_log_of_an_install_while_another_thread_uninstalls(
         leak(server)
         thread = threading.Thread(target=httpguard.uninstall)
         thread.start()
-        assert reporting.wait(10)
+        assert reporting.wait(30)
         httpguard.install(check_interval=0, log=str(log))
         installed.set()
         thread.join()

@@ -100,7 +100,7 @@ def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
     watcher = Watcher(sweep, 0.001)
     watcher.start()
     watcher.rest()
-    assert done.wait(10)
+    assert done.wait(30)
     watcher.stop(10)
     assert set(slept) == {"httpguard-watcher"}
 
@@ -122,7 +122,7 @@ def test_a_stop_in_the_middle_of_a_sweep_is_noted(
 
     watcher = Watcher(sweep, 0.001, stood_still=note)
     watcher.start()
-    assert done.wait(10)
+    assert done.wait(30)
     watcher.stop(10)
     assert late[0] > 0.4
 

@@ -378,13 +378,13 @@ def test_a_sweep_that_meets_a_finalizer_is_not_fooled(
         real_close(connection)
         if threading.current_thread() is dropper:
             closing.set()
-            swept.wait(5)
+            swept.wait(30)
 
     real_close = HTTPConnection.close
     monkeypatch.setattr(HTTPConnection, "close", close)
     dropper = threading.Thread(target=stream, args=(url,))
     dropper.start()
-    assert closing.wait(5)
+    assert closing.wait(30)
     guard.check()
     swept.set()
     dropper.join()

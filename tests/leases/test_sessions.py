@@ -745,7 +745,7 @@ def test_plain_requests_that_took_long(guard: GuardControl, server: Server) -> N
     class Late(urllib3.connection.HTTPConnection):
         def getresponse(self) -> Any:
             """The server takes its time."""
-            arrived.wait(10)
+            arrived.wait(30)
             return super().getresponse()
 
     class Pool(urllib3.HTTPConnectionPool):

@@ -318,7 +318,7 @@ def test_a_thread_of_ours_ends_as_any_does() -> None:
     ours.start()
     ours.hide()
     go.set()
-    ours.join(5)
+    ours.join(30)
     ours.hide()
     assert ours not in threading.enumerate()
     assert not ours.is_alive()

@@ -171,7 +171,7 @@ def test_a_task_of_trio_that_waits_for_a_socket_is_innocent(
     wait = (trio.lowlevel.wait_readable, number)
     thread = threading.Thread(target=trio.run, args=wait, daemon=True)
     thread.start()
-    until = time.monotonic() + 10
+    until = time.monotonic() + 30
     while not being_read([(lease, raw)], ORIGINS) and time.monotonic() < until:
         time.sleep(0.02)
     guard.advance(61)
