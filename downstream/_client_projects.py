@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from ._project import HTTPBIN, PYTEST, Project
+from ._project import CLIENTS, HTTPBIN, PYTEST, Project
 
 CLIENT_PROJECTS: Final = (
     Project(
@@ -109,6 +109,24 @@ CLIENT_PROJECTS: Final = (
         ),
         # Its own options run it in many processes.
         options=("-o", "addopts=", "--timeout=60"),
+    ),
+    Project(
+        name="gql",
+        package="gql",
+        version="4.4.0",
+        sha256="e54fe470d51347ceb46a04fc88c5553695d2d8c86b05bef13aeee8b8f2d5f61a",
+        requires=(
+            *CLIENTS,
+            PYTEST,
+            "aiohttp==3.14.5",
+            "httpx==0.28.1",
+            "httpx2==2.16.2",
+            "parse==1.20.2",
+            "pytest-asyncio==1.5.0",
+            "pytest-console-scripts==1.4.1",
+            "vcrpy==9.4.2",
+        ),
+        extras="[all]",
     ),
     Project(
         name="niquests",
