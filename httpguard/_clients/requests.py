@@ -16,7 +16,7 @@ from .gate import GATE
 from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
-from .losing import ADAPTER, blame, note_retries
+from .losing import ADAPTER, blame, note_retries, place_of_callable
 from .package import Package
 from .patching import Method, is_wrapped
 from .sessions import closing
@@ -123,6 +123,8 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
             frame = sys._getframe(2)
             if stream or frame.f_code is not codes.session_send:
                 _look_at(client, request, response, frame, stream=stream)
+            elif getattr(response, "status_code", None) in _REDIRECTS:
+                _note_misled(client, request, response, frame)
         except LeakError:
             raise
         except Exception as error:
@@ -165,6 +167,45 @@ def _look_at(
     ):
         frame = frame.f_back or frame
         hand_over(client, raw, None, request.method, request.url, frame)
+    else:
+        _note_misled(client, request, response, frame)
+
+
+def _note_misled(
+    client: Requests, request: Any, response: Any, frame: FrameType
+) -> None:
+    """A redirect whose location requests cannot read: it raises, and leaves the body.
+
+    Args:
+        client: Whose.
+        request: What was sent.
+        response: A redirect.
+        frame: Of ``Session.send``.
+    """
+    raw = response.raw
+    location = response.headers.get("location")
+    if (
+        type(location) is not str
+        or _is_readable(location)
+        or not _is_followed(frame, client.name)
+        or not holds_real_connection(raw)
+    ):
+        return
+    session: Any = type(first_argument(frame))
+    frame = frame.f_back or frame
+    hand_over(client, raw, None, request.method, request.url, frame)
+    registry = GATE.registry
+    place = place_of_callable(session.get_redirect_target, registry.origins)
+    blame(registry.get(raw._connection, raw), place, ADAPTER)
+
+
+def _is_readable(location: str) -> bool:
+    """Whether requests, which wants UTF-8, can read the header of a redirect."""
+    try:
+        location.encode("latin1").decode()
+    except UnicodeError:
+        return False
+    return True
 
 
 def _caller(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import uuid
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -18,7 +19,6 @@ from tests.program import installed, line_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
-    from pathlib import Path
     from types import ModuleType
 
     from tests.conftest import GuardControl
@@ -347,6 +347,42 @@ def test_a_hook_that_raises(
     leak = only(guard)
     here(leak)
     assert culprit(leak) == ("refuse", line_of(LIBRARY, "# REFUSE"))
+
+
+class Careful(requests.Session):
+    """Closes a redirect whose location it cannot read."""
+
+    def get_redirect_target(self, resp: requests.Response) -> str | None:
+        try:
+            return super().get_redirect_target(resp)
+        except UnicodeDecodeError:
+            resp.close()
+            raise
+
+
+@pytest.mark.parametrize("follow", [False, True])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_redirect_to_what_requests_cannot_read(
+    *, stream: bool, follow: bool, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    sessions = requests.Session(), Careful()
+    for session in sessions:
+        adapter = requests.adapters.HTTPAdapter(pool_maxsize=2, pool_block=True)
+        session.mount("http://", adapter)
+        options: dict[str, Any] = {"stream": stream, "allow_redirects": follow}
+        for _ in range(2):
+            with pytest.raises(UnicodeDecodeError):
+                session.get(server.url("/misled/90000"), **options)  # MISLED
+    read(sessions[1].get(server.url("/moved/90000"), stream=True))
+    leak = only(guard)
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 2, "requests")
+    here(leak)
+    assert "# MISLED" in Path(__file__).read_text().splitlines()[leak.site.lineno - 1]
+    assert leak.culprit is not None
+    assert leak.culprit.function == "get_redirect_target"
+    assert not leak.culprit.application
+    assert leak.hint.startswith("`get_redirect_target` should read or close")
 
 
 @pytest.mark.parametrize("stream", [False, True])

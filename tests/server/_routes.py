@@ -93,6 +93,13 @@ def _redirect(handler: Handler, rest: list[str]) -> None:
     handler.reply(b"moved\n" * 100, status=302, headers={"Location": target})
 
 
+@route("misled")
+def _misled(handler: Handler, rest: list[str]) -> None:
+    """``/misled/N``: a redirect with a body of N bytes to what is no UTF-8."""
+    target = {"Location": "/bytes/10?caf\xe9"}
+    handler.reply(b"x" * int(rest[0]), status=302, headers=target)
+
+
 @route("redirect-to")
 def _redirect_to(handler: Handler, _: list[str]) -> None:
     """``/redirect-to?url=``: one hop to anywhere."""
