@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.errors import LeakError
 from .._stacks.raw import code_of
 from .._stacks.variables import first_argument
+from . import undecodable
 from .adopting import adopt_answer, adopt_session
 from .forwarding import around
 from .gate import GATE
@@ -94,6 +95,7 @@ def _patch(patcher: Patcher, *, client: Requests) -> None:
     patcher.wrap(adapters.HTTPAdapter, "build_response", building)
     patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": building})
     patcher.wrap(sessions, "dispatch_hook", partial(dispatch_hook, codes=codes))
+    undecodable.patch(patcher, codes)
     note = partial(_note_session, client=client)
     patcher.wrap(sessions.Session, "__init__", made("Session", note))
     patcher.wrap(sessions.Session, "close", closing)

@@ -1,0 +1,77 @@
+"""Bodies that are not what their ``Content-Encoding`` says, read by requests itself."""
+
+from __future__ import annotations
+
+import gc
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pytest
+import requests
+from requests.adapters import HTTPAdapter
+from requests.exceptions import ContentDecodingError
+from urllib3.exceptions import DecodeError
+
+import httpguard
+from httpguard import LeakKind
+
+if TYPE_CHECKING:
+    from tests.conftest import GuardControl
+    from tests.server import Server
+
+
+def session(*, block: bool) -> requests.Session:
+    made = requests.Session()
+    made.mount("http://", HTTPAdapter(pool_maxsize=3, pool_block=block))
+    return made
+
+
+def test_a_plain_call_that_loses_the_slot_of_a_pool(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    blocking = session(block=True)
+    url = server.url("/bad-gzip")
+    for _ in range(2):
+        with pytest.raises(ContentDecodingError):
+            blocking.get(url)  # LEAK
+        gc.collect()
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 2, "requests")
+    assert leak.site.filename == __file__
+    line = Path(__file__).read_text().splitlines()[leak.site.lineno - 1]
+    assert line.endswith("# LEAK")
+    assert leak.hint.startswith("open it with `with requests.get(..., stream=True)")
+    # That does repair it, and a pool that does not block has lost nothing.
+    for _ in range(4):
+        with (
+            pytest.raises(ContentDecodingError),
+            blocking.get(url, stream=True) as response,
+        ):
+            assert response.content is None
+        with pytest.raises(ContentDecodingError):
+            session(block=False).get(url)
+    assert guard.check().counters["leaks"] == 2
+
+
+def test_the_slots_come_back_where_that_is_asked_for(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+    blocking = session(block=True)
+    for _ in range(2):
+        with pytest.raises(ContentDecodingError):
+            blocking.get(server.url("/bad-gzip"))
+        gc.collect()
+        guard.check()
+    assert guard.check().counters["reclaimed"] == 2
+    assert len(blocking.get(server.url("/bytes/900")).content) == 900
+
+
+def test_the_error_is_as_it_was() -> None:
+    before = DecodeError("text", ValueError("why"))
+    httpguard.install()
+    during = DecodeError("text", before.args[1])
+    httpguard.uninstall()
+    assert (during.args, str(during)) == (before.args, str(before))
+    assert "__init__" not in vars(DecodeError)
