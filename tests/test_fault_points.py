@@ -95,7 +95,7 @@ POINTS: Final = [
             "_leases.client.",
             "_leases.registry.LeaseObserver.",
             "_model.fork.Forked.",
-            "_pools.kind.",
+            "_pools.kind.PoolKind.",
         )
     )
 ]

@@ -118,13 +118,12 @@ class SessionRef(_SessionRef):
 class Wasted:
     """The sessions of one line whose connections were never used again."""
 
-    __slots__ = ("client", "connects", "hosts", "pools", "rhythm", "sessions", "stack")
+    __slots__ = ("client", "connects", "hosts", "rhythm", "sessions", "stack")
 
     def __init__(self, stack: RawStack, client: str) -> None:
         self.stack = stack
         self.client = client
         self.sessions = 0
-        self.pools = 0
         self.connects = 0
         self.hosts: set[str] = set()
         self.rhythm = Rhythm()
@@ -149,7 +148,6 @@ class Churn:
             if len(self._lines) >= _MOST_LINES:
                 self._lines.clear()
             wasted = self._lines[ref.line] = Wasted(ref.stack, ref.client.name)
-        wasted.pools += 1
         wasted.connects += pool.connected.value
         if len(wasted.hosts) < _MOST_HOSTS:
             wasted.hosts.add(pool.name)

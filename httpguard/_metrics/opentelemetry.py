@@ -13,7 +13,7 @@ from opentelemetry._logs import SeverityNumber
 
 from .._model.event import LEAK, RESOLVED
 from .._model.redaction import printable
-from .._pools.pool import DEFAULT_PORTS
+from .._pools.kind import DEFAULT_PORTS
 from .._reporting.context import Bound
 from .._text.events import render
 from .._text.leaks import whole_place

@@ -1,11 +1,28 @@
-"""How the pools of a client are asked."""
+"""How the pools of a client are asked, and what they are called."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .._stacks.raw import RawStack
+
+
+DEFAULT_PORTS: Final = {"http": 80, "https": 443}
+
+
+def name_of(scheme: str, host: str, port: int | None) -> str:
+    """What a pool is called in reports.
+
+    Args:
+        scheme: ``http`` or ``https``.
+        host: The name or address.
+        port: Left out where it is the scheme's.
+    """
+    host = f"[{host}]" if ":" in host.strip("[]") else host
+    if port is None or port == DEFAULT_PORTS.get(scheme):
+        return f"{scheme}://{host}"
+    return f"{scheme}://{host}:{port}"
 
 
 class PoolFacts(NamedTuple):

@@ -6,9 +6,10 @@ import threading
 import weakref
 from collections import deque
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .._model.tally import Tally
+from .kind import name_of
 from .slot import GIVEN_UP, Losses, Slot
 
 if TYPE_CHECKING:
@@ -17,22 +18,6 @@ if TYPE_CHECKING:
     _Pool = weakref.ref[Any]
 else:
     _Pool = weakref.ref
-
-DEFAULT_PORTS: Final = {"http": 80, "https": 443}
-
-
-def name_of(scheme: str, host: str, port: int | None) -> str:
-    """What a pool is called in reports.
-
-    Args:
-        scheme: ``http`` or ``https``.
-        host: The name or address.
-        port: Left out where it is the scheme's.
-    """
-    host = f"[{host}]" if ":" in host.strip("[]") else host
-    if port is None or port == DEFAULT_PORTS.get(scheme):
-        return f"{scheme}://{host}"
-    return f"{scheme}://{host}:{port}"
 
 
 class Connections(_Pool):

@@ -62,6 +62,7 @@ CORE: Final = (
     "_model.scope",
     "_model.tally",
     "_model.words",
+    "_pools.kind",
     "_pools.pool",
     "_pools.pools",
     "_pools.slot",

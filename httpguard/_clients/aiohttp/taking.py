@@ -6,7 +6,7 @@ import sys
 import weakref
 from typing import TYPE_CHECKING, Any
 
-from ..._pools.pool import name_of
+from ..._pools.kind import name_of
 from ..._pools.waits import Share
 from ..gate import GATE
 from .calls import call_above

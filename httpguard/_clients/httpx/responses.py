@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError, hide_own
-from ..._pools.pool import DEFAULT_PORTS
+from ..._pools.kind import DEFAULT_PORTS
 from ..gate import GATE
 from ..importlib_bootstrap import made
 from ..patching import is_wrapped
