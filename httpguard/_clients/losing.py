@@ -44,13 +44,15 @@ def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
 
     Args:
         registry: Where leases are.
-        url: As the program gave it.
+        url: As the program gave it. None: any, since it waits for a connection.
         frame: Of the call.
     """
     lately: list[Lease] = []
     with suppress(RuntimeError):  # Another thread has changed it meanwhile.
         lately.extend(islice(reversed(registry.leases.values()), _LATE))
-    same = [one for one in lately if one.url == url and one.closed is None]
+    if url is not None:
+        lately = [one for one in lately if one.url == url]
+    same = [one for one in lately if one.closed is None]
     if same:
         here = runner()
         same = [lease for lease in same if lease.runner == here]

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from .._leases.adoption import adopt_session
 from .._stacks.tasks import capture_task
 from .guard import Waiting
+from .losing import note_retries
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -92,6 +93,7 @@ class PoolGate:
             return nullcontext()
         try:
             if known.ask.is_empty(pool):
+                note_retries(self.registry, None, frame)
                 waiter = guard.begin_wait(
                     known, frame, self.task_stack(frame) if in_task else None
                 )

@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable, redact_url
-from .._stacks.sites import find_site
+from .._stacks.sites import find_site, frame_at
 from .in_flight import in_flight
 
 if TYPE_CHECKING:
@@ -95,7 +95,10 @@ def _waiters(
 def _holders(
     pool: PoolRef, registry: Registry, now: float, share: Share | None
 ) -> list[dict[str, Any]]:
-    """The open responses of a pool, by site, the largest group first."""
+    """The open responses of a pool, by site, the largest group first.
+
+    With the `culprit`, where that is a library which asks again before it closes one.
+    """
     groups: dict[Frame, dict[str, Any]] = {}
     for lease in registry.open_leases():
         if lease.pool is not pool or lease.lost:
@@ -115,6 +118,8 @@ def _holders(
             },
         )
         group["count"] += 1
+        if lease.lost_in:
+            group["culprit"] = asdict(frame_at(lease.lost_in, registry.origins))
     return sorted(groups.values(), key=lambda group: -group["count"])
 
 
@@ -132,6 +137,13 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         return (
             "close or read the responses at the lines that lost slots;"
             " until then `httpguard.install(reclaim=True)` gives such slots back"
+        )
+    culprits = [one["culprit"] for one in holders if "culprit" in one]
+    if culprits:
+        return (
+            f"`{culprits[0]['function']}` should read or close a response before it"
+            " asks again; the line that asked has nothing to close. Until it does, make"
+            " the pool larger, or turn its retries off"
         )
     if holders:
         return (

@@ -11,7 +11,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
 # The details that are a frame.
-_FRAMES: Final = frozenset({"site", "maker"})
+_FRAMES: Final = ("site", "maker", "culprit")
 
 
 def describe_starved(details: Mapping[str, Any]) -> str:
@@ -41,7 +41,7 @@ def describe_starved(details: Mapping[str, Any]) -> str:
     ]
     lines += [
         f"  > {item['count']} held by a response {_opened(item)}"
-        f" · {item['method']} {item['url']} · {_oldest(item)}"
+        f" · {item['method']} {item['url']} · {_oldest(item)}{_culprit(item)}"
         for item in details["holders"]
     ]
     lines += [
@@ -51,6 +51,11 @@ def describe_starved(details: Mapping[str, Any]) -> str:
     if details["unknown"]:
         lines.append(f"  > {details['unknown']} taken otherwise")
     return "\n".join([*lines, f"  fix: {details['hint']}"])
+
+
+def _culprit(holder: Mapping[str, Any]) -> str:
+    culprit = holder.get("culprit")
+    return f" · left open in {place(Frame(**culprit))}" if culprit else ""
 
 
 def _a(kind: str) -> str:
@@ -105,16 +110,13 @@ def with_sites_as_text(details: Mapping[str, Any]) -> dict[str, Any]:
     facts = dict(details)
     for key, value in details.items():
         if isinstance(value, list):
-            facts[key] = [_with_site_as_text(item) for item in value]
+            facts[key] = [
+                with_sites_as_text(item) if isinstance(item, dict) else item
+                for item in value
+            ]
         elif key in _FRAMES:
             facts[key] = whole_place(Frame(**value))
     return facts
-
-
-def _with_site_as_text(item: Any) -> Any:
-    if not isinstance(item, dict) or "site" not in item:
-        return item
-    return {**item, "site": whole_place(Frame(**item["site"]))}
 
 
 def describe_pool(pool: Mapping[str, Any]) -> str:

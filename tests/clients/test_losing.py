@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import sys
 import uuid
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 LIBRARY = """
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 
 
@@ -39,6 +41,22 @@ class Retrying(requests.Session):
                 response.close()
             response = super().send(request, **options)  # RETRY
         return response
+
+
+class Blocking:
+    careful = False
+
+    def __init__(self):
+        self.pools = urllib3.PoolManager(maxsize=1, block=True)
+        self.options = {"preload_content": False, "pool_timeout": 0.1}
+
+    def fetch(self, url):
+        while True:
+            response = self.pools.urlopen("GET", url, **self.options)  # WAITS
+            if response.status == 200:
+                return len(response.read())
+            if self.careful:
+                response.drain_conn()
 
 
 class Careful(Retrying):
@@ -106,7 +124,7 @@ class Pooled:
 
     def fetch(self, path):
         while True:
-            response = self.pool.urlopen("GET", path, preload_content=False)  # POOLED
+            response = self.pool.urlopen("GET", path, preload_content=False)  # BLOCKING
             if response.status == 200:
                 return len(response.read())
 
@@ -294,7 +312,7 @@ def test_a_library_that_tries_again_by_urllib3(
     library.Pooled(pool).fetch(f"/flaky/{uuid.uuid4().hex}")
     leak = only(guard)
     here(leak)
-    assert culprit(leak) == ("fetch", line_of(LIBRARY, "# POOLED"))
+    assert culprit(leak) == ("fetch", line_of(LIBRARY, "# BLOCKING"))
     assert "reclaim=True" in leak.hint
 
 
@@ -554,3 +572,27 @@ def test_a_hint_where_a_library_takes_the_connection_over(
     )
     for hint in (requests_hint(facts), urllib3_hint(facts)):
         assert says in hint
+
+
+@pytest.mark.skipif(sys.version_info < (3, 11), reason="errors have no notes")
+def test_a_library_that_waits_for_what_it_holds_itself(
+    guard: GuardControl, server: Server, library: ModuleType
+) -> None:
+    guard.install()
+    client = library.Blocking()
+    with pytest.raises(urllib3.exceptions.EmptyPoolError) as raised:
+        client.fetch(flaky(server))
+    (note,) = raised.value.__notes__
+    assert note.startswith("httpguard: pool starved http://")
+    line = line_of(LIBRARY, "# WAITS")
+    assert note.count(" · left open in ") == 1
+    assert f"losinglib.py:{line} in fetch\n" in note
+    assert "fix: `fetch` should read or close a response before it asks again" in note
+    client = library.Blocking()
+    client.careful = True
+    assert client.fetch(flaky(server))
+    kept = client.pools.urlopen("GET", server.url("/lines"), preload_content=False)
+    with pytest.raises(urllib3.exceptions.EmptyPoolError) as raised:
+        client.fetch(server.url("/lines"))
+    assert "left open in" not in raised.value.__notes__[0]
+    kept.drain_conn()

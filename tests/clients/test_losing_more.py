@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sys
 import uuid
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +19,12 @@ if TYPE_CHECKING:
 
     from tests.conftest import GuardControl
     from tests.server import Server
+
+aiohttp = pytest.importorskip("aiohttp")
+httpx = pytest.importorskip("httpx")
+with_notes = pytest.mark.skipif(
+    sys.version_info < (3, 11), reason="errors have no notes"
+)
 
 LIBRARY = """
 import aiohttp
@@ -199,4 +206,66 @@ def test_what_a_generator_hands_out_is_the_application_s(
         await closed(client)
 
     guard.install()
+    asyncio.run(main())
+
+
+def starved_by(error: BaseException, mark: str) -> None:
+    """It says which function of the library holds what it waits for."""
+    note = "\n".join(getattr(error, "__notes__", ()))
+    assert note.startswith("httpguard: pool starved http://")
+    assert f"losinglib.py:{line_of(LIBRARY, f'# {mark}')} in fetch" in note
+    assert note.count(" · left open in ") == 1
+    assert "fix: `fetch` should read or close a response before it asks again" in note
+
+
+@with_notes
+def test_a_library_that_waits_for_what_it_holds_itself(
+    guard: GuardControl, server: Server, library: ModuleType
+) -> None:
+    guard.install()
+    client = library.Client()
+    limits = httpx.Limits(max_connections=1)
+    timeout = httpx.Timeout(30, pool=0.1)
+    with httpx.Client(limits=limits, timeout=timeout) as client.client:
+        with pytest.raises(httpx.PoolTimeout) as raised:
+            client.fetch(flaky(server))
+        starved_by(raised.value, "HTTPX")
+    with httpx.Client(limits=limits, timeout=timeout) as client.client:
+        client.careful = True
+        assert client.fetch(flaky(server)) == 900_000
+        kept = client.ask(server.url("/bytes/900000"))
+        with pytest.raises(httpx.PoolTimeout) as raised:
+            client.ask(server.url("/bytes/900000"))
+        assert "left open in" not in raised.value.__notes__[0]
+        kept.close()
+
+
+@with_notes
+def test_a_coroutine_that_waits_for_what_it_holds_itself(
+    guard: GuardControl, server: Server, library: ModuleType
+) -> None:
+    guard.install()
+    limit: Any = {"limit": 1}
+    timeout = aiohttp.ClientTimeout(total=30, connect=0.1)
+
+    async def main() -> None:
+        session = library.Session()
+        await session.session.close()
+        connector = aiohttp.TCPConnector(**limit)
+        options = {"connector": connector, "timeout": timeout}
+        async with aiohttp.ClientSession(**options) as session.session:
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.fetch(flaky(server))
+            starved_by(raised.value, "AIOHTTP")
+        connector = aiohttp.TCPConnector(**limit)
+        options = {"connector": connector, "timeout": timeout}
+        async with aiohttp.ClientSession(**options) as session.session:
+            session.careful = True
+            assert await session.fetch(flaky(server)) == 900_000
+            kept = await session.ask(server.url("/bytes/900000"))
+            with pytest.raises(asyncio.TimeoutError) as raised:
+                await session.ask(server.url("/bytes/900000"))
+            assert "left open in" not in raised.value.__notes__[0]
+            kept.release()
+
     asyncio.run(main())

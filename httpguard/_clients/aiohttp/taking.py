@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from ..._pools.kind import name_of
 from ..._pools.waits import Share
 from ..gate import GATE
+from ..losing import note_retries
 from .calls import call_above
 from .connectors import Connector
 
@@ -95,6 +96,7 @@ def _wait(wrapped: Method) -> Method:
                     call = call_above(frame)
                     stack = None if call is None else GATE.task_stack(frame, call.site)
                     share = _share(self, first)
+                    note_retries(GATE.registry, None, frame)
                     waiter = guard.begin_wait(known, frame, stack, share)
             except Exception as error:
                 GATE.fault("aiohttp", error)

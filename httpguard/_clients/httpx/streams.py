@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._pools.waits import Share
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from ..losing import note_retries
 from .cancelling import is_retired
 
 if TYPE_CHECKING:
@@ -88,6 +89,7 @@ def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
             if known is not None:
                 stack = GATE.task_stack(frame) if in_task else None
                 share = Share(known.name, streams, streams=True)
+                note_retries(GATE.registry, None, frame)
                 waiter = guard.begin_wait(known, frame, stack, share)
                 return _wait(guard, waiter)
     except Exception as error:
