@@ -63,6 +63,12 @@ JUDGEMENTS: Final = {
         ),
         f"dropped {_SERVER}test_socketlevel.py:1966": _POOL_ONLY,
     },
+    "sphinx": {
+        "dropped sphinx/util/requests.py:106": (
+            "real, of the project: line 79 raises where a redirect leads to a place to "
+            "be ignored, and nobody closes the streamed response that said so"
+        ),
+    },
     "yt-dlp": {
         "dropped yt_dlp/networking/_requests.py:324": (
             "real, of the tests, which drop what `_send` hands them: four errors of "

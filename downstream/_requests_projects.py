@@ -21,4 +21,36 @@ REQUESTS_PROJECTS: Final = (
         ),
         extras="[decompress]",
     ),
+    Project(
+        name="PyGithub",
+        package="PyGithub",
+        version="2.10.0",
+        sha256="90ff24ef1cd1bd57124c2a3869cafee9d7b066909129ecdaba2c2d1903bc118d",
+        requires=(
+            *CLIENTS,
+            PYTEST,
+            "cryptography>=44.0.2",
+            "more-itertools",
+            "parameterized",
+            "responses==0.26.3",
+        ),
+    ),
+    Project(
+        name="sphinx",
+        package="sphinx",
+        version="9.0.4",
+        sha256="594ef59d042972abbc581d8baa577404abe4e6c3b04ef61bd7fc2acbd51f3fa3",
+        requires=(
+            *CLIENTS,
+            PYTEST,
+            "defusedxml>=0.7.1",
+            "setuptools>=70",
+            "typing-extensions>=4.9",
+        ),
+        # What asks servers: the check of links, inventories of other projects.
+        tests=(
+            "tests/test_builders/test_build_linkcheck.py",
+            "tests/test_ext_intersphinx",
+        ),
+    ),
 )

@@ -93,4 +93,12 @@ STDLIB_PROJECTS: Final = (
         ),
         tests=("wsgi_intercept/tests",),
     ),
+    Project(
+        name="waitress",
+        package="waitress",
+        version="3.0.2",
+        sha256="682aaaf2af0c44ada4abfb70ded36393f0e307f4ab9456a215ce0020baefc31f",
+        requires=(PYTEST,),
+        options=("-o", "addopts="),
+    ),
 )
