@@ -62,11 +62,11 @@ def _note(frame: FrameType | None, *, kind: type, codes: Codes) -> None:
     if session is None or response is None:
         return
     connection = response._connection
-    if (
-        connection is not None
-        and response._pool.block
-        and id(connection) not in GATE.registry.leases
-    ):
+    if connection is None or not response._pool.block:
+        return
+    registry = GATE.registry
+    lease = registry.leases.get(id(connection))
+    if lease is None:
         request: Any = variable(session, "request")
         hand_over(
             codes.client,
@@ -77,3 +77,7 @@ def _note(frame: FrameType | None, *, kind: type, codes: Codes) -> None:
             above(session),
             raising=False,
         )
+    elif lease.reading and lease() is response:
+        # An adapter of the application's own is not to blame.
+        lease.stack = lease.stack and registry.capture(above(session))
+        lease.lost_in, lease.lost_by, lease.reading = (), "", False

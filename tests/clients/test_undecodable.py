@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gc
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -20,17 +20,28 @@ if TYPE_CHECKING:
     from tests.server import Server
 
 
-def session(*, block: bool) -> requests.Session:
+class Patient(HTTPAdapter):
+    """Has a time-out for all requests."""
+
+    def send(self, *args: Any, **options: Any) -> requests.Response:
+        options["timeout"] = 60
+        return super().send(*args, **options)
+
+
+def session(
+    *, block: bool, adapter: type[HTTPAdapter] = HTTPAdapter
+) -> requests.Session:
     made = requests.Session()
-    made.mount("http://", HTTPAdapter(pool_maxsize=3, pool_block=block))
+    made.mount("http://", adapter(pool_maxsize=3, pool_block=block))
     return made
 
 
+@pytest.mark.parametrize("adapter", [HTTPAdapter, Patient])
 def test_a_plain_call_that_loses_the_slot_of_a_pool(
-    guard: GuardControl, server: Server
+    adapter: type[HTTPAdapter], guard: GuardControl, server: Server
 ) -> None:
     guard.install()
-    blocking = session(block=True)
+    blocking = session(block=True, adapter=adapter)
     url = server.url("/bad-gzip")
     for _ in range(2):
         with pytest.raises(ContentDecodingError):
@@ -41,6 +52,7 @@ def test_a_plain_call_that_loses_the_slot_of_a_pool(
     assert leak.site.filename == __file__
     line = Path(__file__).read_text().splitlines()[leak.site.lineno - 1]
     assert line.endswith("# LEAK")
+    assert leak.culprit is None
     assert leak.hint.startswith("open it with `with requests.get(..., stream=True)")
     # That does repair it, and a pool that does not block has lost nothing.
     for _ in range(4):
@@ -50,7 +62,7 @@ def test_a_plain_call_that_loses_the_slot_of_a_pool(
         ):
             assert response.content is None
         with pytest.raises(ContentDecodingError):
-            session(block=False).get(url)
+            session(block=False, adapter=adapter).get(url)
     assert guard.check().counters["leaks"] == 2
 
 
