@@ -17,7 +17,7 @@ from .gate import GATE
 from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
-from .losing import ADAPTER, blame, note_retries, place_of_callable
+from .losing import ADAPTER, HOOK, blame, note_retries, place_of_callable
 from .package import Package
 from .patching import Method, is_wrapped
 from .sessions import closing
@@ -153,7 +153,8 @@ def _look_at(
     if registry.leases:
         note_retries(registry, request.url, frame)
     if frame.f_code is not client.codes.session_send:
-        frame, reading, place = _caller(frame, client.codes, stream=stream)
+        session = session_above(frame, client.codes)
+        frame, reading, place = _caller(frame, session, stream=stream)
         hand_over(
             client, raw, None, request.method, request.url, frame, reading=reading
         )
@@ -161,6 +162,8 @@ def _look_at(
             # Until the session has it.
             registry.suspects = True
             blame(registry.get(raw._connection, raw), place, ADAPTER)
+        if session and getattr(response, "status_code", None) in _REDIRECTS:
+            _note_misled(client, request, response, session)
     elif not (
         getattr(response, "status_code", None) in _REDIRECTS
         and holds_real_connection(raw)
@@ -174,7 +177,7 @@ def _look_at(
 
 
 def _note_misled(
-    client: Requests, request: Any, response: Any, frame: FrameType
+    client: Requests, request: Any, response: Any, session: FrameType
 ) -> None:
     """A redirect whose location requests cannot read: it raises, and leaves the body.
 
@@ -182,23 +185,29 @@ def _note_misled(
         client: Whose.
         request: What was sent.
         response: A redirect.
-        frame: Of ``Session.send``.
+        session: The call of ``Session.send``.
     """
     raw = response.raw
     location = response.headers.get("location")
     if (
         type(location) is not str
         or _is_readable(location)
-        or not _is_followed(frame, client.name)
+        or not _is_followed(session, client.name)
         or not holds_real_connection(raw)
     ):
         return
-    session: Any = type(first_argument(frame))
-    frame = frame.f_back or frame
-    hand_over(client, raw, None, request.method, request.url, frame)
     registry = GATE.registry
-    place = place_of_callable(session.get_redirect_target, registry.origins)
-    blame(registry.get(raw._connection, raw), place, ADAPTER)
+    lease = registry.get(raw._connection, raw)
+    if lease is None:
+        hand_over(client, raw, None, request.method, request.url, above(session))
+        lease = registry.get(raw._connection, raw)
+    else:
+        # Not the line of an adapter, which all calls pass.
+        lease.stack = lease.stack and registry.capture(above(session))
+        lease.reading = False
+    kind: Any = type(first_argument(session))
+    # As a hook that raises: one before it may read the body.
+    blame(lease, place_of_callable(kind.get_redirect_target, registry.origins), HOOK)
 
 
 def _is_readable(location: str) -> bool:
@@ -211,20 +220,19 @@ def _is_readable(location: str) -> bool:
 
 
 def _caller(
-    frame: FrameType, codes: Codes, *, stream: Any
+    frame: FrameType, session: FrameType | None, *, stream: Any
 ) -> tuple[FrameType, bool, Place]:
     """Of an adapter's ``send`` that no session has called itself.
 
     Args:
         frame: Of whoever called.
-        codes: Of the urllib3 below.
+        session: The call of ``Session.send`` above.
         stream: As ``send`` was called with.
 
     Returns:
         The innermost frame to keep; whether requests is going to read the body; and
         the place of an adapter of the application's own, which may lose the response.
     """
-    session = session_above(frame, codes)
     if session is None:
         return frame, False, ()
     place = (frame.f_code, frame.f_lasti)
