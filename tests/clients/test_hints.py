@@ -120,6 +120,7 @@ def aws(server: Server, service: str) -> Any:
     )
 
 
+@pytest.mark.usefixtures("small_heap")  # What holds it is found in time.
 def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> None:
     bedrock = aws(server, "bedrock-runtime")
     guard.install(max_idle=30)
@@ -142,6 +143,7 @@ def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> 
     assert [leak.resolved for leak in guard.check().leaks] == [2]
 
 
+@pytest.mark.usefixtures("small_heap")  # What holds it is found in time.
 def test_a_body_of_botocore(guard: GuardControl, server: Server) -> None:
     s3 = aws(server, "s3")
     guard.install(max_idle=30)
