@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import resource
+import shutil
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -123,7 +124,9 @@ class Suite:
     def _environ(self, outcomes: Path, found: Path) -> dict[str, str]:
         """A bare environment: no proxies, certificates or settings of this machine."""
         home = self.folder / "home"
-        home.mkdir(exist_ok=True)
+        # What one run leaves in there is not for the next to find.
+        shutil.rmtree(home, ignore_errors=True)
+        home.mkdir()
         site = site_packages(self.python)
         return {
             "PATH": os.pathsep.join([str(self.python.parent), os.defpath]),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
-from typing import TYPE_CHECKING
+import sys
+from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -13,11 +15,8 @@ from downstream._compare import Trials, Verdict, judge, suspects
 from downstream._judgements import JUDGEMENTS
 from downstream._projects import PROJECTS
 from downstream._sdist import checked
-from downstream._suite import read_outcomes
+from downstream._suite import Suite, read_outcomes
 from downstream.plugins.downstream_offline import is_local
-
-if TYPE_CHECKING:
-    from pathlib import Path
 
 PASSED, FAILED, MISSING = "passed", "failed", "missing"
 
@@ -168,3 +167,22 @@ def test_the_table_is_sound() -> None:
     assert len(set(names)) == len(names)
     assert all(len(project.sha256) == 64 for project in PROJECTS)
     assert set(JUDGEMENTS) <= set(names)
+
+
+def test_what_a_run_leaves_at_home_is_not_for_the_next(tmp_path: Path) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    (source / "test_home.py").write_text(
+        "from pathlib import Path\n"
+        "def test_home():\n"
+        "    home = Path.home()\n"
+        "    assert not list(home.iterdir())\n"
+        "    (home / 'settings').touch()\n"
+    )
+    alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
+    project = replace(PROJECTS[0], options=(), environ=alone)
+    suite = Suite(project, source, Path(sys.executable), tmp_path, ("test_home.py",))
+
+    runs = [suite.run(guarded=False) for _ in range(2)]
+
+    assert [run.outcomes for run in runs] == [{"test_home.py::test_home": "passed"}] * 2
