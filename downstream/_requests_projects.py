@@ -53,4 +53,19 @@ REQUESTS_PROJECTS: Final = (
             "tests/test_ext_intersphinx",
         ),
     ),
+    Project(
+        name="internetarchive",
+        package="internetarchive",
+        version="5.12.1",
+        sha256="fa9589c463a8a64e1c194f19f40bac680e2db9b493a0d9722cf7d30754cde65b",
+        requires=(*CLIENTS, PYTEST, "responses==0.26.3"),
+        options=("-m", "not network"),
+    ),
+    Project(
+        name="pytest-httpserver",
+        package="pytest-httpserver",
+        version="1.2.0",
+        sha256="d07744ce2efaafa0575ed3081d416b999c773b09e84aa95065138bedc3e12352",
+        requires=(*CLIENTS, PYTEST),
+    ),
 )
