@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.errors import LeakError
 from .._model.interrupts import hand_back
 from .gate import GATE
-from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in
+from .losing import ADAPTER, HOOK, blame, give_up, place_of_callable, raised_in
 from .urllib3.callers import above, reads_body, session_above
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
@@ -169,8 +169,9 @@ def _give_up(
                 above(frame),
                 raising=raising,
             )
-            place = find(guard.registry.origins)
-            blame(guard.registry.get(raw._connection, raw), place, HOOK)
+            lease = guard.registry.get(raw._connection, raw)
+            give_up(guard.registry, lease, above(frame))
+            blame(lease, find(guard.registry.origins), HOOK)
     except LeakError:
         raise
     except Exception as error:

@@ -97,6 +97,21 @@ def blame(lease: Lease | None, place: Place, lost_by: str) -> None:
         lease.lost_in, lease.lost_by = place, lost_by if place else ""
 
 
+def give_up(registry: Registry, lease: Lease | None, frame: FrameType) -> None:
+    """Requests reads no more of what it was going to read for itself.
+
+    Then it is of the line that asked, not of an adapter's, which all calls pass.
+
+    Args:
+        registry: Where leases are.
+        lease: Of the response.
+        frame: Of who asked.
+    """
+    if lease is not None and lease.reading:
+        lease.stack = lease.stack and registry.capture(frame)
+        lease.reading = False
+
+
 def raised_in(error: BaseException, client: Any, origins: Origins) -> Place:
     """Where code that a client has called raised.
 

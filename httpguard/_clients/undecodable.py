@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._stacks.variables import first_argument, variable
 from .gate import GATE
+from .losing import blame, give_up
 from .urllib3.callers import above, session_above
 from .urllib3.responses import hand_over
 
@@ -78,6 +79,5 @@ def _note(frame: FrameType | None, *, kind: type, codes: Codes) -> None:
             raising=False,
         )
     elif lease.reading and lease() is response:
-        # An adapter of the application's own is not to blame.
-        lease.stack = lease.stack and registry.capture(above(session))
-        lease.lost_in, lease.lost_by, lease.reading = (), "", False
+        give_up(registry, lease, above(session))
+        blame(lease, (), "")

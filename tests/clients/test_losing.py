@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import gc
+import io
 import sys
 import uuid
 from pathlib import Path
@@ -421,6 +423,40 @@ def test_a_redirect_to_what_requests_cannot_read(
     assert leak.culprit.function == "get_redirect_target"
     assert not leak.culprit.application
     assert "have a hook before it read `response.content`" in leak.hint
+
+
+def refuses(response: requests.Response, *_: Any, **__: Any) -> None:
+    msg = f"status {response.status_code}"
+    raise ValueError(msg)
+
+
+def replaces(response: requests.Response, *_: Any, **__: Any) -> requests.Response:
+    other = requests.Response()
+    other.status_code = response.status_code
+    other.request = response.request
+    other.raw = io.BytesIO(b"of a hook")
+    return other
+
+
+@pytest.mark.parametrize("hook", [refuses, replaces])
+@pytest.mark.parametrize("stream", [False, True])
+def test_a_hook_above_an_adapter_of_the_application(
+    *, stream: bool, hook: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    for hooks in ([hook], [reads, hook]):
+        session = mounted(Patient())
+        session.hooks["response"] = hooks
+        for _ in range(2):
+            with contextlib.suppress(ValueError):
+                session.get(server.url("/bytes/90000"), stream=stream)  # HOOKED
+    leak = only(guard)
+    assert (leak.kind, leak.count, leak.client) == (LeakKind.DROPPED, 2, "requests")
+    here(leak)
+    assert "# HOOKED" in Path(__file__).read_text().splitlines()[leak.site.lineno - 1]
+    assert leak.culprit is not None
+    assert leak.culprit.function == hook.__name__
+    assert leak.culprit.application
 
 
 @pytest.mark.parametrize("stream", [False, True])
