@@ -123,7 +123,7 @@ def aws(server: Server, service: str) -> Any:
 @pytest.mark.usefixtures("small_heap")  # What holds it is found in time.
 def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> None:
     bedrock = aws(server, "bedrock-runtime")
-    guard.install(max_idle=30)
+    guard.install(max_idle=30, explain=10)
     kept = []
     for _ in range(2):
         answer = bedrock.invoke_model_with_response_stream(modelId="m")  # HERE
@@ -146,7 +146,7 @@ def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> 
 @pytest.mark.usefixtures("small_heap")  # What holds it is found in time.
 def test_a_body_of_botocore(guard: GuardControl, server: Server) -> None:
     s3 = aws(server, "s3")
-    guard.install(max_idle=30)
+    guard.install(max_idle=30, explain=10)
     kept = s3.get_object(Bucket="bucket", Key="key")  # HERE
     assert s3.get_object(Bucket="bucket", Key="key")["Body"].read()
     guard.check()
