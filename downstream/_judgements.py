@@ -63,6 +63,12 @@ JUDGEMENTS: Final = {
         ),
         f"dropped {_SERVER}test_socketlevel.py:1966": _POOL_ONLY,
     },
+    "httpie": {
+        "dropped httpie/client.py:114": (
+            "real, of the project: stream=True, and the body of a response of which "
+            "only the head is printed, or nothing, is neither read nor closed"
+        ),
+    },
     "sphinx": {
         "dropped sphinx/util/requests.py:106": (
             "real, of the project: line 79 raises where a redirect leads to a place to "

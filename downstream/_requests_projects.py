@@ -36,6 +36,25 @@ REQUESTS_PROJECTS: Final = (
         ),
     ),
     Project(
+        name="httpie",
+        package="httpie",
+        version="3.2.4",
+        sha256="302ad436c3dc14fd0d1b19d4572ef8d62b146bcd94b505f3c2521f701e2e7a2a",
+        requires=(
+            *CLIENTS,
+            "pytest==8.2.2",
+            "pytest-httpbin==2.0.0",
+            "httpbin==0.7.0",
+            "pytest-mock==3.17.0",
+            "responses==0.26.3",
+            "flask<2.1",
+            "setuptools<80",
+            "werkzeug<2.1",
+        ),
+        # Those run pip, which wants its index.
+        tests=("tests", "--ignore=tests/test_plugins_cli.py"),
+    ),
+    Project(
         name="sphinx",
         package="sphinx",
         version="9.0.4",
