@@ -226,4 +226,24 @@ CLIENT_PROJECTS: Final = (
         extras="[grpc]",
         tests=("tests/unit", "tests/resumable_media/unit", "--ignore=tests/unit/gapic"),
     ),
+    Project(
+        name="uvicorn",
+        package="uvicorn",
+        version="0.54.0",
+        sha256="a2e33cbfaa0306f8e6b0c13e0cb89d7d7a2da3e62b90c66e18c33d9807b28620",
+        requires=(
+            PYTEST,
+            "a2wsgi==1.10.10",
+            "cryptography>=44.0.3",
+            "httpx2==2.16.2",
+            "pytest-codspeed",
+            "pytest-mock==3.17.0",
+            "trustme==1.2.1",
+            "wsproto==1.3.2",
+        ),
+        extras="[standard]",
+        # Its own options run it in many processes.
+        options=("-o", "addopts="),
+        tests=("tests", "--ignore=tests/benchmarks"),
+    ),
 )
