@@ -173,7 +173,7 @@ NOT_CALLED: Final = frozenset(
         # With other settings, in other worlds, or at a fork; cached since.
         "_clients.forwarding._shown",
         "_clients.requests._caller",
-        "_guard.watcher.Watcher._sweep_as",
+        "_guard.watcher._sweep_as",
         "_guard.watcher.Watcher.wait_for_end",
         "_leases.lease.Lease.has_key",
         "_leases.lease.Lease.is_of",
@@ -202,7 +202,6 @@ NOT_CALLED: Final = frozenset(
         "_guard.guard.Guard.table",
         "_guard.reports.Reports.pressure",
         "_guard.strict.Pending.awaited",
-        "_guard.watcher.Watcher._look_back",
         "_guard.watcher.Watcher.resume",
         "_guard.watcher._wait",
         "_leases.sessions.Wasted.saved",

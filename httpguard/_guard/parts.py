@@ -139,6 +139,7 @@ class Parts:
 
     def everything(self) -> None:
         """Look at everything: what died, what is open, what is due to be said."""
+        self.watcher.look_back()
         now = self.registry.clock()
         self.next_sweep = now + (self.settings.check_interval or _LAZY_SECONDS)
         self.detector.sweep()

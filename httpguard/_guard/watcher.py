@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 import sys
 import threading
 import time
@@ -59,6 +60,8 @@ class Watcher:
         self._thread: OwnThread | None = None
         self._stopped: OwnThread | None = None
         self._wanted = False
+        # When it wakes up by itself, while it waits.
+        self._wakes = math.inf
         self._idle = interval > 0
 
     @property
@@ -129,6 +132,15 @@ class Watcher:
         if stop is not None:
             stop.set()
 
+    def look_back(self) -> None:
+        """Note it where the thread should long be awake, and the process stood still.
+
+        Whoever sweeps asks first: after a stop another thread may be the first to run.
+        """
+        late = time.monotonic() - self._wakes
+        if late > _STILL:
+            self._stood_still(late)
+
     def rest(self) -> None:
         """Let the program's threads go on, if this is the watcher's own.
 
@@ -166,6 +178,7 @@ class Watcher:
         """Start anew in a forked child, where the thread does not exist."""
         self._stop = self._thread = None
         self._wanted = False
+        self._wakes = math.inf
         self.idle = self.interval > 0
 
     def set_interval(self, interval: float, patience: float = 0) -> None:
@@ -199,32 +212,34 @@ class Watcher:
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
+            self._wakes = now + pause
             hurried = _wait(stop, pause)
-            self._look_back(time.monotonic() - now - pause)
+            self.look_back()
+            self._wakes = math.inf
             # First: what is set from here on is for the next wait.
             stop.clear()
             if hurried or stop is not self._stop:
                 continue
-            began, worked = time.monotonic(), _thread_time()
-            self._sweep_as(thread)
+            late = _sweep_as(thread, self._sweep)
+            if late > _STILL:
+                self._stood_still(late)
             due = time.monotonic() + interval
-            self._look_back(due - interval - began - (_thread_time() - worked))
 
-    def _look_back(self, late: float) -> None:
-        """Note the seconds by which this thread is late, if they are many."""
-        if late > _STILL:
-            self._stood_still(late)
 
-    def _sweep_as(self, thread: OwnThread) -> None:
-        """Sweep. A report names this thread, if the program's logs do."""
-        if not _is_native():
-            self._sweep()
-            return
+def _sweep_as(thread: OwnThread, sweep: Callable[[], None]) -> float:
+    """Sweep; the seconds in which that did nothing.
+
+    A report names the thread, if the program's logs do.
+    """
+    began, worked = time.monotonic(), _thread_time()
+    if _is_native():
         thread.show()
-        try:
-            self._sweep()
-        finally:
+    try:
+        sweep()
+    finally:
+        if _is_native():
             thread.hide()
+    return time.monotonic() - began - (_thread_time() - worked)
 
 
 def _is_native() -> bool:

@@ -127,6 +127,25 @@ def test_a_stop_in_the_middle_of_a_sweep_is_noted(
     assert late[0] > 0.4
 
 
+def test_another_thread_may_be_the_first_to_run_after_a_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    late: list[float] = []
+    now, waits = [0.0], threading.Event()
+    monkeypatch.setattr("httpguard._guard.watcher.time.monotonic", lambda: now[0])
+    watcher = Watcher(int, 60, waits.set, late.append)  # type: ignore[arg-type]  # None
+    watcher.start()
+    assert waits.wait(30)
+    now[0] = 59.0
+    watcher.look_back()
+    assert late == []
+    now[0] = 100.0
+    while not late:  # The thread is about to wait.
+        watcher.look_back()
+    watcher.stop(30)
+    assert late[0] == 40
+
+
 @pytest.mark.skipif(not hasattr(signal, "SIGSTOP"), reason="needs SIGSTOP")
 def test_time_in_which_the_process_is_stopped_is_not_idle(
     server: Server, tmp_path: Path

@@ -40,7 +40,12 @@ class Opening(Program):
 
     @step(site=st.sampled_from(READING), body=ANSWERS, method=_METHODS)
     def open_and_read(self, site: str, body: str, method: str) -> bool:
-        """A response that is read before it is handed out."""
+        """A response that is read before it is handed out.
+
+        Not what requests loses as it cannot read it: tests/clients/test_undecodable.py.
+        """
+        if (site, body) == ("bounded_read", "bad-gzip"):
+            return False
         return self.open(site, body, method)
 
     @step()
