@@ -37,9 +37,12 @@ aiohttp = pytest.importorskip("aiohttp")
 # Of this one, a function is replaced.
 _gate: Any = importlib.import_module("httpguard._clients.opening_gate")
 
-pytestmark = pytest.mark.skipif(
-    compiled.open_lease is None, reason="nothing is compiled for this interpreter"
-)
+pytestmark = [
+    pytest.mark.skipif(
+        compiled.open_lease is None, reason="nothing is compiled for this interpreter"
+    ),
+    pytest.mark.usefixtures("small_heap"),  # Each exchange ends with a collection.
+]
 # To make one takes longer than all else that a client of httpx does.
 TRUST = httpx.create_ssl_context()
 # More than it takes until a line's stacks are kept in brief.
