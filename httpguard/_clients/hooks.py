@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .._model.errors import LeakError
 from .._model.interrupts import hand_back
 from .gate import GATE
-from .losing import ADAPTER, HOOK, blame, give_up, place_of_callable, raised_in
+from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in, stop_reading
 from .urllib3.callers import above, reads_body, session_above
 from .urllib3.mocks import holds_real_connection
 from .urllib3.responses import hand_over
@@ -111,13 +111,13 @@ def dispatch_hook(wrapped: Method, *, codes: Codes) -> Method:
                 result = wrapped(key, {key: hook}, hook_data, **kwargs)
             except BaseException as error:
                 find: Any = partial(raised_in, error, codes.dispatch_hook)
-                _give_up(hook_data, find, sys._getframe(1), codes, raising=False)
+                _leave(hook_data, find, sys._getframe(1), codes, raising=False)
                 # What a traceback keeps of this frame shall keep nothing alive.
                 hook_data = result = find = None
                 raise
             if result is not hook_data:
                 find = partial(place_of_callable, hook)
-                _give_up(hook_data, find, sys._getframe(1), codes, raising=True)
+                _leave(hook_data, find, sys._getframe(1), codes, raising=True)
                 hook_data = result
         return hook_data
 
@@ -136,7 +136,7 @@ def _arrived(response: Any) -> None:
         blame(lease, (), "")
 
 
-def _give_up(
+def _leave(
     response: Any,
     find: Callable[[Origins], Place],
     frame: FrameType,
@@ -170,7 +170,7 @@ def _give_up(
                 raising=raising,
             )
             lease = guard.registry.get(raw._connection, raw)
-            give_up(guard.registry, lease, above(frame))
+            stop_reading(guard.registry, lease, above(frame))
             blame(lease, find(guard.registry.origins), HOOK)
     except LeakError:
         raise

@@ -97,7 +97,7 @@ def blame(lease: Lease | None, place: Place, lost_by: str) -> None:
         lease.lost_in, lease.lost_by = place, lost_by if place else ""
 
 
-def give_up(registry: Registry, lease: Lease | None, frame: FrameType) -> None:
+def stop_reading(registry: Registry, lease: Lease | None, frame: FrameType) -> None:
     """Requests reads no more of what it was going to read for itself.
 
     Then it is of the line that asked, not of an adapter's, which all calls pass.

@@ -17,7 +17,7 @@ from .gate import GATE
 from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
-from .losing import ADAPTER, HOOK, blame, give_up, note_retries, place_of_callable
+from .losing import ADAPTER, HOOK, blame, note_retries, place_of_callable, stop_reading
 from .package import Package
 from .patching import Method, is_wrapped
 from .sessions import closing
@@ -201,7 +201,7 @@ def _note_misled(
     if lease is None:
         hand_over(client, raw, None, request.method, request.url, above(session))
         lease = registry.get(raw._connection, raw)
-    give_up(registry, lease, above(session))
+    stop_reading(registry, lease, above(session))
     kind: Any = type(first_argument(session))
     # As a hook that raises: one before it may read the body.
     blame(lease, place_of_callable(kind.get_redirect_target, registry.origins), HOOK)

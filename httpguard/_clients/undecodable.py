@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._stacks.variables import first_argument, variable
 from .gate import GATE
-from .losing import blame, give_up
+from .losing import blame, stop_reading
 from .urllib3.callers import above, session_above
 from .urllib3.responses import hand_over
 
@@ -79,5 +79,5 @@ def _note(frame: FrameType | None, *, kind: type, codes: Codes) -> None:
             raising=False,
         )
     elif lease.reading and lease() is response:
-        give_up(registry, lease, above(session))
+        stop_reading(registry, lease, above(session))
         blame(lease, (), "")
