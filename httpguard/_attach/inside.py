@@ -37,7 +37,6 @@ class Visit:
 
     Args:
         channel: To them; it is the visit's from here on.
-        clean: Takes the code out again.
     """
 
     def __init__(

@@ -46,10 +46,8 @@ class Order:
     """What is wanted of every process that is attached to.
 
     Args:
-        settings: As for `install`.
         look: Seconds of processor time to look for what is open.
         patience: Seconds to wait for its main thread.
-        tell: Told what we wait for.
     """
 
     settings: dict[str, Any]

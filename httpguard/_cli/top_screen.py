@@ -44,7 +44,6 @@ def screen(
     """The whole screen.
 
     Args:
-        state: The JSON of a page.
         height: Lines of the terminal; 0: as many as it takes.
         note: A line at its end, such as why the figures are old.
         choice: None where there are no keys.

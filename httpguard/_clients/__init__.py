@@ -48,11 +48,7 @@ PACKAGES: Final[tuple[Package, ...]] = (
 
 
 def client_packages(vendored: tuple[str, ...] = ()) -> tuple[str, ...]:
-    """The packages whose frames are never the site, of every client.
-
-    Args:
-        vendored: As the setting names them.
-    """
+    """The packages whose frames are never the site, of every client."""
     known = (package for one in PACKAGES for package in one.packages)
     return tuple(dict.fromkeys((*known, *packages(vendored))))
 
@@ -79,11 +75,7 @@ class Patches:
             GATE.open(guard)
 
     def put_on(self, vendored: tuple[str, ...] = ()) -> None:
-        """Patch every client that is imported, and each other one when it is.
-
-        Args:
-            vendored: Where copies may lie, as the setting names them.
-        """
+        """Patch every client that is imported, and each other one when it is."""
         known = [*PACKAGES]
         for place in places(vendored):
             if place not in self._copies:
@@ -127,13 +119,7 @@ class Patches:
         self.unguarded.clear()
 
     def hook(self, name: str, module: str, patch: Callable[[Patcher], None]) -> None:
-        """Patch a module now or when it is imported, for the time until `take_off`.
-
-        Args:
-            name: With the module, of the patch.
-            module: Its full name.
-            patch: Puts the patch on.
-        """
+        """Patch a module now or when it is imported, for the time until `take_off`."""
         from .wrapping import register_post_import_hook
 
         if (name, module) not in self._hooked:

@@ -17,7 +17,6 @@ def adopt_answer(response: Any, client: Urllib3) -> None:
 
     Args:
         response: It. Subclasses may have properties: its own variables are looked at.
-        client: Whose.
     """
     space = vars(response)
     raw, request = space.get("raw"), space.get("request")
@@ -31,12 +30,7 @@ def adopt_answer(response: Any, client: Urllib3) -> None:
 
 
 def adopt_session(session: Any, client: Urllib3) -> None:
-    """A session, whose adapters have the pools.
-
-    Args:
-        session: It.
-        client: Whose.
-    """
+    """A session, whose adapters have the pools."""
     pools = []
     for adapter in list(vars(session).get("adapters", {}).values()):
         space = getattr(adapter, "__dict__", {})

@@ -35,7 +35,6 @@ def is_closed_by_program(response: object, frame: FrameType | None) -> bool:
     """Whether code of the program closes a response whose reference is cleared.
 
     Args:
-        response: The weak references to it are cleared.
         frame: Of who called its ``close``, or what else ends it; None: C code.
     """
     if not READABLE:

@@ -66,10 +66,6 @@ class Gate(PoolGate, OpeningGate):
         """A response holds a connection, and was opened before httpguard came.
 
         Args:
-            client: Whose response.
-            response: Weak-referenceable.
-            connection: Its identity is the key of the lease.
-            pool: What `pool` returned.
             **facts: As of `begin`; and ``taken``, what it has of the pool, which is
                 missing there.
 
@@ -116,7 +112,6 @@ class Gate(PoolGate, OpeningGate):
         Runs in finalizers too: no lock, no log.
 
         Args:
-            connection: Of the lease.
             by_finalizer: Not by the program: what a finalizer closes was dropped.
         """
         registry = self.registry

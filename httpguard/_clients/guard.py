@@ -67,8 +67,6 @@ class Waiting:
     """Surrounds the taking of a connection, with no frame in a traceback.
 
     Args:
-        guard: Is told.
-        pool: Whose connection.
         waiter: The request; None: it does not have to wait, or we failed.
         empty: The client's error for having waited in vain.
     """

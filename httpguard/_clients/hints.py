@@ -168,12 +168,7 @@ def _at_its_end(facts: Facts) -> str:
 
 
 def of_library(facts: Facts, calls: str) -> str:
-    """Where code between the application's line and the client is concerned.
-
-    Args:
-        facts: Of the leak.
-        calls: What a response of the client has.
-    """
+    """Where code between the application's line and the client is concerned."""
     if facts.culprit is not None:
         return _lost(facts, facts.culprit)
     package = facts.package

@@ -147,10 +147,6 @@ def _leave(
     """Requests is not going to read this one.
 
     Args:
-        response: It.
-        find: The place of the hook that lost it.
-        frame: Of who called the hook.
-        codes: Of its urllib3.
         raising: Whether we may: no error of the program is on its way.
     """
     guard = GATE.guard

@@ -62,7 +62,6 @@ def requesting(
     """The coroutine function around a request of aiohttp.
 
     Args:
-        wrapped: aiohttp's own.
         failed: Called with the call, and the error that ends it.
         arrived: Called with the call, its response, the connection which that holds,
             and the frame of the task; may raise `LeakError`.

@@ -43,9 +43,7 @@ def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
     leads to the answer before. About 0.5 us where nobody asks for the same.
 
     Args:
-        registry: Where leases are.
         url: As the program gave it. None: any, since it waits for a connection.
-        frame: Of the call.
     """
     lately: list[Lease] = []
     with suppress(RuntimeError):  # Another thread has changed it meanwhile.
@@ -89,7 +87,6 @@ def blame(lease: Lease | None, place: Place, lost_by: str) -> None:
     """If a response is dropped, this is where it was lost.
 
     Args:
-        lease: Of the response.
         place: Code and offset; empty: nobody is to blame.
         lost_by: What that code is.
     """
@@ -101,11 +98,6 @@ def stop_reading(registry: Registry, lease: Lease | None, frame: FrameType) -> N
     """Requests reads no more of what it was going to read for itself.
 
     Then it is of the line that asked, not of an adapter's, which all calls pass.
-
-    Args:
-        registry: Where leases are.
-        lease: Of the response.
-        frame: Of who asked.
     """
     if lease is not None and lease.reading:
         lease.stack = lease.stack and registry.capture(frame)
@@ -116,8 +108,6 @@ def raised_in(error: BaseException, client: Any, origins: Origins) -> Place:
     """Where code that a client has called raised.
 
     Args:
-        error: On its way.
-        origins: Whose code a file is.
         client: The client's code that has called it.
     """
     found: Place = ()

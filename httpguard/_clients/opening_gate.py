@@ -54,13 +54,11 @@ class OpeningGate:
         """The application is given a response that holds a connection.
 
         Args:
-            client: Whose response.
             response: Weak-referenceable.
             connection: Its identity is the key of the lease until that ends.
             pool: What `pool` returned.
             method: As the program gave it.
             url: Absolute, or a path of the pool.
-            status: Of the answer.
             length: The bytes that the server announced; None: unknown.
             frame: The innermost frame to keep.
             reading: The client itself is about to read the body.
@@ -131,10 +129,6 @@ class OpeningGate:
 
 def _brief(registry: Registry, site: RawStack) -> RawStack:
     """A site alone, where that is enough: its responses have always ended well.
-
-    Args:
-        registry: Of the guard.
-        site: As of `OpeningGate.begin`.
 
     Returns:
         Empty where the whole stack is to be kept.

@@ -25,11 +25,7 @@ class LeftAloneError(Exception):
 
 
 class Patcher:
-    """Puts wrappers on, and remembers how to take them off.
-
-    Args:
-        gate: What the wrappers call.
-    """
+    """Puts wrappers on, and remembers how to take them off."""
 
     def __init__(self, gate: Gate) -> None:
         self._gate = gate
@@ -53,7 +49,6 @@ class Patcher:
 
         Args:
             owner: The class or module whose own attribute it is.
-            name: The attribute.
             factory: Makes the function from the original.
         """
         original = owner.__dict__[name]
@@ -72,13 +67,7 @@ class Patcher:
     def wrap_call(
         self, owner: type | ModuleType, name: str, call: Callable[..., Any]
     ) -> None:
-        """As `wrap`, by a function that gets the original and then the arguments.
-
-        Args:
-            owner: The class or module whose own attribute it is.
-            name: The attribute.
-            call: Called in its place.
-        """
+        """As `wrap`, by a function that gets the original and then the arguments."""
 
         def factory(wrapped: Method) -> Method:
             def wrapper(*args: Any, **kwargs: Any) -> Any:
@@ -89,13 +78,7 @@ class Patcher:
         self.wrap(owner, name, factory)
 
     def add(self, owner: type, name: str, function: Method) -> None:
-        """Give a class an attribute that it does not have.
-
-        Args:
-            owner: The class.
-            name: The attribute.
-            function: Its value.
-        """
+        """Give a class an attribute that it does not have."""
         if name not in owner.__dict__:
             setattr(owner, name, function)
             self._applied.append((owner, name, _ABSENT, function))
@@ -109,7 +92,6 @@ class Patcher:
         overrides: ours would never run.
 
         Args:
-            owner: The class.
             factories: By the name of the attribute, as for `wrap`.
         """
         gate = self._gate
@@ -183,11 +165,7 @@ def _replace(
 
 
 def as_coroutine_function(function: Method) -> Method:
-    """Let `inspect.iscoroutinefunction` and asyncio's say so of one that returns one.
-
-    Args:
-        function: In the place of an ``async def``.
-    """
+    """Let `inspect.iscoroutinefunction` and asyncio's take it for an ``async def``."""
     if sys.version_info >= (3, 12):
         import inspect
 
@@ -224,9 +202,6 @@ def _callable(method: Any) -> Method:
     A function is that already. Other libraries put descriptors in its place,
     such as `wrapt.FunctionWrapper` (OpenTelemetry and ddtrace do), which tell
     their wrapper who self is only where they were asked for the bound method.
-
-    Args:
-        method: As it lies in the class.
     """
     # Not isinstance: those wrappers pretend to be what they wrap.
     if type(method) is FunctionType:

@@ -40,8 +40,6 @@ class PoolGate:
         """What is known of a pool, from here on if need be; None: no guard.
 
         Args:
-            pool: The pool.
-            kind: How it is asked.
             session: Whose it is, where `session` was told of that one.
         """
         guard, registry = self.guard, self.registry
@@ -81,8 +79,6 @@ class PoolGate:
         """Around the taking of a connection, for which a request may wait.
 
         Args:
-            pool: It is known.
-            frame: The innermost frame to keep.
             empty: The client's error for having waited in vain: it gets a note that
                 says who holds the connections.
             in_task: A task waits, and not its thread.
@@ -105,7 +101,6 @@ class PoolGate:
         """The stack of a running task, in the place of its thread's.
 
         Args:
-            frame: In the task.
             site: From a call out to the application's line, where the stack is to
                 begin: the task may do so below that, as with
                 ``gather(session.get(...))``.
@@ -135,8 +130,6 @@ class PoolGate:
         """A session was made before httpguard came.
 
         Args:
-            session: Whatever makes pools.
-            client: Whose session.
             pools: Those that it has made, and how each is asked.
             claims: They are its own, although others may have said so of theirs.
         """

@@ -41,12 +41,7 @@ _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 
 
 class Requests(Urllib3):
-    """requests: its responses hold connections of urllib3, under its own words.
-
-    Args:
-        name: Of the package: requests, or a copy of it.
-        codes: Of the urllib3 below it.
-    """
+    """requests: its responses hold connections of urllib3, under its own words."""
 
     def __init__(self, name: str, codes: Codes) -> None:
         super().__init__(name, codes.urllib3.name)
@@ -56,12 +51,7 @@ class Requests(Urllib3):
 
 
 def requests_package(name: str, codes: Codes) -> Package:
-    """requests, or a copy of it.
-
-    Args:
-        name: Of the package.
-        codes: Of the urllib3 below it.
-    """
+    """requests, or a copy of it."""
     client = Requests(name, codes)
     patch, adopters = partial(_patch, client=client), partial(_adopters, client)
     return Package(name, (f"{name}.sessions",), (name,), patch, adopters)
@@ -139,15 +129,7 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
 def _look_at(
     client: Requests, request: Any, response: Any, frame: FrameType, *, stream: Any
 ) -> None:
-    """Hand over a response that holds a connection, if the application gets it.
-
-    Args:
-        client: Whose.
-        request: What was sent.
-        response: What an adapter's ``send`` returns.
-        frame: Of who called that.
-        stream: As it was called with.
-    """
+    """Hand over a response that holds a connection, if the application gets it."""
     raw: Any = getattr(response, "raw", None)
     registry = GATE.registry
     if registry.leases:
@@ -179,14 +161,7 @@ def _look_at(
 def _note_misled(
     client: Requests, request: Any, response: Any, session: FrameType
 ) -> None:
-    """A redirect whose location requests cannot read: it raises, and leaves the body.
-
-    Args:
-        client: Whose.
-        request: What was sent.
-        response: A redirect.
-        session: The call of ``Session.send``.
-    """
+    """A redirect whose location requests cannot read: it raises and leaves the body."""
     raw = response.raw
     location = response.headers.get("location")
     if (
@@ -221,11 +196,6 @@ def _caller(
 ) -> tuple[FrameType, bool, Place]:
     """Of an adapter's ``send`` that no session has called itself.
 
-    Args:
-        frame: Of whoever called.
-        session: The call of ``Session.send`` above.
-        stream: As ``send`` was called with.
-
     Returns:
         The innermost frame to keep; whether requests is going to read the body; and
         the place of an adapter of the application's own, which may lose the response.
@@ -242,10 +212,6 @@ def _is_followed(frame: FrameType, package: str) -> bool:
     """Whether requests' own code reads and closes a redirect, followed or not.
 
     Not where a session decides by itself what a redirect is.
-
-    Args:
-        frame: Of ``Session.send``.
-        package: requests, or a copy of it.
     """
     known = sys.modules[f"{package}.sessions"].SessionRedirectMixin
     session = type(first_argument(frame))

@@ -32,7 +32,6 @@ def maker(made: Any, frame: FrameType | None) -> FrameType | None:
     """The frame that asked for an object, below the constructors of subclasses.
 
     Args:
-        made: It is made right now.
         frame: Of its innermost constructor.
     """
     while frame is not None:

@@ -28,12 +28,7 @@ _MOST_FRAMES: Final = 8
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
-    """See each error of decoding as it is made: a plain request pays nothing.
-
-    Args:
-        patcher: Of the process.
-        codes: Of the urllib3 that raises.
-    """
+    """See each error of decoding as it is made: a plain request pays nothing."""
     package = codes.urllib3.name
     error = import_module(f"{package}.exceptions").DecodeError
     kind = import_module(f"{package}.response").HTTPResponse

@@ -117,13 +117,7 @@ class Calls:
     def explain(
         self, pool: PoolRef, error: BaseException, share: Share | None = None
     ) -> None:
-        """Tell the program why its pool is empty, in a note to its error.
-
-        Args:
-            pool: Had nothing to give for as long as the program would wait.
-            error: The client's own, on its way to the program.
-            share: Of the pool, that is used up.
-        """
+        """Tell the program why its pool is empty, in a note to its error."""
         if not hasattr(error, "add_note"):  # CPython 3.11 and later.
             return
         try:

@@ -33,7 +33,6 @@ class Crowd:
         Args:
             lease: Just opened; False where it does not count.
             limit: ``max_open``.
-            detector: Knows what is excused.
         """
         opened, over = self._registry.opened.value, self._spare > 0
         if limit != self._limit or opened not in self._counted:

@@ -41,7 +41,6 @@ class CountsObserver(Protocol):
         """At the first response, after each sweep, and once at the end.
 
         Args:
-            table: What leaked.
             responses: How many there were until now.
             ended: Whether the process ends.
         """
@@ -51,8 +50,6 @@ class Guard(Calls):
     """Everything between `install` and `uninstall`.
 
     Args:
-        settings: What to do.
-        outbox: Where reports go.
         clock: Seconds, monotonic; tests inject their own.
         addresses: Host and port of our own pages.
         digest: What the log context has bound at this moment.

@@ -154,12 +154,7 @@ class Reports:
             self._resolve(session.kind, session.site)
 
     def say_what_is_due(self, now: float, pressure: dict[str, Any] | None) -> None:
-        """What was held back because the last report was too fresh, and advice.
-
-        Args:
-            now: Seconds of the guard's clock.
-            pressure: What there is to say of the process's descriptors.
-        """
+        """What was held back because the last report was too fresh, and advice."""
         if self._outbox.silent:
             return
         groups = self._table.groups()
@@ -194,7 +189,6 @@ class Reports:
 
         Args:
             crowd: Their leases, the latest last.
-            limit: ``max_open``.
             described: Whether the answer is asked for, due or not.
 
         Returns:

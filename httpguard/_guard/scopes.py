@@ -65,10 +65,6 @@ class Scopes:
     def close(self, scope: Scope, *, raising: bool) -> None:
         """Judge what a `no_leaks` scope leaves.
 
-        Args:
-            scope: It has ended.
-            raising: Whether to raise, or only to report.
-
         Raises:
             LeakError: Leaks of the scope that were not raised before.
         """

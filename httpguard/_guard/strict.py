@@ -72,9 +72,7 @@ def leak_error(findings: Iterable[Finding], limit: str, origins: Origins) -> Lea
     """The error for some findings, which count as raised from here on.
 
     Args:
-        findings: At least one.
         limit: What was promised, for the message.
-        origins: Whose code a file is.
     """
     findings = list(findings)
     for finding in findings:

@@ -29,9 +29,6 @@ def unfinished(scope: Scope) -> list[str]:
 
     Threads that were started with ``context.run``, and workers of executors and of
     anyio: what `asyncio.to_thread` and its like call.
-
-    Args:
-        scope: It may be about to end.
     """
     frames = frames_of_threads()
     frames.pop(threading.get_ident(), None)

@@ -199,7 +199,6 @@ class Watcher:
 
         Args:
             stop: Set where it shall look again, or end.
-            interval: As of the watcher when it was started.
             threads: Itself, which it cannot ask for while it is not listed.
         """
         thread = threads[0]

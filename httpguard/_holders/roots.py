@@ -32,10 +32,8 @@ class Root:
 
     Args:
         value: What it refers to.
-        name: The variable.
         place: The module, or the code object that runs.
         lineno: The line that runs; 0 for a module.
-        application: Whether it is the application's.
     """
 
     value: object

@@ -49,8 +49,6 @@ def held_by(
     """What keeps a response alive, in the program's words.
 
     Args:
-        response: The response of urllib3.
-        origins: Whose code a file is.
         seconds: How long to search; a scan that would take longer is not begun.
         clock: Seconds; by default of processor time of this thread.
         scan: A scan of all objects, in which nothing else runs, shall not take longer;

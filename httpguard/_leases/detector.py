@@ -42,8 +42,6 @@ class Detector:
     """Judges leases. Its caller lets one thread in at a time.
 
     Args:
-        registry: Where the leases are.
-        settings: The thresholds of the moment.
         found: Is told of each finding. It may take long.
         rest: Lets other threads go on. Nothing of the program's is kept meanwhile.
     """

@@ -116,7 +116,6 @@ class Ends:
         """The connection came back; the lease is out of `leases` already.
 
         Args:
-            lease: Its lease.
             closed: What counts it in the place of `released`.
         """
         lease.ended = True
@@ -180,7 +179,6 @@ class Revived:
         Costs about 60 ns for each object of the heap.
 
         Args:
-            now: Seconds of the guard's clock.
             patience: Seconds that a loop has to close what it revived.
         """
         doubtful, self.doubtful = self.doubtful, []

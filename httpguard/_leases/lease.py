@@ -175,11 +175,7 @@ class Lease(_ResponseRef):
 
 
 def lease_of(response: object) -> Lease | None:
-    """The lease of a response that has not ended, or None.
-
-    Args:
-        response: Any object that can have weak references.
-    """
+    """The lease of a response that has not ended, or None."""
     for ref in weakref.getweakrefs(response):
         if type(ref) is Lease and not ref.ended:
             return ref

@@ -44,10 +44,6 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
     Costs about 20 us a thread, and under gevent a walk over all objects: the only way
     to find greenlets.
 
-    Args:
-        suspects: Leases whose response made no progress, with that response.
-        origins: Whose code a file is.
-
     Returns:
         The ids of those that somebody waits for.
     """
@@ -119,9 +115,6 @@ def a_few(suspects: list[Lease]) -> list[Lease]:
     Those that do not tell whether a task waits for them are looked for among all
     objects. That holds the GIL, and the longer the more they are: with 540,000 objects
     60 ms for ten, and minutes for 10,000.
-
-    Args:
-        suspects: Leases whose response made no progress.
     """
     slow = 0
     few = []

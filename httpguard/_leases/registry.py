@@ -96,7 +96,6 @@ class Registry(Ends):
         """How stacks are kept from here on.
 
         Args:
-            origins: Whose code a file is.
             depth: Application frames of each.
             sample: The share of leases that have one, 0 to 1.
             submissions: Whether they go on to where an executor's work was submitted.
@@ -112,11 +111,7 @@ class Registry(Ends):
         self.settle()
 
     def observe(self, observer: LeaseObserver) -> None:
-        """Tell somebody of new leases, where it wants to know.
-
-        Args:
-            observer: In the place of the one before.
-        """
+        """Tell somebody of new leases, where it wants to know."""
         self.observer = observer
         self.settle()
 
@@ -169,8 +164,6 @@ class Registry(Ends):
         """A lease was opened: say so to those who want to know.
 
         Args:
-            lease: It.
-            response: Its response.
             raising: False where an error of the program is on its way.
 
         Raises:
@@ -192,9 +185,6 @@ class Registry(Ends):
         """Know a session.
 
         Args:
-            session: Whatever makes pools.
-            client: Whose session.
-            frame: Where it was made.
             lonely: It is one request's own.
         """
         ref = self.sessions.add(
@@ -212,11 +202,7 @@ class Registry(Ends):
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def stood_still(self, seconds: float) -> None:
-        """Nobody could read, nor make a request: the time does not count as idle.
-
-        Args:
-            seconds: Up to now.
-        """
+        """Nobody could read, nor make a request: the time does not count as idle."""
         now = self.clock()
         for lease in list(self.leases.values()):
             lease.active = min(lease.active + seconds, now)

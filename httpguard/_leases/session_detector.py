@@ -41,7 +41,6 @@ class SessionDetector:
         """Judge the sessions of a line that has made too many.
 
         Args:
-            now: Seconds of the guard's clock.
             scope: It has ended. None: all sessions.
             ended: The process has: nobody waits until they have been idle.
         """

@@ -78,12 +78,9 @@ class Finding:
     """What a report needs of a leak; the lease may go. Times are seconds.
 
     Args:
-        kind: How it leaked.
-        site: Where.
         runner: What opened it; `thread` is the name of the thread.
         age: At the judgement.
         idle: Without progress, or without a request, at the judgement.
-        block: Whether the pool blocks.
         lost_in: Code and offset that lost the response, where that is not the site.
         lost_by: What that code is.
         alive: Of a session: those of its line that keep sockets.

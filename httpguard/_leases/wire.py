@@ -54,7 +54,6 @@ def is_read_below(lease: Lease, response: Any) -> bool:
 
     Args:
         lease: Keeps what was seen; its client has counted nothing since that look.
-        response: Its response.
     """
     before, lease.taken = lease.taken, _taken(lease.client.socket(response))
     if before is None or lease.taken is None:
@@ -67,9 +66,6 @@ def _taken(sock: socket.socket | None) -> int | None:
     """How many bytes the program has taken from the socket, since it was opened.
 
     About 2 us. Only differences mean anything; None where the kernel does not tell.
-
-    Args:
-        sock: Nothing is read from it.
     """
     if sock is None or sys.platform != "linux":
         return None

@@ -15,8 +15,6 @@ def name_of(scheme: str, host: str, port: int | None) -> str:
     """What a pool is called in reports.
 
     Args:
-        scheme: ``http`` or ``https``.
-        host: The name or address.
         port: Left out where it is the scheme's.
     """
     host = f"[{host}]" if ":" in host.strip("[]") else host
@@ -29,8 +27,6 @@ class PoolFacts(NamedTuple):
     """What is said of a pool in reports.
 
     Args:
-        scheme: ``http`` or ``https``.
-        host: The name or address.
         port: None: the scheme's.
         block: Whether a request waits when all connections are in use.
         maxsize: The connections it keeps.
@@ -65,7 +61,6 @@ class PoolKind(Protocol):
         """The slots that nobody has any more, by what it tells; 0 where it loses none.
 
         Args:
-            pool: The pool.
             taken: Those that responses and requests under way have.
         """
 
@@ -76,9 +71,7 @@ class PoolKind(Protocol):
         """Whether a call works with a connection of the pool.
 
         Args:
-            pool: The pool.
             owner: What the function was called with first.
-            name: The function.
         """
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:

@@ -92,7 +92,6 @@ class PoolRef(Connections):
     step is one operation of a dict, a deque or a `Tally`.
 
     Args:
-        pool: The pool.
         bury: Takes the reference when the pool is collected.
     """
 
@@ -201,9 +200,7 @@ class PoolRef(Connections):
         """A request has taken a connection.
 
         Args:
-            connection: Of this pool.
             fresh: It has no socket yet: new, or closed since, by the server most often.
-            now: Seconds of the guard's clock.
         """
         self.taken.add()
         slot = self.know(connection)

@@ -37,9 +37,6 @@ class Waiter:
     """A request that waits for a connection of a blocking pool.
 
     Args:
-        pool: Whose connection.
-        since: Seconds of the guard's clock.
-        thread: The thread's name.
         stack: Where the request is made.
         share: What is used up; None: the pool.
         longer: It has waited for longer than is known: httpguard came meanwhile.

@@ -27,11 +27,6 @@ def in_flight(
     They send, wait for the answer, or requests reads the body for them. Costs about
     20 us a thread, and under gevent a walk over all objects.
 
-    Args:
-        known: Whose connections.
-        registry: Knows the responses that have a lease.
-        share: Only those of it.
-
     Returns:
         The stack of each.
     """

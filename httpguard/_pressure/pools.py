@@ -63,10 +63,7 @@ class PoolWatch:
         """A request is about to wait. Costs a stack, which a wait can pay for.
 
         Args:
-            pool: Has nothing to give.
-            frame: The innermost frame to keep.
             stack: Of a task, in the place of the frame's.
-            share: Of the pool, that is used up.
         """
         registry = self.registry
         if stack is None:

@@ -26,12 +26,6 @@ def describe_shortage(
 ) -> dict[str, Any]:
     """Who waits, and who holds each slot.
 
-    Args:
-        pool: Has nothing to give.
-        registry: What is open.
-        now: Seconds of the guard's clock.
-        share: That is used up, and not the pool.
-
     Returns:
         JSON-ready values. ``waiters``, ``holders`` (open responses), ``lost``
         (leaks) and ``busy`` (requests under way) are by site; ``unknown`` counts

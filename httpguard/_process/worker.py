@@ -10,11 +10,7 @@ from .process import PROCESS, failed, is_installed
 
 
 def begin(settings: bytes) -> None:
-    """Guard this worker as its parent was when it started it. It never raises.
-
-    Args:
-        settings: As they were given.
-    """
+    """Guard this worker as its parent was when it started it. It never raises."""
     try:
         wanted = pickle.loads(settings)  # noqa: S301  # As all else of a worker.
         guard = PROCESS.guard

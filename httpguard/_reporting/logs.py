@@ -32,7 +32,6 @@ class Logs:
     """The logs of the application.
 
     Args:
-        streams: Those of the process.
         others: Whether events go elsewhere too.
     """
 

@@ -63,7 +63,6 @@ def jsonable(value: Any, depth: int = 0) -> Any:
 
     Args:
         value: Anything; what JSON has no type for, or lies too deep, becomes text.
-        depth: How far inside.
     """
     if value is None or isinstance(value, bool):
         return value

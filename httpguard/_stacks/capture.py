@@ -39,10 +39,8 @@ def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
     making frame objects for ``f_back``.
 
     Args:
-        frame: The innermost frame to keep.
         depth: Application frames kept; library frames between them are kept
             and not counted.
-        origins: Whose code a file is.
 
     Returns:
         The flat tuple that `symbolize` reads.
@@ -79,7 +77,6 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
     frame that follows is not asked for: CPython makes an object of it.
 
     Args:
-        frame: The innermost frame to keep.
         proven: The places of sites of which that is enough. Between the user of a
             pool manager or a session and the innermost frame there are two to four
             frames of libraries; below more of them, a site is not looked for.
@@ -121,11 +118,7 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
 
 
 def number_of(place: Place) -> int:
-    """A place as a number that `capture_brief` has at hand.
-
-    Args:
-        place: Of `place_of`.
-    """
+    """A place as a number that `capture_brief` has at hand."""
     code, offset = place or (CUT, 0)
     # From CPython 3.11 on the code of a function lies in its code object, so that no
     # two places have the same number.
@@ -153,8 +146,6 @@ class Proven(set[int]):
         """A response ended well.
 
         Args:
-            stack: Where it was opened.
-            origins: Whose code a file is.
             in_task: Of a task, it is in brief as soon as it ends with the site.
         """
         if not self._learns or (len(stack) <= _SHORT and not in_task):
@@ -169,11 +160,7 @@ class Proven(set[int]):
             self.add(place)
 
     def distrust(self, place: Place) -> None:
-        """A response leaked: from now on the whole stack of each is kept.
-
-        Args:
-            place: Where it was opened, of `place_of`.
-        """
+        """A response leaked: from now on the whole stack of each is kept."""
         if not self._learns:
             return
         number = number_of(place)

@@ -60,11 +60,7 @@ class Origins(dict[str, bool]):
         return known
 
     def http_package(self, filename: str) -> str | None:
-        """The package of an HTTP client that a file belongs to, or None.
-
-        Args:
-            filename: As in ``code.co_filename``.
-        """
+        """The package of an HTTP client that a file belongs to, or None."""
         return http_package(filename, self.clients)
 
 
@@ -74,10 +70,8 @@ def is_application(
     """Whether a file is the application's own code.
 
     Args:
-        filename: As in ``code.co_filename``.
         app: Module prefixes that count although they are installed. The
             top-level package of ``__main__`` counts by itself (see `is_of_runner`).
-        clients: As of `Origins`.
 
     Returns:
         False for httpguard, the HTTP libraries, the standard library, what lies
@@ -106,7 +100,6 @@ def is_of_runner(filename: str, app: tuple[str, ...]) -> bool:
 
     Args:
         filename: Of a file for which `is_application` is true.
-        app: As of `is_application`.
     """
     if filename.startswith("<"):
         return False
@@ -115,12 +108,7 @@ def is_of_runner(filename: str, app: tuple[str, ...]) -> bool:
 
 
 def http_package(filename: str, clients: tuple[str, ...]) -> str | None:
-    """Which of some imported packages a file belongs to, or None.
-
-    Args:
-        filename: As in ``code.co_filename``.
-        clients: Their names.
-    """
+    """Which of some imported packages a file belongs to, or None."""
     for name in clients:
         file = getattr(sys.modules.get(name), "__file__", None)
         if file and filename.startswith(_extent(file)):
@@ -143,9 +131,6 @@ def installed_package(filename: str) -> str:
 def module_of(filename: str) -> str:
     """The dotted module name of a file, as well as it can be told.
 
-    Args:
-        filename: As in ``code.co_filename``.
-
     Returns:
         The name under which it is imported now, else the dotted path below
         site-packages, else the file's stem.
@@ -163,7 +148,6 @@ def module_matches(name: str, pattern: str) -> bool:
     """Whether a module is, or lies below, what a pattern names.
 
     Args:
-        name: A dotted module name.
         pattern: A dotted prefix; ``*`` and ``?`` are wildcards.
     """
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")

@@ -58,11 +58,7 @@ def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[Frame
 
 
 def running_frames(*, greenlets: bool = True) -> Iterator[FrameType]:
-    """Every frame of every thread and every suspended greenlet, but our own.
-
-    Args:
-        greenlets: As of `innermost_frames`.
-    """
+    """Every frame of every thread and every suspended greenlet, but our own."""
     tops = innermost_frames(greenlets=greenlets)
     while tops:
         frame: FrameType | None = tops.pop()

@@ -45,10 +45,6 @@ NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
 def find_site(stack: RawStack, origins: Origins) -> Frame:
     """The frame that a person would fix.
 
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-
     Returns:
         The innermost frame of the application's own code; failing that, the
         innermost outside the HTTP libraries and httpguard.
@@ -57,12 +53,7 @@ def find_site(stack: RawStack, origins: Origins) -> Frame:
 
 
 def place_of(stack: RawStack, origins: Origins) -> Place:
-    """As `find_site`, without looking at any source: code object and offset.
-
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
-    """
+    """As `find_site`, without looking at any source: code object and offset."""
     of_runner: Place = ()
     for code, offset in pairs(stack):
         if origins[code.co_filename]:
@@ -94,10 +85,6 @@ def near_site(origins: Origins, frame: FrameType) -> RawStack:
 
     What resumes a coroutine and is none itself is the loop.
 
-    Args:
-        origins: Whose code a file is.
-        frame: The innermost to keep.
-
     Returns:
         Empty where there is none near by.
     """
@@ -120,10 +107,6 @@ def near_site(origins: Origins, frame: FrameType) -> RawStack:
 
 def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
     """Frames with their lines, in the order of a traceback.
-
-    Args:
-        stack: What `capture` returned.
-        origins: Whose code a file is.
 
     Returns:
         The outermost frame first, httpguard's own left out.
@@ -163,11 +146,6 @@ def filenames(stack: RawStack) -> Iterable[str]:
 
 def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
     """The installed package that a site has called, and the function of it.
-
-    Args:
-        stack: What `capture` returned.
-        site: What `find_site` returned for it.
-        origins: Whose code a file is.
 
     Returns:
         Both empty where it has called the HTTP library itself.

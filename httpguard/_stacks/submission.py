@@ -24,10 +24,6 @@ class Followed:
 
     It is found by its frame, since not every context variable reaches what it
     calls: ``asyncio.to_thread`` submits a context of its own.
-
-    Args:
-        function: What was submitted.
-        stack: Where.
     """
 
     __slots__ = ("__wrapped__", "stack")
@@ -55,11 +51,7 @@ MARK: Final = Followed.__call__.__code__
 
 
 def submission(frame: FrameType | None) -> RawStack:
-    """Where the work that runs now was submitted, behind a mark; or nothing.
-
-    Args:
-        frame: Of the work.
-    """
+    """Where the work that runs now was submitted, behind a mark; or nothing."""
     while frame is not None and frame.f_code is not MARK:
         frame = frame.f_back
     work = None if frame is None else first_argument(frame)

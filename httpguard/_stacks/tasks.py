@@ -47,11 +47,6 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
     given a coroutine of the client, the lines of whoever waits for the task follow,
     another task or a thread, behind a mark; where nobody waits, those that made it.
 
-    Args:
-        frame: The innermost frame to keep.
-        depth: Application frames kept.
-        origins: Whose code a file is.
-
     Returns:
         As of `capture`. Of a callback, the stack below the loop; where no loop runs,
         the whole stack.
@@ -92,9 +87,7 @@ def awaited(
     parked at a ``yield`` waits for the program, and is no reader.
 
     Args:
-        objects: Streams and responses.
         parts: By the id of each, what to return.
-        origins: Whose code a file is.
     """
     known = list(objects)
     if not known:
@@ -205,12 +198,7 @@ def _stack_of_thread(task: Any, frame: FrameType) -> list[CodeType | int]:
 
 
 def _futures(task: Any, frame: FrameType) -> Iterator[Any]:
-    """The futures of `concurrent.futures` that a task will set.
-
-    Args:
-        task: It runs.
-        frame: Its innermost.
-    """
+    """The futures of `concurrent.futures` that a task will set."""
     base: Any = sys.modules.get("concurrent.futures._base")
     for callback, _ in getattr(task, "_callbacks", None) or ():
         for cell in getattr(callback, "__closure__", None) or ():

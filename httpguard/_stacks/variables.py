@@ -27,11 +27,7 @@ _WORD: Final = 8
 
 
 class Unknown:
-    """What stands for a value that is not known.
-
-    Args:
-        because: Why.
-    """
+    """What stands for a value that is not known."""
 
     __slots__ = ("because",)
 
@@ -45,9 +41,6 @@ UNREADABLE: Final = Unknown("This interpreter does not let us look.")
 
 def first_argument(frame: FrameType) -> object:
     """The value of the first parameter of a running function: of a method, its self.
-
-    Args:
-        frame: Of any thread.
 
     Returns:
         `UNBOUND` where there is none, or the function has deleted it; `UNREADABLE`.
@@ -70,11 +63,7 @@ def variable(frame: FrameType, name: str) -> object:
 
 
 def variables(frame: FrameType) -> list[tuple[str, Any]]:
-    """The variables of a running function that have a value, as far as is known.
-
-    Args:
-        frame: As of `variable`.
-    """
+    """The variables of a running function that have a value, as far as is known."""
     if not frame.f_code.co_flags & _OPTIMIZED:
         return []
     return [

@@ -58,7 +58,6 @@ def waited_for(
     """What a thread waits for by a call of a function that has no frame.
 
     Args:
-        frame: Its innermost.
         parts: By the id of an object, what to return if that is waited for.
         descriptors: The same by the number of a descriptor.
 
@@ -90,12 +89,7 @@ def waited_for(
 
 
 def registered(frame: FrameType, descriptors: Mapping[int, int]) -> set[int]:
-    """What the selector waits for in whose method, or in whose loop, a thread is.
-
-    Args:
-        frame: Any.
-        descriptors: As of `waited_for`.
-    """
+    """What the selector waits for in whose method, or in whose loop, a thread is."""
     read = _LOOPS.get(frame.f_globals.get("__name__", ""))
     if read is None:
         return set()

@@ -43,8 +43,6 @@ class WSGIApplication:
     Of a server with several workers it shows the one that answers.
 
     Args:
-        program: What to show.
-        access: Who may see it.
         samples: Whether to fill the history from a thread of its own, from the first
             request on: a server that forks its workers has none to lose.
     """

@@ -52,7 +52,6 @@ class View:
     Args:
         used: Seconds of processor time that this thread has used.
         most: Bytes of an answer.
-        measure: The figures of the process; None: `figures`.
     """
 
     def __init__(

@@ -33,7 +33,6 @@ def _meet(connector: Any, key: Any = None) -> PoolRef | None:
     """Know a connector, by the name of some host that it is connected to.
 
     Args:
-        connector: It.
         key: Of such a host, as far as that is known: not every connector notes whose
             the connections are that it has lent.
     """

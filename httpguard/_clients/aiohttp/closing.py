@@ -15,10 +15,6 @@ if TYPE_CHECKING:
 def close(response: Any, note: str) -> bool:
     """Have a response closed that nobody reads, so that a later read says why.
 
-    Args:
-        response: Open.
-        note: For the error of a later read.
-
     Returns:
         False: its loop is closed.
     """
@@ -43,10 +39,6 @@ def _close(response: Any, taken: int, note: str) -> None:
 
 def ask(loop: Any, action: Callable[[], None]) -> bool:
     """Have a loop do something: now if it runs here, else as soon as it can.
-
-    Args:
-        loop: Of asyncio.
-        action: What it is to do.
 
     Returns:
         False: it is closed.

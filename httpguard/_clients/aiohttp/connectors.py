@@ -26,9 +26,6 @@ class Connector:
     """One connector, which serves all hosts. Implements `PoolKind`.
 
     It bears the name of the first host.
-
-    Args:
-        key: Of the first request's host.
     """
 
     def __init__(self, key: Any) -> None:
@@ -107,11 +104,7 @@ def _free(reference: weakref.ref[Any]) -> None:
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what gives a connection back, and closes all.
-
-    Args:
-        patcher: Of the process.
-    """
+    """Patch what gives a connection back, and closes all."""
     from aiohttp.client_reqrep import ClientResponse
     from aiohttp.connector import BaseConnector, Connection
 
@@ -129,7 +122,6 @@ def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Me
     """A connection is put back into its connector, or closed. Finalizers too.
 
     Args:
-        wrapped: The original.
         collected: Of a connection that is collected: nobody has given it back.
         finalizer: Of a response that is collected.
     """

@@ -41,10 +41,6 @@ def is_forgotten(reference: Reference, known: References) -> bool:
 
     Whoever keeps only the body reads on. One that will arrive by itself, since it is
     short enough, gives its connection back then: nobody has to do anything.
-
-    Args:
-        reference: To the response; a lease, in sweeps.
-        known: What aiohttp itself has.
     """
     if known.to_body is None:
         return False

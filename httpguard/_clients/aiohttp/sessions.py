@@ -15,11 +15,7 @@ if TYPE_CHECKING:
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch the beginning and the end of a session.
-
-    Args:
-        patcher: Of the process.
-    """
+    """Patch the beginning and the end of a session."""
     from aiohttp import ClientSession
 
     patcher.wrap(ClientSession, "__init__", made("ClientSession", _note))

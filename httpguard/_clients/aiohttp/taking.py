@@ -20,11 +20,7 @@ if TYPE_CHECKING:
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what takes a connection.
-
-    Args:
-        patcher: Of the process.
-    """
+    """Patch what takes a connection."""
     from aiohttp.connector import BaseConnector, Connection
 
     patcher.wrap(Connection, "__init__", _init)
@@ -62,12 +58,7 @@ def _init(wrapped: Method) -> Method:
 
 
 def _meet(connector: Any, key: Any) -> PoolRef | None:
-    """Know a connector, from here on if need be; None: it is a test's stand-in.
-
-    Args:
-        connector: It.
-        key: Of the host.
-    """
+    """Know a connector, from here on if need be; None: it is a test's stand-in."""
     known = GATE.registry.pools.known.get(id(connector))
     if known is not None and known() is connector:
         return known
@@ -128,12 +119,7 @@ def _has_none(connector: Any, first: Any) -> bool:
 
 
 def _share(connector: Any, first: Any) -> Share | None:
-    """What is used up; None: all that the connector has, for whichever host.
-
-    Args:
-        connector: It has no connection to give.
-        first: As of `_key`.
-    """
+    """What is used up; None: all that the connector has, for whichever host."""
     if connector._limit and len(connector._acquired) >= connector._limit:
         return None
     key, reference = _key(first), weakref.ref(connector)

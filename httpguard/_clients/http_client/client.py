@@ -118,7 +118,6 @@ class _Shut:
 
     Args:
         missing: Bytes that were announced and not read; None: not known.
-        note: Why it is closed.
     """
 
     def __init__(self, missing: int | None, note: str) -> None:

@@ -169,13 +169,7 @@ def _putrequest(wrapped: Method) -> Method:
 def _takes(
     connection: Any, known: PoolRef | None, frame: FrameType | None
 ) -> PoolRef | None:
-    """A request opens its connection, or has one that was not seen before.
-
-    Args:
-        connection: Of the request.
-        known: What is known under its id.
-        frame: Of what began the request.
-    """
+    """A request opens its connection, or has one that was not seen before."""
     for _ in range(_MOST_FRAMES):
         if frame is None or known is not None:
             break

@@ -12,11 +12,7 @@ if TYPE_CHECKING:
 
 
 class Later:
-    """Patches that are promised first.
-
-    Args:
-        patch: Puts them on.
-    """
+    """Patches that are promised first."""
 
     def __init__(self, patch: Callable[[Patcher], None]) -> None:
         self._patch = patch

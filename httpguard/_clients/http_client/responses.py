@@ -50,7 +50,6 @@ def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> N
     """Patch what responses and ``getresponse`` run through.
 
     Args:
-        patcher: Of the process.
         is_left_alone: Whether what a connection opens is not judged here.
     """
     response = sys.modules["http.client"].HTTPResponse
@@ -81,13 +80,7 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
     """The application is given a response that it has to read or close.
 
     Args:
-        connection: That has answered.
-        response: Its.
         url: As the program gave it; None: it asked before we were there.
-        frame: The innermost to keep.
-
-    Raises:
-        LeakError: As of `begin`.
     """
     try:
         if not _is_real(response):
@@ -160,9 +153,7 @@ def _end(registry: Registry, lease: Lease, response: Any) -> None:
     """A lease ends, unless the cycle collector ends it.
 
     Args:
-        registry: Has the lease.
         lease: Its key is the id of the response.
-        response: Lets go of its socket.
     """
     owner = lease()
     space = response.__dict__

@@ -17,12 +17,7 @@ if TYPE_CHECKING:
 
 
 def adopters(sync: Httpx, other: Httpx) -> Adopters:
-    """See `Package`.
-
-    Args:
-        sync: Whose responses `Client` returns.
-        other: Whose responses `AsyncClient` returns.
-    """
+    """See `Package`."""
     module, core = sys.modules.get(sync.name), sys.modules.get(sync.core)
     if (module is None or module.__name__ != sync.name) or (
         core is None or core.__name__ != sync.core

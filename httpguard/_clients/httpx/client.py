@@ -63,12 +63,7 @@ _ASYNC_HINTS: Final = {
 
 
 class Httpx:
-    """The sync side of httpx or httpx2. Implements `Client`.
-
-    Args:
-        name: The package.
-        core: The package below it.
-    """
+    """The sync side of httpx or httpx2. Implements `Client`."""
 
     is_async = False
     takes_in = 0
@@ -167,11 +162,7 @@ class AsyncHttpx(Httpx):
 
 
 def is_forgotten(reference: Reference) -> bool:
-    """Whether only a response's own stream refers to it, and nobody to its streams.
-
-    Args:
-        reference: To the response.
-    """
+    """Whether only a response's own stream refers to it, and nobody to its streams."""
     if references([reference()]) != [1]:
         return False
     # Of httpx2 that one is the program's.

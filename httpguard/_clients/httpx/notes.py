@@ -23,7 +23,6 @@ def patch_sdks(patcher: Patcher, sdks: Mapping[str, Iterable[tuple[str, str]]]) 
     """Patch the SDKs that are imported.
 
     Args:
-        patcher: Puts the patches on.
         sdks: By module, the classes and methods through which all requests go.
     """
     for name, methods in sdks.items():

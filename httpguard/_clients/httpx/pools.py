@@ -91,12 +91,7 @@ POOLS: Final = HttpcorePools()
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 define.
-
-    Args:
-        patcher: Of the process.
-        core: The package, imported.
-    """
+    """Patch what httpcore or httpcore2 define."""
     root = sys.modules[core]
     empty = root.PoolTimeout
     sync = sys.modules[f"{core}._sync.connection_pool"]
@@ -183,13 +178,7 @@ def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
 def _waiting(
     kind: type, empty: type[Exception], *, in_task: bool = False
 ) -> AbstractContextManager[None]:
-    """What surrounds the wait for a connection.
-
-    Args:
-        kind: The class of the pools.
-        empty: The error for having waited in vain.
-        in_task: A task waits, and not its thread.
-    """
+    """What surrounds the wait for a connection."""
     try:
         frame = sys._getframe(2)
         # Only the call that waits knows for what pool.

@@ -33,7 +33,6 @@ def refill(pool: Any, known: PoolRef) -> bool | None:
     """Close one connection or stream that nobody has, and give its slot to the next.
 
     Args:
-        pool: Of httpcore.
         known: What is known of it: the slot that is given up is that connection's.
 
     Returns:

@@ -29,14 +29,7 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: Httpx) -> None:
-    """Patch what httpx or httpx2 define.
-
-    Args:
-        patcher: Of the process.
-        module: The package.
-        sync: Whose responses `Client` returns.
-        other: Whose responses `AsyncClient` returns.
-    """
+    """Patch what httpx or httpx2 define."""
     client, async_client = module.Client, module.AsyncClient
     for kind, known in ((client, sync), (async_client, other)):
         patcher.wrap(kind, "__init__", made("Client", partial(_note, client=known)))
@@ -117,14 +110,8 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
     Those of mock, ASGI and WSGI transports have no network below them.
 
     Args:
-        client: Whose.
-        response: Open.
-        frame: The innermost frame to keep.
         asked: Of a response that a transport returns, its request. The lease is the
             stream's, which may go on in another response.
-
-    Raises:
-        LeakError: As of `Gate.begin`.
     """
     registry, guard = GATE.registry, GATE.guard
     try:
@@ -195,10 +182,6 @@ def _is_own_page(request: Any, addresses: set[tuple[str, int | None]]) -> bool:
 
 def _url(url: Any, known: PoolRef) -> str:
     """The path of a pool, which is made sooner than httpx's own text of a URL.
-
-    Args:
-        url: Of httpcore.
-        known: The pool.
 
     Returns:
         Empty where the host is another than the one that the pool is called by.

@@ -34,12 +34,7 @@ _MOST_FRAMES: Final = 8
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 count streams by.
-
-    Args:
-        patcher: Of the process.
-        core: The package, imported.
-    """
+    """Patch what httpcore or httpcore2 count streams by."""
     module = sys.modules[f"{core}._synchronization"]
     gone = sys.modules[core].ConnectionNotAvailable
     patcher.wrap(module.Semaphore, "acquire", partial(_acquire, gone=gone))
@@ -50,7 +45,6 @@ def _acquire(wrapped: Method, *, gone: type[Exception]) -> Method:
     """A request takes a stream, and waits for one where all are in use.
 
     Args:
-        wrapped: The original.
         gone: What tells the pool to use another connection.
     """
 

@@ -31,11 +31,7 @@ _TRACERS: Final = ("opentelemetry.", "ddtrace.", "sentry_sdk.")
 
 
 class Streams(Httpx):
-    """httpcore's streams, of responses that transports hand out.
-
-    Args:
-        side: Of the clients of the same colour.
-    """
+    """httpcore's streams, of responses that transports hand out."""
 
     def __init__(self, side: Httpx) -> None:
         super().__init__(side.name, side.core)
@@ -70,14 +66,7 @@ class Streams(Httpx):
 
 
 def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: AsyncHttpx) -> None:
-    """Patch what the transports of httpx or httpx2 return.
-
-    Args:
-        patcher: Of the process.
-        module: The package.
-        sync: Whose responses `Client` returns.
-        other: Whose responses `AsyncClient` returns.
-    """
+    """Patch what the transports of httpx or httpx2 return."""
     patcher.wrap(
         module.HTTPTransport, "handle_request", partial(_handle, client=Streams(sync))
     )

@@ -24,11 +24,6 @@ def explain_silence(client: Any, url: Any, error: Exception) -> None:
 
     Over HTTP/2 that is one amount for all responses of a connection: while some have
     all of it unread, the server may send nothing to the others.
-
-    Args:
-        client: Of httpx.
-        url: That was asked for.
-        error: Of any kind.
     """
     guard = GATE.guard
     if guard is None or type(error).__name__ != "ReadTimeout":

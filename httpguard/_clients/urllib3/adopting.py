@@ -38,8 +38,6 @@ def adopt_response(
     """A response of urllib3.
 
     Args:
-        response: Maybe it holds a connection.
-        client: Whose.
         method: None: as http.client has it.
         url: None: as urllib3 has it.
     """

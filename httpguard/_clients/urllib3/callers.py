@@ -17,9 +17,6 @@ class Codes:
     """The code by which the wrappers recognise a caller; None: not imported yet.
 
     There is one for each copy of urllib3, with that of requests above it.
-
-    Args:
-        urllib3: The client of that copy.
     """
 
     __slots__ = (
@@ -56,12 +53,7 @@ CODES: Final = Codes(URLLIB3)
 
 
 def outermost(frame: FrameType, codes: Codes) -> FrameType:
-    """Who called ``urlopen``, which calls itself to try again or to follow a redirect.
-
-    Args:
-        frame: Of the call that does.
-        codes: Of its urllib3.
-    """
+    """Who called ``urlopen``, which calls itself to retry or to follow a redirect."""
     while frame.f_code is codes.urlopen:
         ours = frame.f_back
         caller = None if ours is None else ours.f_back
@@ -75,10 +67,6 @@ def session_above(frame: FrameType | None, codes: Codes) -> FrameType | None:
     """The call of ``Session.send`` for which a request is made, or None.
 
     None where a response hook of the application makes a request of its own.
-
-    Args:
-        frame: The innermost.
-        codes: Of its urllib3.
     """
     while frame is not None and codes.session_send is not None:
         if frame.f_code is codes.session_send:
@@ -100,11 +88,7 @@ def above(session: FrameType) -> FrameType:
 
 
 def reads_body(session: FrameType) -> bool:
-    """Whether requests reads the body before it returns: no ``stream=True``.
-
-    Args:
-        session: The frame of ``Session.send``.
-    """
+    """Whether requests reads the body before it returns: no ``stream=True``."""
     stream = variable(session, "stream")
     # Where that is not known, the application is not blamed for what requests left.
     return stream is UNREADABLE or not stream

@@ -23,7 +23,6 @@ class Urllib3:
     """urllib3 1.26 and 2.x, or a copy of it. Implements `Client`.
 
     Args:
-        name: Of the package.
         below: The urllib3 that has the connections, where it is another package.
     """
 

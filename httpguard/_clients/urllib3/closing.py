@@ -114,8 +114,6 @@ class _Shut:
     Args:
         read: Bytes that were read.
         missing: Bytes that were announced and not read; None: not known.
-        note: Why it is closed.
-        package: Its urllib3.
     """
 
     closed: Final = False
@@ -151,13 +149,7 @@ class _Shut:
 
 
 def shut(response: HTTPResponse, note: str, package: str) -> None:
-    """Close a response and give its connection back; what reads it later is told.
-
-    Args:
-        response: Open, and read by nobody.
-        note: For the error of a later read.
-        package: Its urllib3.
-    """
+    """Close a response and give its connection back; what reads it later is told."""
     stub = _Shut(response._fp_bytes_read, response.length_remaining, note, package)
     response.close()
     response.release_conn()

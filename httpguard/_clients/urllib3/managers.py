@@ -32,12 +32,7 @@ _ADAPTER: Final = frozenset({"init_poolmanager", "proxy_manager_for"})
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
-    """Patch what `urllib3.poolmanager` and `urllib3.connectionpool` define.
-
-    Args:
-        patcher: Of the process.
-        codes: Of urllib3, or of a copy of it.
-    """
+    """Patch what `urllib3.poolmanager` and `urllib3.connectionpool` define."""
     package = codes.urllib3.name
     PoolManager = import_module(f"{package}.poolmanager").PoolManager  # noqa: N806
     pool = import_module(f"{package}.connectionpool").HTTPConnectionPool

@@ -26,11 +26,7 @@ _ATTRIBUTES: Final = frozenset(
 
 
 def urllib3_package(codes: Codes) -> Package:
-    """urllib3 1.26 or 2.x, or a copy of it.
-
-    Args:
-        codes: Its.
-    """
+    """urllib3 1.26 or 2.x, or a copy of it."""
     name = codes.urllib3.name
     return Package(
         name,
@@ -61,11 +57,7 @@ def _patch(patcher: Patcher, *, codes: Codes) -> None:
 
 
 def _unknown_part(package: str) -> str:
-    """What is not as in urllib3 1.26 and 2.x; empty: nothing.
-
-    Args:
-        package: urllib3, or a copy of it.
-    """
+    """What is not as in urllib3 1.26 and 2.x; empty: nothing."""
     urllib3, connectionpool, poolmanager, response = (
         import_module(f"{package}{name}")
         for name in ("", ".connectionpool", ".poolmanager", ".response")

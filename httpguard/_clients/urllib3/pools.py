@@ -93,12 +93,7 @@ POOLS: Final = Urllib3Pools()
 
 
 def patch(patcher: Patcher, package: str) -> None:
-    """Patch what `urllib3.connectionpool` defines.
-
-    Args:
-        patcher: Of the process.
-        package: urllib3, or a copy of it.
-    """
+    """Patch what `urllib3.connectionpool` defines."""
     HTTPConnection = import_module(f"{package}.connection").HTTPConnection  # noqa: N806
     module = import_module(f"{package}.connectionpool")
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806

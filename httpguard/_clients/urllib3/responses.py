@@ -30,12 +30,7 @@ if TYPE_CHECKING:
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
-    """Patch what `urllib3.connectionpool` and `urllib3.response` define.
-
-    Args:
-        patcher: Of the process.
-        codes: Of urllib3, or of a copy of it.
-    """
+    """Patch what `urllib3.connectionpool` and `urllib3.response` define."""
     package = codes.urllib3.name
     module = import_module(f"{package}.connectionpool")
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806
@@ -77,11 +72,7 @@ def _opening() -> None:
 
 
 def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
-    """What is done with an answer.
-
-    Args:
-        codes: Of the urllib3 that got it.
-    """
+    """What is done with an answer."""
     client = codes.urllib3
 
     def opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
@@ -112,16 +103,7 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
 def _look_at(  # noqa: PLR0917  # By position: it is called for each answer.
     response: Any, pool: Any, method: Any, url: Any, frame: FrameType, codes: Codes
 ) -> None:
-    """Hand over a response that holds a connection, if the application gets it.
-
-    Args:
-        response: It.
-        pool: Its pool.
-        method: As the program gave it.
-        url: As the program gave it.
-        frame: Of who called ``urlopen``.
-        codes: Of its urllib3.
-    """
+    """Hand over a response that holds a connection, if the application gets it."""
     code = frame.f_code
     if code is codes.urlopen:
         frame = outermost(frame, codes)
@@ -156,18 +138,10 @@ def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
 ) -> None:
     """Open the lease of a response that holds a connection; nothing for a mock.
 
-    Args:
-        client: As of `begin`.
-        response: Whatever a call returned.
-        pool: The pool; None: the response's own.
-        method: As of `begin`.
-        url: As of `begin`.
-        frame: As of `begin`.
-        reading: As of `begin`.
-        raising: As of `begin`.
+    As `begin` otherwise.
 
-    Raises:
-        LeakError: As of `begin`.
+    Args:
+        pool: The pool; None: the response's own.
     """
     registry = GATE.registry
     if (
