@@ -19,16 +19,15 @@
 /* An object of a frame is made when it is asked for, and costs ten times what is read of
    it: from CPython 3.11 on a frame is there without one. */
 #if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x03100000 && defined(__has_include)
-#if PY_VERSION_HEX >= 0x030E0000 && __has_include("internal/pycore_interpframe.h")
-#define FRAMES "internal/pycore_interpframe.h"
-#elif PY_VERSION_HEX < 0x030E0000 && __has_include("internal/pycore_frame.h")
-#define FRAMES "internal/pycore_frame.h"
-#endif
-#endif
-#ifdef FRAMES
+#if __has_include("internal/pycore_frame.h")
+#define FRAMES
 #define Py_BUILD_CORE 1
-#include FRAMES
+#include "internal/pycore_frame.h"
+#if PY_VERSION_HEX >= 0x030E0000
+#include "internal/pycore_interpframe.h"
+#endif
 #undef Py_BUILD_CORE
+#endif
 #endif
 
 #ifdef Py_GIL_DISABLED
