@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ._drivers import HALF, PATIENCE, Driver, Httpx, NoSlot
 
@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from collections.abc import Coroutine
 
     from tests.server import Address
+
+_TURNS: Final = 50
 
 
 class OnALoop(Driver):
@@ -41,7 +43,14 @@ class OnALoop(Driver):
         self.wait(response.read())
 
     def settle(self) -> None:
-        self.wait(asyncio.sleep(0.02))
+        async def turns() -> None:
+            # So many, however little of the time this process has: one step leads to
+            # the next.
+            for _ in range(_TURNS):
+                await asyncio.sleep(0)
+            await asyncio.sleep(0.02)
+
+        self.wait(turns())
 
     def complaints(self) -> list[str]:
         return [*super().complaints(), *self.said]
