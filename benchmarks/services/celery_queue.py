@@ -13,17 +13,33 @@ TASK: Final = "soak.part"
 _LOOK: Final = 0.05
 
 
+def queue_of(folder: Path) -> Path:
+    """Where messages are that the worker may take."""
+    return folder / "queue"
+
+
+def deliver(folder: Path) -> None:
+    """Put what was sent where the worker finds it, each message whole.
+
+    The worker takes a message that is still being written for one without content, and
+    ends.
+    """
+    for message in (folder / "sent").iterdir():
+        message.rename(queue_of(folder) / message.name)
+
+
 def make_app(folder: Path) -> Any:
     """A celery whose messages lie in a folder."""
     from celery import Celery
 
-    queue = folder / "queue"
-    queue.mkdir(exist_ok=True)
+    sent = folder / "sent"
+    for each in (sent, queue_of(folder)):
+        each.mkdir(exist_ok=True)
     app = Celery("soak", broker="filesystem://")
     app.conf.update(
         broker_transport_options={
-            "data_folder_in": str(queue),
-            "data_folder_out": str(queue),
+            "data_folder_in": str(queue_of(folder)),
+            "data_folder_out": str(sent),
             "control_folder": str(folder / "control"),
             "polling_interval": _LOOK,
         },

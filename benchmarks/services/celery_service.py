@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 from typing import TYPE_CHECKING, ClassVar, Final
 
-from .celery_queue import TASK, make_app
+from .celery_queue import TASK, deliver, make_app, queue_of
 from .running import Service
 
 if TYPE_CHECKING:
@@ -40,13 +40,14 @@ class Celery(Service):
         """Start it. Messages may come before it is ready."""
         self._app = make_app(self.orders.folder)
         self._numbers = itertools.count()
-        self._queue = self.orders.folder / "queue"
+        self._queue = queue_of(self.orders.folder)
         super().start()
 
     def drive(self, share: float) -> None:  # noqa: ARG002  # It is never reloaded.
         """Send messages, so many that some wait."""
         for _ in range(_WAITING - sum(1 for _ in self._queue.iterdir())):
             self._app.send_task(TASK, [next(self._numbers)])
+        deliver(self.orders.folder)
 
     def rest(self) -> None:
         """Take back what waits."""
