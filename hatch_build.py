@@ -30,7 +30,7 @@ class CompiledPart(BuildHookInterface[Any]):
         try:
             built = self._compile(self._directory.name)
             if version == "editable":
-                shutil.copy(built, os.path.join(self.root, os.path.dirname(_SOURCE)))
+                self._put_beside_source(built)
             else:
                 inside = f"httpguard/_clients/urllib3/{os.path.basename(built)}"
                 build_data["force_include"][built] = inside
@@ -39,6 +39,13 @@ class CompiledPart(BuildHookInterface[Any]):
             return
         build_data["pure_python"] = False
         build_data["infer_tag"] = True
+
+    def _put_beside_source(self, built: str) -> None:
+        """In one step: a program that runs has the one before mapped into memory."""
+        name = os.path.basename(built)
+        target = os.path.join(self.root, os.path.dirname(_SOURCE), name)
+        shutil.copy(built, target + ".new")
+        os.replace(target + ".new", target)
 
     def _compile(self, directory: str) -> str:
         """The path of the module, made in a directory."""
