@@ -110,8 +110,7 @@ def _tested(**settings: Any) -> Iterator[None]:
     """As in a test that `pytest --httpguard` judges."""
     from httpguard._model.settings import Settings
     from httpguard._process.session import enter_session, leave_session
-    from httpguard._testing.attribution import Attribution
-    from httpguard._testing.subject import Subject
+    from httpguard._testing.subject import Attribution, Subject
 
     host = enter_session(Settings(**settings))
     running = Attribution(host.parts.detector, Subject("a session", "outside"))

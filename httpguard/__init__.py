@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from ._api import public
-from ._api.functions import (
+from ._api.install import (
     check,
+    install,
     snapshot,
     touch,
     uninstall,
 )
-from ._api.install import install
 from ._api.metrics import (
     instrument_opentelemetry,
     prometheus_collector,

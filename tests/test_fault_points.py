@@ -124,17 +124,19 @@ NOT_CALLED: Final = frozenset(
         "_reporting.logs.Logs.__init__",
         "_reporting.logs._tell_of_silence",
         "_leases.snapshots.count_responses",
-        "_reporting.run.Run.__init__",
-        "_reporting.run.Run.name",
+        "_reporting.destinations.Run.__init__",
+        "_reporting.destinations.Run.name",
         "_text.events._details",
         "_text.pools._a",
         "_text.events._other",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",
-        "_leases.exits._finalized",
-        "_leases.exits.left_alone",
+        "_leases.readers._finalized",
+        "_leases.readers.left_alone",
         "_guard.scopes.Scopes.bury",
         "_guard.scopes.Scopes.is_arriving",  # Within a loop.
+        "_guard.scopes._bound",  # Where a thread works for a scope.
+        "_guard.scopes._name",
         "_guard.guard.Guard.keep_times",
         "_guard.guard.Guard.measures",
         "_model.plain._names",

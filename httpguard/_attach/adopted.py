@@ -12,8 +12,7 @@ from .._holders.search import held_by
 from .._leases.readers import readers_of
 from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
-from .._pressure.in_flight import in_flight
-from .._pressure.shortage import describe_shortage
+from .._pressure.shortage import describe_shortage, in_flight
 from .._process.installing import patches
 from .._process.process import PROCESS
 from .._stacks.heap import objects

@@ -28,7 +28,7 @@ WRAPT = "httpguard._wrapt"
 
 
 def begin(task: dict[str, Any]) -> None:
-    """Have the rest of a `start.Task` done in a thread. It never raises."""
+    """Have the rest of a task of `start` done in a thread. It never raises."""
     try:  # noqa: SIM105  # Nothing is imported.
         _thread.start_new_thread(_start, (task,))
     except BaseException:  # noqa: S110

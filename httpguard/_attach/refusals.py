@@ -1,4 +1,7 @@
-"""Why a process can not be attached to, each in a sentence that says what helps."""
+"""Why a process can not be attached to, each in a sentence that says what helps.
+
+And where its main thread is, as seen from outside, while it does not come.
+"""
 
 from __future__ import annotations
 
@@ -7,9 +10,12 @@ import os
 import platform
 import re
 import sys
-from typing import Final
+from contextlib import suppress
+from importlib import import_module
+from typing import Any, Final
 
 from .._model.errors import HTTPGuardError
+from .._stacks.ownership import is_application
 
 INSTEAD: Final = (
     "start the program with HTTPGUARD_SERVE=0 and `httpguard run`, or with"
@@ -17,6 +23,7 @@ INSTEAD: Final = (
 )
 _OLDEST: Final = (3, 14)
 _PYTHON: Final = re.compile(r"(?:lib)?python(\d+\.\d+)t?(?:\.so|\.dylib|$)")
+_TRIES: Final = 5
 
 
 class AttachError(HTTPGuardError):
@@ -111,3 +118,43 @@ def _executable(pid: int) -> str:
         return os.readlink(f"/proc/{pid}/exe")
     except OSError:
         return ""
+
+
+def main_thread_of(pid: int) -> str:
+    """Where the main thread of a process is; empty: not to be known.
+
+    By the module of CPython that its own debuggers use, which is no promise of it, and
+    of a process of the same version.
+    """
+    try:
+        frames = _look(pid)
+        if not frames:
+            return ""
+        own = next((f for f in frames if is_application(f.filename, ())), frames[0])
+        line = getattr(own, "location", own).lineno
+        place = f"{own.filename}:{line} in {own.funcname}"
+        if own is frames[0]:
+            return place
+        return f"{place}, in {frames[0].funcname} of {frames[0].filename}"
+    except Exception:  # Another build, or it went on meanwhile.
+        return ""
+
+
+def _look(pid: int) -> list[Any]:
+    """The frames, if not at the first try then at one of the next: they may move."""
+    _remote_debugging: Any = import_module("_remote_debugging")
+    for _ in range(_TRIES):
+        with suppress(RuntimeError, OSError):
+            unwinder = _remote_debugging.RemoteUnwinder(pid, all_threads=True)
+            frames = _frames(unwinder.get_stack_trace(), pid)
+            if frames:
+                return frames
+    return []
+
+
+def _frames(found: Any, pid: int) -> list[Any]:
+    """The frames of the main thread: CPython 3.15 tells them by interpreter."""
+    threads: list[Any] = []
+    for one in found:
+        threads += getattr(one, "threads", [one])
+    return next((list(one.frame_info) for one in threads if one.thread_id == pid), [])

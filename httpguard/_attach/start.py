@@ -12,12 +12,11 @@ import sys
 import time
 from dataclasses import dataclass
 from importlib.util import find_spec
-from typing import TYPE_CHECKING, Any, Final, TypedDict
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.version import __version__
 from .places import Folder
-from .refusals import AttachError, refuse, refuse_here, why
-from .waiting import main_thread_of
+from .refusals import AttachError, main_thread_of, refuse, refuse_here, why
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -31,14 +30,6 @@ _MOST_BYTES: Final = 64_000_000
 _READ: Final = 1 << 16
 # Not as an import, which the main thread would have to wait for.
 _FUTURE: Final = "from __future__ import annotations\n"
-
-
-class Task(TypedDict):
-    socket: str
-    version: str
-    places: dict[str, str]
-    settings: dict[str, Any]
-    look: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,7 +129,7 @@ def _call_back(pid: int, folder: Folder, order: Order) -> socket.socket:
         os.chmod(folder.socket, 0o600)
         folder.give(folder.socket)
         listener.listen(1)
-        task: Task = {
+        task = {
             "socket": folder.socket,
             "version": __version__,
             "places": folder.bring(_packages()),
@@ -159,7 +150,8 @@ def _call_back(pid: int, folder: Folder, order: Order) -> socket.socket:
             raise
 
 
-def script(task: Task) -> str:
+def script(task: dict[str, Any]) -> str:
+    """The text of `entry`, and a call of what it begins with."""
     with open(os.path.join(os.path.dirname(__file__), "entry.py"), "rb") as file:
         source = file.read().decode()
     return f"{source.replace(_FUTURE, '')}\n\nbegin({task!r})\n"

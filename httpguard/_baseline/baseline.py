@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._model.errors import BaselineError
-from .comparison import Comparison
-from .file import Entry, dump, parse
-from .place import (
+from .file import (
     ANYWHERE,
+    Entry,
     Place,
+    dump,
     ends_alike,
     is_same_source,
+    parse,
     place_at,
     place_of,
     portable_name,
@@ -34,6 +35,21 @@ if TYPE_CHECKING:
 __all__ = ["Baseline", "Comparison", "Entry", "Place", "load_known", "place_at"]
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Generic[T]):
+    """Leaks beside a baseline.
+
+    Args:
+        new: Leaks that it does not tolerate.
+        known: Leaks that it tolerates.
+        fixed: Its entries that no leak needed: they can go.
+    """
+
+    new: tuple[T, ...]
+    known: tuple[T, ...]
+    fixed: tuple[Entry, ...]
 
 
 def load_known(path: str) -> Baseline:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated, Final
 import typer
 
 from .._baseline.baseline import Baseline
-from .._baseline.place import ANYWHERE, Place, place_at
+from .._baseline.file import ANYWHERE, Place, place_at
 from .._model.errors import BaselineError
 from .._model.words import many
 from .._report.counts import LogCounts

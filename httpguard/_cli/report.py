@@ -19,8 +19,7 @@ from .._model.extras import require
 from .._model.leak import LeakKind  # noqa: TC001  # typer looks at it.
 from .._report.counts import LogCounts
 from .._report.inputs import InputError, look_at, read
-from .._report.selection import parse_since, select
-from .._report.sites import report_of
+from .._report.sites import parse_since, report_of, select
 from .values import COUNT, project
 
 if TYPE_CHECKING:

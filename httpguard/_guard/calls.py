@@ -6,23 +6,28 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._pressure.shortage import describe_shortage
 from .._text.pools import describe_starved
-from .crowd import Crowd
 from .strict import crowd_error
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from .._leases.client import Client
+    from .._leases.detector import Detector
     from .._leases.lease import Lease
+    from .._leases.registry import Registry
     from .._leases.sessions import SessionRef
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
     from .._stacks.raw import RawStack
     from .parts import Parts
 
+
 # A pool that is out of connections is looked at once in so many seconds: a storm of
 # timeouts is when a program can least pay for it.
 _OFTEN: Final = 1.0
+# A count costs up to 9 us for each open response: past so many of them one is worth
+# that many openings less.
+_SHARE: Final = 32
 
 
 class Calls:
@@ -198,3 +203,40 @@ class Calls:
             self.step_aside("max_open", failure)
             return
         raise error
+
+
+class Crowd:
+    """What the last count has found, for as long as that tells enough.
+
+    No lock: two threads at once count twice.
+    """
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._counted = range(0)
+        self._limit = 0
+        self._ended = 0
+        self._spare = 0
+
+    def guess(self, lease: Lease, limit: int, detector: Detector) -> bool | None:
+        """Whether more than the limit are open; None: that has to be counted.
+
+        Args:
+            lease: Just opened; False where it does not count.
+            limit: ``max_open``.
+        """
+        opened, over = self._registry.opened.value, self._spare > 0
+        if limit != self._limit or opened not in self._counted:
+            return None
+        # As many less, and they may be too many no more.
+        if over and opened - len(self._registry.leases) - self._ended >= self._spare:
+            return None
+        return over and not lease.reading and not detector.verdicts.excuses(lease)
+
+    def note(self, count: int, limit: int) -> None:
+        """So many were counted."""
+        opened, leases = self._registry.opened.value, len(self._registry.leases)
+        self._limit = limit
+        self._ended = opened - leases
+        self._spare = count - limit
+        self._counted = range(opened, opened + max(leases // _SHARE, limit - count) + 1)

@@ -7,6 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import describe_open, describe_pools
+from .._model.interrupts import hand_back
 from .._model.event import (
     COUNTS,
     FD_PRESSURE,
@@ -19,7 +20,6 @@ from .._model.event import (
     TOO_MANY_OPEN,
     Event,
 )
-from .._model.interrupts import hand_back
 from .._model.tally import Rhythm, Tally
 from .._pressure.churn import describe_churn
 

@@ -8,12 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
 from .client import Ending
-from .exits import left_alone
-from .explaining import Explainer
-from .readers import a_few, being_read, with_responses
+from .readers import a_few, being_read, left_alone, with_responses
 from .session_detector import SessionDetector
 from .threads import runner, strand_of
-from .verdicts import Finding, Verdicts
+from .verdicts import Explainer, Finding, Verdicts
 from .wire import is_read_below
 
 if TYPE_CHECKING:

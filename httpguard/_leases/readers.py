@@ -1,9 +1,15 @@
-"""Who waits for a response: the look that only suspects pay for."""
+"""Who waits for a response: the look that only suspects pay for.
+
+And at the end of the process, who would still close it.
+"""
 
 from __future__ import annotations
 
+import gc
 import os
 import threading
+import weakref
+from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable
@@ -19,6 +25,8 @@ if TYPE_CHECKING:
 
     from .._stacks.ownership import Origins
     from .lease import Lease
+    from .registry import Registry
+
 
 # The modules of the standard library whose objects lie below a response.
 _BELOW: Final = tuple(
@@ -34,6 +42,10 @@ _NO_READS: Final = frozenset(
         *("begin_http_chunk_receiving", "end_http_chunk_receiving"),
     }
 )
+# A context manager in an exit stack is seven steps away from its `close`.
+_FAR: Final = 10
+_MOST: Final = 2000
+_WIDE: Final = (type, ModuleType, FunctionType, CodeType)
 
 
 def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set[int]:
@@ -143,3 +155,42 @@ def _reader(frame: FrameType, origins: Origins) -> object:
     ):
         return UNBOUND
     return first_argument(frame)
+
+
+def left_alone(registry: Registry) -> list[Lease]:
+    """The open leases that no thread reads, and no finalizer has yet to close.
+
+    ``weakref.finalize`` calls what it was given as the interpreter exits, later than
+    the end is judged.
+    """
+    left = registry.left_open(None)
+    suspects = with_responses(left)
+    busy = being_read(suspects, registry.origins)
+    wanted = {id(response) for _, response in suspects} - busy
+    busy |= _finalized(wanted) if wanted else set()
+    del suspects
+    return [lease for lease in left if id(lease()) not in busy]
+
+
+def _finalized(wanted: set[int]) -> set[int]:
+    """Those that what is called at exit leads to."""
+    found: set[int] = set()
+    registry: dict[Any, Any] = vars(weakref.finalize).get("_registry", {})
+    for info in list(registry.values()):
+        if not info.atexit:
+            continue
+        near = [info.func, *info.args, *(info.kwargs or {}).values()]
+        if type(info.func) is FunctionType:
+            space, names = info.func.__globals__, info.func.__code__.co_names
+            near += [space[name] for name in names if name in space]
+            near += info.func.__closure__ or ()
+        seen: set[int] = set()
+        for _ in range(_FAR):
+            fresh = [one for one in near if id(one) not in seen]
+            seen.update(map(id, fresh))
+            if not fresh or len(seen) > _MOST:
+                break
+            fresh = [one for one in fresh if not issubclass(type(one), _WIDE)]
+            near = gc.get_referents(*fresh)
+        found |= wanted & seen
+    return found

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
+from .._holders.search import held_by
 from .._model.leak import LeakKind
 from .._stacks.ownership import module_matches, module_of
 from .._stacks.sites import filenames, frame_at, place_of
@@ -23,6 +24,10 @@ if TYPE_CHECKING:
     from .registry import Registry
     from .sessions import SessionRef
     from .threads import Runner
+
+# Until it is found; and of so many sites.
+_MOST_SEARCHES: Final = 3
+_MOST_SITES: Final = 1000
 
 
 class Verdicts:
@@ -167,3 +172,33 @@ def _matches(leaked: Lease | SessionRef, pattern: str) -> bool:
         module_matches(module_of(filename), pattern)
         for filename in filenames(leaked.stack or ())
     )
+
+
+class Explainer:
+    """Searches for what refers to a response. One thread at a time."""
+
+    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
+        self._registry = registry
+        self._settings = settings
+        # How often it was searched for, by site.
+        self._searches: dict[Frame, int] = {}
+
+    def explain(self, lease: Lease, response: Any) -> str | None:
+        """What refers to a response, where that is searched for and found.
+
+        It may have been found when the lease was adopted.
+        """
+        origins = self._registry.origins
+        chain = lease.held_by
+        if chain:
+            return chain
+        try:
+            site = lease.site
+            tries = self._searches.get(site, 0)
+            if tries < _MOST_SEARCHES and len(self._searches) <= _MOST_SITES:
+                chain = held_by(response, origins, self._settings().explain)
+                self._searches[site] = _MOST_SEARCHES if chain else tries + 1
+        except Exception as error:
+            # The leak is reported all the same.
+            self._registry.faults.append(("explain", error.with_traceback(None)))
+        return chain

@@ -6,17 +6,24 @@ from collections import Counter
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leases.lease import lease_of
 from .._model.redaction import printable, redact_url
+from .._stacks.capture import capture
+from .._stacks.running import innermost_frames
 from .._stacks.sites import find_site, frame_at
-from .in_flight import in_flight
+from .._stacks.variables import first_argument
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
+    from types import FrameType
 
     from .._leases.registry import Registry
     from .._model.leak import Frame
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
+    from .._stacks.ownership import Origins
+    from .._stacks.raw import RawStack
+
 
 _MOST_THREADS: Final = 20
 
@@ -150,3 +157,57 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         " `max_connections` of httpx's Limits, `limit` and `limit_per_host` of"
         " aiohttp's TCPConnector)"
     )
+
+
+def in_flight(
+    known: PoolRef, registry: Registry, share: Share | None = None
+) -> list[RawStack]:
+    """Where requests are being made that hold a connection and have no lease.
+
+    They send, wait for the answer, or requests reads the body for them. Costs about
+    20 us a thread, and under gevent a walk over all objects.
+
+    Returns:
+        The stack of each.
+    """
+    pool = known()
+    if pool is None:
+        return []
+    found = [
+        stack
+        for connection, stack in known.ask.under_way(pool)
+        if share is None or share.covers(connection)
+    ]
+    del pool
+    # Whoever takes a connection has none yet.
+    taking = {
+        (id(waiter.stack[0]), waiter.stack[1])
+        for waiter in list(registry.waiters.values())
+    }
+    tops = innermost_frames(here=False)
+    while tops:
+        frame = _request(tops.pop(), known, registry.origins, taking)
+        if frame is not None:
+            found.append(capture(frame, registry.depth, registry.origins))
+        del frame
+    return found
+
+
+def _request(
+    frame: FrameType | None,
+    known: PoolRef,
+    origins: Origins,
+    taking: set[tuple[int, Any]],
+) -> FrameType | None:
+    """The innermost frame of a stack that works with a connection of the pool."""
+    pool = known()
+    while frame is not None:
+        code = frame.f_code
+        if (id(code), frame.f_lasti) in taking:
+            return None
+        if origins.http_package(code.co_filename) is not None:
+            owner = first_argument(frame)
+            if known.ask.is_request(pool, owner, code.co_name) and not lease_of(owner):
+                return frame
+        frame = frame.f_back
+    return None

@@ -12,6 +12,8 @@ from .leak_lines import MARK, read_leak
 from .lines import (
     Damaged,
     epoch,
+    find_leak,
+    find_time,
     first_of,
     name_of,
     parsed,
@@ -21,7 +23,6 @@ from .lines import (
 )
 from .notice import Notice, notice_of
 from .tally import time_of
-from .texts import find_leak, find_time
 
 SCHEMA: Final = 1
 """The newest schema of JSON lines that is understood."""

@@ -1,9 +1,12 @@
-"""From what was counted to the frozen values of a report."""
+"""From what was counted to the frozen values of a report, as far as is asked for."""
 
 from __future__ import annotations
 
+import re
 from collections import Counter
-from datetime import datetime, timezone
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Final
 
 from .._model.redaction import printable
@@ -12,11 +15,12 @@ from .result import WEIGHTS, Program, Reading, Report, Site, Trend
 from .tally import MINUTE, time_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Collection, Iterable
 
     from .counts import LogCounts
     from .groups import Group, Key
     from .tally import Tally
+
 
 _HOUR: Final = 60
 _DAY: Final = 24 * _HOUR
@@ -26,6 +30,14 @@ _SPANS: Final = (
     *(_DAY, 7 * _DAY, 28 * _DAY),
 )
 _MOST_SPANS: Final = 60
+_AGO: Final = re.compile(r"(\d+)\s*([smhdw])")
+_UNITS: Final = {
+    "s": "seconds",
+    "m": "minutes",
+    "h": "hours",
+    "d": "days",
+    "w": "weeks",
+}
 
 
 def report_of(counts: LogCounts, since: datetime | None = None) -> Report:
@@ -142,3 +154,49 @@ def _programs(counted: Iterable[tuple[Tally, int]]) -> tuple[Program, ...]:
         for name, number in leaks.items()
     )
     return tuple(sorted(made, key=lambda one: (-one.leaks, one.name)))
+
+
+def parse_since(text: str) -> datetime | None:
+    """An ISO date or time (UTC unless it says otherwise), or an age; None for nothing.
+
+    Raises:
+        ValueError: It is neither.
+    """
+    text = text.strip()
+    if not text:
+        return None
+    age = _AGO.fullmatch(text)
+    try:
+        if age is not None:
+            length = timedelta(**{_UNITS[age[2]]: int(age[1])})
+            return datetime.now(timezone.utc) - length
+        # Before 3.11 the letter is not understood.
+        time = datetime.fromisoformat(re.sub(r"[zZ]$", "+00:00", text))
+        if time.tzinfo is None:
+            time = time.replace(tzinfo=timezone.utc)
+        return time.astimezone(timezone.utc)
+    except (ValueError, OverflowError) as error:
+        raise ValueError(
+            f"{text!r} is no time; accepted: an ISO date or time (2026-03-01,"
+            " 2026-03-01T12:00+01:00), or an age (90s, 30m, 24h, 7d, 2w)"
+        ) from error
+
+
+def select(report: Report, kinds: Collection[str], globs: Collection[str]) -> Report:
+    """The report without the sites that no kind or no pattern asks for; empty: any."""
+    kept = tuple(
+        site
+        for site in report.sites
+        if (not kinds or site.kind in kinds)
+        and (not globs or any(_matches(site, pattern) for pattern in globs))
+    )
+    return replace(report, sites=kept, hidden=len(report.sites) - len(kept))
+
+
+def _matches(site: Site, pattern: str) -> bool:
+    """Whether a glob means a site; a relative one may begin in any directory."""
+    names = (site.filename, f"{site.filename}:{site.lineno}", site.place)
+    return any(
+        fnmatchcase(name, pattern) or fnmatchcase(name, f"*/{pattern}")
+        for name in names
+    )

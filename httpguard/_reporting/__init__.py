@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from .destinations import Destinations, Members
-from .run import Run
+from .destinations import Destinations, Members, Run
 
 __all__ = ["Destinations", "Members", "Run"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Generic, TypeVar
 
@@ -12,6 +13,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from .._model.event import Event
+
 
 T = TypeVar("T")
 
@@ -76,3 +78,23 @@ class Destinations(Members[Callable[["Event"], None]]):
 
     def send(self, event: Event, failed: Callable[[str, Exception], None]) -> None:
         self.tell(lambda send: send(event), failed)
+
+
+class Run:
+    """The present run."""
+
+    def __init__(self) -> None:
+        self._name = ""
+        self._pid = 0
+
+    @property
+    def name(self) -> str:
+        """Random, another one in every forked child."""
+        if not self._name or self._pid != os.getpid():
+            self._name = os.urandom(8).hex()
+            self._pid = os.getpid()
+        return self._name
+
+    def begin(self) -> None:
+        """The counts start from zero: a new run, under a new name."""
+        self._name = ""

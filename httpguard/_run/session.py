@@ -17,8 +17,7 @@ from .target import TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .._baseline.baseline import Baseline
-    from .._baseline.comparison import Comparison
+    from .._baseline.baseline import Baseline, Comparison
     from .._report.result import Site
     from .options import Options
     from .outcome import Outcome
@@ -91,7 +90,7 @@ class Run:
 
     def _compare(self, outcome: Outcome) -> Comparison[Site]:
         if self.baseline is None:
-            from .._baseline.comparison import Comparison
+            from .._baseline.baseline import Comparison
 
             return Comparison(outcome.found, (), ())
         from .._baseline.baseline import place_at

@@ -10,8 +10,10 @@ from functools import lru_cache
 from typing import Final
 
 from .._model.errors import OWN_DIRECTORY
-from .directory import working_directory
 
+# As it was before anybody watched it: blockbuster, which tests of asyncio use, raises
+# where this is called from a loop.
+_getcwd: Final = os.getcwd
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
@@ -24,6 +26,14 @@ _GENERATED: Final = (
 _NAMELESS: Final = "<string>"
 # Programs that make code as they run have file names without end.
 _MOST_FILES: Final = 4096
+
+
+def working_directory() -> str:
+    """It; empty: it was removed under us."""
+    try:
+        return _getcwd()
+    except OSError:
+        return ""
 
 
 class Origins(dict[str, bool]):

@@ -15,9 +15,9 @@ from .traceback import represent
 if TYPE_CHECKING:
     from collections.abc import Generator
 
-    from .attribution import Attribution
     from .collector import Collector
     from .judge import Apart, Judge, Verdict
+    from .subject import Attribution
 
 
 def shown(verdict: Verdict, config: pytest.Config) -> Any:

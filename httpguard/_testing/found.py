@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
-from .._baseline.place import Place, place_at, place_of
+from .._baseline.file import Place, place_at, place_of
 from .._text.leaks import request
 
 if TYPE_CHECKING:

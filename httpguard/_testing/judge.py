@@ -11,8 +11,7 @@ from .._leases.table import leaks_of
 from .._model.errors import LeakError
 from .._stacks.sites import find_site
 from .found import Crowd, found_crowd, found_of
-from .places import relocated
-from .traceback import summarize
+from .traceback import relocated, summarize
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any, Final
 import pytest
 
 from .apart import ApartReports, WideFixtures, shown
-from .attribution import Attribution
 from .found import FOUND, RAN
-from .subject import Subject, subject_for
+from .subject import Attribution, Subject, subject_for
 
 if TYPE_CHECKING:
     from collections.abc import Generator

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import more
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.directory import working_directory
+from .._stacks.ownership import working_directory
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .._stacks.sites import source_line
 

@@ -7,8 +7,7 @@ program's own WSGI server, and `ASGIApplication` call it. It makes JSON of what 
 
 from __future__ import annotations
 
-from .application import WSGIApplication, mounted
-from .asgi import ASGIApplication
+from .application import ASGIApplication, WSGIApplication, mounted
 from .page import Page, serve
 from .source import Program, Source
 

@@ -21,7 +21,6 @@ LIGHT = {
     "httpguard",
     "httpguard._api",
     "httpguard._api.ending",
-    "httpguard._api.functions",
     "httpguard._api.install",
     "httpguard._api.metrics",
     "httpguard._api.pages",
@@ -43,7 +42,6 @@ LIGHT = {
     "httpguard._reporting",
     "httpguard._reporting.destinations",
     "httpguard._reporting.logs",
-    "httpguard._reporting.run",
 }
 # Each takes milliseconds.
 HEAVY = {

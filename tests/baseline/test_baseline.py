@@ -12,8 +12,7 @@ import requests
 import httpguard
 from httpguard import BaselineError, Frame
 from httpguard._baseline.baseline import Baseline
-from httpguard._baseline.file import Entry
-from httpguard._baseline.place import Place, place_at
+from httpguard._baseline.file import Entry, Place, place_at
 from httpguard._model.redaction import printable
 from tests.program import write
 

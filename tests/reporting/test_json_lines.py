@@ -27,7 +27,7 @@ import httpguard
 from httpguard import _reporting
 from httpguard._model.event import Event
 from httpguard._process.process import PROCESS
-from httpguard._reporting.append import append_line
+from httpguard._reporting.json_lines import append_line
 from httpguard._reporting.truncation import encode, jsonable
 from httpguard._text.events import render
 from tests.program import ROOT, line_of, run, write
@@ -303,7 +303,7 @@ if child:
 
 HAMMER = """
 import sys
-from httpguard._reporting.append import append_line
+from httpguard._reporting.json_lines import append_line
 for number in range(int(sys.argv[3])):
     text = f"{sys.argv[2]} {number} " + "x" * (number * 7919 % 3000)
     append_line(sys.argv[1], text.encode() + b"\\n", 100_000, 1000)

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import requests
 
 from httpguard import Frame, Leak, LeakKind
-from httpguard._report.texts import find_leak
+from httpguard._report.lines import find_leak
 from httpguard._text.leaks import describe
 from tests.program import ROOT
 
