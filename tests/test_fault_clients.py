@@ -25,12 +25,12 @@ if TYPE_CHECKING:
 # The walls: what stands in these is one `try`, or can not fail.
 WALLS: Final = frozenset(
     {
+        "_clients.httpx.notes.explain_silence",
         "_clients.httpx.notes.hand_on",
         "_clients.httpx.pools._waiting",
-        "_clients.httpx.pools._closes",
         "_clients.httpx.responses.opened",
-        "_clients.httpx.returning._ends",
-        "_clients.httpx.returning._came_back",
+        "_clients.httpx.pools._ends",
+        "_clients.httpx.pools._came_back",
         "_clients.aiohttp.calls._look_around",
         "_clients.aiohttp.calls._opened",
         "_clients.aiohttp.calls.Call.__init__",
@@ -38,7 +38,7 @@ WALLS: Final = frozenset(
         "_clients.http_client.client._Shut.close",
         "_clients.http_client.connections.is_left_alone",
         "_clients.http_client.responses._opened",
-        "_clients.http_client.counting._lease_of",
+        "_clients.http_client.responses._lease_of",
     }
 )
 POINTS: Final = [point for point in points(CLIENTS) if point.name not in WALLS]

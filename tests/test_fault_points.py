@@ -112,6 +112,8 @@ NOT_CALLED: Final = frozenset(
         "_process.process.Process.__init__",
         "_guard.watcher.Watcher._run",
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
+        "_clients.patching.Later.__init__",
+        "_clients.patching.Later.put_on",  # See `test_fault_clients`.
         "_clients.urllib3.mocks._Reality.__init__",
         "_clients.urllib3.client.Urllib3.__init__",
         "_clients.requests.Requests.__init__",
@@ -152,6 +154,8 @@ NOT_CALLED: Final = frozenset(
         # For `httpguard attach`, which tells of failures where it was called.
         "_clients.Patches.adopters",
         "_clients.requests._adopters",
+        "_clients.requests.adopt_answer",
+        "_clients.requests.adopt_session",
         "_clients.requests.requests_package",
         "_clients.urllib3.package._adopters",
         "_clients.urllib3.package.urllib3_package",

@@ -23,7 +23,7 @@ from .waits import Waits
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._clients.package import Adopters
+    from .._clients.patching import Adopters
     from .._guard.guard import Guard
     from .._leases.lease import Lease
     from .._leases.registry import Registry

@@ -11,13 +11,13 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from .aiohttp.package import PACKAGE as AIOHTTP
+from .aiohttp import PACKAGE as AIOHTTP
 from .docker import DOCKER, patch_docker
 from .executors import EXECUTORS, patch_executors
 from .gate import GATE
-from .http_client.package import PACKAGE as HTTP_CLIENT
-from .httpx.package import PACKAGE as HTTPX
-from .httpx.package import PACKAGE2 as HTTPX2
+from .http_client import PACKAGE as HTTP_CLIENT
+from .httpx import PACKAGE as HTTPX
+from .httpx import PACKAGE2 as HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import PACKAGE as REQUESTS
 from .urllib3.package import PACKAGE as URLLIB3
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .guard import Guard
-    from .package import Adopters, Package
+    from .patching import Adopters, Package
 
 _LOGGER: Final = logging.getLogger("httpguard")
 

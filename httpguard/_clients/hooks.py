@@ -6,8 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from .._model.errors import LeakError
-from .._model.interrupts import hand_back
+from .._model.errors import LeakError, hand_back
 from .gate import GATE
 from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in, stop_reading
 from .urllib3.callers import above, reads_body, session_above

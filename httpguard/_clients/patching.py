@@ -1,18 +1,24 @@
-"""How an attribute is replaced, and given back as the very object it was."""
+"""How an attribute is replaced, and given back as the very object it was.
+
+And by what a client says which: its `Package`.
+"""
 
 from __future__ import annotations
 
 import functools
+import os
 import sys
 from contextlib import suppress
 from types import FunctionType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
     from types import ModuleType
 
     from .gate import Gate
+
+    Adopters = dict[type, Callable[[Any], object]]
 
 Method = Any
 
@@ -213,3 +219,54 @@ def _callable(method: Any) -> Method:
         return bound(*args, **kwargs)
 
     return call
+
+
+class Package(NamedTuple):
+    """A package with one client or several, which is never imported by us.
+
+    Args:
+        name: For the log, where it is left alone.
+        imports: The modules after whose import `patch` is called.
+        packages: The packages whose frames are never the site.
+        patch: Wraps what opens, reads, closes and releases responses, by a patcher that
+            takes the wrappers off at `uninstall`; they call `GATE`. What it raises is
+            said once, and the package is left alone.
+        adopters: Asked, after `patch`, where httpguard has come into a program that
+            runs: what takes in what was there before, by class. Each is called with
+            whatever objects there are of its class or of one derived from it, in any
+            state and in any thread, and tells `Gate.adopt`, `Gate.pool` and
+            `Gate.adopt_session`. Nothing of what is not imported.
+    """
+
+    name: str
+    imports: tuple[str, ...]
+    packages: tuple[str, ...]
+    patch: Callable[[Patcher], None]
+    adopters: Callable[[], Adopters] = dict
+
+
+class Later:
+    """Patches that are promised first."""
+
+    def __init__(self, patch: Callable[[Patcher], None]) -> None:
+        self._patch = patch
+        self._patcher: Patcher | None = None
+        self.is_on = False
+        # Who puts it on, by the number of the process: a fork may leave it half done.
+        self._claims: dict[int, object] = {}
+
+    def promise(self, patcher: Patcher) -> None:
+        """It is still to be patched, or again after `uninstall`."""
+        self._patcher = patcher
+        self.is_on = False
+        self._claims.clear()
+
+    def put_on(self) -> None:
+        """Patch it now. One thread does; no other waits for that."""
+        if self.is_on or self._patcher is None:
+            return
+        claim = object()
+        if self._claims.setdefault(os.getpid(), claim) is not claim:
+            return
+        self._patch(self._patcher)
+        self.is_on = True

@@ -142,6 +142,24 @@ class PoolGate:
         except Exception as error:
             self.fault("adopt", error)
 
+    def pool_closed(self, pool: object) -> None:
+        """A pool closes all connections, those in use too: its responses end with it.
+
+        Runs in finalizers too: no lock, no log.
+        """
+        registry = self.registry
+        self.owner_closed(pool)
+        try:
+            known = registry.pools.get(pool)
+            if known is not None:
+                for lease in list(registry.leases.values()):
+                    if lease.pool is known and lease() is not None:
+                        registry.release(lease)
+                for slot in list(known.slots.values()):
+                    known.forget(slot)
+        except Exception as error:
+            registry.give_up(None, "close", error)
+
     def owner_closed(self, owner: object) -> None:
         """The program is about to close a session or a pool."""
         registry = self.registry

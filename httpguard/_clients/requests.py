@@ -11,20 +11,20 @@ from .._model.errors import LeakError
 from .._stacks.raw import code_of
 from .._stacks.variables import first_argument
 from . import undecodable
-from .adopting import adopt_answer, adopt_session
 from .forwarding import around
 from .gate import GATE
 from .hints import requests_hint
 from .hooks import build_response, dispatch_hook
 from .importlib_bootstrap import made
 from .losing import ADAPTER, HOOK, blame, note_retries, place_of_callable, stop_reading
-from .package import Package
-from .patching import Method, is_wrapped
+from .patching import Method, Package, is_wrapped
 from .sessions import closing
+from .urllib3.adopting import adopt_response, pools_of
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3
 from .urllib3.mocks import holds_real_connection
 from .urllib3.package import is_itself
+from .urllib3.pools import POOLS
 from .urllib3.responses import hand_over
 
 if TYPE_CHECKING:
@@ -32,9 +32,9 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from .._stacks.raw import Place
-    from .package import Adopters
-    from .patching import Patcher
+    from .patching import Adopters, Patcher
     from .urllib3.callers import Codes
+
 
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
@@ -228,3 +228,30 @@ def _note_session(session: Any, frame: FrameType, *, client: Requests) -> None:
 
 
 PACKAGE: Final = requests_package("requests", CODES)
+
+
+def adopt_answer(response: Any, client: Urllib3) -> None:
+    """A response of requests, around one of urllib3 that may be adopted already.
+
+    Args:
+        response: It. Subclasses may have properties: its own variables are looked at.
+    """
+    space = vars(response)
+    raw, request = space.get("raw"), space.get("request")
+    method, url = getattr(request, "method", None), getattr(request, "url", None)
+    lease = GATE.registry.leases.get(id(getattr(raw, "_connection", None)))
+    if lease is None or lease() is not raw:
+        adopt_response(raw, client, method, url)
+    elif lease.adopted:
+        lease.client = client
+        lease.method, lease.url = str(method or lease.method), str(url or lease.url)
+
+
+def adopt_session(session: Any, client: Urllib3) -> None:
+    """A session, whose adapters have the pools."""
+    pools = []
+    for adapter in list(vars(session).get("adapters", {}).values()):
+        space = getattr(adapter, "__dict__", {})
+        managers = [space.get("poolmanager"), *space.get("proxy_manager", {}).values()]
+        pools += [(pool, POOLS) for one in managers for pool in pools_of(one)]
+    GATE.adopt_session(session, client, pools)

@@ -18,14 +18,28 @@ Note = Callable[[Any, FrameType], None]
 _FACTORIES: Final = frozenset({"proxy_from_url", "connection_from_url"})
 
 
-def closing(wrapped: Method) -> Method:
+def closing(
+    wrapped: Method, *, tell: Callable[[Any], None] = GATE.owner_closed
+) -> Method:
     """It is closed: what still refers to a pool of it keeps that one's sockets."""
 
-    def close(self: Any) -> None:
-        GATE.owner_closed(self)
-        wrapped(self)
+    def close(self: Any, *args: Any, **options: Any) -> Any:
+        tell(self)
+        return wrapped(self, *args, **options)
 
     return close
+
+
+def aclosing(
+    wrapped: Method, *, tell: Callable[[Any], None] = GATE.owner_closed
+) -> Method:
+    """As `closing`, of a coroutine function."""
+
+    async def aclose(self: Any, *args: Any) -> None:
+        tell(self)
+        await wrapped(self, *args)
+
+    return aclose
 
 
 def maker(made: Any, frame: FrameType | None) -> FrameType | None:

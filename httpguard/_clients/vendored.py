@@ -12,7 +12,7 @@ from .urllib3.package import urllib3_package
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .package import Package
+    from .patching import Package
 
 _KNOWN: Final = ("pip._vendor", "snowflake.connector.vendored")
 

@@ -7,7 +7,7 @@ from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import describe_open, describe_pools
-from .._model.interrupts import hand_back
+from .._model.errors import hand_back
 from .._model.event import (
     COUNTS,
     FD_PRESSURE,

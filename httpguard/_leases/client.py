@@ -63,14 +63,15 @@ class Facts(NamedTuple):
 class Client(Protocol):
     """An HTTP client. The methods run no program code, do not block, and do not raise.
 
-    They are called in sweeps, in any thread.
+    They are called in sweeps, in any thread. Those that are written out here are of a
+    client that only threads use, and that keeps no forgotten response alive.
     """
 
     name: str
     """As `Leak.client` has it."""
-    is_async: bool
+    is_async: bool = False
     """Whether coroutines read its responses, and not threads."""
-    takes_in: int
+    takes_in: int = 0
     """Bytes of a body that it reads unasked: a shorter one ends unread. 0: none."""
 
     def state(self, response: Any) -> Ending:
@@ -96,6 +97,7 @@ class Client(Protocol):
 
         None: the response does not tell; the tasks are looked through for that.
         """
+        return False
 
     def is_forgotten(self, reference: Reference) -> bool:
         """Whether nothing but the client's own parts refers to a response any more.
@@ -109,6 +111,7 @@ class Client(Protocol):
         Returns:
             False too where the client keeps no forgotten response alive.
         """
+        return False
 
     def close(self, response: Any, note: str) -> bool:
         """Close a response that nobody reads, so that a later read says why.
@@ -122,7 +125,8 @@ class Client(Protocol):
         """
 
     def release(self, response: Any) -> None:
-        """Give the connection of a closed response back to its pool."""
+        """Give the connection of a closed response back: where closing does not."""
+        return  # Without it this were abstract.
 
     def hint(self, facts: Facts) -> str:
         """How to fix a leak, in the words of this client."""

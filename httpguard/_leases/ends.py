@@ -6,7 +6,7 @@ from collections import deque
 from types import CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.interrupts import hand_back
+from .._model.errors import hand_back
 from .._model.scope import is_within
 from .._model.tally import Tally, drain
 from .._stacks.heap import objects

@@ -40,7 +40,10 @@ class PoolFacts(NamedTuple):
 
 
 class PoolKind(Protocol):
-    """How a client's pools are asked. As `Client`: no program code, no blocking."""
+    """How a client's pools are asked. As `Client`: no program code, no blocking.
+
+    What is written out here is of pools that never block.
+    """
 
     def facts(self, pool: Any) -> PoolFacts:
         """What is said of it in reports."""
@@ -63,9 +66,11 @@ class PoolKind(Protocol):
         Args:
             taken: Those that responses and requests under way have.
         """
+        return 0
 
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:
         """Whether a call waits for a connection of the pool. As of `is_request`."""
+        return False
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         """Whether a call works with a connection of the pool.
@@ -73,6 +78,7 @@ class PoolKind(Protocol):
         Args:
             owner: What the function was called with first.
         """
+        return False
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
         """The requests of tasks that hold a connection and have no answer yet.
@@ -82,6 +88,7 @@ class PoolKind(Protocol):
         Returns:
             The connection, and the stack.
         """
+        return []
 
     def refill(self, pool: Any) -> bool | None:
         """Give a lost slot back to it.
@@ -90,3 +97,4 @@ class PoolKind(Protocol):
             None: another thread has its hand on the pool, so that this has to wait.
             False: somebody has made up for the slot already.
         """
+        return False

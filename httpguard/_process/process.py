@@ -28,7 +28,7 @@ def failed(where: str, error: Exception) -> None:
     if PROCESS.guard is not None:
         PROCESS.guard.step_aside(where, error)
     else:
-        from .._model.interrupts import hand_back
+        from .._model.errors import hand_back
 
         hand_back(error)
         PROCESS.failures.say(where, error)

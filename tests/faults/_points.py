@@ -92,22 +92,18 @@ CORE: Final = (
 )
 # What runs inside a program that uses one of these clients.
 CLIENTS: Final = (
+    *(f"_clients.{name}" for name in ("aiohttp", "http_client", "httpx")),
     *(
         f"_clients.httpx.{name}"
-        for name in ("client", "notes", "package", "pools", "reclaiming", "responses")
+        for name in ("client", "notes", "pools", "reclaiming", "responses")
     ),
-    *(f"_clients.httpx.{name}" for name in ("returning", "streams", "transports")),
-    *(
-        f"_clients.aiohttp.{name}"
-        for name in ("calls", "client", "closing", "connectors", "references")
-    ),
-    *(f"_clients.aiohttp.{name}" for name in ("package", "sessions", "taking")),
-    *(
-        f"_clients.http_client.{name}"
-        for name in ("client", "connections", "counting", "later", "package")
-    ),
+    *(f"_clients.httpx.{name}" for name in ("streams", "transports")),
+    *(f"_clients.aiohttp.{name}" for name in ("calls", "client", "connectors")),
+    *(f"_clients.aiohttp.{name}" for name in ("taking",)),
+    *(f"_clients.http_client.{name}" for name in ("client", "connections")),
     *(f"_clients.http_client.{name}" for name in ("pools", "responses")),
     "_clients.hints",
+    "_clients.patching",
     "_clients.sessions",
     "_clients.tasks",
     "_clients.vendored",

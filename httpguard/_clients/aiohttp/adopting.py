@@ -13,7 +13,7 @@ from .connectors import Connector
 
 if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
-    from ..package import Adopters
+    from ..patching import Adopters
 
 _SWITCHING_PROTOCOLS: Final = 101
 

@@ -1,4 +1,7 @@
-"""aiohttp's connectors: who has a connection, who waits, what comes back."""
+"""aiohttp's connectors: who has a connection, who waits, what comes back.
+
+And its sessions: where they are made, and that they are closed.
+"""
 
 from __future__ import annotations
 
@@ -7,25 +10,27 @@ import weakref
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from ..._pools.kind import PoolFacts
+from ..._pools.kind import PoolFacts, PoolKind
 from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
+from ..importlib_bootstrap import made
+from ..sessions import aclosing, closing
 from .calls import under_way
-from .client import AIOHTTP
-from .closing import ask
+from .client import AIOHTTP, ask
 
 if TYPE_CHECKING:
-    from types import CodeType
+    from types import CodeType, FrameType
 
     from ..._leases.registry import Registry
     from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
 
 
-class Connector:
-    """One connector, which serves all hosts. Implements `PoolKind`.
+class Connector(PoolKind):
+    """One connector, which serves all hosts.
 
-    It bears the name of the first host.
+    It bears the name of the first host. It keeps what is dropped, and its requests are
+    tasks, which are on no thread's stack.
     """
 
     def __init__(self, key: Any) -> None:
@@ -60,16 +65,8 @@ class Connector:
         limit = pool._limit
         return bool((limit and len(pool._acquired) >= limit) or any(pool._waiters))
 
-    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """It keeps what is dropped."""
-        return 0
-
     def is_wait(self, pool: Any, owner: object, name: str) -> bool:
         return owner is pool and name == "_wait_for_available_connection"
-
-    def is_request(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
-        """Requests are tasks, which are on no thread's stack."""
-        return False
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
         """Those that have sent their request, or are about to."""
@@ -104,7 +101,8 @@ def _free(reference: weakref.ref[Any]) -> None:
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what gives a connection back, and closes all."""
+    """Patch what gives a connection back, and what begins and ends a session."""
+    from aiohttp import ClientSession
     from aiohttp.client_reqrep import ClientResponse
     from aiohttp.connector import BaseConnector, Connection
 
@@ -115,7 +113,9 @@ def patch(patcher: Patcher) -> None:
         "_release",
         partial(_release, collected=collected, finalizer=finalizer),
     )
-    patcher.wrap(BaseConnector, "_close", _closes)
+    patcher.wrap(BaseConnector, "_close", partial(closing, tell=GATE.pool_closed))
+    patcher.wrap(ClientSession, "__init__", made("ClientSession", _note))
+    patcher.wrap(ClientSession, "close", aclosing)
 
 
 def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Method:
@@ -178,22 +178,7 @@ def _ends(registry: Registry, protocol: Any, *, by_finalizer: bool) -> None:
         registry.give_up(lease, "aiohttp", error)
 
 
-def _closes(wrapped: Method) -> Method:
-    """A connector closes all connections, those in use too: its responses end."""
-
-    def _close(self: Any, **options: Any) -> Any:
-        registry = GATE.registry
-        GATE.owner_closed(self)
-        try:
-            known = registry.pools.get(self)
-            if known is not None:
-                for lease in list(registry.leases.values()):
-                    if lease.pool is known and lease() is not None:
-                        registry.release(lease)
-                for slot in list(known.slots.values()):
-                    known.forget(slot)
-        except Exception as error:
-            registry.give_up(None, "aiohttp", error)
-        return wrapped(self, **options)
-
-    return _close
+def _note(session: Any, frame: FrameType) -> None:
+    """A session is made: remember where. `aiohttp.request` closes its own."""
+    if frame.f_globals.get("__name__") != "aiohttp.client":
+        GATE.session(session, AIOHTTP, frame)

@@ -11,12 +11,11 @@ from ..patching import is_wrapped
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST
 from .connections import begin_to_see, is_left_alone
-from .counting import COUNTING
 from .pools import CONNECTIONS, HOSTS
-from .responses import connection_class
+from .responses import COUNTING, connection_class
 
 if TYPE_CHECKING:
-    from ..package import Adopters
+    from ..patching import Adopters
 
 _SWITCHING_PROTOCOLS: Final = 101
 

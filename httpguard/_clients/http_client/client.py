@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._leases.client import Ending
+from ..._leases.client import Client, Ending
 from ..._leases.wire import number_of, real_socket
 from ..hints import http_client_hint, urllib_request_hint
 
@@ -13,18 +13,15 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
-    from ..._leases.client import Reference
 
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""
 
 
-class HttpClient:
-    """http.client of the standard library. Implements `Client`."""
+class HttpClient(Client):
+    """http.client of the standard library."""
 
     name = "http.client"
-    is_async = False
-    takes_in = 0
 
     def state(self, response: Any) -> Ending:
         """Closing it gives back all that it has."""
@@ -58,20 +55,10 @@ class HttpClient:
         parts = (response, response.fp, raw, getattr(raw, "_sock", None))
         return [part for part in parts if part is not None]
 
-    def is_awaited(self, response: Any) -> bool:  # noqa: ARG002  # By no task.
-        return False
-
-    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """What is dropped is collected."""
-        return False
-
     def close(self, response: Any, note: str) -> bool:
         response.close()
         response.fp = _Shut(response.length, note)
         return True
-
-    def release(self, response: Any) -> None:
-        """Closing does so."""
 
     hint = staticmethod(http_client_hint)
 

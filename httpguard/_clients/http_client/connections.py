@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError, hide_own
 from ..gate import GATE
-from ..sessions import maker
+from ..patching import Later
+from ..sessions import closing, maker
 from .client import HTTP_CLIENT, is_urllib
-from .later import Later
 from .pools import CONNECTIONS, HOSTS, address_of
 from .responses import URL, connection_class, patch_responses
 
@@ -69,7 +69,7 @@ def _patch_rest(patcher: Patcher) -> None:
     """See the head of this file."""
     kind = connection_class()
     patcher.wrap(kind, "putrequest", _putrequest)
-    patcher.wrap(kind, "close", _close)
+    patcher.wrap(kind, "close", closing)
     patch_responses(patcher, is_left_alone)
     # It has done all that it was there for.
     patcher.unwrap(kind, "request")
@@ -185,13 +185,3 @@ def _takes(
     known = GATE.pool(connection, CONNECTIONS, connection)
     GATE.took(connection, connection, fresh=connection.sock is None)
     return known
-
-
-def _close(wrapped: Method) -> Method:
-    """A connection is closed, by the program or since the server closes it."""
-
-    def close(self: Any, *args: Any, **kwargs: Any) -> Any:
-        GATE.owner_closed(self)
-        return wrapped(self, *args, **kwargs)
-
-    return close

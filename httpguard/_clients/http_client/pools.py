@@ -9,12 +9,11 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._pools.kind import PoolFacts
+from ..._pools.kind import PoolFacts, PoolKind
 from ..gate import GATE
 
 if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
-    from ..._stacks.raw import RawStack
 
 # A crawler asks hosts without end.
 _MOST_HOSTS: Final = 256
@@ -23,8 +22,8 @@ Address = tuple[str, str, int | None]
 """Scheme, name and port."""
 
 
-class Connections:
-    """Connections of http.client as pools of one. Implements `PoolKind`."""
+class Connections(PoolKind):
+    """Connections of http.client as pools of one."""
 
     def facts(self, pool: Any) -> PoolFacts:
         return PoolFacts(*address_of(pool), block=False, maxsize=1)
@@ -50,21 +49,8 @@ class Connections:
             and response.length != 0
         )
 
-    def missing(self, pool: Any, taken: int) -> int:  # noqa: ARG002
-        """It never blocks."""
-        return 0
-
-    def is_wait(self, pool: Any, owner: object, name: str) -> bool:  # noqa: ARG002
-        return False
-
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
         return owner is pool and name in {"request", "getresponse", "send"}
-
-    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        return []
-
-    def refill(self, pool: Any) -> bool | None:  # noqa: ARG002  # It never blocks.
-        return False
 
 
 class Host:
@@ -77,7 +63,7 @@ class Host:
 
 
 class Hosts(Connections):
-    """Hosts that urllib.request has asked. Implements `PoolKind`."""
+    """Hosts that urllib.request has asked."""
 
     def __init__(self) -> None:
         self._known: dict[Address, Host] = {}

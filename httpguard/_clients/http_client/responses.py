@@ -2,6 +2,9 @@
 
 What reference counting takes, takes its socket along: such a response is counted, not
 reported. What the cycle collector takes was dropped.
+
+Most bodies have a length. What counts the reads of the others, as http.client does not,
+is put on with the first of them.
 """
 
 from __future__ import annotations
@@ -14,10 +17,9 @@ from ..._leases.lease import ANNOUNCED
 from ..._model.errors import LeakError
 from ..collected import is_closed_by_program
 from ..gate import GATE
-from ..patching import is_wrapped
+from ..patching import Later, is_wrapped
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
-from .counting import COUNTING
 from .pools import CONNECTIONS, HOSTS, address_of
 
 if TYPE_CHECKING:
@@ -32,6 +34,56 @@ URL: Final = "_httpguard_url"
 """On a connection: the URL of its request."""
 _SWITCHING_PROTOCOLS: Final = 101
 _IS_CLOSED: Final = io.IOBase.closed
+
+
+def _patch(patcher: Patcher) -> None:
+    response = sys.modules["http.client"].HTTPResponse
+    patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
+    for name in ("read", "readinto", "read1", "readline"):
+        patcher.wrap(response, name, _read)
+
+
+COUNTING: Final = Later(_patch)
+
+
+def _lease_of(response: Any) -> Lease | None:
+    registry = GATE.registry
+    try:
+        lease = registry.leases.get(id(response))
+        return lease if lease is not None and lease() is response else None
+    except Exception as error:
+        registry.give_up(None, "http.client", error)
+        return None
+
+
+def _read_next_chunk_size(wrapped: Method) -> Method:
+    """A chunk begins: see `HttpClient.bytes_read`."""
+
+    def _read_next_chunk_size(self: Any) -> Any:
+        size = wrapped(self)
+        lease = _lease_of(self)
+        if lease is not None:
+            lease.uncounted += size
+        return size
+
+    return _read_next_chunk_size
+
+
+def _read(wrapped: Method) -> Method:
+    """A read of a body without a length, which http.client does not count."""
+
+    def read(self: Any, *args: Any, **kwargs: Any) -> Any:
+        if self.length is not None or self.chunked:
+            return wrapped(self, *args, **kwargs)
+        lease = _lease_of(self)
+        before = 0 if lease is None else lease.uncounted
+        data = wrapped(self, *args, **kwargs)
+        if lease is not None:
+            # Not added: one may call another.
+            lease.uncounted = before + (data if type(data) is int else len(data))
+        return data
+
+    return read
 
 
 def connection_class() -> Any:

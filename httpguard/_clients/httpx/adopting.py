@@ -12,7 +12,7 @@ from .pools import _OWNER, POOLS, meet
 from .responses import announced, ends_are_seen, stream_of
 
 if TYPE_CHECKING:
-    from ..package import Adopters
+    from ..patching import Adopters
     from .client import Httpx
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._leases.client import Ending
+from ..._leases.client import Client, Ending
 from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
@@ -62,11 +62,9 @@ _ASYNC_HINTS: Final = {
 }
 
 
-class Httpx:
-    """The sync side of httpx or httpx2. Implements `Client`."""
+class Httpx(Client):
+    """The sync side of httpx or httpx2."""
 
-    is_async = False
-    takes_in = 0
     _hints = _HINTS
     _closing = "`close()`"
 
@@ -103,9 +101,6 @@ class Httpx:
     def readers(self, response: Any) -> list[object]:
         return [response, *_streams(response)]
 
-    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
-        return False
-
     def is_forgotten(self, reference: Reference) -> bool:
         """In httpx the response and its stream refer to each other.
 
@@ -126,9 +121,6 @@ class Httpx:
         response.iter_raw = iter_raw
         return True
 
-    def release(self, response: Any) -> None:
-        """Closing does so."""
-
     def hint(self, facts: Facts) -> str:
         found = of_library(facts, self._closing)
         return found or self._hints[facts.kind].format(name=self.name)
@@ -138,7 +130,6 @@ class AsyncHttpx(Httpx):
     """The async side."""
 
     is_async = True
-    takes_in = 0
     _hints = _ASYNC_HINTS
     _closing = "`await response.aclose()`"
 

@@ -8,25 +8,26 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.references import references
-from ..._pools.kind import PoolFacts
+from ..._pools.kind import PoolFacts, PoolKind
+from ..._pools.slot import GIVEN_UP
 from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..patching import as_coroutine_function
+from ..sessions import aclosing, closing
 from .reclaiming import refill
-from .returning import stream_aclose, stream_close
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..._pools.pool import PoolRef
-    from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
+
 
 _OWNER: Final = "_httpguard_owner"
 
 
-class HttpcorePools:
-    """The pools of httpcore. Implements `PoolKind`.
+class HttpcorePools(PoolKind):
+    """The pools of httpcore.
 
     A pool is for all hosts, and bears the name of the first one.
     """
@@ -79,9 +80,6 @@ class HttpcorePools:
             return name == "handle_request"
         return getattr(owner, "_pool", None) is pool
 
-    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        return []
-
     def refill(self, pool: Any) -> bool | None:
         known = GATE.registry.pools.get(pool)
         return False if known is None else refill(pool, known)
@@ -102,7 +100,8 @@ def patch(patcher: Patcher, core: str) -> None:
         "wait_for_connection",
         partial(_wait, kind=sync.ConnectionPool, empty=empty),
     )
-    patcher.wrap(sync.ConnectionPool, "close", _pool_close)
+    closed = GATE.pool_closed
+    patcher.wrap(sync.ConnectionPool, "close", partial(closing, tell=closed))
     # Without anyio or trio there is still this module.
     other = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(other.PoolByteStream, "__init__", _stream_init)
@@ -112,7 +111,7 @@ def patch(patcher: Patcher, core: str) -> None:
         "wait_for_connection",
         partial(_await, kind=other.AsyncConnectionPool, empty=empty),
     )
-    patcher.wrap(other.AsyncConnectionPool, "aclose", _pool_aclose)
+    patcher.wrap(other.AsyncConnectionPool, "aclose", partial(aclosing, tell=closed))
 
 
 def meet(pool: Any) -> PoolRef | None:
@@ -190,37 +189,67 @@ def _waiting(
     return nullcontext()
 
 
-def _pool_close(wrapped: Method) -> Method:
-    """A pool closes all connections, those in use too."""
+def stream_close(wrapped: Method) -> Method:
+    """A connection comes back, in whichever way. Finalizers may come here."""
 
     def close(self: Any) -> None:
-        _closes(self)
-        wrapped(self)
+        if self._closed:
+            return
+        if id(self) in GATE.registry.leases:
+            _ends(self)
+        try:
+            wrapped(self)
+        finally:
+            _came_back(self)
 
     return close
 
 
-def _pool_aclose(wrapped: Method) -> Method:
+def stream_aclose(wrapped: Method) -> Method:
 
     async def aclose(self: Any) -> None:
-        _closes(self)
-        await wrapped(self)
+        if self._closed:
+            return
+        if id(self) in GATE.registry.leases:
+            _ends(self)
+        try:
+            await wrapped(self)
+        finally:
+            _came_back(self)
 
     return aclose
 
 
-def _closes(pool: Any) -> None:
-    """With a pool its responses end: nothing of them is left."""
+def _ends(stream: Any) -> None:
+    """A connection is about to come back: the lease under it ended well."""
     registry = GATE.registry
-    GATE.owner_closed(pool)
+    lease = registry.leases.pop(id(stream), None)
     try:
-        known = registry.pools.get(pool)
-        if known is None:
+        # A dead one too: nothing but a finalizer, or a generator that the collector
+        # ends, has the stream of a response that is gone.
+        if lease is not None:
+            registry.end(lease)
+    except Exception as error:
+        registry.give_up(lease, "httpcore", error)
+
+
+def _came_back(stream: Any) -> None:
+    """It is back, or closed."""
+    registry = GATE.registry
+    try:
+        known = registry.pools.known.get(id(stream._pool))
+        connection = stream._pool_request.connection
+        slot = None if known is None else known.slots.get(id(connection))
+        found = None if slot is None else slot()
+        if known is None or slot is None or found is None or found is not connection:
             return
-        for lease in list(registry.leases.values()):
-            if lease.pool is known and lease() is not None:
-                registry.release(lease)
-        for slot in list(known.slots.values()):
+        known.active = registry.clock()
+        is_closed: bool = found.is_closed()
+        if is_closed or slot.lost or slot.turn == GIVEN_UP:
+            known.comes_back(connection)
+        elif known.block:
+            slot.turn += 1  # As that does, for most.
+        if is_closed:
             known.forget(slot)
     except Exception as error:
         registry.give_up(None, "httpcore", error)

@@ -12,11 +12,11 @@ from ..._pools.kind import DEFAULT_PORTS
 from ..gate import GATE
 from ..importlib_bootstrap import made
 from ..patching import is_wrapped
+from ..sessions import aclosing, closing
 from .client import core_stream
-from .notes import hand_on
+from .notes import explain_silence, hand_on
 from .pools import _OWNER, meet
 from .reclaiming import mark
-from .windows import explain_silence
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -33,10 +33,10 @@ def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: Httpx) -> No
     client, async_client = module.Client, module.AsyncClient
     for kind, known in ((client, sync), (async_client, other)):
         patcher.wrap(kind, "__init__", made("Client", partial(_note, client=known)))
-    patcher.wrap(client, "close", _close)
-    patcher.wrap(async_client, "aclose", _aclose)
-    patcher.wrap(client, "__exit__", _close)
-    patcher.wrap(async_client, "__aexit__", _aclose)
+    patcher.wrap(client, "close", closing)
+    patcher.wrap(async_client, "aclose", aclosing)
+    patcher.wrap(client, "__exit__", closing)
+    patcher.wrap(async_client, "__aexit__", aclosing)
     patcher.wrap(client, "send", partial(_send, client=sync))
     patcher.wrap(async_client, "send", partial(_asend, client=other))
 
@@ -219,22 +219,3 @@ def _note(made: Any, frame: FrameType, *, client: Httpx) -> None:
 def _is_api(frame: FrameType, name: str) -> bool:
     """Whether a function such as `httpx.get` makes a client for itself."""
     return frame.f_globals.get("__name__") == f"{name}._api"
-
-
-def _close(wrapped: Method) -> Method:
-    """A client is closed, also by the end of a with block."""
-
-    def close(self: Any, *args: Any) -> None:
-        GATE.owner_closed(self)
-        wrapped(self, *args)
-
-    return close
-
-
-def _aclose(wrapped: Method) -> Method:
-
-    async def aclose(self: Any, *args: Any) -> None:
-        GATE.owner_closed(self)
-        await wrapped(self, *args)
-
-    return aclose

@@ -15,7 +15,7 @@ from ..._pools.waits import Share
 from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..losing import note_retries
-from .cancelling import is_retired
+from .reclaiming import is_retired
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

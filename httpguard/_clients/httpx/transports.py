@@ -35,7 +35,7 @@ class Streams(Httpx):
 
     def __init__(self, side: Httpx) -> None:
         super().__init__(side.name, side.core)
-        self.is_async, self.takes_in = side.is_async, side.takes_in
+        self.is_async = side.is_async
 
     def state(self, response: Any) -> Ending:
         connection = response._pool_request.connection

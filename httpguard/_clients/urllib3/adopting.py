@@ -12,7 +12,7 @@ from .mocks import holds_real_connection
 from .pools import POOLS
 
 if TYPE_CHECKING:
-    from ..package import Adopters
+    from ..patching import Adopters
     from .client import Urllib3
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._leases.client import Ending
+from ..._leases.client import Client, Ending
 from ..._leases.wire import real_socket
 from ..hints import urllib3_hint
 from .closing import shut
@@ -12,22 +12,18 @@ from .closing import shut
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Reference
 
 # Once: a sweep asks for each response, and CPython 3.11 is slow to find them.
 _OPEN, _RELEASED = Ending.OPEN, Ending.RELEASED
 _CLOSED, _CUT = Ending.CLOSED, Ending.CUT
 
 
-class Urllib3:
-    """urllib3 1.26 and 2.x, or a copy of it. Implements `Client`.
+class Urllib3(Client):
+    """urllib3 1.26 and 2.x, or a copy of it.
 
     Args:
         below: The urllib3 that has the connections, where it is another package.
     """
-
-    is_async = False
-    takes_in = 0
 
     def __init__(self, name: str = "urllib3", below: str | None = None) -> None:
         self.name = name
@@ -64,13 +60,6 @@ class Urllib3:
             below = getattr(below, name, None) if name else None
         parts.append(getattr(response._connection, "sock", None))
         return [part for part in parts if part is not None]
-
-    def is_awaited(self, response: Any) -> bool | None:  # noqa: ARG002  # Of threads.
-        return False
-
-    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """A forgotten one is collected."""
-        return False
 
     def close(self, response: Any, note: str) -> bool:
         shut(response, note, self._below)

@@ -9,13 +9,11 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Final
 
 from ..._stacks.raw import code_of
-from ..package import Package
-from ..patching import LeftAloneError
+from ..patching import LeftAloneError, Package
 from .callers import CODES
 
 if TYPE_CHECKING:
-    from ..package import Adopters
-    from ..patching import Patcher
+    from ..patching import Adopters, Patcher
     from .callers import Codes
 
 

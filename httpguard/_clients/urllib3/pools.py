@@ -13,8 +13,8 @@ from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._model.interrupts import hand_back
-from ..._pools.kind import PoolFacts
+from ..._model.errors import hand_back
+from ..._pools.kind import PoolFacts, PoolKind
 from ..gate import GATE
 from ..sessions import closing
 
@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..._pools.pool import PoolRef
-    from ..._stacks.raw import RawStack
     from ..guard import Guard
     from ..patching import Method, Patcher
 
@@ -31,8 +30,8 @@ if TYPE_CHECKING:
 _PATIENCE: Final = 0.05
 
 
-class Urllib3Pools:
-    """The pools of urllib3. Implements `PoolKind`."""
+class Urllib3Pools(PoolKind):
+    """The pools of urllib3."""
 
     def facts(self, pool: Any) -> PoolFacts:
         return PoolFacts(
@@ -72,9 +71,6 @@ class Urllib3Pools:
         if owner is pool:
             return name == "urlopen"
         return getattr(owner, "_pool", None) is pool
-
-    def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:  # noqa: ARG002
-        return []
 
     def refill(self, pool: Any) -> bool | None:
         mutex = getattr(pool.pool, "mutex", None)

@@ -8,8 +8,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from ..._leases.opening import begin
-from ..._model.errors import LeakError
-from ..._model.interrupts import hand_back
+from ..._model.errors import LeakError, hand_back
 from ..._stacks.raw import code_of
 from ..forwarding import around
 from ..gate import GATE
