@@ -114,7 +114,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
         "_clients.patching.Later.__init__",
         "_clients.patching.Later.put_on",  # See `test_fault_clients`.
-        "_clients.urllib3.mocks._Reality.__init__",
+        "_clients.urllib3.mocks.Classes.__init__",
         "_clients.urllib3.client.Urllib3.__init__",
         "_clients.requests.Requests.__init__",
         "_model.failure.Failures.__init__",

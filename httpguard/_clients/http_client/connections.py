@@ -14,6 +14,7 @@ from ..._model.errors import LeakError, hide_own
 from ..gate import GATE
 from ..patching import Later
 from ..sessions import closing, maker
+from ..urllib3.mocks import Classes
 from .client import HTTP_CLIENT, is_urllib
 from .pools import CONNECTIONS, HOSTS, address_of
 from .responses import URL, connection_class, patch_responses
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
     from ..patching import Method, Patcher
 
-_MOST_CLASSES: Final = 256
 # From a request's caller down to its first line.
 _MOST_FRAMES: Final = 4
 # The module of connections that another client guards, whatever package it is copied
@@ -32,22 +32,12 @@ _MOST_FRAMES: Final = 4
 _GUARDED: Final = ".urllib3.connection"
 
 
-class _Others(dict[type, bool]):
-    """Class of a connection -> whether another client guards what it opens.
-
-    Bounded: a program may make classes without end.
-    """
-
-    def __missing__(self, kind: type) -> bool:
-        if len(self) >= _MOST_CLASSES:
-            self.clear()
-        self[kind] = known = any(
-            f".{one.__module__}".endswith(_GUARDED) for one in kind.__mro__
-        )
-        return known
+def _is_anothers(kind: type) -> bool:
+    return any(f".{one.__module__}".endswith(_GUARDED) for one in kind.__mro__)
 
 
-_IS_ANOTHERS: Final = _Others()
+_IS_ANOTHERS: Final = Classes(_is_anothers)
+"""Class of a connection -> whether another client guards what it opens."""
 
 
 def is_left_alone(connection: Any) -> bool:

@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import weakref
 from contextlib import suppress
+from functools import partial
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
@@ -241,36 +242,14 @@ def _loop() -> Callable[[Any], object] | None:
     events: Any = modules.get("asyncio.events")
     loop = None if events is None else events._get_running_loop()
     if loop is not None:
-        return _Asyncio(loop)
+        return lambda close: loop.call_soon_threadsafe(
+            lambda: loop.create_task(close())
+        )
     trio: Any = modules.get("trio")
     if trio is not None:
         try:
-            return _Trio(trio, trio.lowlevel.current_trio_token())
+            token = trio.lowlevel.current_trio_token()
         except RuntimeError:
             return None
+        return partial(token.run_sync_soon, trio.lowlevel.spawn_system_task)
     return None
-
-
-class _Asyncio:
-    """Starts tasks in a loop of asyncio."""
-
-    __slots__ = ("_loop",)
-
-    def __init__(self, loop: Any) -> None:
-        self._loop = loop
-
-    def __call__(self, close: Any) -> None:
-        self._loop.call_soon_threadsafe(lambda: self._loop.create_task(close()))
-
-
-class _Trio:
-    """Starts tasks in a run of trio."""
-
-    __slots__ = ("_token", "_trio")
-
-    def __init__(self, trio: Any, token: Any) -> None:
-        self._trio = trio
-        self._token = token
-
-    def __call__(self, close: Any) -> None:
-        self._token.run_sync_soon(self._trio.lowlevel.spawn_system_task, close)

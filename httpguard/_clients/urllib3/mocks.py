@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from functools import partial
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 # Mocks that replay a recorded response through a real pool: nothing is held.
 # vcrpy does so by its class of http.client response; what it lets through has a
@@ -12,46 +16,39 @@ _MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
 _MOST_CLASSES: Final = 256
 
 
-class _Reality(dict[type, bool]):
-    """Class of a body or a socket -> whether it is of the real world.
+class Classes(dict[type, bool]):
+    """Class -> what a look at it has said.
 
     Bounded: a program may make classes without end.
-
-    Args:
-        mocks: How the names of the modules of mocks begin.
     """
 
-    def __init__(self, mocks: tuple[str, ...]) -> None:
+    def __init__(self, look: Callable[[type], bool]) -> None:
         super().__init__()
-        self._mocks = mocks
+        self._look = look
 
     def __missing__(self, kind: type) -> bool:
         if len(self) >= _MOST_CLASSES:
             self.clear()
-        self[kind] = known = not kind.__module__.startswith(self._mocks)
+        self[kind] = known = self._look(kind)
         return known
 
 
-class _Responses(dict[type, bool]):
-    """Class -> whether it is urllib3's ``HTTPResponse`` or derived from it.
-
-    Of any copy of urllib3: each asks for its own.
-    """
-
-    def __missing__(self, kind: type) -> bool:
-        if len(self) >= _MOST_CLASSES:
-            self.clear()
-        self[kind] = known = any(
-            one.__name__ == "HTTPResponse"
-            and f".{one.__module__}".endswith(".urllib3.response")
-            for one in kind.__mro__
-        )
-        return known
+def _is_response(kind: type) -> bool:
+    """Whether it is urllib3's ``HTTPResponse`` or derived from it, in any copy."""
+    return any(
+        one.__name__ == "HTTPResponse"
+        and f".{one.__module__}".endswith(".urllib3.response")
+        for one in kind.__mro__
+    )
 
 
-_IS_RESPONSE: Final = _Responses()
-_REAL_BODY: Final = _Reality(_MOCKED_BODIES)
-REAL_SOCKET: Final = _Reality(_MOCKED_SOCKETS)
+def _is_real(mocks: tuple[str, ...], kind: type) -> bool:
+    return not kind.__module__.startswith(mocks)
+
+
+_IS_RESPONSE: Final = Classes(_is_response)
+_REAL_BODY: Final = Classes(partial(_is_real, _MOCKED_BODIES))
+REAL_SOCKET: Final = Classes(partial(_is_real, _MOCKED_SOCKETS))
 """Class of a socket -> whether it is of the real world."""
 # In the order in which `_speedups.c` names them.
 KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, REAL_SOCKET)
