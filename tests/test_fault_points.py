@@ -177,6 +177,7 @@ NOT_CALLED: Final = frozenset(
         "_stacks.variables.Unknown.__init__",
         "_guard.watcher.Watcher.hurry",
         # With other settings, in other worlds, or at a fork; cached since.
+        "_clients._copies_in",
         "_clients.forwarding._shown",
         "_clients.requests._caller",
         "_guard.watcher._sweep_as",

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from .._model.leak import Frame
 
-
 VERSION: Final = 1
 _FIELDS: Final = ("kind", "file", "function", "source")
 _KINDS: Final = tuple(str(kind) for kind in LeakKind)

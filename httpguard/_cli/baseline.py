@@ -23,7 +23,6 @@ if TYPE_CHECKING:
 
     from .._baseline.file import Entry
 
-
 _File = Annotated[
     str | None,
     typer.Argument(

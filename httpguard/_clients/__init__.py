@@ -20,23 +20,26 @@ from .httpx import PACKAGE as HTTPX
 from .httpx import PACKAGE2 as HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import PACKAGE as REQUESTS
+from .requests import requests_package
+from .urllib3.callers import Codes
+from .urllib3.client import Urllib3
 from .urllib3.package import PACKAGE as URLLIB3
-from .vendored import copies, packages, places
+from .urllib3.package import urllib3_package
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from .guard import Guard
     from .patching import Adopters, Package
 
+# Packages in which copies of urllib3 and requests are known to lie.
+_KNOWN: Final = ("pip._vendor", "snowflake.connector.vendored")
 _LOGGER: Final = logging.getLogger("httpguard")
-
 # Clients that nobody guards, and why, of which the log says so: `no_leaks` does not
 # know of them.
 _STRANGERS: Final = {
     "niquests": "it stands on urllib3-future, whose connections come back by other ways"
 }
-
 PACKAGES: Final[tuple[Package, ...]] = (
     URLLIB3,
     REQUESTS,
@@ -47,10 +50,30 @@ PACKAGES: Final[tuple[Package, ...]] = (
 )
 
 
+def _places(named: Iterable[str]) -> tuple[str, ...]:
+    """The packages in which copies may lie.
+
+    Args:
+        named: By the setting ``vendored``: such packages, or the copies in them.
+    """
+    found = [name.removesuffix(".urllib3").removesuffix(".requests") for name in named]
+    return tuple(dict.fromkeys((*_KNOWN, *found)))
+
+
+def _copies_in(place: str) -> tuple[Package, ...]:
+    codes = Codes(Urllib3(f"{place}.urllib3"))
+    return urllib3_package(codes), requests_package(f"{place}.requests", codes)
+
+
 def client_packages(vendored: tuple[str, ...] = ()) -> tuple[str, ...]:
     """The packages whose frames are never the site, of every client."""
     known = (package for one in PACKAGES for package in one.packages)
-    return tuple(dict.fromkeys((*known, *packages(vendored))))
+    copied = (
+        f"{place}.{name}"
+        for place in _places(vendored)
+        for name in ("urllib3", "requests")
+    )
+    return tuple(dict.fromkeys((*known, *copied)))
 
 
 class Patches:
@@ -77,9 +100,9 @@ class Patches:
     def put_on(self, vendored: tuple[str, ...] = ()) -> None:
         """Patch every client that is imported, and each other one when it is."""
         known = [*PACKAGES]
-        for place in places(vendored):
+        for place in _places(vendored):
             if place not in self._copies:
-                self._copies[place] = copies(place)
+                self._copies[place] = _copies_in(place)
             known += self._copies[place]
         for package in known:
             for module in package.imports:

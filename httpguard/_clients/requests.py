@@ -35,7 +35,6 @@ if TYPE_CHECKING:
     from .patching import Adopters, Patcher
     from .urllib3.callers import Codes
 
-
 # To spare all other responses the look for a Location.
 _REDIRECTS: Final = frozenset({301, 302, 303, 307, 308})
 

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .._stacks.raw import RawStack
     from .parts import Parts
 
-
 # A pool that is out of connections is looked at once in so many seconds: a storm of
 # timeouts is when a program can least pay for it.
 _OFTEN: Final = 1.0

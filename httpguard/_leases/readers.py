@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from .lease import Lease
     from .registry import Registry
 
-
 # The modules of the standard library whose objects lie below a response.
 _BELOW: Final = tuple(
     f"{os.sep}{name}" for name in (f"http{os.sep}client.py", "socket.py", "ssl.py")

@@ -12,7 +12,6 @@ from .. import _model  # noqa: TC001  # For typing.get_type_hints.
 if TYPE_CHECKING:
     from types import CodeType
 
-
 OWN_DIRECTORY: Final = (
     os.path.dirname(os.path.dirname(os.path.abspath(__file__))) + os.sep
 )

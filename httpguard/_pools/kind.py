@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 if TYPE_CHECKING:
     from .._stacks.raw import RawStack
 
-
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 

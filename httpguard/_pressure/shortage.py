@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .._stacks.ownership import Origins
     from .._stacks.raw import RawStack
 
-
 _MOST_THREADS: Final = 20
 
 

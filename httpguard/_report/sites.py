@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from .groups import Group, Key
     from .tally import Tally
 
-
 _HOUR: Final = 60
 _DAY: Final = 24 * _HOUR
 # The spans that a trend may be made of, in minutes, and the most of them in one trend.

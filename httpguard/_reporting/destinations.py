@@ -14,7 +14,6 @@ if TYPE_CHECKING:
 
     from .._model.event import Event
 
-
 T = TypeVar("T")
 
 

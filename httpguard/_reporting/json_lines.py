@@ -24,7 +24,6 @@ if TYPE_CHECKING:
     from .._model.event import Event
     from .destinations import Run
 
-
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes; new ones may come any time."""
 # O_NONBLOCK: a named pipe without a reader is an error, not a wait.

@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from .._leases.verdicts import Finding
     from .._stacks.raw import RawStack
 
-
 _ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'
 # Threads that run what others hand them: it is the work of whoever runs now.
 _WORKERS: Final = ("concurrent.futures.", "multiprocessing.", "anyio.", "trio.")

@@ -32,7 +32,6 @@ if TYPE_CHECKING:
     from .._model.leak import Frame, Leak
     from .found import Crowd
 
-
 _STYLES: Final = {"auto": "long", "long": "long"}
 _MAIN_THREAD: Final = "MainThread"
 _HAPPENED: Final = {

@@ -26,7 +26,6 @@ if TYPE_CHECKING:
     Receive = Callable[[], Awaitable[Message]]
     Send = Callable[[Message], Awaitable[None]]
 
-
 _PUBLIC: Final = frozenset({"/healthz"})
 _KINDS: Final = {
     "html": "text/html; charset=utf-8",

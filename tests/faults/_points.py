@@ -106,7 +106,6 @@ CLIENTS: Final = (
     "_clients.patching",
     "_clients.sessions",
     "_clients.tasks",
-    "_clients.vendored",
     "_leases.references",
     "_stacks.tasks",
 )

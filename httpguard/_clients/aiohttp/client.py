@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from ..._leases.client import Facts, Reference
 
-
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
 _HINTS: Final = {
     LeakKind.DROPPED: (

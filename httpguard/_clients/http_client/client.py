@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     import socket
     from types import FrameType
 
-
 LENGTH: Final = "_httpguard_length"
 """On a response that has a lease: the bytes that were announced, None where unknown."""
 

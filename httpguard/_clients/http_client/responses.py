@@ -36,14 +36,14 @@ _SWITCHING_PROTOCOLS: Final = 101
 _IS_CLOSED: Final = io.IOBase.closed
 
 
-def _patch(patcher: Patcher) -> None:
+def _patch_reads(patcher: Patcher) -> None:
     response = sys.modules["http.client"].HTTPResponse
     patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
     for name in ("read", "readinto", "read1", "readline"):
         patcher.wrap(response, name, _read)
 
 
-COUNTING: Final = Later(_patch)
+COUNTING: Final = Later(_patch_reads)
 
 
 def _lease_of(response: Any) -> Lease | None:

@@ -21,7 +21,6 @@ if TYPE_CHECKING:
 
     from ..patching import Method, Patcher
 
-
 _MOST_CAUSES: Final = 4
 # The most that comes in at once, by default.
 _A_FRAME: Final = 2**14

@@ -22,7 +22,6 @@ if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
     from ..patching import Method, Patcher
 
-
 _OWNER: Final = "_httpguard_owner"
 
 

@@ -30,7 +30,6 @@ if TYPE_CHECKING:
 
     from ..._pools.pool import PoolRef
 
-
 # On a request of a pool.
 _MARK: Final = "_httpguard_mark"
 # On a connection.

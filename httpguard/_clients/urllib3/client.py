@@ -12,7 +12,6 @@ from .closing import shut
 if TYPE_CHECKING:
     import socket
 
-
 # Once: a sweep asks for each response, and CPython 3.11 is slow to find them.
 _OPEN, _RELEASED = Ending.OPEN, Ending.RELEASED
 _CLOSED, _CUT = Ending.CLOSED, Ending.CUT

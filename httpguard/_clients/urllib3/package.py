@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from ..patching import Adopters, Patcher
     from .callers import Codes
 
-
 # Attributes of a response by which its end and its progress are seen.
 _ATTRIBUTES: Final = frozenset(
     {"_connection", "_fp", "_fp_bytes_read", "length_remaining"}
