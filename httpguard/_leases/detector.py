@@ -268,7 +268,10 @@ def _is_doubtful(lease: Lease) -> bool:
     if lease.ended or lease.closed is not None or lease.forgotten:
         return False
     codes: Any = (lease.stack or ())[::2]
-    return any(code.co_flags & CO_ASYNC_GENERATOR for code in codes)
+    for code in codes:  # noqa: SIM110  # `any` of a generator takes twice as long.
+        if code.co_flags & CO_ASYNC_GENERATOR:
+            return True
+    return False
 
 
 def _was_given_up(lease: Lease) -> bool:

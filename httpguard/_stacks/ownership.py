@@ -7,9 +7,14 @@ import sys
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
 from .._model.errors import OWN_DIRECTORY
+
+if TYPE_CHECKING:
+    from types import CodeType
+
+    from .._model.leak import Frame
 
 # As it was before anybody watched it: blockbuster, which tests of asyncio use, raises
 # where this is called from a loop.
@@ -55,6 +60,8 @@ class Origins(dict[str, bool]):
         super().__init__()
         # Files that count only where nothing else does: of ``python -m locust``.
         self.runner: set[str] = set()
+        # By the id of its code and the offset in that: see `frame_at`.
+        self.frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
         self.app = app
         self.clients = clients
 
@@ -64,6 +71,7 @@ class Origins(dict[str, bool]):
         if len(self) >= _MOST_FILES:
             self.clear()
             self.runner.clear()
+            self.frames.clear()
         if known and is_of_runner(filename, self.app):
             self.runner.add(filename)
         self[filename] = known

@@ -37,6 +37,7 @@ _BETWEEN: Final = frozenset(
     }
 )
 _MOST_FRAMES: Final = 12
+_MOST_PLACES: Final = 4096
 _SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
 NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
 """The site of a response whose stack was not kept."""
@@ -73,11 +74,20 @@ def place_of(stack: RawStack, origins: Origins) -> Place:
 
 
 def frame_at(place: Place, origins: Origins) -> Frame:
-    """The frame of a place."""
+    """The frame of a place: of equal ones the same, since leaks are counted by it."""
     if not place:
         return NOWHERE
     code, offset = place
-    return frame_of(code, offset, application=origins[code.co_filename])
+    # Code by its id: its hash is made of all that it consists of, each time.
+    key = id(code), offset
+    known = origins.frames.get(key)
+    if known is None:
+        frame = frame_of(code, offset, application=origins[code.co_filename])
+        if len(origins.frames) >= _MOST_PLACES:
+            origins.frames.clear()
+        # With the code, so that no other one gets its id.
+        known = origins.frames[key] = code, frame
+    return known[1]
 
 
 def near_site(origins: Origins, frame: FrameType) -> RawStack:
