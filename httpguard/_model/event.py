@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,8 +28,7 @@ ADVICE: Final = frozenset({POOL_PRESSURE, SESSION_CHURN, FD_PRESSURE})
 """Said, but no leak, and no error in strict mode."""
 
 
-@dataclass(frozen=True, slots=True)
-class Event:
+class Event(NamedTuple):
     """Something a person should read.
 
     Args:
@@ -48,9 +46,9 @@ class Event:
     error: bool
     leaks: tuple[Leak, ...] = ()
     crowd: tuple[OpenResponse, ...] = ()
-    figures: Mapping[str, int] = field(default_factory=dict)
-    context: Mapping[str, Any] = field(default_factory=dict)
-    details: Mapping[str, Any] = field(default_factory=dict)
+    figures: Mapping[str, int] = {}
+    context: Mapping[str, Any] = {}
+    details: Mapping[str, Any] = {}
 
     @property
     def level(self) -> str:

@@ -45,7 +45,7 @@ class RunLog(JsonLines):
         # Its own counts come more often, and do not say that they are all.
         if event.name != COUNTS and self.is_read():
             leaks = tuple(replace(leak, stack=()) for leak in event.leaks)
-            super().__call__(replace(event, leaks=leaks, crowd=()))
+            super().__call__(event._replace(leaks=leaks, crowd=()))
 
     def is_read(self) -> bool:
         return os.path.exists(self.path)

@@ -6,8 +6,7 @@ there is nothing to print, these few options are read without it.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from .target import starts_target
 
@@ -31,8 +30,7 @@ _NO: Final = "--no-"
 _REPEATED: Final = ("app", "ignore")
 
 
-@dataclass(frozen=True, slots=True)
-class Options:
+class Options(NamedTuple):
     """What the command line says beside the program.
 
     Args:

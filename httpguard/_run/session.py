@@ -7,8 +7,7 @@ import os
 import shutil
 import sys
 import tempfile
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .child import become, run_child
 from .environment import NO_RUN, VERBOSE, guarded_environment
@@ -27,8 +26,7 @@ if TYPE_CHECKING:
 LEAKED: Final = 23
 
 
-@dataclass(frozen=True, slots=True)
-class Run:
+class Run(NamedTuple):
     """What is run, and how.
 
     Args:

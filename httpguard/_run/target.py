@@ -5,8 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import sys
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.errors import HTTPGuardError
 
@@ -21,8 +20,7 @@ class TargetError(HTTPGuardError):
     """There is nothing to run under that name."""
 
 
-@dataclass(frozen=True, slots=True)
-class Target:
+class Target(NamedTuple):
     """A program as the operating system starts it, its name the first argument."""
 
     path: str
