@@ -129,8 +129,8 @@ def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Me
     def _release(
         self: Any, key: Any, protocol: Any, *, should_close: Any = False
     ) -> None:
-        registry = GATE.registry
-        if id(protocol) in registry.leases:
+        registry, number = GATE.registry, id(protocol)
+        if number in registry.leases:
             frame = sys._getframe(1)
             if frame.f_code is not collected:
                 # By `Connection.release` or `close`.
@@ -141,7 +141,7 @@ def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Me
         try:
             is_closed = protocol.transport is None
             known = registry.pools.known.get(id(self))
-            slot = None if known is None else known.slots.get(id(protocol))
+            slot = None if known is None else known.slots.get(number)
             if known is None or slot is None or slot() is not protocol:
                 return
             known.active = registry.clock()

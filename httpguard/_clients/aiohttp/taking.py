@@ -36,23 +36,20 @@ def _init(wrapped: Method) -> Method:
 
     def __init__(self: Any, connector: Any, key: Any, protocol: Any, loop: Any) -> None:  # noqa: N807
         wrapped(self, connector, key, protocol, loop)
-        if GATE.guard is not None:
-            try:
-                known = GATE.registry.pools.known.get(id(connector))
-                slot = None if known is None else known.slots.get(id(protocol))
-                # All that there is to do for most.
-                if (
-                    known is not None
-                    and slot is not None
-                    and known() is connector
-                    and slot() is protocol
-                ):
-                    known.taken.add()
-                else:
-                    _meet(connector, key)
-                    GATE.took(connector, protocol, fresh=True)
-            except Exception as error:
-                GATE.fault("aiohttp", error)
+        try:
+            known = GATE.registry.pools.known.get(id(connector))
+            # Its connections are no other connector's.
+            slot = None if known is None else known.slots.get(id(protocol))
+            if known is not None and slot is not None and slot() is protocol:
+                # All that there is to do for most. Not in one: CPython looks up a
+                # method that lies in a slot anew each time.
+                count = known.taken.add
+                count()
+            elif GATE.guard is not None:
+                _meet(connector, key)
+                GATE.took(connector, protocol, fresh=True)
+        except Exception as error:
+            GATE.fault("aiohttp", error)
 
     return __init__
 
