@@ -14,6 +14,7 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
+from httpguard._stacks import sites
 from httpguard._stacks.capture import Proven
 from httpguard._stacks.ownership import (
     Origins,
@@ -247,6 +248,16 @@ def test_origins_are_bounded() -> None:
     for number in range(20_000):
         assert origins[f"<cell {number}>"]
     assert len(origins) <= 4096
+
+
+def test_frames_are_bounded_and_each_is_of_its_own_code() -> None:
+    origins, code = Origins(), compile("pass", "<cell>", "exec")
+    for number in range(5_000):
+        # Freed at once, if nobody keeps it: the next one has its address.
+        site = find_site((code.replace(co_name=f"cell_{number}"), 0), origins)
+        assert site.function == f"cell_{number}"
+        sites._line.cache_clear()  # It keeps code too.
+    assert len(origins.frames) <= 4096
 
 
 GENERATED = """
