@@ -81,7 +81,7 @@ def _above_stack(leak: Leak, site: str, culprit: str) -> str:
         ]
         lines = [f"made by thread {leak.thread} {seconds(leak.age)} ago"]
     else:
-        whole, status = request(leak), str(leak.status)
+        whole, status = request(leak), str(leak.status or "cancelled")
         taken = len(" · ".join([*headline, "", status]))
         short = shortened(whole, max(_COLUMNS - taken, _LEAST_REQUEST))
         headline += [short, status]

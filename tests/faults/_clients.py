@@ -100,6 +100,25 @@ def httpx_of_tasks(guard: GuardControl, server: Server) -> Outcome:
             with suppress(Exception):
                 guard.check()
             await kept.aclose()
+            # Cancelled as it closes, which loses a slot.
+            response: Any = await client.send(unread, stream=True)
+            closes = asyncio.ensure_future(response.aclose())
+            await asyncio.sleep(0)
+            closes.cancel()
+            await asyncio.wait([closes])
+            del response, closes
+            gc.collect()
+        # The same of plain requests, and as they are about to connect.
+        for turns in range(8, 16):
+            async with httpx.AsyncClient(base_url=server.url("")) as client:
+                task = asyncio.create_task(client.get("/bytes/10"))
+                for _ in range(turns):
+                    await asyncio.sleep(0)
+                task.cancel()
+                await asyncio.wait([task])
+                with suppress(Exception):
+                    guard.check()
+                await asyncio.sleep(0)
 
     asyncio.run(main())
     return got

@@ -95,7 +95,7 @@ CLIENTS: Final = (
     *(f"_clients.{name}" for name in ("aiohttp", "http_client", "httpx")),
     *(
         f"_clients.httpx.{name}"
-        for name in ("client", "notes", "pools", "reclaiming", "responses")
+        for name in ("client", "cut_off", "notes", "pools", "reclaiming", "responses")
     ),
     *(f"_clients.httpx.{name}" for name in ("streams", "transports")),
     *(f"_clients.aiohttp.{name}" for name in ("calls", "client", "connectors")),

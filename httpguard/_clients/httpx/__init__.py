@@ -37,7 +37,7 @@ def _package(name: str, core: str) -> Package:
 def _patch(name: str, patcher: Patcher) -> None:
     """Called after the import of either package, of each SDK, and of uvloop."""
     from ..tasks import patch_tasks
-    from . import notes, pools, responses, streams, transports
+    from . import cut_off, notes, pools, responses, streams, transports
     from .client import CLIENTS
 
     notes.patch_sdks(patcher, _SDKS)
@@ -48,6 +48,7 @@ def _patch(name: str, patcher: Patcher) -> None:
     module, core = sys.modules.get(name), sys.modules.get(sync.core)
     if core is not None and core.__name__ == sync.core:
         pools.patch(patcher, sync.core)
+        cut_off.patch(patcher, sync.core)
         streams.patch(patcher, sync.core)
     if module is not None and module.__name__ == name:
         responses.patch(patcher, module, sync, other)

@@ -51,7 +51,11 @@ _ASYNC_HINTS: Final = {
         " client.stream(...)`; if it is still needed, say so with"
         " `httpguard.touch(response)`"
     ),
-    LeakKind.UNRELEASED: "`await response.aclose()`",
+    LeakKind.UNRELEASED: (
+        "`await asyncio.shield(response.aclose())` in a `finally`, or let its task come"
+        " to its end: the task was cancelled as it closed the response, and httpcore"
+        " then keeps the connection for good"
+    ),
     LeakKind.SESSION: (
         "make one AsyncClient, use it for all requests, and `await client.aclose()` at"
         " the end; or make it with `async with {name}.AsyncClient() as client:`"
@@ -74,7 +78,7 @@ class Httpx(Client):
 
     def state(self, response: Any) -> Ending:
         stream = core_stream(response)
-        if stream is None or stream._closed:
+        if stream is None or (stream._closed and not is_stuck(stream)):
             return Ending.RELEASED
         connection = stream._pool_request.connection
         if connection is None or connection.is_closed():
@@ -151,6 +155,12 @@ class AsyncHttpx(Httpx):
         """Only the task's own loop can do that."""
         return False
 
+    def release(self, response: Any) -> None:
+        """Closing did not, where its task was cancelled."""
+        stream = core_stream(response)
+        if stream is not None:
+            release(stream._pool_request.connection)
+
 
 def is_forgotten(reference: Reference) -> bool:
     """Whether only a response's own stream refers to it, and nobody to its streams."""
@@ -187,6 +197,41 @@ def core_stream(response: Any) -> Any:
     except AttributeError:
         stream = (_streams(response) or [None])[-1]
     return stream if hasattr(stream, "_pool_request") else None
+
+
+LEFT: Final = "_httpguard_left"
+
+
+def release(connection: Any) -> None:
+    """Have the loop of a connection that a cancelled task has left behind close it."""
+    left = getattr(connection, LEFT, None)
+    if left is not None:
+        left.close(connection)
+
+
+def is_free(connection: Any) -> bool:
+    """Whether a connection of httpcore is closed, or the next request may have it."""
+    return bool(
+        connection.is_closed() or connection.is_idle() or connection.is_available()
+    )
+
+
+def is_stuck(stream: Any) -> bool:
+    """Whether a stream that counts as closed has not given its connection back.
+
+    One that is being closed has not. Over HTTP/2 a stream that was closed is free.
+    """
+    taken = stream._pool_request
+    if (
+        taken.connection is None
+        or hasattr(stream._stream, "_stream_id")
+        or is_free(taken.connection)
+    ):
+        return False
+    requests = list(stream._pool._requests)
+    return taken in requests or all(
+        one.connection is not taken.connection for one in requests
+    )
 
 
 CLIENTS: Final = {

@@ -19,6 +19,7 @@ from .reclaiming import refill
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
+    from ..._leases.lease import Lease
     from ..._pools.pool import PoolRef
     from ..patching import Method, Patcher
 
@@ -104,7 +105,6 @@ def patch(patcher: Patcher, core: str) -> None:
     # Without anyio or trio there is still this module.
     other = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(other.PoolByteStream, "__init__", _stream_init)
-    patcher.wrap(other.PoolByteStream, "aclose", stream_aclose)
     patcher.wrap(
         other.AsyncPoolRequest,
         "wait_for_connection",
@@ -199,40 +199,30 @@ def stream_close(wrapped: Method) -> Method:
         try:
             wrapped(self)
         finally:
-            _came_back(self)
+            came_back(self)
 
     return close
 
 
-def stream_aclose(wrapped: Method) -> Method:
-
-    async def aclose(self: Any) -> None:
-        if self._closed:
-            return
-        if id(self) in GATE.registry.leases:
-            _ends(self)
-        try:
-            await wrapped(self)
-        finally:
-            _came_back(self)
-
-    return aclose
-
-
 def _ends(stream: Any) -> None:
     """A connection is about to come back: the lease under it ended well."""
+    lease = GATE.registry.leases.pop(id(stream), None)
+    # A dead one too: nothing but a finalizer, or a generator that the collector
+    # ends, has the stream of a response that is gone.
+    if lease is not None:
+        end(lease)
+
+
+def end(lease: Lease) -> None:
+    """A lease that is out of the registry ended well."""
     registry = GATE.registry
-    lease = registry.leases.pop(id(stream), None)
     try:
-        # A dead one too: nothing but a finalizer, or a generator that the collector
-        # ends, has the stream of a response that is gone.
-        if lease is not None:
-            registry.end(lease)
+        registry.end(lease)
     except Exception as error:
         registry.give_up(lease, "httpcore", error)
 
 
-def _came_back(stream: Any) -> None:
+def came_back(stream: Any) -> None:
     """It is back, or closed."""
     registry = GATE.registry
     try:

@@ -26,7 +26,7 @@ from ..gate import GATE
 from .client import is_forgotten
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from ..._pools.pool import PoolRef
 
@@ -206,19 +206,58 @@ def _ask(pool: Any, request: Any, mine: Mark) -> bool:
     """In a pool of coroutines: by a task in its loop."""
 
     async def close() -> None:
+        if request in pool._requests:
+            pool._requests.remove(request)
+            try:
+                await _aclose(request, mine)
+            finally:
+                closing = pool._assign_requests_to_connections()
+            await pool._close_connections(closing)
+
+    return _start(mine.where, close)
+
+
+class Left:
+    """Where a connection is closed that a cancelled task has left in a pool.
+
+    Made in the loop of the task.
+    """
+
+    __slots__ = ("_pool", "_where")
+
+    def __init__(self, pool: Any) -> None:
+        self._pool = weakref.ref(pool)
+        self._where = _loop()
+
+    def close(self, connection: Any) -> None:
+        """From any thread."""
+        pool = self._pool()
+
+        async def close() -> None:
+            if pool is None or connection not in pool._connections:
+                return
+            pool._connections.remove(connection)
+            pool._requests[:] = [
+                one for one in pool._requests if one.connection is not connection
+            ]
+            closing = pool._assign_requests_to_connections()
+            await connection.aclose()
+            await pool._close_connections(closing)
+
+        _start(self._where, close)
+
+
+def _start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
+    """Have a loop close something; False where it is over."""
+
+    async def closes() -> None:
         try:
-            if request in pool._requests:
-                pool._requests.remove(request)
-                try:
-                    await _aclose(request, mine)
-                finally:
-                    closing = pool._assign_requests_to_connections()
-                await pool._close_connections(closing)
+            await close()
         except Exception as error:  # trio would end all tasks.
             GATE.fault("reclaim", error)
 
     try:
-        mine.where(close)  # type: ignore[misc]  # it was asked for
+        where(closes)
     except Exception:  # The loop is closed.
         return False
     return True

@@ -14,6 +14,7 @@ from ..importlib_bootstrap import made
 from ..patching import is_wrapped
 from ..sessions import aclosing, closing
 from .client import core_stream
+from .cut_off import left_behind
 from .notes import explain_silence, hand_on
 from .pools import _OWNER, meet
 from .reclaiming import mark
@@ -90,6 +91,9 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
         except Exception as error:
             hand_on(error)
             explain_silence(self, request.url, error)
+            raise
+        except BaseException:
+            left_behind(self, request, sys._getframe())
             raise
         if not response.is_closed:
             try:
