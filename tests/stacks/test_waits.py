@@ -116,6 +116,17 @@ WAITS: list[Wait] = [
 ]
 
 
+def settle(raw: Any, *, read: bool) -> None:
+    """Until a thread waits: on its way there it is seen in other functions."""
+    lease = lease_of(raw)
+    assert lease is not None
+    until, seen = time.monotonic() + 30, 0
+    while seen < 5 and time.monotonic() < until:
+        time.sleep(0.02)
+        is_read = bool(being_read([(lease, raw)], ORIGINS))
+        seen = seen + 1 if is_read == read else 0
+
+
 @pytest.mark.parametrize("wait", WAITS)
 def test_a_thread_that_waits_is_innocent(
     guard: GuardControl, server: Server, wait: Wait
@@ -127,13 +138,7 @@ def test_a_thread_that_waits_is_innocent(
     sock: socket.socket = raw._connection.sock  # type: ignore[union-attr]  # open
     thread = threading.Thread(target=wait, args=(raw,), daemon=True)
     thread.start()
-    # On its way into the wait it is seen in other functions.
-    lease = lease_of(raw)
-    assert lease is not None
-    until, seen = time.monotonic() + 10, 0
-    while seen < 5 and time.monotonic() < until:
-        time.sleep(0.02)
-        seen = seen + 1 if being_read([(lease, raw)], ORIGINS) else 0
+    settle(raw, read=True)
     for _ in range(3):
         guard.advance(61)
         assert guard.check().leaks == ()
@@ -218,6 +223,7 @@ def test_a_thread_that_waits_for_something_else_holds(
     raw = requests.get(server.url("/slow"), stream=True).raw
     thread = threading.Thread(target=wait, args=(raw, over), daemon=True)
     thread.start()
+    settle(raw, read=False)
     guard.advance(61)
     (leak,) = guard.check().leaks
     over.set()
