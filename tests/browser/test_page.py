@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -40,6 +41,8 @@ def busy(guard: GuardControl, server: Server) -> Iterator[GuardControl]:
     guard.install()
     drop(server)
     drop(server)
+    guard.check()
+    time.sleep(0.01)  # The page tells no less apart than milliseconds.
     blocking = lose_slot(server)
     pool = urllib3.HTTPConnectionPool(server.host, server.port)
     first = pool.request("GET", "/bytes/90000?a", preload_content=False)

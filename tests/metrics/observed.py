@@ -56,7 +56,7 @@ def running(command: list[str], log: Path, **options: Any) -> Iterator[int]:
         yield process.pid
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        process.wait(60)
 
 
 @contextlib.contextmanager

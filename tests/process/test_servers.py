@@ -82,7 +82,8 @@ def test_gunicorn(options: str, server: Server, tmp_path: Path) -> None:
         workers = [ask(port) for _ in range(8)]
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(30)
+        # A worker that has not begun loses the signal: gunicorn kills it after 30 s.
+        process.wait(60)
     text = log.read_text()
     place = r"leaky\.py:7 in app"
     # Two processes write to one file: a report may begin in another's line.
