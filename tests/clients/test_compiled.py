@@ -14,7 +14,6 @@ from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import greenlet
 import pytest
 import requests
 import urllib3
@@ -190,40 +189,6 @@ def in_task(function: Callable[[], Any]) -> Any:
     return asyncio.run(task())
 
 
-def between_other_frames(function: Callable[[], Any]) -> Any:
-    """What a function returns below a generator, a class body, a coroutine, C code."""
-    results: list[Any] = []
-
-    class Descriptor:
-        @property
-        def value(self) -> None:
-            exec("add(call())", {"add": results.append, "call": function})
-
-    async def coroutine() -> None:
-        assert Descriptor().value is None
-
-    def by_hand(_: object) -> int:
-        with contextlib.suppress(StopIteration):
-            coroutine().send(None)
-        return 0
-
-    def generator() -> Iterator[type]:
-        class Body:
-            least = min((None,), key=by_hand)
-
-        yield Body
-
-    with SCOPE:
-        list(generator())
-    return results[0]
-
-
-def in_greenlet(function: Callable[[], Any]) -> Any:
-    """What a function returns in a greenlet, whose stack is its own."""
-    with SCOPE:
-        return greenlet.greenlet(partial(here, function)).switch()
-
-
 SCOPE = httpguard.allow("a test")
 
 
@@ -254,10 +219,7 @@ def open_with(
 
 
 @compiled_only
-@pytest.mark.parametrize(
-    "wrap",
-    [here, shallow, stranger, in_scope, in_task, between_other_frames, in_greenlet],
-)
+@pytest.mark.parametrize("wrap", [here, shallow, stranger, in_scope, in_task])
 @pytest.mark.parametrize("name", OPENERS)
 def test_a_lease_is_the_same(
     name: str,
@@ -279,8 +241,7 @@ def test_a_lease_is_the_same(
     deep = wrap in {here, in_task} or (wrap is shallow and name in SEVEN)
     assert (ours["stack"][-2] is CUT) == deep
     assert ours["client"].name == CLIENTS.get(name, "urllib3")
-    if wrap is not between_other_frames:
-        assert "r1" in ours["context"].values()
+    assert "r1" in ours["context"].values()
 
 
 @compiled_only

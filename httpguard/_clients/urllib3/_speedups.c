@@ -4,31 +4,15 @@
    requests of a program the interpreter meets each step unprepared
    (`python -m benchmarks.requests_cost` compares the two).
 
-   Only what the documentation of CPython's C API offers is used, but for two things: the
-   public structure of descriptors, to find the slots of a lease, and frames as the
-   interpreter itself has them, where it is the very version that this was compiled for.
-   Whatever is out of the ordinary is left to the Python code: the answer is False, and
-   nothing has happened. That code does without this module, too, where it could not be
-   compiled. */
+   Only what the documentation of CPython's C API offers is used and, to find the slots
+   of a lease, the public structure of their descriptors. Whatever is out of the ordinary
+   is left to the Python code: the answer is False, and nothing has happened. That code
+   does without this module, too, where it could not be compiled. */
 
 #define PY_SSIZE_T_CLEAN
 #include <Python.h>
 #include <frameobject.h>  /* CPython 3.10 declares `PyFrame_GetBack` there. */
 #include <structmember.h> /* T_OBJECT_EX */
-
-/* An object of a frame is made when it is asked for, and costs ten times what is read of
-   it: from CPython 3.11 on a frame is there without one. */
-#if PY_VERSION_HEX >= 0x030B0000 && PY_VERSION_HEX < 0x03100000 && defined(__has_include)
-#if __has_include("internal/pycore_frame.h")
-#define FRAMES
-#define Py_BUILD_CORE 1
-#include "internal/pycore_frame.h"
-#if PY_VERSION_HEX >= 0x030E0000
-#include "internal/pycore_interpframe.h"
-#endif
-#undef Py_BUILD_CORE
-#endif
-#endif
 
 #ifdef Py_GIL_DISABLED
 #error "Not made for interpreters without the global lock."
@@ -129,112 +113,15 @@ holds_real_connection(PyObject *kinds, PyObject *response, PyObject *connection)
     return is_real(PyTuple_GET_ITEM(kinds, SOCKETS), connection, str_sock);
 }
 
-/* A frame on the way from the innermost one outwards: one of the two, or none at the end
-   of the way. */
-struct step {
-    PyFrameObject *object; /* A reference of its own. */
-#ifdef FRAMES
-    _PyInterpreterFrame *own;
-#endif
-};
-
-#ifdef FRAMES
-/* Whether frames may be looked at: another version may have them in another form. */
-static int are_known;
-
-static PyCodeObject *
-code_of_own(_PyInterpreterFrame *frame)
-{
-#if PY_VERSION_HEX >= 0x030D0000
-    return _PyFrame_GetCode(frame);
-#else
-    return frame->f_code;
-#endif
-}
-
-/* The first frame from one on that belongs to Python code that has begun. */
-static _PyInterpreterFrame *
-first_begun(_PyInterpreterFrame *frame)
-{
-    while (frame != NULL && _PyFrame_IsIncomplete(frame)) {
-        frame = frame->previous;
-    }
-    return frame;
-}
-#endif
-
-static struct step
-step_at(PyFrameObject *frame)
-{
-#ifdef FRAMES
-    /* The object of a frame that is over has all that there is of it. */
-    if (are_known && frame->f_frame->owner != FRAME_OWNED_BY_FRAME_OBJECT) {
-        return (struct step){NULL, frame->f_frame};
-    }
-#endif
-    Py_INCREF(frame);
-    return (struct step){frame};
-}
-
-static int
-is_there(const struct step *step)
-{
-#ifdef FRAMES
-    if (step->own != NULL) {
-        return 1;
-    }
-#endif
-    return step->object != NULL;
-}
-
-/* The code of a frame. */
-static PyCodeObject *
-code_of(const struct step *step)
-{
-#ifdef FRAMES
-    if (step->own != NULL) {
-        PyCodeObject *code = code_of_own(step->own);
-        Py_INCREF(code);
-        return code;
-    }
-#endif
-    return PyFrame_GetCode(step->object);
-}
-
 /* The offset of the instruction that a frame is at, as its `f_lasti`. */
 static PyObject *
-offset_of(const struct step *step)
+offset_of(PyFrameObject *frame)
 {
-#ifdef FRAMES
-    if (step->own != NULL) {
-        long instruction = _PyInterpreterFrame_LASTI(step->own);
-        return PyLong_FromLong(instruction * (long)sizeof(_Py_CODEUNIT));
-    }
-#endif
 #if PY_VERSION_HEX >= 0x030B0000
-    return PyLong_FromLong(PyFrame_GetLasti(step->object));
+    return PyLong_FromLong(PyFrame_GetLasti(frame));
 #else
-    return PyObject_GetAttrString((PyObject *)step->object, "f_lasti");
+    return PyObject_GetAttrString((PyObject *)frame, "f_lasti");
 #endif
-}
-
-/* The frame that has called one. */
-static struct step
-step_back(const struct step *step)
-{
-#ifdef FRAMES
-    if (step->own != NULL) {
-        return (struct step){NULL, first_begun(step->own->previous)};
-    }
-#endif
-    return (struct step){PyFrame_GetBack(step->object)};
-}
-
-static void
-leave(struct step *step)
-{
-    Py_XDECREF(step->object);
-    *step = (struct step){NULL};
 }
 
 /* Whether a place is that of a site whose responses have always ended well. */
@@ -256,31 +143,27 @@ is_proven(PyObject *proven, PyObject *code, PyObject *offset)
 
 /* Code and offset of frame after frame, so many at most; how many items, or -1.
 
-   The frame that follows the last one is not asked for: an object may be made of it. */
+   The frame that follows the last one is not asked for: CPython makes an object of it. */
 static int
 walk(PyFrameObject *frame, int most, PyObject **items)
 {
-    struct step step = step_at(frame);
     int count = 0;
 
-    while (is_there(&step)) {
-        PyObject *offset = offset_of(&step);
+    Py_INCREF(frame);
+    while (frame != NULL && count < 2 * most) {
+        PyObject *offset = offset_of(frame);
         if (offset == NULL) {
-            leave(&step);
+            Py_DECREF(frame);
             while (count > 0) {
                 Py_DECREF(items[--count]);
             }
             return -1;
         }
-        items[count++] = (PyObject *)code_of(&step);
+        items[count++] = (PyObject *)PyFrame_GetCode(frame);
         items[count++] = offset;
-        if (count == 2 * most) {
-            leave(&step);
-            break;
-        }
-        struct step back = step_back(&step);
-        leave(&step);
-        step = back;
+        PyFrameObject *back = count < 2 * most ? PyFrame_GetBack(frame) : NULL;
+        Py_DECREF(frame);
+        frame = back;
     }
     return count;
 }
@@ -374,15 +257,15 @@ is_suspending(PyCodeObject *code)
     return (code->co_flags & (CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR)) != 0;
 }
 
-/* The frame that has called one, if that is no loop, which has resumed it. */
-static struct step
-caller_of(const struct step *step, PyCodeObject *code)
+/* The frame that has called one; NULL where that is a loop, which has resumed it. */
+static PyFrameObject *
+caller_of(PyFrameObject *frame, PyCodeObject *code)
 {
-    struct step back = step_back(step);
-    if (is_there(&back) && is_suspending(code)) {
-        PyCodeObject *outer = code_of(&back);
+    PyFrameObject *back = PyFrame_GetBack(frame);
+    if (back != NULL && is_suspending(code)) {
+        PyCodeObject *outer = PyFrame_GetCode(back);
         if (!is_suspending(outer)) {
-            leave(&back);
+            Py_CLEAR(back);
         }
         Py_DECREF(outer);
     }
@@ -395,29 +278,26 @@ static PyObject *
 site_near(PyObject *origins, PyFrameObject *frame, PyObject *proven, PyObject *cut)
 {
     PyObject *items[2 * NEAR + 2];
-    struct step step = step_at(frame);
     int count = 0;
     enum answer found = NO;
 
-    while (found == NO && is_there(&step) && count < 2 * NEAR) {
-        struct step back = {NULL};
-        PyObject *own = NULL, *offset = offset_of(&step);
+    Py_INCREF(frame);
+    while (found == NO && frame != NULL && count < 2 * NEAR) {
+        PyFrameObject *back = NULL;
+        PyObject *own = NULL, *offset = offset_of(frame);
 
         if (offset != NULL) {
-            PyCodeObject *code = code_of(&step);
+            PyCodeObject *code = PyFrame_GetCode(frame);
             items[count++] = (PyObject *)code;
             items[count++] = offset;
             own = PyObject_GetItem(origins, code->co_filename);
-            if (own == Py_False) {
-                back = caller_of(&step, code);
-            }
+            back = own == Py_False ? caller_of(frame, code) : NULL;
         }
         found = own == NULL ? FAILED : own == Py_True;
         Py_XDECREF(own);
-        leave(&step);
-        step = back;
+        Py_SETREF(frame, back);
     }
-    leave(&step);
+    Py_XDECREF(frame);
     if (found == YES && proven != NULL) {
         found = is_proven(proven, items[count - 2], items[count - 1]);
         if (found == YES) {
@@ -1095,9 +975,6 @@ PyInit__speedups(void)
         return NULL;                                                                   \
     }
     NAMES(INTERN)
-#ifdef FRAMES
-    are_known = Py_Version == PY_VERSION_HEX;
-#endif
     /* The modules that have what is looked for. */
     Py_SETREF(str_structlog, PyUnicode_InternFromString("structlog.contextvars"));
     Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.trace"));
