@@ -42,8 +42,9 @@ ODD = st.one_of(
     st.floats(),
     st.integers(-(2**70), 2**70),
     st.sampled_from(["", "7", "2026-03-01", "httpguard.leak", "\ud800", "é", "\x00"]),
-    st.just([]),
-    st.just({}),
+    # New each time: `changed` puts one into the other.
+    st.builds(list),
+    st.builds(dict),
 )
 CHANGES = st.dictionaries(
     st.sampled_from([*LINE, "site.filename", "site.lineno", "site.function", "new"]),
