@@ -11,7 +11,7 @@ from .._process import installing as _installing
 from .._process import process as _process
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .._model.scope import Scope
 
@@ -33,14 +33,20 @@ def refuse_what_is_unguarded() -> None:
         )
 
 
-def pauses(scope: Scope, *, looping: bool = False) -> Iterator[float]:
+def pauses(
+    scope: Scope,
+    *,
+    looping: bool = False,
+    clock: Callable[[], float] = time.monotonic,
+) -> Iterator[float]:
     """Seconds to sleep while threads work for a scope, and its patience is not over.
 
     Args:
         scope: It ends.
         looping: Whether a loop goes on meanwhile, and with it what it takes in.
+        clock: The real one: a test may have stopped that of `time`.
     """
-    deadline = time.monotonic() + _PATIENCE
+    deadline = clock() + _PATIENCE
     while not scope.waited:
         guard = _process.PROCESS.guard
         scope.waited = (
@@ -49,7 +55,7 @@ def pauses(scope: Scope, *, looping: bool = False) -> Iterator[float]:
                 guard.scopes.unfinished(scope)
                 or (looping and guard.scopes.is_arriving(scope))
             )
-            or time.monotonic() >= deadline
+            or clock() >= deadline
         )
         if not scope.waited:
             yield _PAUSE

@@ -10,7 +10,7 @@ import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.threads import OwnThread
+from .._model.threads import OwnThread, is_native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -26,6 +26,8 @@ _STILL: Final = 1.0
 # Seconds: long enough for the threads that wait for the interpreter to be woken up.
 _REST: Final = 0.00002
 _thread_time: Final = getattr(time, "thread_time", time.perf_counter)
+# Kept, since tests of programs put others in the place of `time`'s.
+_sleep: Final = time.sleep
 
 
 class Watcher:
@@ -41,6 +43,7 @@ class Watcher:
         next_look: In how many seconds there will be something to see, if that is
             known.
         stood_still: Told of seconds in which the process did not run.
+        clock: Seconds, monotonic.
     """
 
     def __init__(
@@ -49,10 +52,13 @@ class Watcher:
         interval: float,
         next_look: Callable[[], float | None] = lambda: None,
         stood_still: Callable[[float], None] = lambda _: None,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._sweep = sweep
         self._next_look = next_look
         self._stood_still = stood_still
+        # No variable of a module: freezegun looks for these.
+        self._clock = clock
         # Called when `idle` has changed.
         self.changed: Callable[[], None] = lambda: None
         self.interval = interval
@@ -91,7 +97,7 @@ class Watcher:
         try:
             # Not in a copy of this context, which would keep what it has.
             Context().run(thread.start)
-            if _is_native():
+            if is_native():
                 thread.hide()
         except RuntimeError:  # "can't start new thread", at exit or out of memory.
             self.stop()
@@ -137,7 +143,7 @@ class Watcher:
 
         Whoever sweeps asks first: after a stop another thread may be the first to run.
         """
-        late = time.monotonic() - self._wakes
+        late = self._clock() - self._wakes
         if late > _STILL:
             self._stood_still(late)
 
@@ -149,12 +155,8 @@ class Watcher:
         others of its greenlets a greenlet gives way only where nothing is locked.
         """
         thread = self._thread
-        if (
-            thread is not None
-            and _is_native()
-            and thread.ident == threading.get_ident()
-        ):
-            time.sleep(_REST)
+        if thread is not None and is_native() and thread.ident == threading.get_ident():
+            _sleep(_REST)
 
     def pause(self) -> None:
         """End the thread before a fork and wait for it.
@@ -163,7 +165,7 @@ class Watcher:
         that had one thread shall not be warned for ours. A greenlet is none, and to
         wait for it would let others run in the middle of the fork.
         """
-        if not _is_native():
+        if not is_native():
             return
         wanted = self._wanted
         self.stop(_PATIENCE)
@@ -202,11 +204,11 @@ class Watcher:
             threads: Itself, which it cannot ask for while it is not listed.
         """
         thread = threads[0]
-        due = time.monotonic() + interval
+        due = self._clock() + interval
         # Another interval is no less an end: a stop may come as the thread begins.
         while stop is self._stop and interval == self.interval:
             # Windows waits for 49 days at most.
-            now = time.monotonic()
+            now = self._clock()
             pause = min(max(due - now, 0), threading.TIMEOUT_MAX)
             soon = self._next_look()
             if soon is not None:
@@ -219,31 +221,28 @@ class Watcher:
             stop.clear()
             if hurried or stop is not self._stop:
                 continue
-            late = _sweep_as(thread, self._sweep)
+            late = _sweep_as(thread, self._sweep, self._clock)
             if late > _STILL:
                 self._stood_still(late)
-            due = time.monotonic() + interval
+            due = self._clock() + interval
 
 
-def _sweep_as(thread: OwnThread, sweep: Callable[[], None]) -> float:
+def _sweep_as(
+    thread: OwnThread, sweep: Callable[[], None], clock: Callable[[], float]
+) -> float:
     """Sweep; the seconds in which that did nothing.
 
     A report names the thread, if the program's logs do.
     """
-    began, worked = time.monotonic(), _thread_time()
-    if _is_native():
+    began, worked = clock(), _thread_time()
+    if is_native():
         thread.show()
     try:
         sweep()
     finally:
-        if _is_native():
+        if is_native():
             thread.hide()
-    return time.monotonic() - began - (_thread_time() - worked)
-
-
-def _is_native() -> bool:
-    """Whether threads are threads, and not gevent's greenlets."""
-    return threading.get_ident.__module__ == "_thread"
+    return clock() - began - (_thread_time() - worked)
 
 
 def _wait(stop: threading.Event, seconds: float) -> bool:

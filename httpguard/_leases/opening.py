@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from typing import TYPE_CHECKING, Any
 
 from .._model.plain import as_text
@@ -149,7 +148,7 @@ def _stack(
     None where the lease is not sampled. What a scope judges always is, with its
     whole stack.
     """
-    if scope is None and random.random() >= registry.sample:
+    if scope is None and registry.draw() >= registry.sample:
         return None
     if stack is not None:
         return stack

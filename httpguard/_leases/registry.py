@@ -64,6 +64,8 @@ class Registry(Ends):
         self.clock = clock
         self.addresses = set() if addresses is None else addresses
         self.digest = digest
+        # Of its own: the program may have seeded the others'.
+        self.draw = random.Random().random
         self.claim: Callable[[Lease | SessionRef], None] | None = None
         # Whether guarded calls have to report in although nothing ended.
         self.alert = False
@@ -148,7 +150,7 @@ class Registry(Ends):
                 self.capture,
                 self.depth,
                 float(self.sample),
-                random.random,
+                self.draw,
                 CURRENT_SCOPE,
                 current_scope,
                 self.addresses,

@@ -2,15 +2,28 @@
 
 from __future__ import annotations
 
+import signal
 import threading
-from typing import Any
+from typing import Any, Final
+
+# What a thread does by itself, or all of them are told: these stay.
+_FAULTS: Final = (
+    "SIGSEGV",
+    "SIGBUS",
+    "SIGFPE",
+    "SIGILL",
+    "SIGABRT",
+    "SIGTRAP",
+    "SIGSYS",
+)
 
 
 class OwnThread(threading.Thread):
     """A daemon thread that nobody waits for without end.
 
     A program that joins every thread there is, or waits until
-    ``threading.active_count()`` is 1, shall come to its end as it does without us.
+    ``threading.active_count()`` is 1, shall come to its end as it does without us. And
+    a signal that it has blocked, to wait for it by ``sigwait``, shall not come here.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -35,12 +48,26 @@ class OwnThread(threading.Thread):
 
     def run(self) -> None:
         """As any thread. `threading` takes it off the list itself, at its end."""
+        if is_native():
+            _block_signals()
         try:
             super().run()
         finally:
             with _lock():
                 self._gone = True
                 _listed()[self.ident] = self
+
+
+def is_native() -> bool:
+    """Whether threads are threads, and not gevent's greenlets."""
+    return threading.get_ident.__module__ == "_thread"
+
+
+def _block_signals() -> None:
+    """Python runs handlers in the main thread, whichever the system has chosen."""
+    if hasattr(signal, "pthread_sigmask"):  # Not on Windows.
+        faults = {getattr(signal, name, None) for name in _FAULTS}
+        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
 
 
 def _lock() -> Any:

@@ -96,7 +96,7 @@ def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
         watcher.rest()
         done.set()
 
-    monkeypatch.setattr("httpguard._guard.watcher.time.sleep", sleep)
+    monkeypatch.setattr("httpguard._guard.watcher._sleep", sleep)
     watcher = Watcher(sweep, 0.001)
     watcher.start()
     watcher.rest()
@@ -127,13 +127,16 @@ def test_a_stop_in_the_middle_of_a_sweep_is_noted(
     assert late[0] > 0.4
 
 
-def test_another_thread_may_be_the_first_to_run_after_a_stop(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
+def test_another_thread_may_be_the_first_to_run_after_a_stop() -> None:
     late: list[float] = []
     now, waits = [0.0], threading.Event()
-    monkeypatch.setattr("httpguard._guard.watcher.time.monotonic", lambda: now[0])
-    watcher = Watcher(int, 60, waits.set, late.append)  # type: ignore[arg-type]  # None
+    watcher = Watcher(
+        lambda: None,
+        60,
+        waits.set,
+        late.append,
+        clock=lambda: now[0],
+    )
     watcher.start()
     assert waits.wait(30)
     now[0] = 59.0
