@@ -36,5 +36,6 @@ def shortfall() -> str:
     return (
         f"on {sys.implementation.name} httpguard finds a dropped response once the "
         "collector has run, and not where a file object around it is dropped with it; "
-        "a held one only while no thread reads from a socket"
+        "a held one only while no thread reads from a socket; "
+        "no session of requests"
     )
