@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import more
@@ -55,7 +56,6 @@ def texts_of(leak: Leak) -> Texts:
     sources = [source_line(frame) for frame in stack]
     *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
     whole = printable(whole)
-    packages = [printable(package) for package in packages]
     sources = [printable(source, MOST_SOURCE) for source in sources]
     frames = list(map(_format_frame, stack, where, sources))
     report = (
@@ -158,15 +158,16 @@ def _folded(packages: Sequence[str]) -> list[str]:
     return [f"    … {len(packages)} {noun}: {', '.join(dict.fromkeys(packages))}"]
 
 
+@lru_cache(maxsize=256)
 def _package(filename: str) -> str:
     """The top-level package or module of a library's file, by its path alone."""
     if filename.startswith("<"):  # <frozen runpy>
-        return filename.strip("<>").rpartition(" ")[2].partition(".")[0]
+        return printable(filename.strip("<>").rpartition(" ")[2].partition(".")[0])
     parts = _SEPARATORS.split(filename)
     for number in range(len(parts) - 2, -1, -1):
         if _LIBRARY.fullmatch(parts[number]):
-            return parts[number + 1].removesuffix(".py")
-    return parts[-1].removesuffix(".py")
+            return printable(parts[number + 1].removesuffix(".py"))
+    return printable(parts[-1].removesuffix(".py"))
 
 
 def short_path(filename: str) -> str:
