@@ -16,6 +16,7 @@ from httpguard._process import forks as _forks
 from httpguard._process import process as _process
 from httpguard._stacks import ownership as _origin
 from httpguard._stacks import sites as _sites
+from httpguard._text import leaks as _text
 from tests.faults._points import FaultError, Point, calls, fault, points
 from tests.faults._programs import PROGRAMS, Control, Outcome
 
@@ -300,6 +301,7 @@ def forget() -> None:
         _origin._installed_in,
         _origin._library_directories,
         _sites._line,
+        _text._package,
     ):
         cached.cache_clear()
     for known in (_real._IS_RESPONSE, _real._REAL_BODY, _real.REAL_SOCKET):
