@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# xmlrpc.client of CPython 3.11 (3.10, 3.12 and 3.13 alike): a call is answered by 500 with
+# a chunked body, as proxies send it. ServerProxy raises ProtocolError and keeps the
+# connection, but reads what is left only of answers with a Content-Length. The next call,
+# which is a good one, is sent on that connection and carried out by the server, and then
+# fails with ResponseNotReady: who calls again has it done twice. Until then the connection
+# is held by an error that nobody has.
+#
+# Seen (and the calls that were carried out):
+#   500 with a length: ProtocolError
+#   next call: 1, carried out ['pay']
+#   500 in chunks: ProtocolError
+#   next call: ResponseNotReady, carried out ['pay']
+#   the same again: 1, carried out ['pay', 'pay']
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+cat >"$work/program.py" <<'PY'
+import http.server
+import threading
+import xmlrpc.client
+
+PAID = xmlrpc.client.dumps((1,), methodresponse=True).encode()
+carried_out = []
+paid = threading.Event()
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        _, name = xmlrpc.client.loads(body)
+        if name == "pay":
+            carried_out.append(name)
+            paid.set()
+            self.answer(200, "Content-Length", str(len(PAID)), PAID)
+        elif name == "fails_in_chunks":
+            self.answer(500, "Transfer-Encoding", "chunked", b"4\r\nOops\r\n0\r\n\r\n")
+        else:
+            self.answer(500, "Content-Length", "4", b"Oops")
+
+    def answer(self, status, name, value, body):
+        self.send_response(status)
+        self.send_header("Content-Type", "text/xml")
+        self.send_header(name, value)
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+server.daemon_threads = True
+server.handle_error = lambda *_: None  # Connections that are dropped.
+threading.Thread(target=server.serve_forever, daemon=True).start()
+proxy = xmlrpc.client.ServerProxy(f"http://127.0.0.1:{server.server_port}")
+
+
+def result(call):
+    try:
+        return call()
+    except Exception as error:
+        return type(error).__name__
+
+
+def pay():
+    paid.clear()
+    got = result(proxy.pay)
+    paid.wait(5)  # The client may know sooner than the server.
+    return f"{got}, carried out {carried_out}"
+
+
+print("500 with a length:", result(proxy.fails))
+print("next call:", pay())
+carried_out.clear()
+print("500 in chunks:", result(proxy.fails_in_chunks))
+print("next call:", pay())
+print("the same again:", pay())
+PY
+"${PYTHON:-python3}" "$work/program.py" | tee "$work/seen"
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
+500 with a length: ProtocolError
+next call: 1, carried out ['pay']
+500 in chunks: ProtocolError
+next call: ResponseNotReady, carried out ['pay']
+the same again: 1, carried out ['pay', 'pay']
+TXT
