@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.lease import lease_of
+from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
 from .._stacks.capture import capture
 from .._stacks.running import innermost_frames
@@ -135,7 +136,7 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         )
     if pool.losses.count:
         return (
-            "close or read the responses at the lines that lost slots;"
+            f"{_mend(pool)} at the lines that lost slots;"
             " until then `httpguard.install(reclaim=True)` gives such slots back"
         )
     culprits = [one["culprit"] for one in holders if "culprit" in one]
@@ -156,6 +157,13 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         " `max_connections` of httpx's Limits, `limit` and `limit_per_host` of"
         " aiohttp's TCPConnector)"
     )
+
+
+def _mend(pool: PoolRef) -> str:
+    """What is to be done about lost slots. To close has lost some of them."""
+    if any(kind is LeakKind.UNRELEASED for kind, _ in pool.losses.by_site):
+        return "do as the leaks' own reports say"
+    return "close or read the responses"
 
 
 def in_flight(
