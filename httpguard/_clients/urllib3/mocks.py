@@ -63,11 +63,17 @@ def holds_real_connection(response: Any) -> bool:
             (``preload_content``) holds none.
     """
     try:
-        return (
-            _IS_RESPONSE[type(response)]
-            and (connection := response._connection) is not None
-            and _REAL_BODY[type(response._fp)]
-            and REAL_SOCKET[type(connection.sock)]
-        )
+        if (
+            not _IS_RESPONSE[type(response)]
+            or (connection := response._connection) is None
+            or not _REAL_BODY[type(response._fp)]
+        ):
+            return False
+        # Where the server is going to close the connection, http.client has handed
+        # the socket over to the file below the response.
+        holder = connection.sock
+        if holder is None:
+            holder = getattr(response._fp, "fp", None)
+        return holder is None or REAL_SOCKET[type(holder)]
     except AttributeError:  # A subclass that is only half a response.
         return False
