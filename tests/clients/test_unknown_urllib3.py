@@ -90,6 +90,27 @@ def test_a_urllib3_without_a_part_is_left_alone(
     assert "Base has no urlopen of its own" in said.getMessage()
 
 
+def test_an_httpcore_that_is_too_old_is_left_alone(
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    httpx = pytest.importorskip("httpx")
+    monkeypatch.delattr("httpcore._sync.connection_pool.PoolByteStream")
+    before = httpx.Client.send
+    guard.install()
+    assert httpx.Client.send is before
+    assert guard.check().counters["errors"] == 0
+    (said,) = [record for record in caplog.records if record.name == "httpguard"]
+    assert said.getMessage() == (
+        "httpguard leaves httpx unguarded: httpcore is older than 1.0.3"
+    )
+    with pytest.raises(HTTPGuardError, match="cannot watch httpx"):  # noqa: SIM117
+        with httpguard.no_leaks():
+            httpx.get(server.url("/bytes/10"))
+
+
 def test_the_one_we_know_is_guarded(guard: GuardControl, server: Server) -> None:
     guard.install()
     use(server)

@@ -6,12 +6,14 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..patching import Package
+from ..patching import LeftAloneError, Package
 
 if TYPE_CHECKING:
     from ..patching import Adopters, Patcher
 
 _MODELS: Final = (("SyncAPIClient", "request"), ("AsyncAPIClient", "request"))
+# What a response has of a pool, from httpcore 1.0.3 on.
+_STREAM: Final = "PoolByteStream"
 # By module, the classes and methods through which all requests of an SDK go.
 _SDKS: Final[dict[str, tuple[tuple[str, str], ...]]] = {
     "openai._base_client": _MODELS,
@@ -47,6 +49,8 @@ def _patch(name: str, patcher: Patcher) -> None:
     # `httpx2.alias_httpx()` lets `import httpx` give httpx2.
     module, core = sys.modules.get(name), sys.modules.get(sync.core)
     if core is not None and core.__name__ == sync.core:
+        if not hasattr(sys.modules[f"{sync.core}._sync.connection_pool"], _STREAM):
+            raise LeftAloneError(f"{sync.core} is older than 1.0.3")
         pools.patch(patcher, sync.core)
         cut_off.patch(patcher, sync.core)
         streams.patch(patcher, sync.core)
