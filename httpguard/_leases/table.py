@@ -70,11 +70,12 @@ class Group:
 
     def leak(self, origins: Origins) -> Leak:
         """The group as the frozen value that users see."""
-        latest, aside = self.latest, _of_worker(self.site)
+        latest = self.latest
         method, thread = printable(latest.method), printable(latest.thread)
         pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
+        aside = _of_worker(stack)
         culprit = frame_at(self.culprit, origins) if self.culprit else None
         if culprit == self.site:
             culprit = None
@@ -118,9 +119,12 @@ class Group:
         )
 
 
-def _of_worker(site: Frame) -> str:
-    """A word for a site that is the pool's own line: the program's is not known."""
-    if not site.filename.replace("\\", "/").endswith("concurrent/futures/thread.py"):
+def _of_worker(stack: tuple[Frame, ...]) -> str:
+    """A word for a stack in which a thread pool, or what it calls, is all there is."""
+    if any(frame.application for frame in stack) or not any(
+        frame.filename.replace("\\", "/").endswith("concurrent/futures/thread.py")
+        for frame in stack
+    ):
         return ""
     return (
         "; the line runs what a thread pool was given: with `follow_executors=True` the"

@@ -12,7 +12,7 @@ import requests
 from requests_futures.sessions import FuturesSession
 
 from httpguard import LeakKind, uninstall
-from tests.program import line_of, run, write
+from tests.program import installed, line_of, run, write
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -144,6 +144,28 @@ def test_a_site_inside_of_the_pool_says_what_would_name_the_line(
         pool.submit(own).result()
     hints = {leak.site.filename[-9:]: leak.hint for leak in guard.check().leaks}
     assert "follow_executors" not in hints["follow.py"]
+
+
+def test_a_site_of_a_library_in_the_pool_says_so_too(
+    guard: GuardControl, server: Server, tmp_path: Path
+) -> None:
+    """As asgiref's `sync_to_async` calls what it was given."""
+    guard.install()
+    source = (
+        "def run(function, *given, **named):\n    return function(*given, **named)\n"
+    )
+    with (
+        installed(tmp_path, "shoplib", source) as shoplib,
+        ThreadPoolExecutor(1) as pool,
+    ):
+        url = server.url("/bytes/90000")
+        pool.submit(shoplib.run, requests.get, url, stream=True).result()
+        pool.submit(shoplib.run, lambda: requests.get(url, stream=True)).result()
+    hints = {leak.site.filename[-10:]: leak.hint for leak in guard.check().leaks}
+    assert {name: "follow_executors" in hint for name, hint in hints.items()} == {
+        "shoplib.py": True,
+        "_follow.py": False,
+    }
 
 
 def test_submit_behaves_as_before(guard: GuardControl) -> None:
