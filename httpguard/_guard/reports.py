@@ -21,6 +21,7 @@ from .._model.event import (
     Event,
 )
 from .._model.tally import Rhythm, Tally
+from .._model.threads import SIGNALS
 from .._pressure.churn import describe_churn
 
 if TYPE_CHECKING:
@@ -84,12 +85,13 @@ class Outbox:
             return
         token = _REPORTING.set(True)
         try:
-            while self.events:
-                try:
-                    event = self.events.popleft()
-                except IndexError:  # Another thread took the last one.
-                    break
-                self._destinations.send(event, self.step_aside)
+            with SIGNALS.get():
+                while self.events:
+                    try:
+                        event = self.events.popleft()
+                    except IndexError:  # Another thread took the last one.
+                        break
+                    self._destinations.send(event, self.step_aside)
         finally:
             _REPORTING.reset(token)
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import signal
 import threading
+from contextlib import AbstractContextManager, nullcontext
+from contextvars import ContextVar
 from typing import Any, Final
 
 # What a thread does by itself, or all of them are told: these stay.
@@ -16,6 +18,10 @@ _FAULTS: Final = (
     "SIGTRAP",
     "SIGSYS",
 )
+
+_AS_THEY_ARE: Final[AbstractContextManager[None]] = nullcontext()
+SIGNALS: Final = ContextVar("httpguard_signals", default=_AS_THEY_ARE)
+"""``with SIGNALS.get():`` around code of the program that a thread of ours may run."""
 
 
 class OwnThread(threading.Thread):
@@ -48,8 +54,8 @@ class OwnThread(threading.Thread):
 
     def run(self) -> None:
         """As any thread. `threading` takes it off the list itself, at its end."""
-        if is_native():
-            _block_signals()
+        if is_native() and hasattr(signal, "pthread_sigmask"):  # Not on Windows.
+            SIGNALS.set(_Given(_block_signals()))
         try:
             super().run()
         finally:
@@ -63,11 +69,33 @@ def is_native() -> bool:
     return threading.get_ident.__module__ == "_thread"
 
 
-def _block_signals() -> None:
-    """Python runs handlers in the main thread, whichever the system has chosen."""
-    if hasattr(signal, "pthread_sigmask"):  # Not on Windows.
-        faults = {getattr(signal, name, None) for name in _FAULTS}
-        signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+def _block_signals() -> set[Any]:
+    """Python runs handlers in the main thread, whichever the system has chosen.
+
+    Returns:
+        The signals that were blocked before.
+    """
+    faults = {getattr(signal, name, None) for name in _FAULTS}
+    return signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
+
+
+class _Given:
+    """Within, a thread of ours has the signals that the program has given it.
+
+    Processes and threads that a log handler starts have those of whoever starts them.
+
+    Args:
+        blocked: Of these, those that it does not take.
+    """
+
+    def __init__(self, blocked: set[Any]) -> None:
+        self._blocked = blocked
+
+    def __enter__(self) -> None:
+        self._own = signal.pthread_sigmask(signal.SIG_SETMASK, self._blocked)
+
+    def __exit__(self, *_: object) -> None:
+        signal.pthread_sigmask(signal.SIG_SETMASK, self._own)
 
 
 def _lock() -> Any:

@@ -135,8 +135,12 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
             else ""
         )
     if pool.losses.count:
+        # To close a response has lost some.
+        closed = any(kind is LeakKind.UNRELEASED for kind, _ in pool.losses.by_site)
+        mend = "do as the leaks' own reports say"
         return (
-            f"{_mend(pool)} at the lines that lost slots;"
+            f"{mend if closed else 'close or read the responses'} at the lines that"
+            " lost slots;"
             " until then `httpguard.install(reclaim=True)` gives such slots back"
         )
     culprits = [one["culprit"] for one in holders if "culprit" in one]
@@ -157,13 +161,6 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
         " `max_connections` of httpx's Limits, `limit` and `limit_per_host` of"
         " aiohttp's TCPConnector)"
     )
-
-
-def _mend(pool: PoolRef) -> str:
-    """What is to be done about lost slots. To close has lost some of them."""
-    if any(kind is LeakKind.UNRELEASED for kind, _ in pool.losses.by_site):
-        return "do as the leaks' own reports say"
-    return "close or read the responses"
 
 
 def in_flight(

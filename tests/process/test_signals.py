@@ -39,6 +39,33 @@ def test_a_program_waits_for_a_signal(
     assert (done.returncode, done.stdout) == (0, "SIGUSR1\nSIGTERM\n"), done.stderr
 
 
+# What a handler starts, which reports are written by, has the program's signals.
+_STARTS = """
+    import logging, signal, subprocess, sys, threading
+    import requests
+    import httpguard
+    told = threading.Event()
+    ASKS = "import signal; print(len(signal.pthread_sigmask(signal.SIG_BLOCK, [])))"
+    class Mails(logging.Handler):
+        def emit(self, record):
+            done = subprocess.run([sys.executable, "-c", ASKS], stdout=subprocess.PIPE)
+            print(threading.current_thread().name, done.stdout.decode(), end="")
+            told.set()
+    logging.getLogger("httpguard").addHandler(Mails())
+    httpguard.install(check_interval=0.05)
+    requests.get(sys.argv[1], stream=True)
+    told.wait(30)
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, "pthread_sigmask"), reason="needs sigwait")
+def test_what_a_log_handler_starts_has_the_program_s_signals(
+    server: Server, tmp_path: Path
+) -> None:
+    done = run(write(tmp_path / "program.py", _STARTS), server.url("/bytes/90000"))
+    assert done.stdout.splitlines()[:1] == ["httpguard-watcher 0"], done.stderr
+
+
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs setitimer")
 def test_a_handler_ends_a_wait_of_the_main_thread(
     server: Server, tmp_path: Path
