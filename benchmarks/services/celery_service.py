@@ -17,7 +17,7 @@ _GENERATIONS: Final = 6
 # A short life is of so many parts.
 _FEWEST: Final = 5
 # So many messages wait at most: the worker looks at all of them for each.
-_WAITING: Final = 60
+_WAITING: Final = 20
 
 
 class Celery(Service):
