@@ -31,8 +31,11 @@ class Orders:
 
     @property
     def kept(self) -> float:
-        """Seconds for which it is kept: it is judged before, on a busy machine too."""
-        return 2.5 * self.max_idle
+        """Seconds for which it is kept: it is judged before, on a busy machine too.
+
+        Where a process stands still for more than a second, that does not count as idle.
+        """
+        return 4 * self.max_idle
 
     @property
     def log(self) -> Path:
