@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# xmlrpc.client of CPython 3.11 (3.10, 3.12 and 3.13 alike): a call is answered by 500 with
+# xmlrpc.client of CPython 3.11 (3.10 to 3.15 alike): a call is answered by 500 with
 # a chunked body, as proxies send it. ServerProxy raises ProtocolError and keeps the
 # connection, but reads what is left only of answers with a Content-Length. The next call,
 # which is a good one, is sent on that connection and carried out by the server, and then

@@ -50,12 +50,24 @@ _HTTP_CLIENT: Final = {
         " when done with it"
     ),
 }
+# Who calls a `ServerProxy` never has a response.
+_XMLRPC: Final = (
+    "xmlrpc.client leaves an error's body in chunks unread, and then fails the next"
+    ' call: where a call raises `ProtocolError`, call `proxy("close")()` on its'
+    " `ServerProxy`"
+)
+_XMLRPC_SESSION: Final = (
+    "keep one `ServerProxy` and use it for all calls; or make it with `with"
+    " ServerProxy(...) as proxy:`"
+)
 _URLOPEN: Final = "`with urllib.request.urlopen(...) as response:`"
 _HTTP_ERROR: Final = "an `HTTPError` is a response too, and has `close()`"
 
 
 def http_client_hint(facts: Facts) -> str:
     """For whoever holds a response or a connection of http.client."""
+    if facts.package == "xmlrpc":
+        return _XMLRPC_SESSION if facts.kind is LeakKind.SESSION else _XMLRPC
     hint = of_library(facts, "`close()`") or _HTTP_CLIENT.get(facts.kind, "")
     return hint or "call `close()` on it"
 

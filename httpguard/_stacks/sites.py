@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import linecache
+import os
 import sys
 from dataclasses import replace
 from functools import lru_cache
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 _MOST_SOURCES: Final = 2000
 # What decorators call their functions: no names that say anything.
 _DECORATORS: Final = frozenset({"inner", "wrapped", "wrapper"})
+# The one library of Python's own that keeps connections of http.client.
+_XMLRPC: Final = os.path.join("xmlrpc", "client.py")
 # Installed packages that only call what the application has called.
 _BETWEEN: Final = frozenset(
     {
@@ -155,7 +158,7 @@ def filenames(stack: RawStack) -> Iterable[str]:
 
 
 def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
-    """The installed package that a site has called, and the function of it.
+    """The installed package, or xmlrpc, that a site has called; the function of it.
 
     Returns:
         Both empty where it has called the HTTP library itself.
@@ -181,6 +184,8 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
     if below is None or origins.http_package(below.co_filename):
         return "", ""
     package = installed_package(below.co_filename)
+    if below.co_filename.endswith(_XMLRPC):
+        package = "xmlrpc"
     return (package, below.co_name) if package else ("", "")
 
 

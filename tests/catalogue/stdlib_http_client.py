@@ -8,6 +8,7 @@ from http.client import HTTPConnection, HTTPException, HTTPResponse
 from logging import makeLogRecord
 from logging.handlers import HTTPHandler
 from typing import TYPE_CHECKING, Any
+from xmlrpc.client import ProtocolError, ServerProxy
 
 from ._case import innocent, leaks
 
@@ -429,3 +430,31 @@ def line_a_while(server: Address) -> Iterator[None]:
         assert response.readline()
         yield
     response.close()
+
+
+@leaks("held", client=CLIENT)
+def xmlrpc_error_in_chunks(server: Address) -> object:
+    """ServerProxy raises, leaves the body unread, and keeps the connection."""
+    proxy = ServerProxy(server.url("/chunked-status/500"))
+    with suppress(ProtocolError):
+        proxy.pay()  # LEAK
+    return proxy
+
+
+@innocent(twin_of=xmlrpc_error_in_chunks)
+def xmlrpc_error_of_a_length(server: Address) -> object:
+    """ServerProxy reads that one."""
+    proxy = ServerProxy(server.url("/status/500"))
+    with suppress(ProtocolError):
+        proxy.pay()
+    return proxy
+
+
+@innocent(twin_of=xmlrpc_error_in_chunks)
+def xmlrpc_closed_after_the_error(server: Address) -> object:
+    """Its connection is closed, and the next call makes a new one."""
+    proxy = ServerProxy(server.url("/chunked-status/500"))
+    with suppress(ProtocolError):
+        proxy.pay()
+    proxy("close")()
+    return proxy

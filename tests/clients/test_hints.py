@@ -6,6 +6,7 @@ import asyncio
 import gc
 import inspect
 from typing import TYPE_CHECKING, Any
+from xmlrpc.client import ProtocolError, ServerProxy
 
 import pytest
 import requests
@@ -237,3 +238,35 @@ def test_who_has_called_the_client_itself(
     requests.get(server.url("/bytes/90000"), stream=True)  # HERE
     leak = only(guard, LeakKind.DROPPED, 1, "HERE")
     assert leak.hint.startswith("open it with `with requests.get(..., stream=True)")
+
+
+def test_who_has_called_a_proxy_of_xmlrpc(guard: GuardControl, server: Server) -> None:
+    guard.install(max_idle=5)
+    proxy = ServerProxy(server.url("/chunked-status/500"))
+    with pytest.raises(ProtocolError):
+        proxy.pay()  # HERE
+    guard.check()
+    guard.advance(6)
+    leak = only(guard, LeakKind.HELD, 1, "HERE")
+    assert 'call `proxy("close")()` on its `ServerProxy`' in leak.hint
+    # What it says is so: `close` ends it, and the next call is a new one.
+    proxy("close")()
+    assert not guard.check().open
+    with pytest.raises(ProtocolError):
+        proxy.pay()
+    proxy("close")()
+
+
+def test_the_proxies_of_xmlrpc(guard: GuardControl, server: Server) -> None:
+    guard.install(max_sessions=2, max_idle=5)
+    kept = []
+    for _ in range(5):
+        kept.append(ServerProxy(server.url("/status/500")))
+        with pytest.raises(ProtocolError):
+            kept[-1].pay()  # HERE
+    guard.check()
+    guard.advance(6)
+    leak = only(guard, LeakKind.SESSION, 3, "HERE")
+    assert leak.hint.startswith("keep one `ServerProxy` and use it for all calls")
+    for proxy in kept:
+        proxy("close")()

@@ -111,10 +111,14 @@ class Handler(BaseHTTPRequestHandler):
             self.wfile.write(body)
 
     def reply_chunked(
-        self, chunks: list[bytes], headers: Mapping[str, str] = NO_HEADERS
+        self,
+        chunks: list[bytes],
+        headers: Mapping[str, str] = NO_HEADERS,
+        *,
+        status: int = 200,
     ) -> None:
         """Send a whole response in chunks."""
-        self.start(200, {"Transfer-Encoding": "chunked", **headers})
+        self.start(status, {"Transfer-Encoding": "chunked", **headers})
         if self.command != "HEAD":
             for chunk in [*chunks, b""]:
                 self.wfile.write(b"%x\r\n%s\r\n" % (len(chunk), chunk))

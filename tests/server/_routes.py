@@ -107,6 +107,12 @@ def _redirect_to(handler: Handler, _: list[str]) -> None:
     handler.reply(b"moved\n" * 100, status=302, headers=target)
 
 
+@route("chunked-status")
+def _chunked_status(handler: Handler, rest: list[str]) -> None:
+    """``/chunked-status/CODE``: that status with a body in chunks."""
+    handler.reply_chunked([b"status\n"], status=int(rest[0]))
+
+
 @route("status")
 def _status(handler: Handler, rest: list[str]) -> None:
     """``/status/CODE``: that status with a body, where it may have one."""
