@@ -89,12 +89,7 @@ class _Context(abc.ABC):
 
             @functools.wraps(function)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
-                try:
-                    async with self._again():
-                        return await function(*args, **kwargs)
-                except HTTPGuardError as error:
-                    hide_own(error)
-                    raise
+                return await self._await(functools.partial(function, *args, **kwargs))
 
             return cast("_F", run_async)
 
@@ -102,12 +97,25 @@ class _Context(abc.ABC):
         def run(*args: Any, **kwargs: Any) -> Any:
             try:
                 with self._again():
-                    return function(*args, **kwargs)
+                    result = function(*args, **kwargs)
             except HTTPGuardError as error:
                 hide_own(error)
                 raise
+            # Another decorator has hidden that it is async.
+            return (
+                self._await(lambda: result) if inspect.iscoroutine(result) else result
+            )
 
         return cast("_F", run)
+
+    async def _await(self, call: Callable[[], Any]) -> Any:
+        """Run what a call gives in a scope of its own."""
+        try:
+            async with self._again():
+                return await call()
+        except HTTPGuardError as error:
+            hide_own(error)
+            raise
 
     def _leave(self) -> tuple[Scope | None, bool]:
         """Leave the innermost one that this context is in.
@@ -257,6 +265,8 @@ class allow(_Context):  # noqa: N801  # Used like a function.
 
     def __init__(self, reason: str) -> None:
         super().__init__()
+        if callable(reason):
+            raise TypeError('allow() takes a reason first: @httpguard.allow("why")')
         self._reason = str(reason)
 
     def __enter__(self) -> None:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import functools
 import threading
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
@@ -157,6 +158,44 @@ def test_generators_are_refused() -> None:
         @httpguard.no_leaks()
         def numbers() -> object:
             yield 1
+
+
+def timed(function: Callable[..., Any]) -> Callable[..., Any]:
+    """A decorator that hides that a function is async."""
+
+    @functools.wraps(function)
+    def run(*args: object) -> Any:
+        return function(*args)
+
+    return run
+
+
+def test_what_another_decorator_makes_of_an_async_function(
+    guard: GuardControl, url: str
+) -> None:
+    @timed
+    async def ask() -> int:
+        await asyncio.sleep(0)
+        leak(url)
+        return 200
+
+    with pytest.raises(LeakError):
+        asyncio.run(httpguard.no_leaks()(ask)())
+    leaks = guard.check().counters["leaks"]
+    assert asyncio.run(httpguard.allow("tried")(ask)()) == 200
+    assert guard.check().counters["leaks"] == leaks
+
+    @httpguard.no_leaks()
+    @timed
+    async def reads() -> int:
+        return await asyncio.sleep(0, 200)
+
+    assert asyncio.run(reads()) == 200
+
+
+def test_an_allow_without_a_reason_is_no_decorator() -> None:
+    with pytest.raises(TypeError, match="takes a reason first"):
+        httpguard.allow(leak)  # type: ignore[arg-type]  # That is the mistake.
 
 
 def test_a_thread_belongs_to_the_scope_only_by_its_context(url: str) -> None:
