@@ -174,10 +174,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
             and origins[code.co_filename]
         ):
             break
-        if below is None or not (
-            code.co_name in _DECORATORS
-            or installed_package(code.co_filename) in _BETWEEN
-        ):
+        if below is None or not _only_calls(code, below):
             below = code
     else:
         below = None
@@ -187,6 +184,16 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
     if below.co_filename.endswith(_XMLRPC):
         package = "xmlrpc"
     return (package, below.co_name) if package else ("", "")
+
+
+def _only_calls(code: CodeType, below: CodeType) -> bool:
+    """Whether it is not it that is to be named, but what it has called."""
+    if code.co_filename.endswith(_XMLRPC):
+        # A transport of a library's own.
+        return bool(installed_package(below.co_filename))
+    if code.co_name in _DECORATORS:
+        return True
+    return installed_package(code.co_filename) in _BETWEEN
 
 
 def source_line(frame: Frame) -> str:

@@ -26,6 +26,7 @@ import httpx
 import pydantic
 import requests
 import urllib3
+import xmlrpc.client
 
 HTTP = urllib3.PoolManager()
 
@@ -35,6 +36,11 @@ def checked(url: str):
 
 def of_requests(url):
     return requests.get(url, stream=True)
+
+class Transport(xmlrpc.client.Transport):
+    def single_request(self, host, handler, body, verbose=False):
+        self.response = requests.get(f"http://{host}{handler}", stream=True)
+        raise xmlrpc.client.ProtocolError(host, 500, "error", {})
 
 class Service:
     def __init__(self, url=""):
@@ -255,6 +261,20 @@ def test_who_has_called_a_proxy_of_xmlrpc(guard: GuardControl, server: Server) -
     with pytest.raises(ProtocolError):
         proxy.pay()
     proxy("close")()
+
+
+def test_a_transport_that_a_library_has_for_xmlrpc(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    guard.install(max_idle=5)
+    transport = sdk.Transport()
+    with pytest.raises(ProtocolError):
+        ServerProxy(server.url("/bytes/90000"), transport).pay()  # HERE
+    guard.check()
+    guard.advance(6)
+    leak = only(guard, LeakKind.HELD, 1, "HERE")
+    assert leak.hint.startswith("read to its end what `single_request` of hintlib")
+    transport.response.close()
 
 
 def test_the_proxies_of_xmlrpc(guard: GuardControl, server: Server) -> None:
