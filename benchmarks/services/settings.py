@@ -33,7 +33,7 @@ class Orders:
     def kept(self) -> float:
         """Seconds for which it is kept: it is judged before, on a busy machine too.
 
-        Where a process stands still for more than a second, that does not count as idle.
+        Where a process stands still for more than a second, it is not idle meanwhile.
         """
         return 4 * self.max_idle
 

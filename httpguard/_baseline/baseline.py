@@ -10,10 +10,11 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Generic, TypeVar
+from dataclasses import replace
+from typing import TYPE_CHECKING, TypeVar
 
 from .._model.errors import BaselineError
+from . import Comparison
 from .file import (
     ANYWHERE,
     Entry,
@@ -32,24 +33,9 @@ if TYPE_CHECKING:
 
     from .._model.leak import Leak
 
-__all__ = ["Baseline", "Comparison", "Entry", "Place", "load_known", "place_at"]
+__all__ = ["Baseline", "Entry", "Place", "load_known", "place_at"]
 
 T = TypeVar("T")
-
-
-@dataclass(frozen=True, slots=True)
-class Comparison(Generic[T]):
-    """Leaks beside a baseline.
-
-    Args:
-        new: Leaks that it does not tolerate.
-        known: Leaks that it tolerates.
-        fixed: Its entries that no leak needed: they can go.
-    """
-
-    new: tuple[T, ...]
-    known: tuple[T, ...]
-    fixed: tuple[Entry, ...]
 
 
 def load_known(path: str) -> Baseline:

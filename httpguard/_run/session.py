@@ -9,6 +9,7 @@ import sys
 import tempfile
 from typing import TYPE_CHECKING, Final, NamedTuple
 
+from .._baseline import Comparison
 from .child import become, run_child
 from .environment import NO_RUN, VERBOSE, guarded_environment
 from .target import TargetError
@@ -16,7 +17,7 @@ from .target import TargetError
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from .._baseline.baseline import Baseline, Comparison
+    from .._baseline.baseline import Baseline
     from .._report.result import Site
     from .options import Options
     from .outcome import Outcome
@@ -88,9 +89,7 @@ class Run(NamedTuple):
 
     def _compare(self, outcome: Outcome) -> Comparison[Site]:
         if self.baseline is None:
-            from .._baseline.baseline import Comparison
-
-            return Comparison(outcome.found, (), ())
+            return Comparison(outcome.found)
         from .._baseline.baseline import place_at
 
         return self.baseline.split(
