@@ -8,6 +8,7 @@ import random
 import threading
 from typing import TYPE_CHECKING, Any
 from unittest import mock
+from urllib.request import urlopen
 
 import pytest
 import requests
@@ -39,6 +40,14 @@ def test_the_watcher_asks_no_clock_of_the_program(guard: GuardControl) -> None:
         assert seen.wait(30)
         watcher.stop(30)
     assert (clock.call_count, sleep.call_count) == (0, 0)
+
+
+def test_the_page_asks_no_clock_of_the_program(guard: GuardControl) -> None:
+    guard.install()
+    with httpguard.serve(0) as page, mock.patch("time.monotonic") as clock:
+        for _ in range(3):
+            assert urlopen(page.url, timeout=30).status == 200
+    assert clock.call_count == 0
 
 
 def test_a_clock_that_jumps_moves_no_response(
@@ -84,8 +93,6 @@ def by_requests(url: str) -> None:
 
 
 def by_urllib(url: str) -> None:
-    from urllib.request import urlopen
-
     with urlopen(url) as response:
         assert response.read()
 
