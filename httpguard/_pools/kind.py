@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
 if TYPE_CHECKING:
     from .._stacks.raw import RawStack
+    from .slot import Slot
 
 DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
@@ -89,8 +90,11 @@ class PoolKind(Protocol):
         """
         return []
 
-    def refill(self, pool: Any) -> bool | None:
+    def refill(self, pool: Any, slot: Slot) -> bool | None:
         """Give a lost slot back to it.
+
+        Args:
+            slot: What the lost response had of it.
 
         Returns:
             None: another thread has its hand on the pool, so that this has to wait.

@@ -141,7 +141,7 @@ class PoolWatch:
             lease.client.release(response)
         elif lease.slot is not None:
             turn, lease.slot.turn = lease.slot.turn, GIVEN_UP
-            given = known.ask.refill(pool)
+            given = known.ask.refill(pool, lease.slot)
             if given is None:
                 lease.slot.turn = turn
                 return False

@@ -633,17 +633,21 @@ def test_reclaim_from_another_thread(
     guard.install(reclaim=True)
 
     async def program() -> None:
-        loop = asyncio.get_running_loop()
         connector = aiohttp.TCPConnector(limit=2)
         async with aiohttp.ClientSession(connector=connector) as session:
             for _ in range(2):
                 await session.get(server.url(BIG))
-            waiting = asyncio.create_task(session.get(server.url("/lines")))
+            wanted = [session.get(server.url(BIG)) for _ in range(2)]
+            waiting = [asyncio.create_task(one) for one in wanted]
             await settled()
-            await loop.run_in_executor(None, guard.check)
-            await loop.run_in_executor(None, guard.check)
-            async with await waiting as response:
-                await response.read()
+
+            for _ in range(2):  # While the loop has no turn.
+                look = threading.Thread(target=guard.check)
+                look.start()
+                look.join()
+            both = await asyncio.wait_for(asyncio.gather(*waiting), 10)
+            for response in both:
+                response.close()
 
     run(program)
     assert guard.check().counters["reclaimed"] == 2

@@ -349,6 +349,28 @@ def test_reclaim_has_the_loop_give_slots_back(
     assert guard.check().counters["reclaimed"] == 6
 
 
+def test_reclaim_gives_back_what_is_lost_in_one_turn_of_the_loop(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        url, limits = server.url("/lines"), httpx.Limits(max_connections=3)
+        timeout = httpx.Timeout(5, pool=0.2)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            for _ in range(3):
+                await opened(client, url)
+            guard.check()
+            guard.check()
+            kept = [await opened(client, url) for _ in range(3)]
+            for response in kept:
+                await response.aread()
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 3)]
+    assert guard.check().counters["reclaimed"] == 3
+
+
 def test_without_reclaim_slots_stay_lost(
     httpx: Any, guard: GuardControl, server: Server
 ) -> None:

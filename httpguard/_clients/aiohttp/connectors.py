@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from ..._leases.registry import Registry
+    from ..._pools.slot import Slot
     from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
 
@@ -72,17 +73,13 @@ class Connector(PoolKind):
         """Those that have sent their request, or are about to."""
         return under_way(pool)
 
-    def refill(self, pool: Any) -> bool | None:
+    def refill(self, pool: Any, slot: Slot) -> bool | None:
         """The loop closes what nobody has any more."""
-        known = GATE.registry.pools.get(pool)
-        for protocol in list(pool._acquired):
-            slot = None if known is None else known.slot_of(protocol)
-            if slot is not None and slot.turn == GIVEN_UP:
-                response = _response_of(protocol)
-                return response is not None and ask(
-                    pool._loop, partial(_free, response)
-                )
-        return False
+        protocol = slot()
+        if protocol is None or protocol not in list(pool._acquired):
+            return False
+        response = _response_of(protocol)
+        return response is not None and ask(pool._loop, partial(_free, response))
 
 
 def _response_of(protocol: Any) -> weakref.ref[Any] | None:

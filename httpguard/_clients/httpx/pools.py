@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
     from ..._leases.lease import Lease
     from ..._pools.pool import PoolRef
+    from ..._pools.slot import Slot
     from ..patching import Method, Patcher
 
 _OWNER: Final = "_httpguard_owner"
@@ -80,9 +81,8 @@ class HttpcorePools(PoolKind):
             return name == "handle_request"
         return getattr(owner, "_pool", None) is pool
 
-    def refill(self, pool: Any) -> bool | None:
-        known = GATE.registry.pools.get(pool)
-        return False if known is None else refill(pool, known)
+    def refill(self, pool: Any, slot: Slot) -> bool | None:
+        return refill(pool, slot)
 
 
 POOLS: Final = HttpcorePools()

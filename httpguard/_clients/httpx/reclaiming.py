@@ -21,14 +21,12 @@ from functools import partial
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
-from ..._pools.slot import GIVEN_UP, Slot
+from ..._pools.slot import Slot
 from ..gate import GATE
 from .client import is_forgotten
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
-
-    from ..._pools.pool import PoolRef
 
 # On a request of a pool.
 _MARK: Final = "_httpguard_mark"
@@ -80,11 +78,6 @@ class Mark:
     def is_lost(self) -> bool:
         """Whether nobody can read it any more."""
         return self.stream() is None or is_forgotten(self.response)
-
-    @property
-    def is_given_up(self) -> bool:
-        """Whether its stream is to be given back."""
-        return self.slot is not None and self.slot.turn == GIVEN_UP
 
     def cancel(self) -> None:
         """Tell the server, with the next request, and forget what came in.
@@ -148,28 +141,23 @@ def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> Ma
     return Mark(pool_request, stream, response, _loop() if is_async else None)
 
 
-def refill(pool: Any, known: PoolRef) -> bool | None:
-    """Close one connection or stream that nobody has, and give its slot to the next.
+def refill(pool: Any, slot: Slot) -> bool | None:
+    """Close a connection or stream that nobody has, and give its slot to the next.
 
     Args:
-        known: What is known of it: the slot that is given up is that connection's.
+        slot: Of that connection, or of that request of HTTP/2.
 
     Returns:
         As of `PoolKind.refill`.
     """
     for request in list(pool._requests):
         mine = mark_of(request)
-        connection = request.connection
-        if mine is not None and mine.slot is not None:
-            if not mine.is_given_up:
+        if mine is None or mine.slot is None:
+            if request.connection is None or request.connection is not slot():
                 continue
-        else:
-            slot = None if connection is None else known.slot_of(connection)
-            if slot is None or slot.turn != GIVEN_UP:
-                continue
-        if mine is None:
-            return False
-        if not mine.is_lost:
+        elif mine.slot is not slot:
+            continue
+        if mine is None or not mine.is_lost:
             return False  # Somebody may yet read it.
         if hasattr(pool, "aclose"):
             return mine.where is not None and _ask(pool, request, mine)

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from contextlib import AbstractContextManager
 
     from ..._pools.pool import PoolRef
+    from ..._pools.slot import Slot
     from ..guard import Guard
     from ..patching import Method, Patcher
 
@@ -72,7 +73,8 @@ class Urllib3Pools(PoolKind):
             return name == "urlopen"
         return getattr(owner, "_pool", None) is pool
 
-    def refill(self, pool: Any) -> bool | None:
+    def refill(self, pool: Any, slot: Slot) -> bool | None:  # noqa: ARG002
+        """The places of a queue are all alike."""
         mutex = getattr(pool.pool, "mutex", None)
         if mutex is not None:
             if not mutex.acquire(timeout=_PATIENCE):
