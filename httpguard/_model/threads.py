@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-import signal
 import threading
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final
+
+try:
+    import signal
+except ImportError:  # A system without.
+    signal = None  # type: ignore[assignment]
 
 # What a thread does by itself, or all of them are told: these stay.
 _FAULTS: Final = (
