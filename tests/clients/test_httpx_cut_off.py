@@ -6,6 +6,8 @@ import asyncio
 import contextlib
 import gc
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -267,3 +269,68 @@ def test_a_request_that_fails_has_left_nothing(
             assert not await is_lost(client, server.url("/lines"))
 
     asyncio.run(program())
+
+
+def test_a_wait_that_is_over_as_it_ends_takes_a_slot_along(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    async def program(*, late: bool) -> bool:
+        url = server.url("/bytes/90000")
+        async with httpx.AsyncClient(**ONE) as client:
+            held = await client.send(client.build_request("GET", url), stream=True)
+            asks = client.get(url, timeout=SOON)
+            waits = asyncio.create_task(asks)
+            await asyncio.sleep(0.01)
+            if late:
+                time.sleep(0.1)  # noqa: ASYNC251  # The loop is busy until it is over.
+            await held.aclose()
+            with contextlib.suppress(httpx.PoolTimeout):
+                await waits  # TIMES_OUT
+            return await is_lost(client, url)
+
+    assert not asyncio.run(program(late=False))
+    assert leaks() == []
+    assert asyncio.run(program(late=True))
+    (found,) = httpguard.check().leaks
+    assert (found.kind, found.count) == (LeakKind.UNRELEASED, 1)
+    assert found.site.lineno in lines("TIMES_OUT")
+    assert "as its wait was over" in found.hint
+
+
+@pytest.mark.parametrize("reclaim", [False, True])
+def test_of_threads_it_does_so_too(
+    guard: GuardControl, server: Server, *, reclaim: bool
+) -> None:
+    guard.install(reclaim=reclaim)
+    url = server.url("/bytes/90000")
+    with httpx.Client(**ONE) as client:
+        held = client.send(client.build_request("GET", url), stream=True)
+        pool: Any = client._transport._pool
+        assign = pool._assign_requests_to_connections
+
+        def assigns_late() -> Any:
+            time.sleep(0.2)  # With the pool's lock in hand, until the wait is over.
+            return assign()
+
+        def waits() -> None:
+            with contextlib.suppress(httpx.PoolTimeout):
+                client.get(url, timeout=SOON)  # THREAD
+
+        thread = threading.Thread(target=waits)
+        thread.start()
+        time.sleep(0.02)
+        pool._assign_requests_to_connections = assigns_late
+        held.close()
+        thread.join()
+        pool._assign_requests_to_connections = assign
+        (line,) = lines("THREAD")
+        assert leaks() == [(LeakKind.UNRELEASED, line, 1)]
+        try:
+            client.get(url, timeout=SOON)
+            lost = False
+        except httpx.PoolTimeout:
+            lost = True
+        assert lost is not reclaim
+    assert guard.check().counters["reclaimed"] == reclaim

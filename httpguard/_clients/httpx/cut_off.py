@@ -1,9 +1,10 @@
-"""Slots that cancelled tasks leave behind in the pools of httpcore.
+"""Slots that requests which go wrong leave behind in the pools of httpcore.
 
 A connection comes back in steps that wait, and a task that is cancelled in one of them
 goes no further: its response counts as closed, another ``aclose()`` does nothing, and
 its connection is never idle again. One that is cancelled as it is about to connect
-leaves a connection that nobody opens. Requests that go well pay nothing for this.
+leaves a connection that nobody opens, and so does one that is given a connection as its
+wait for one is over. Requests that go well pay nothing for this.
 """
 
 from __future__ import annotations
@@ -14,8 +15,9 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Ending
 from ..._model.errors import LeakError
+from ..._stacks.variables import Unknown, first_argument, variable
 from ..gate import GATE
-from .client import LEFT, AsyncHttpx, is_free, is_stuck, release
+from .client import LEFT, Httpx, is_free, is_stuck, release
 from .pools import came_back, end, meet
 from .reclaiming import Left
 
@@ -26,15 +28,25 @@ if TYPE_CHECKING:
     from ..._leases.lease import Lease
     from ..patching import Method, Patcher
 
-_HINT: Final = (
+_CANCELLED: Final = (
     "end the call by its `timeout=`, or put it in `asyncio.shield(...)`: its task was"
     " cancelled as httpcore took or gave back the connection, which then stays in the"
     " pool for good"
 )
+_TIMED_OUT: Final = (
+    "make the pool as large as is needed at once (`max_connections`), or wait longer"
+    " (`pool=` of `httpx.Timeout`): httpcore gave this request a connection as its wait"
+    " was over, which then stays in the pool for good"
+)
 
 
-class CutOff(AsyncHttpx):
-    """Connections that the pool of an `AsyncClient` has, and nobody else."""
+class CutOff(Httpx):
+    """Connections that the pool of a client has, and nobody else."""
+
+    def __init__(self, name: str, core: str, hint: str, *, is_async: bool) -> None:
+        super().__init__(name, core)
+        self._hint = hint
+        self.is_async = is_async
 
     def state(self, response: Any) -> Ending:
         return Ending.RELEASED if is_free(response) else Ending.CLOSED
@@ -57,12 +69,14 @@ class CutOff(AsyncHttpx):
         release(response)
 
     def hint(self, facts: Facts) -> str:  # noqa: ARG002
-        return _HINT
+        return self._hint
 
 
 _CLIENTS: Final = {
-    "httpcore": CutOff("httpx", "httpcore"),
-    "httpcore2": CutOff("httpx2", "httpcore2"),
+    (core, hint, is_async): CutOff(name, core, hint, is_async=is_async)
+    for name, core in (("httpx", "httpcore"), ("httpx2", "httpcore2"))
+    for hint in (_CANCELLED, _TIMED_OUT)
+    for is_async in (True, False)
 }
 
 
@@ -130,24 +144,60 @@ def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
     return True
 
 
-def left_behind(client: Any, request: Any, frame: FrameType) -> None:
-    """A request was cancelled: look for a connection that it has left in its pool.
+def left_behind(
+    client: Any, request: Any, error: BaseException, frame: FrameType
+) -> None:
+    """A request went wrong: look for a connection that it has left in its pool.
 
     Args:
-        client: An `AsyncClient`.
+        client: A client of httpx.
         request: Of httpx.
+        error: What it raises.
         frame: The innermost frame to keep.
     """
     try:
+        if isinstance(error, Exception):
+            if type(error).__name__ == "PoolTimeout":
+                _look_at_wait(request, error, frame)
+            return
         pool = getattr(client._transport_for_url(request.url), "_pool", None)
         if GATE.guard is None or pool is None or _is_destroyed():
             return
-        used = {id(one.connection) for one in pool._requests}
         for connection in list(pool._connections):
-            if id(connection) not in used and not is_free(connection):
+            if _is_nobodys(pool, connection):
                 _begin(pool, connection, request.method, request.url, frame)
-    except Exception as error:
-        GATE.fault("httpcore", error)
+    except Exception as failure:
+        GATE.fault("httpcore", failure)
+
+
+def _look_at_wait(request: Any, error: Exception, frame: FrameType) -> None:
+    """A wait was over: see whether httpcore has given it a connection meanwhile."""
+    traceback = None if error.__cause__ is None else error.__cause__.__traceback__
+    while traceback is not None:
+        taken: Any = variable(traceback.tb_frame, "pool_request")
+        if isinstance(taken, Unknown):
+            traceback = traceback.tb_next
+            continue
+        pool: Any = first_argument(traceback.tb_frame)
+        if taken.connection is None:
+            return
+        with pool._optional_thread_lock:
+            is_lost = _is_nobodys(pool, taken.connection)
+        if is_lost:
+            _begin(
+                *(pool, taken.connection, request.method, request.url, frame),
+                hint=_TIMED_OUT,
+            )
+        return
+
+
+def _is_nobodys(pool: Any, connection: Any) -> bool:
+    """Whether a pool has a connection that no request has, or may have."""
+    return (
+        connection in pool._connections
+        and not is_free(connection)
+        and all(one.connection is not connection for one in pool._requests)
+    )
 
 
 def _is_destroyed() -> bool:
@@ -159,10 +209,18 @@ def _text(part: bytes) -> str:
     return part.decode("ascii", "replace")
 
 
-def _begin(pool: Any, connection: Any, method: Any, url: Any, frame: FrameType) -> None:
+def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
+    pool: Any,
+    connection: Any,
+    method: Any,
+    url: Any,
+    frame: FrameType,
+    hint: str = _CANCELLED,
+) -> None:
     """Open a lease of what no application has, closed already."""
     registry = GATE.registry
-    known, client = meet(pool), _CLIENTS.get(type(pool).__module__.partition(".")[0])
+    known, core = meet(pool), type(pool).__module__.partition(".")[0]
+    client = _CLIENTS.get((core, hint, hasattr(pool, "aclose")))
     if known is None or client is None or not known.block or hasattr(connection, LEFT):
         return
     known.know(connection)  # One that was never opened is new.

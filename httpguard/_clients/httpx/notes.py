@@ -84,7 +84,7 @@ def _await(wrapped: Method) -> Method:
     return request
 
 
-def explain_silence(client: Any, url: Any, error: Exception) -> None:
+def explain_silence(client: Any, url: Any, error: BaseException) -> None:
     """Say with a timeout of a read who has used up what its connection takes in.
 
     Over HTTP/2 that is one amount for all responses of a connection: while some have

@@ -206,33 +206,43 @@ def _ask(pool: Any, request: Any, mine: Mark) -> bool:
 
 
 class Left:
-    """Where a connection is closed that a cancelled task has left in a pool.
+    """Where a connection is closed that a request has left in a pool.
 
-    Made in the loop of the task.
+    Made where the request was: a task's is closed in its loop.
     """
 
     __slots__ = ("_pool", "_where")
 
     def __init__(self, pool: Any) -> None:
         self._pool = weakref.ref(pool)
-        self._where = _loop()
+        self._where = _loop() if hasattr(pool, "aclose") else None
 
     def close(self, connection: Any) -> None:
         """From any thread."""
         pool = self._pool()
+        if pool is None:
+            return
+        if self._where is None:
+            pool._close_connections(_take_out(pool, connection))
+            return
 
         async def close() -> None:
-            if pool is None or connection not in pool._connections:
-                return
-            pool._connections.remove(connection)
-            pool._requests[:] = [
-                one for one in pool._requests if one.connection is not connection
-            ]
-            closing = pool._assign_requests_to_connections()
+            closing = _take_out(pool, connection)
             await connection.aclose()
             await pool._close_connections(closing)
 
         _start(self._where, close)
+
+
+def _take_out(pool: Any, connection: Any) -> Any:
+    """Have a pool forget a connection; those that it has to close since."""
+    with pool._optional_thread_lock:
+        if connection in pool._connections:
+            pool._connections.remove(connection)
+        pool._requests[:] = [
+            one for one in pool._requests if one.connection is not connection
+        ]
+        return pool._assign_requests_to_connections()
 
 
 def _start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:

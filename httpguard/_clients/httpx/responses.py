@@ -60,6 +60,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
         except Exception as error:
             hand_on(error)
             explain_silence(self, request.url, error)
+            left_behind(self, request, error, sys._getframe(1))
             raise
         # Most are read inside.
         if not response.is_closed:
@@ -88,12 +89,10 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
                 raise
         try:
             response = await wrapped(self, request, **options)
-        except Exception as error:
+        except BaseException as error:
             hand_on(error)
             explain_silence(self, request.url, error)
-            raise
-        except BaseException:
-            left_behind(self, request, sys._getframe())
+            left_behind(self, request, error, sys._getframe())
             raise
         if not response.is_closed:
             try:
