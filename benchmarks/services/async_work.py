@@ -27,7 +27,8 @@ class AsyncWork(Work):
 
     def __init__(self, orders: Orders) -> None:
         super().__init__(orders)
-        connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=IDLE)
+        # With aiohttp's own limit: of others no lost connection is given back.
+        connector = aiohttp.TCPConnector(keepalive_timeout=IDLE)
         self.session = aiohttp.ClientSession(connector=connector)
         self.client = httpx.AsyncClient(limits=LIMITS, trust_env=False)
 
