@@ -6,7 +6,7 @@ import abc
 import functools
 import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -89,7 +89,12 @@ class _Context(abc.ABC):
 
             @functools.wraps(function)
             async def run_async(*args: Any, **kwargs: Any) -> Any:
-                return await self._await(functools.partial(function, *args, **kwargs))
+                try:
+                    async with self._again():
+                        return await function(*args, **kwargs)
+                except HTTPGuardError as error:
+                    hide_own(error)
+                    raise
 
             return cast("_F", run_async)
 
@@ -102,17 +107,15 @@ class _Context(abc.ABC):
                 hide_own(error)
                 raise
             # Another decorator has hidden that it is async.
-            return (
-                self._await(lambda: result) if inspect.iscoroutine(result) else result
-            )
+            return self._await(result) if inspect.iscoroutine(result) else result
 
         return cast("_F", run)
 
-    async def _await(self, call: Callable[[], Any]) -> Any:
-        """Run what a call gives in a scope of its own."""
+    async def _await(self, coroutine: Awaitable[Any]) -> Any:
+        """Run what an async function gives in a scope of its own."""
         try:
             async with self._again():
-                return await call()
+                return await coroutine
         except HTTPGuardError as error:
             hide_own(error)
             raise
