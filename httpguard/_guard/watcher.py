@@ -143,8 +143,10 @@ class Watcher:
 
         Whoever sweeps asks first: after a stop another thread may be the first to run.
         """
-        late = self._clock() - self._wakes
+        now = self._clock()
+        late = now - self._wakes
         if late > _STILL:
+            self._wakes = now  # Once, whoever asks again before the thread runs.
             self._stood_still(late)
 
     def rest(self) -> None:
