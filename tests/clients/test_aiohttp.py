@@ -19,6 +19,7 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
+from httpguard._clients.aiohttp import connectors
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -651,6 +652,36 @@ def test_reclaim_from_another_thread(
 
     run(program)
     assert guard.check().counters["reclaimed"] == 2
+
+
+def test_reclaim_tries_again_what_was_in_hands(
+    run: Any, guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A look of another thread refers to a response for a moment."""
+    guard.install(reclaim=True)
+    is_forgotten, answers = connectors.AIOHTTP.is_forgotten, [False]
+
+    class InHands:
+        @staticmethod
+        def is_forgotten(reference: Any) -> bool:
+            return answers.pop() if answers else is_forgotten(reference)
+
+    monkeypatch.setattr(connectors, "AIOHTTP", InHands)
+
+    async def program() -> None:
+        connector = aiohttp.TCPConnector(limit=1)
+        async with aiohttp.ClientSession(connector=connector) as session:
+            await session.get(server.url(BIG))
+            await settled()
+            guard.check()
+            guard.check()
+            assert len(connector._acquired) == 1
+            assert answers == []
+            async with session.get(server.url("/lines")) as response:
+                await response.read()
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 1)]
 
 
 def test_reclaim_leaves_whom_somebody_reads(

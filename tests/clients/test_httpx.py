@@ -17,6 +17,7 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
+from httpguard._clients.httpx import reclaiming
 from httpguard._clients.httpx.client import CLIENTS
 
 from ._loops import run_asyncio, run_trio
@@ -369,6 +370,35 @@ def test_reclaim_gives_back_what_is_lost_in_one_turn_of_the_loop(
     run(program)
     assert found() == [(LeakKind.DROPPED, 3)]
     assert guard.check().counters["reclaimed"] == 3
+
+
+def test_reclaim_tries_again_what_was_in_hands(
+    httpx: Any,
+    run: Any,
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """A look of another thread refers to a response for a moment."""
+    guard.install(reclaim=True)
+    is_lost: Any = reclaiming.Mark.is_lost
+    answers = [False]
+    again = property(lambda mark: answers.pop() if answers else is_lost.fget(mark))
+    monkeypatch.setattr(reclaiming.Mark, "is_lost", again)
+
+    async def program() -> None:
+        url, limits = server.url("/lines"), httpx.Limits(max_connections=1)
+        timeout = httpx.Timeout(5, pool=0.2)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            await opened(client, url)
+            for _ in range(3):
+                guard.check()
+            assert answers == []
+            assert (await client.get(url)).status_code == 200
+
+    run(program)
+    assert found() == [(LeakKind.DROPPED, 1)]
+    assert guard.check().counters["reclaimed"] == 1
 
 
 def test_without_reclaim_slots_stay_lost(

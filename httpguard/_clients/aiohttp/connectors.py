@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import weakref
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts, PoolKind
 from ..._pools.slot import GIVEN_UP
@@ -25,6 +25,9 @@ if TYPE_CHECKING:
     from ..._pools.slot import Slot
     from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
+
+# Seconds until a response that somebody has in hands is looked at again.
+_AGAIN: Final = 0.1
 
 
 class Connector(PoolKind):
@@ -79,7 +82,9 @@ class Connector(PoolKind):
         if protocol is None or protocol not in list(pool._acquired):
             return False
         response = _response_of(protocol)
-        return response is not None and ask(pool._loop, partial(_free, response))
+        return response is not None and ask(
+            pool._loop, partial(_free, response, pool._loop)
+        )
 
 
 def _response_of(protocol: Any) -> weakref.ref[Any] | None:
@@ -91,10 +96,15 @@ def _response_of(protocol: Any) -> weakref.ref[Any] | None:
     return None
 
 
-def _free(reference: weakref.ref[Any]) -> None:
-    """In the loop: close a response that nobody has."""
+def _free(reference: weakref.ref[Any], loop: Any) -> None:
+    """In the loop: close a response that nobody has.
+
+    Another thread may have it in hands, as a look of ours for a moment.
+    """
     if AIOHTTP.is_forgotten(reference):
         reference().close()  # type: ignore[union-attr]  # somebody keeps it
+    elif getattr(reference(), "_connection", None) is not None:
+        loop.call_later(_AGAIN, ask, loop, partial(_free, reference, loop))
 
 
 def patch(patcher: Patcher) -> None:

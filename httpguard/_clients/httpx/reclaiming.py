@@ -157,8 +157,12 @@ def refill(pool: Any, slot: Slot) -> bool | None:
                 continue
         elif mine.slot is not slot:
             continue
-        if mine is None or not mine.is_lost:
-            return False  # Somebody may yet read it.
+        if mine is None:
+            return False
+        if not mine.is_lost:
+            return (
+                None  # Somebody may yet read it, or has it in hands: we do as we look.
+            )
         if hasattr(pool, "aclose"):
             return mine.where is not None and _ask(pool, request, mine)
         return _close(pool, request, mine)
