@@ -20,6 +20,7 @@ import pytest
 import httpguard
 from httpguard import LeakKind
 from httpguard._clients.aiohttp import connectors
+from httpguard._clients.aiohttp.client import AIOHTTP
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -659,7 +660,7 @@ def test_reclaim_tries_again_what_was_in_hands(
 ) -> None:
     """A look of another thread refers to a response for a moment."""
     guard.install(reclaim=True)
-    is_forgotten, answers = connectors.AIOHTTP.is_forgotten, [False]
+    is_forgotten, answers = AIOHTTP.is_forgotten, [False]
 
     class InHands:
         @staticmethod

@@ -160,9 +160,7 @@ def refill(pool: Any, slot: Slot) -> bool | None:
         if mine is None:
             return False
         if not mine.is_lost:
-            return (
-                None  # Somebody may yet read it, or has it in hands: we do as we look.
-            )
+            return None  # Somebody may yet read it; a look of ours has it for a moment.
         if hasattr(pool, "aclose"):
             return mine.where is not None and _ask(pool, request, mine)
         return _close(pool, request, mine)
