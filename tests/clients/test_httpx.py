@@ -372,6 +372,36 @@ def test_reclaim_gives_back_what_is_lost_in_one_turn_of_the_loop(
     assert guard.check().counters["reclaimed"] == 3
 
 
+def test_reclaim_gives_back_a_connection_that_others_were_promised(
+    guard: GuardControl, server: Server
+) -> None:
+    httpx = pytest.importorskip("httpx")
+    from httpcore._async.connection_pool import AsyncPoolRequest
+
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        url, limits = server.url("/lines"), httpx.Limits(max_connections=1)
+        timeout = httpx.Timeout(5, pool=0.5)
+        async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
+            await opened(client, url)
+            pool = client._transport._pool
+            # As a task whose turn has not come since.
+            waits = AsyncPoolRequest(pool._requests[0].request)
+            waits.assign_to_connection(pool._connections[0])
+            pool._requests.insert(0, waits)
+            guard.check()
+            guard.check()
+            await asyncio.sleep(0.1)
+            assert pool._requests == [waits]
+            pool._requests.clear()
+            assert (await client.get(url)).status_code == 200
+
+    asyncio.run(program())
+    assert found() == [(LeakKind.DROPPED, 1)]
+    assert guard.check().counters["reclaimed"] == 1
+
+
 def test_reclaim_tries_again_what_was_in_hands(
     httpx: Any,
     run: Any,

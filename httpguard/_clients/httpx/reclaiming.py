@@ -152,13 +152,12 @@ def refill(pool: Any, slot: Slot) -> bool | None:
     """
     for request in list(pool._requests):
         mine = mark_of(request)
-        if mine is None or mine.slot is None:
-            if request.connection is None or request.connection is not slot():
-                continue
-        elif mine.slot is not slot:
+        # Without one it waits, maybe for this connection: httpcore has promised one
+        # that was idle to all who waited.
+        if mine is None or slot() is None:
             continue
-        if mine is None:
-            return False
+        if slot is not mine.slot and slot() is not request.connection:
+            continue
         if not mine.is_lost:
             return None  # Somebody may yet read it; a look of ours has it for a moment.
         if hasattr(pool, "aclose"):
