@@ -228,6 +228,8 @@ class Left:
             return
 
         async def close() -> None:
+            if connection not in pool._connections:
+                return  # Gone since, with its pool say.
             closing = _take_out(pool, connection)
             await connection.aclose()
             await pool._close_connections(closing)
