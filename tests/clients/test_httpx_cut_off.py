@@ -252,6 +252,32 @@ def test_reclaim_gives_back_what_was_closed(
     asyncio.run(program())
 
 
+def test_reclaim_keeps_those_in_the_queue_who_wait_for_what_it_closes(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(reclaim=True)
+
+    async def program() -> None:
+        async with httpx.AsyncClient(**ONE) as client:
+            url = server.url("/lines")
+            response = await client.send(client.build_request("GET", url), stream=True)
+            waits = asyncio.create_task(client.get(url, timeout=30))
+            for _ in range(TURNS):
+                await asyncio.sleep(0)
+            await cancel(response.aclose(), 1)
+            # As httpcore promises an idle connection to all who wait for one.
+            pool: Any = client._transport._pool
+            (connection,) = pool._connections
+            queued = pool._requests[-1]
+            queued.assign_to_connection(connection)
+            guard.check()
+            assert (await waits).status_code == 200
+            assert pool._requests == []
+            assert not await is_lost(client, url)
+
+    asyncio.run(program())
+
+
 def test_a_request_that_fails_has_left_nothing(
     guard: GuardControl, server: Server
 ) -> None:

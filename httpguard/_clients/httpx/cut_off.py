@@ -128,16 +128,19 @@ def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
     try:
         if not is_stuck(stream):
             return False
+        taken = stream._pool_request
         if lease is not None:
             lease.ended = False
-            _leave(stream._pool, stream._pool_request.connection)
+            _leave(stream._pool, taken.connection, taken)
             lease.closed = registry.clock()
             registry.leases[lease.key] = lease
             registry.bury(lease)
         elif not _is_destroyed():
-            taken = stream._pool_request
             method, url = taken.request.method, bytes(taken.request.url)
-            _begin(stream._pool, taken.connection, _text(method), _text(url), frame)
+            _begin(
+                *(stream._pool, taken.connection, _text(method), _text(url), frame),
+                taken=taken,
+            )
     except Exception as error:
         registry.give_up(lease, "httpcore", error)
         return False
@@ -216,8 +219,19 @@ def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
     url: Any,
     frame: FrameType,
     hint: str = _CANCELLED,
+    taken: Any = None,
 ) -> None:
-    """Open a lease of what no application has, closed already."""
+    """Open a lease of what no application has, closed already.
+
+    Args:
+        pool: Of httpcore.
+        connection: Of the pool.
+        method: Of the request that has left it.
+        url: Of that request.
+        frame: The innermost frame to keep.
+        hint: What to do about it.
+        taken: The pool's request that has it; None: none has.
+    """
     registry = GATE.registry
     known, core = meet(pool), type(pool).__module__.partition(".")[0]
     client = _CLIENTS.get((core, hint, hasattr(pool, "aclose")))
@@ -238,13 +252,19 @@ def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
         )
     lease = registry.leases.get(id(connection))
     if lease is not None:
-        _leave(pool, connection)
+        _leave(pool, connection, taken)
         lease.closed = registry.clock()
         registry.bury(lease)
 
 
-def _leave(pool: Any, connection: Any) -> None:
-    """Remember that a connection is nobody's, and where it may be closed."""
+def _leave(pool: Any, connection: Any, request: Any) -> None:
+    """Remember that a connection is nobody's, and where it may be closed.
+
+    Args:
+        pool: Of httpcore.
+        connection: Of the pool.
+        request: Of the pool, which has it; None: none has.
+    """
     guard = GATE.guard
     reclaims = guard is not None and guard.reclaims
-    setattr(connection, LEFT, Left(pool) if reclaims else None)
+    setattr(connection, LEFT, Left(pool, request) if reclaims else None)

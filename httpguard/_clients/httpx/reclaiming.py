@@ -210,12 +210,18 @@ class Left:
     """Where a connection is closed that a request has left in a pool.
 
     Made where the request was: a task's is closed in its loop.
+
+    Args:
+        pool: Of httpcore.
+        request: Of the pool, which may have it still; None: none does.
     """
 
-    __slots__ = ("_pool", "_where")
+    __slots__ = ("_pool", "_request", "_where")
 
-    def __init__(self, pool: Any) -> None:
+    def __init__(self, pool: Any, request: Any) -> None:
         self._pool = weakref.ref(pool)
+        # The pool alone keeps it: its connection has this here.
+        self._request = (lambda: None) if request is None else weakref.ref(request)
         self._where = _loop() if hasattr(pool, "aclose") else None
 
     def close(self, connection: Any) -> None:
@@ -224,28 +230,27 @@ class Left:
         if pool is None:
             return
         if self._where is None:
-            pool._close_connections(_take_out(pool, connection))
+            pool._close_connections(self._take_out(pool, connection))
             return
 
         async def close() -> None:
             if connection not in pool._connections:
                 return  # Gone since, with its pool say.
-            closing = _take_out(pool, connection)
+            closing = self._take_out(pool, connection)
             await connection.aclose()
             await pool._close_connections(closing)
 
         _start(self._where, close)
 
-
-def _take_out(pool: Any, connection: Any) -> Any:
-    """Have a pool forget a connection; those that it has to close since."""
-    with pool._optional_thread_lock:
-        if connection in pool._connections:
-            pool._connections.remove(connection)
-        pool._requests[:] = [
-            one for one in pool._requests if one.connection is not connection
-        ]
-        return pool._assign_requests_to_connections()
+    def _take_out(self, pool: Any, connection: Any) -> Any:
+        """Have a pool forget a connection; those that it has to close since."""
+        with pool._optional_thread_lock:
+            if connection in pool._connections:
+                pool._connections.remove(connection)
+            request = self._request()
+            if request in pool._requests:  # Others may be promised it: they wait on.
+                pool._requests.remove(request)
+            return pool._assign_requests_to_connections()
 
 
 def _start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
