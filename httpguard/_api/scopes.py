@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import abc
-import functools
 import sys
 import threading
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
-from typing import TYPE_CHECKING, Any, TypeVar, cast
+from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._model.errors import HTTPGuardError, hide_own
 from .._model.scope import CURRENT_SCOPE, Scope, current_scope
 from .._process import installing as _installing
 from .._process import process as _process
-from .ending import pauses, refuse_what_is_unguarded, say_unfinished
+from .ending import pauses, refuse_what_is_unguarded, say_unfinished, sleep
 
 if TYPE_CHECKING:
     from contextvars import Token
@@ -72,53 +71,18 @@ class _Context(abc.ABC):
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _F) -> _F:
-        """Run each call of a function, sync or async, in a scope of its own.
+        """Run each call of a function in a scope of its own.
+
+        An async function's to its end; one of `contextlib.contextmanager` or
+        `contextlib.asynccontextmanager` with the block that it is used for.
 
         Raises:
-            TypeError: It is a generator function, whose body runs when nobody
-                is in the scope.
+            TypeError: It is no function whose body runs in a call: a generator
+                function, a class, a fixture of pytest.
         """
-        import inspect  # 6 ms.
+        from .decorating import in_scope  # It imports inspect: 6 ms.
 
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(
-            function
-        ):
-            msg = f"{function!r} is a generator: use `with` inside it instead"
-            raise TypeError(msg)
-        if inspect.iscoroutinefunction(function):
-
-            @functools.wraps(function)
-            async def run_async(*args: Any, **kwargs: Any) -> Any:
-                try:
-                    async with self._again():
-                        return await function(*args, **kwargs)
-                except HTTPGuardError as error:
-                    hide_own(error)
-                    raise
-
-            return cast("_F", run_async)
-
-        @functools.wraps(function)
-        def run(*args: Any, **kwargs: Any) -> Any:
-            try:
-                with self._again():
-                    result = function(*args, **kwargs)
-            except HTTPGuardError as error:
-                hide_own(error)
-                raise
-            # Another decorator has hidden that it is async.
-            return self._await(result) if inspect.iscoroutine(result) else result
-
-        return cast("_F", run)
-
-    async def _await(self, coroutine: Awaitable[Any]) -> Any:
-        """Run what an async function gives in a scope of its own."""
-        try:
-            async with self._again():
-                return await coroutine
-        except HTTPGuardError as error:
-            hide_own(error)
-            raise
+        return in_scope(function, self._again)
 
     def _leave(self) -> tuple[Scope | None, bool]:
         """Leave the innermost one that this context is in.
@@ -165,14 +129,14 @@ class _Context(abc.ABC):
 class no_leaks(_Context):  # noqa: N801  # Used like a function.
     """A scope that leaves nothing open: ``with httpguard.no_leaks(): ...``.
 
-    Also ``async with``, and a decorator for sync and async functions. One object may
-    be entered by many threads and tasks at once. Work that the scope hands to other
-    threads or tasks belongs to it where context variables carry it there
-    (`asyncio.to_thread`, tasks, ``contextvars.copy_context().run``). Its end waits for
-    such threads, one second at most, and the log says what still goes on then. Where
-    httpguard is not installed, it is installed for the time of the scope, with the
-    settings of the environment; where these say ``HTTPGUARD_ENABLED=0``, nothing is
-    checked.
+    Also ``async with``, and a decorator for sync and async functions and for those of
+    `contextlib.contextmanager`. One object may be entered by many threads and tasks at
+    once. Work that the scope hands to other threads or tasks belongs to it where
+    context variables carry it there (`asyncio.to_thread`, tasks,
+    ``contextvars.copy_context().run``). Its end waits for such threads, one second at
+    most, and the log says what still goes on then. Where httpguard is not installed, it
+    is installed for the time of the scope, with the settings of the environment; where
+    these say ``HTTPGUARD_ENABLED=0``, nothing is checked.
 
     Raises:
         LeakError: At the end, responses opened inside leaked or are still open,
@@ -184,6 +148,12 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             uninstalled or a client imported that it does not know, at its end: a
             check that did not run is no pass.
     """
+
+    def __init__(self, *wrong: NoReturn) -> None:
+        super().__init__()
+        if wrong:
+            msg = "no_leaks() takes no arguments: decorate with @httpguard.no_leaks()"
+            raise TypeError(msg)
 
     def __enter__(self) -> None:
         """Install if need be."""
@@ -216,7 +186,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             if error is None and scope is not None and events is not None:
                 looping = events._get_running_loop() is not None
                 for pause in pauses(scope, looping=True) if looping else ():
-                    await sys.modules["asyncio"].sleep(pause)
+                    await sleep(pause)
         finally:
             try:
                 self.__exit__(kind, error, traceback)
@@ -256,10 +226,10 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
 class allow(_Context):  # noqa: N801  # Used like a function.
     """A scope whose responses are not judged: ``with httpguard.allow("why"):``.
 
-    Also ``async with``, and a decorator for sync and async functions. One object may
-    be entered by many threads and tasks at once. Responses opened inside stay
-    unjudged for good, and so do those of the tasks that were started inside; they
-    are shown in `snapshot`.
+    Also ``async with``, and a decorator for sync and async functions and for those of
+    `contextlib.contextmanager`. One object may be entered by many threads and tasks at
+    once. Responses opened inside stay unjudged for good, and so do those of the tasks
+    that were started inside; they are shown in `snapshot`.
 
     Args:
         reason: Why they may stay open, for whoever reads the code or the

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-import functools
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 import requests
@@ -92,30 +91,6 @@ def test_the_inner_scope_raises_its_own(url: str) -> None:
             pass
 
 
-def test_no_leaks_decorates(url: str) -> None:
-    @httpguard.no_leaks()
-    def twice(close: bool) -> int:  # noqa: FBT001
-        response = requests.get(url, stream=True)
-        if close:
-            response.close()
-        return 5
-
-    assert twice(close=True) == 5
-    with pytest.raises(LeakError):
-        twice(close=False)
-    assert twice(close=True) == 5
-
-
-def test_no_leaks_decorates_recursion_and_keeps_the_name(url: str) -> None:
-    @httpguard.no_leaks()
-    def down(depth: int) -> int:
-        requests.get(url, stream=True).close()
-        return down(depth - 1) if depth else 0
-
-    assert down(3) == 0
-    assert down.__name__ == "down"
-
-
 def test_no_leaks_works_async(url: str) -> None:
     async def scope() -> None:
         async with httpguard.no_leaks():
@@ -150,52 +125,6 @@ def test_tasks_side_by_side_keep_their_own_leaks(url: str) -> None:
         )
 
     assert asyncio.run(main()) == ["leaked", "clean", "clean"]
-
-
-def test_generators_are_refused() -> None:
-    with pytest.raises(TypeError, match="generator"):
-
-        @httpguard.no_leaks()
-        def numbers() -> object:
-            yield 1
-
-
-def timed(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A decorator that hides that a function is async."""
-
-    @functools.wraps(function)
-    def run(*args: object) -> Any:
-        return function(*args)
-
-    return run
-
-
-def test_what_another_decorator_makes_of_an_async_function(
-    guard: GuardControl, url: str
-) -> None:
-    @timed
-    async def ask() -> int:
-        await asyncio.sleep(0)
-        leak(url)
-        return 200
-
-    with pytest.raises(LeakError):
-        asyncio.run(httpguard.no_leaks()(ask)())
-    leaks = guard.check().counters["leaks"]
-    assert asyncio.run(httpguard.allow("tried")(ask)()) == 200
-    assert guard.check().counters["leaks"] == leaks
-
-    @httpguard.no_leaks()
-    @timed
-    async def reads() -> int:
-        return await asyncio.sleep(0, 200)
-
-    assert asyncio.run(reads()) == 200
-
-
-def test_an_allow_without_a_reason_is_no_decorator() -> None:
-    with pytest.raises(TypeError, match="takes a reason first"):
-        httpguard.allow(leak)  # type: ignore[arg-type]  # That is the mistake.
 
 
 def test_a_thread_belongs_to_the_scope_only_by_its_context(url: str) -> None:

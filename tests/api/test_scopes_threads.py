@@ -126,6 +126,32 @@ def test_sync_scopes_wait_too(guard: GuardControl, url: str) -> None:
             assert caught == leaks
 
 
+@pytest.mark.timeout(60)
+def test_a_stopped_clock_of_the_loop_stops_no_end(
+    guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of freezegun, or of a test that waits for no `asyncio.sleep`."""
+    guard.install()
+    go = threading.Event()
+
+    async def main(work: Work) -> None:
+        go.clear()
+        loop = asyncio.get_running_loop()
+        now = loop.time()
+        with monkeypatch.context() as patch:
+            async with httpguard.no_leaks():
+                await give_up(work, url, go)
+                patch.setattr(loop, "time", lambda: now)
+                patch.setattr(asyncio, "sleep", None)
+                loop.call_soon(go.set)
+
+    asyncio.run(main(close))
+    with pytest.raises(LeakError) as caught:
+        asyncio.run(main(leave_open))
+    (leak,) = caught.value.leaks
+    assert (leak.site.function, leak.count) == ("leave_open", 1)
+
+
 def test_who_takes_longer_is_named(
     guard: GuardControl, url: str, caplog: pytest.LogCaptureFixture
 ) -> None:
