@@ -39,6 +39,8 @@ _BETWEEN: Final = frozenset(
         *("tenacity", "typeguard", "wrapt"),
     }
 )
+# Those that run it somewhere else: what the application called is not what they return.
+_RUNNERS: Final = frozenset({"anyio", "asgiref", "asyncer", "starlette", "trio"})
 _MOST_FRAMES: Final = 12
 _MOST_PLACES: Final = 4096
 _SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
@@ -174,7 +176,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
             and origins[code.co_filename]
         ):
             break
-        if below is None or not _only_calls(code, below):
+        if not _only_calls(code, below):
             below = code
     else:
         below = None
@@ -186,14 +188,15 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
     return (package, below.co_name) if package else ("", "")
 
 
-def _only_calls(code: CodeType, below: CodeType) -> bool:
+def _only_calls(code: CodeType, below: CodeType | None) -> bool:
     """Whether it is not it that is to be named, but what it has called."""
+    package = installed_package(code.co_filename)
+    if below is None:
+        return package in _RUNNERS
     if code.co_filename.endswith(_XMLRPC):
         # A transport of a library's own.
         return bool(installed_package(below.co_filename))
-    if code.co_name in _DECORATORS:
-        return True
-    return installed_package(code.co_filename) in _BETWEEN
+    return code.co_name in _DECORATORS or package in _BETWEEN or package in _RUNNERS
 
 
 def source_line(frame: Frame) -> str:

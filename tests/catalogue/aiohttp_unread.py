@@ -203,7 +203,7 @@ async def answer_to_post(session: Session, server: Address) -> bool:
 @harmless(twin_of=answer_to_post)
 async def short_answer_to_post(session: Session, server: Address) -> bool:
     """An answer that comes in by itself, read or not."""
-    response = await session.post(server.url("/echo"), data=b"x" * 200_000)
+    response = await session.post(server.url("/echo"), data=b"x" * 100_000)
     await arrived(response)
     return response.ok
 

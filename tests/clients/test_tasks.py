@@ -67,6 +67,8 @@ def found() -> tuple[str, int, Any]:
     gc.collect()
     (leak,) = httpguard.check().leaks
     assert leak.kind is LeakKind.DROPPED
+    # What runs the task has returned nothing that could be closed.
+    assert leak.hint.startswith("open it with `async with client.stream")
     assert leak.site.filename == __file__
     frame = next(one for one in reversed(leak.stack) if one == leak.site)
     return leak.site.function, leak.site.lineno, frame

@@ -97,6 +97,7 @@ def test_a_response_that_a_test_makes_of_a_stand_in(guard: GuardControl) -> None
     response = mock.create_autospec(aiohttp.ClientResponse)
     response.status, response.headers, response._raw_cookie_headers = 200, {}, ()
     response.start, response._connection = mock.AsyncMock(), mock.Mock()
+    response.cookies = {}  # Which aiohttp below 3.12 takes off it.
     request = mock.create_autospec(aiohttp.ClientRequest)
     request._body, request.send = None, mock.AsyncMock(return_value=response)
 
