@@ -24,9 +24,11 @@ _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
 # typed; all others (<stdin>, <ipython-input-…>, <doctest …>) are.
 _GENERATED: Final = (
-    *("<frozen ", "<attrs generated", "<decorator-gen", "<__array_"),
-    *("<makefun-gen", "<lambdifygenerated"),
+    *("<frozen ", "<@beartype(", "<boltons.", "<decorator-gen", "<makefun-gen"),
+    "<__array_",
 )
+# attrs, cattrs, adaptix and sympy say it in so many words.
+_SAYS_SO: Final = "generated"
 # What `exec` makes without a name: the methods of dataclasses and named tuples.
 _NAMELESS: Final = "<string>"
 # Programs that make code as they run have file names without end.
@@ -99,7 +101,7 @@ def is_application(
     if filename == _NAMELESS:
         return _is_typed_in()
     if filename.startswith("<"):
-        return not filename.startswith(_GENERATED)
+        return not filename.startswith(_GENERATED) and _SAYS_SO not in filename
     path = _absolute(filename)
     if path.startswith(OWN_DIRECTORY) or http_package(path, clients) is not None:
         return False

@@ -190,6 +190,8 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
 
 def _only_calls(code: CodeType, below: CodeType | None) -> bool:
     """Whether it is not it that is to be named, but what it has called."""
+    if code.co_filename.startswith("<"):
+        return True  # Generated: a dataclass's, or what a decorator has made.
     package = installed_package(code.co_filename)
     if below is None:
         return package in _RUNNERS

@@ -282,6 +282,37 @@ def test_a_generated_method_is_no_site(url: str, tmp_path: Path) -> None:
     assert run(program, url).stdout == f"dropped {program} {line} fetch\n"
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "<@beartype(sdk.download) at 0x7f2c>",
+        "<boltons.funcutils.FunctionBuilder-0>",
+        "<cattrs generated structure sdk.Download>",
+        "<adaptix generated model_loader>",
+        "<decorator-gen-1>",
+        "<string>",
+    ],
+)
+def test_what_a_library_has_generated_is_no_site_and_nobody_to_tell(
+    name: str, url: str, tmp_path: Path
+) -> None:
+    library = f"""
+    import requests
+    def fetch(url):
+        return requests.get(url, stream=True).status_code
+    made = {{"fetch": fetch}}
+    source = "def download(url): return fetch(url)"
+    exec(compile(source, {name!r}, "exec"), made)
+    download = made["download"]
+    """
+    env = site_packages(tmp_path, sdk=library)
+    source = USES_LIBRARY.format(settings="") + SHOW
+    program = write(tmp_path / "app.py", source)
+    done = run(program, url, env=env)
+    assert done.stdout == f"dropped {program} {line_of(source, '# LEAK')} sync\n"
+    assert "what `fetch` of sdk returned" in done.stderr
+
+
 def test_who_leaked_is_trusted_no_more_after_any_number_of_places() -> None:
     proven, origins = Proven(32), Origins()
     codes = [compile("0", f"<cell {number}>", "exec") for number in range(20_000)]
