@@ -33,6 +33,7 @@ WALLS: Final = frozenset(
         "_clients.httpx.cut_off.left_behind",
         "_clients.httpx.pools._ends",
         "_clients.httpx.pools.end",
+        "_clients.httpx.window.uses_up",
         "_clients.httpx.pools.came_back",
         "_clients.aiohttp.calls._look_around",
         "_clients.aiohttp.calls._opened",

@@ -20,6 +20,7 @@ from ..gate import GATE
 from .client import LEFT, Httpx, is_free, is_stuck, release
 from .pools import came_back, end, meet
 from .reclaiming import Left
+from .window import uses_up
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -100,7 +101,10 @@ def _aclose(wrapped: Method) -> Method:
         lease = None
         if id(self) in GATE.registry.leases:
             lease = GATE.registry.leases.pop(id(self))
-            lease.ended = True
+            if uses_up(self, lease):
+                lease = None
+            else:
+                lease.ended = True
         is_lost = False
         try:
             await wrapped(self)

@@ -15,6 +15,7 @@ from ..gate import GATE
 from ..patching import as_coroutine_function
 from ..sessions import aclosing, closing
 from .reclaiming import refill
+from .window import uses_up
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -209,7 +210,7 @@ def _ends(stream: Any) -> None:
     lease = GATE.registry.leases.pop(id(stream), None)
     # A dead one too: nothing but a finalizer, or a generator that the collector
     # ends, has the stream of a response that is gone.
-    if lease is not None:
+    if lease is not None and not uses_up(stream, lease):
         end(lease)
 
 

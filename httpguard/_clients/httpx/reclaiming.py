@@ -138,7 +138,7 @@ def retire(http2: Any) -> None:
 
 def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> Mark:
     """Remember whose a request of a pool is, and where it may be closed."""
-    return Mark(pool_request, stream, response, _loop() if is_async else None)
+    return Mark(pool_request, stream, response, loop_here() if is_async else None)
 
 
 def refill(pool: Any, slot: Slot) -> bool | None:
@@ -203,7 +203,7 @@ def _ask(pool: Any, request: Any, mine: Mark) -> bool:
                 closing = pool._assign_requests_to_connections()
             await pool._close_connections(closing)
 
-    return _start(mine.where, close)
+    return start(mine.where, close)
 
 
 class Left:
@@ -222,7 +222,7 @@ class Left:
         self._pool = weakref.ref(pool)
         # The pool alone keeps it: its connection has this here.
         self._request = (lambda: None) if request is None else weakref.ref(request)
-        self._where = _loop() if hasattr(pool, "aclose") else None
+        self._where = loop_here() if hasattr(pool, "aclose") else None
 
     def close(self, connection: Any) -> None:
         """From any thread."""
@@ -240,7 +240,7 @@ class Left:
             await connection.aclose()
             await pool._close_connections(closing)
 
-        _start(self._where, close)
+        start(self._where, close)
 
     def _take_out(self, pool: Any, connection: Any) -> Any:
         """Have a pool forget a connection; those that it has to close since."""
@@ -253,7 +253,7 @@ class Left:
             return pool._assign_requests_to_connections()
 
 
-def _start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
+def start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
     """Have a loop close something; False where it is over."""
 
     async def closes() -> None:
@@ -281,7 +281,7 @@ async def _aclose(request: Any, mine: Mark) -> None:
         await http2._write_outgoing_data(request.request)
 
 
-def _loop() -> Callable[[Any], object] | None:
+def loop_here() -> Callable[[Any], object] | None:
     """How a task is started from any thread in the loop that runs here."""
     events: Any = modules.get("asyncio.events")
     loop = None if events is None else events._get_running_loop()
