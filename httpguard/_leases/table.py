@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
 from .._model.tally import Rhythm
-from .._stacks.sites import find_library, find_site, frame_at, symbolize
+from .._stacks.sites import (
+    find_library,
+    find_site,
+    frame_at,
+    runs_others,
+    symbolize,
+)
 from .client import Facts
 
 if TYPE_CHECKING:
@@ -75,7 +81,7 @@ class Group:
         pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
-        aside = _of_worker(stack)
+        aside = _of_runner(stack, self.site)
         culprit = frame_at(self.culprit, origins) if self.culprit else None
         if culprit == self.site:
             culprit = None
@@ -119,17 +125,24 @@ class Group:
         )
 
 
-def _of_worker(stack: tuple[Frame, ...]) -> str:
-    """A word for a stack in which a thread pool, or what it calls, is all there is."""
-    if any(frame.application for frame in stack) or not any(
+def _of_runner(stack: tuple[Frame, ...], site: Frame) -> str:
+    """A word for a stack without the application: another thread or loop has run it."""
+    if any(frame.application for frame in stack):
+        return ""
+    if any(
         frame.filename.replace("\\", "/").endswith("concurrent/futures/thread.py")
         for frame in stack
     ):
-        return ""
-    return (
-        "; the line runs what a thread pool was given: with `follow_executors=True` the"
-        " report names the line that submitted it"
-    )
+        return (
+            "; the line runs what a thread pool was given: with `follow_executors=True`"
+            " the report names the line that submitted it"
+        )
+    if runs_others(site.filename):
+        return (
+            "; the line runs what it was given: give it a function of your own, and the"
+            " report names its line"
+        )
+    return ""
 
 
 class LeakTable:

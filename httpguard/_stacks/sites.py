@@ -40,7 +40,17 @@ _BETWEEN: Final = frozenset(
     }
 )
 # Those that run it somewhere else: what the application called is not what they return.
-_RUNNERS: Final = frozenset({"anyio", "asgiref", "asyncer", "starlette", "trio"})
+_RUNNERS: Final = frozenset(
+    {
+        *("aiojobs", "anyio", "apscheduler", "asgiref", "asyncer", "eventlet"),
+        *("gevent", "joblib", "schedule", "starlette", "tqdm", "trio"),
+    }
+)
+# Those of Python's own.
+_THREADS: Final = (
+    f"{os.sep}threading.py",
+    os.path.join("multiprocessing", "pool.py"),
+)
 _MOST_FRAMES: Final = 12
 _MOST_PLACES: Final = 4096
 _SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
@@ -199,6 +209,15 @@ def _only_calls(code: CodeType, below: CodeType | None) -> bool:
         # A transport of a library's own.
         return bool(installed_package(below.co_filename))
     return code.co_name in _DECORATORS or package in _BETWEEN or package in _RUNNERS
+
+
+def runs_others(filename: str) -> bool:
+    """Whether the code of a file runs what it is given, in a thread or a loop.
+
+    Args:
+        filename: Of a frame.
+    """
+    return filename.endswith(_THREADS) or installed_package(filename) in _RUNNERS
 
 
 def source_line(frame: Frame) -> str:

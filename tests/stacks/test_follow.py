@@ -3,12 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import inspect
+import threading
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from multiprocessing.pool import ThreadPool
 from typing import TYPE_CHECKING, Any
 
+import anyio
+import anyio.to_thread
 import pytest
 import requests
+import trio
 from requests_futures.sessions import FuturesSession
 
 from httpguard import LeakKind, uninstall
@@ -144,6 +151,51 @@ def test_a_site_inside_of_the_pool_says_what_would_name_the_line(
         pool.submit(own).result()
     hints = {leak.site.filename[-9:]: leak.hint for leak in guard.check().leaks}
     assert "follow_executors" not in hints["follow.py"]
+
+
+def in_thread(function: Any, url: str) -> None:
+    thread = threading.Thread(target=function, args=[url])
+    thread.start()
+    thread.join()
+
+
+def in_pool_of_multiprocessing(function: Any, url: str) -> None:
+    with ThreadPool(1) as pool:
+        pool.map(function, [url])
+
+
+def in_thread_of_anyio(function: Any, url: str) -> None:
+    async def program() -> None:
+        await anyio.to_thread.run_sync(function, url)
+
+    anyio.run(program)
+
+
+def in_thread_of_trio(function: Any, url: str) -> None:
+    async def program() -> None:
+        await trio.to_thread.run_sync(function, url)
+
+    trio.run(program)
+
+
+@pytest.mark.parametrize(
+    "run",
+    [in_thread, in_pool_of_multiprocessing, in_thread_of_anyio, in_thread_of_trio],
+)
+def test_a_site_of_what_runs_others_says_that_a_function_would_be_named(
+    guard: GuardControl, server: Server, run: Any
+) -> None:
+    guard.install()
+    run(partial(requests.get, stream=True), server.url("/bytes/90000"))
+    gc.collect()
+    (leak,) = guard.check().leaks
+    assert leak.site.filename != __file__
+    assert leak.hint.startswith("open it with `with requests.get(..., stream=True)")
+    assert "give it a function of your own, and the report names its line" in leak.hint
+    run(lambda url: requests.get(url, stream=True), server.url("/bytes/90000"))
+    gc.collect()
+    (leak,) = (one for one in guard.check().leaks if one.site.filename == __file__)
+    assert "of your own" not in leak.hint
 
 
 def test_a_site_of_a_library_in_the_pool_says_so_too(
