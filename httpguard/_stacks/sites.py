@@ -208,7 +208,9 @@ def _only_calls(code: CodeType, below: CodeType | None) -> bool:
     if code.co_filename.endswith(_XMLRPC):
         # A transport of a library's own.
         return bool(installed_package(below.co_filename))
-    return code.co_name in _DECORATORS or package in _BETWEEN or package in _RUNNERS
+    if code.co_name.lstrip("_") in _DECORATORS:
+        return True
+    return package in _BETWEEN or package in _RUNNERS
 
 
 def runs_others(filename: str) -> bool:

@@ -34,6 +34,16 @@ HTTP = urllib3.PoolManager()
 def checked(url: str):
     return HTTP.request("GET", url, preload_content=False)
 
+def quiet(function):
+    def _wrapper(*arguments):
+        return function(*arguments)
+
+    return _wrapper
+
+@quiet
+def quietly(url):
+    return HTTP.request("GET", url, preload_content=False)
+
 def of_requests(url):
     return requests.get(url, stream=True)
 
@@ -89,14 +99,16 @@ def only(guard: GuardControl, kind: LeakKind, count: int, mark: str) -> Leak:
     return leak
 
 
-def test_a_decorator_of_another_package_is_passed_over(
-    guard: GuardControl, server: Server, sdk: Any
+@pytest.mark.parametrize("name", ["checked", "quietly"])
+def test_a_decorator_is_passed_over(
+    name: str, guard: GuardControl, server: Server, sdk: Any
 ) -> None:
+    """Another package's, and one of the library's own."""
     guard.install()
-    sdk.checked(server.url("/bytes/90000"))  # HERE
+    getattr(sdk, name)(server.url("/bytes/90000"))  # HERE
     leak = only(guard, LeakKind.DROPPED, 1, "HERE")
     assert leak.hint == (
-        "read to its end what `checked` of hintlib returned, or close it (a response:"
+        f"read to its end what `{name}` of hintlib returned, or close it (a response:"
         " `close()` and then `release_conn()`); if that was no response and no stream,"
         " hintlib should do so, and is to be told"
     )
