@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gzip
 import io
+import pickle
 import tarfile
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
@@ -35,6 +36,7 @@ def _tar() -> bytes:
 _TEXT: Final = b"".join(lines(1000))
 _XML: Final = b"<rows>%s</rows>" % (b"<row>a row of text</row>" * 5000)
 _EVENTS: Final = b"".join(b"data: event %d\n\n" % number for number in range(2000))
+_PICKLE: Final = pickle.dumps(list(range(30_000)))
 _ROWS: Final = [b'{"row": %d}\n' % number for number in range(1000)]
 _GZIP: Final = {"Content-Encoding": "gzip"}
 _SSE: Final = {"Content-Type": "text/event-stream"}
@@ -47,6 +49,7 @@ _FIXED: Final[dict[str, tuple[bytes, Mapping[str, str]]]] = {
     "empty": (b"", NO_HEADERS),
     "lines": (_TEXT, {"Content-Type": "text/plain; charset=utf-8"}),
     "xml": (_XML, {"Content-Type": "application/xml"}),
+    "pickle": (_PICKLE, NO_HEADERS),
     "tar": (_tar(), {"Content-Type": "application/x-tar"}),
     "cacheable": (_TEXT, {"Cache-Control": "max-age=3600"}),
 }
@@ -57,6 +60,14 @@ def _fixed(handler: Handler, _: list[str]) -> None:
     """One of the bodies above."""
     body, headers = _FIXED[urlsplit(handler.path).path.split("/")[1]]
     handler.reply(body, headers=headers)
+
+
+@route("in-chunks")
+def _in_chunks(handler: Handler, rest: list[str]) -> None:
+    """``/in-chunks/NAME``: that body in chunks of 8000 bytes."""
+    body, headers = _FIXED[rest[0]]
+    pieces = [body[at : at + 8000] for at in range(0, len(body), 8000)]
+    handler.reply_chunked(pieces, headers)
 
 
 @route("bytes")
@@ -127,6 +138,15 @@ def _flaky(handler: Handler, rest: list[str]) -> None:
     """
     status = 200 if handler.server.calls(rest[0]) else 503
     handler.reply(b"x" * int(rest[1]) if rest[1:] else _TEXT, status=status)
+
+
+@route("refused")
+def _refused(handler: Handler, rest: list[str]) -> None:
+    """``/refused/KEY``: 503 and a time to wait, the first time; then 200."""
+    if handler.server.calls(rest[0]):
+        handler.reply(_TEXT)
+    else:
+        handler.reply(_TEXT, status=503, headers={"Retry-After": "3600"})
 
 
 @route("auth", "auth-digest")
