@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import io
 import socket
 from typing import TYPE_CHECKING, Any
@@ -80,3 +81,33 @@ def test_who_is_handed_the_socket_has_a_real_one(
     guard.install()
     urllib3.PoolManager().request("GET", server.url("/close"), preload_content=False)
     assert [leak.count for leak in guard.check().leaks] == [1]
+
+
+@pytest.mark.parametrize("module", ["mocket.socket", "shop.sockets"])
+def test_what_mocket_makes_up_for_httpx_is_never_held(
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    module: str,
+) -> None:
+    httpx = pytest.importorskip("httpx")
+    connect = socket.create_connection
+
+    class Socket(socket.socket):
+        __module__ = module
+
+    def create_connection(*args: Any, **options: Any) -> Socket:
+        return Socket(fileno=connect(*args, **options).detach())
+
+    monkeypatch.setattr(socket, "create_connection", create_connection)
+    guard.install(max_idle=30)
+    with httpx.Client(trust_env=False) as client:
+        asked = client.build_request("GET", server.url("/bytes/90000"))
+        response = client.send(asked, stream=True)  # LEAK
+        guard.advance(31)
+        leaks = guard.check().leaks
+        response.close()
+    line = inspect.currentframe().f_lineno - 4  # type: ignore[union-attr]  # CPython's
+    assert [(leak.kind, leak.count, leak.site.lineno) for leak in leaks] == (
+        [] if module.startswith("mocket.") else [("held", 1, line)]
+    )

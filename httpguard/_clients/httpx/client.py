@@ -105,6 +105,14 @@ class Httpx(Client):
     def readers(self, response: Any) -> list[object]:
         return [response, *_streams(response)]
 
+    def is_awaited(self, response: Any) -> bool | None:
+        """One that mocket makes up is never idle: it holds nothing."""
+        try:
+            sock = response.extensions["network_stream"].get_extra_info("socket")
+        except Exception:  # Closed meanwhile.
+            return False
+        return type(sock).__module__.startswith("mocket.")
+
     def is_forgotten(self, reference: Reference) -> bool:
         """In httpx the response and its stream refer to each other.
 
