@@ -731,3 +731,65 @@ def test_what_a_transport_hands_on_is_one_response(
         __file__,
     )
     assert (state.counters["opened"], state.counters["released"]) == (3, 2)
+
+
+@pytest.mark.parametrize("closes", [True, False])
+@pytest.mark.parametrize("extensions", [True, False])
+def test_a_transport_may_put_a_stream_of_its_own_around(
+    *, httpx: Any, closes: bool, extensions: bool, guard: GuardControl, server: Server
+) -> None:
+    """What its stream can close is the application's, whatever it calls what is below.
+
+    What it never closes, the transport has lost.
+    """
+
+    class Counted(httpx.SyncByteStream):  # type: ignore[misc]
+        def __init__(self, below: Any) -> None:
+            self.notes: list[int] = []
+            self.source = below
+
+        def __iter__(self) -> Iterator[bytes]:
+            for chunk in self.source:
+                self.notes.append(len(chunk))
+                yield chunk
+
+    if closes:
+        Counted.close = lambda self: self.source.close()
+
+    class Transport(httpx.HTTPTransport):  # type: ignore[misc]
+        def handle_request(self, request: Any) -> Any:
+            got = super().handle_request(request)
+            return httpx.Response(
+                got.status_code,
+                headers=got.headers,
+                stream=Counted(got.stream),
+                extensions=got.extensions if extensions else {},
+            )
+
+    def status(client: Any, *, end: bool) -> Any:
+        request = client.build_request("GET", server.url("/bytes/900000"))
+        response = client.send(request, stream=True)
+        if end:
+            response.close()
+        return response
+
+    guard.install(max_idle=30)
+    with httpx.Client(transport=Transport()) as client:
+        status(client, end=True)
+        gc.collect()
+        guard.check()
+        lost = [(one.kind, one.site.function) for one in guard.check().leaks]
+        if not closes:
+            assert lost == [(LeakKind.DROPPED, "handle_request")]
+            return
+        assert not lost
+        kept = status(client, end=False)
+        status(client, end=False)
+        gc.collect()
+        guard.check()
+        guard.advance(31)
+        found = {leak.kind: leak for leak in guard.check().leaks}
+        assert set(found) == {LeakKind.DROPPED, LeakKind.HELD}
+        for leak in found.values():
+            assert (leak.count, leak.site.function) == (1, "status")
+        kept.close()

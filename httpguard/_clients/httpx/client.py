@@ -18,6 +18,9 @@ if TYPE_CHECKING:
 
 # From a response down to httpcore's stream, whatever transports have put between.
 _BELOW: Final = ("_stream", "_httpcore_stream", "stream")
+# What else one of the program's own has below it, by whatever name.
+_KINDS: Final = frozenset({"AsyncByteStream", "Response", "SyncByteStream"})
+_CLOSES_NOTHING: Final = frozenset({"AsyncByteStream.aclose", "SyncByteStream.close"})
 _MOST_STEPS: Final = 6
 
 _HINTS: Final = {
@@ -192,9 +195,32 @@ def _streams(response: Any) -> list[Any]:
         found.append(one)
         if hasattr(one, "_pool_request"):
             break
-        space = getattr(one, "__dict__", {})
-        one = next((space[name] for name in _BELOW if name in space), None)
+        one = _below(one)
     return found
+
+
+def _below(stream: Any) -> Any:
+    """What is below a stream, and is closed with it; None: nothing that we know."""
+    space = getattr(stream, "__dict__", {})
+    for name in _BELOW:
+        if name in space:
+            return space[name] if _closes(type(stream)) else None
+    for value in list(space.values()):
+        if not _KINDS.isdisjoint(kind.__name__ for kind in type(value).__mro__):
+            return value if _closes(type(stream)) else None
+    return None
+
+
+def _closes(kind: type) -> bool:
+    """Whether a stream has more than the methods of httpx that close nothing.
+
+    What it leaves open, nobody can close who has it: its transport has lost that.
+    """
+    if kind.__module__.startswith("httpx"):
+        return True
+    names = (getattr(kind, name, None) for name in ("close", "aclose"))
+    own = {getattr(one, "__qualname__", "") for one in names if one is not None}
+    return not own <= _CLOSES_NOTHING
 
 
 def core_stream(response: Any) -> Any:

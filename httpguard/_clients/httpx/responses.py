@@ -170,11 +170,9 @@ def ends_are_seen(stream: Any) -> bool:
 
 def stream_of(response: Any) -> Any:
     """Of httpcore; None where the response holds no connection that comes back."""
-    if (
-        "network_stream" not in response.extensions
-        or response.status_code == _SWITCHING_PROTOCOLS
-    ):
+    if response.status_code == _SWITCHING_PROTOCOLS:
         return None
+    # A transport of the program's own may leave httpcore's extensions out.
     stream = core_stream(response)
     return None if stream is None or stream._closed else stream
 
