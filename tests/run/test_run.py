@@ -109,6 +109,31 @@ def test_a_directory_and_a_zipped_one(tmp_path: Path) -> None:
     same("app.pyz", "a", cwd=tmp_path, input="")
 
 
+@pytest.mark.parametrize(
+    "options",
+    [
+        ["-O", "-X", "dev", "-W", "error::UserWarning", "-u"],
+        ["-OOBb", "-Wdefault::UserWarning", "-Xutf8=1"],
+        ["--check-hash-based-pycs", "never"],
+    ],
+)
+@pytest.mark.parametrize("module", [["-m", "httpguard"], ["-mhttpguard"]])
+def test_the_options_of_the_interpreter(
+    options: list[str], module: list[str], tmp_path: Path
+) -> None:
+    source = """
+    import _imp, sys
+    print(sys.flags, sys.warnoptions, sys._xoptions, sys.stdout.write_through)
+    print(_imp.check_hash_based_pycs, __debug__)
+    """
+    program = str(write(tmp_path / "app.py", source))
+    python = [sys.executable, *options]
+    straight = execute([*python, program])
+    run = execute([*python, *module, "run", "--quiet", program])
+    assert straight.stdout
+    assert (run.stdout, run.returncode) == (straight.stdout, 0)
+
+
 def test_after_two_dashes(tmp_path: Path) -> None:
     write(tmp_path / "app.py", "import sys; print(sys.argv)")
     done = guarded("--fail", "--", "app.py", "--", "-m", cwd=tmp_path)
