@@ -172,6 +172,7 @@ NOT_CALLED: Final = frozenset(
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
         "_stacks.sites.near_site",  # Compiled, and of clients with tasks.
+        "_stacks.sites.runs_others",  # Of a stack without the application.
         # Found by a test of its own.
         "_holders.search._Search._cycle",
         "_stacks.variables._unreadable",

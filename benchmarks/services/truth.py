@@ -92,7 +92,8 @@ class Truth:
         leaked: How many, by the names of lines.
         resolved: How many of them were closed after all.
         steps: Done by all processes.
-        processes: That have done any.
+        running: Processes that have done any. The id of one that has ended may come
+            again.
         ended: Processes that came to their end by themselves.
         errors: Failures of its own that httpguard has counted.
         failed: Steps that raised what they should not have, by what it was.
@@ -103,7 +104,7 @@ class Truth:
     leaked: Counter[str] = field(default_factory=Counter)
     resolved: Counter[str] = field(default_factory=Counter)
     steps: int = 0
-    processes: set[int] = field(default_factory=set)
+    running: set[int] = field(default_factory=set)
     ended: int = 0
     errors: int = 0
     failed: Counter[str] = field(default_factory=Counter)
@@ -112,10 +113,13 @@ class Truth:
 
     def add(self, entry: dict[str, Any]) -> None:
         """Take what one line of the file says."""
-        self.processes.add(entry["pid"])
+        if "ended" in entry:
+            self.ended += 1
+            self.running.discard(entry["pid"])
+        else:
+            self.running.add(entry["pid"])
         self.steps += entry.get("did", 0)
         self.errors += entry.get("errors", 0)
-        self.ended += "ended" in entry
         for word in ("leaked", "resolved", "failed", "injected"):
             if word in entry:
                 getattr(self, word)[entry[word]] += entry.get("count", 1)

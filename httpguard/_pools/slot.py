@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from collections import Counter
 from typing import TYPE_CHECKING, Any, Final, Protocol
@@ -57,36 +58,54 @@ def is_out(taker: Taker) -> bool:
 
 
 class Losses:
-    """The slots of a blocking pool that leaks have taken."""
+    """The slots of a blocking pool that leaks have taken.
 
-    __slots__ = ("by_site", "count")
+    One thread finds them, another gives them back.
+    """
+
+    __slots__ = ("_by_site", "_lock", "count")
 
     def __init__(self) -> None:
         self.count = 0
-        self.by_site: Counter[tuple[LeakKind, Frame]] = Counter()
+        self._by_site: Counter[tuple[LeakKind, Frame]] = Counter()
+        # Reentrant: a finalizer that runs in the middle may call `check`.
+        self._lock = threading.RLock()
+
+    @property
+    def by_site(self) -> Counter[tuple[LeakKind, Frame]]:
+        """How many are lost by kind and line, as of now."""
+        with self._lock:
+            return self._by_site.copy()
 
     def add(self, taker: Taker, site: Frame) -> None:
         """Count the slot of a leak once."""
-        if taker.kind is None or taker.lost:
+        if taker.kind is None:
             return
-        taker.lost = True
-        self.count += 1
+        with self._lock:
+            if taker.lost:
+                return
+            taker.lost = True
+            if len(self._by_site) < _MOST_LOSSES or (taker.kind, site) in self._by_site:
+                self._by_site[taker.kind, site] += 1
+            self.count += 1
         if taker.slot is not None and is_out(taker):
             taker.slot.lost = True
-        if len(self.by_site) < _MOST_LOSSES or (taker.kind, site) in self.by_site:
-            self.by_site[taker.kind, site] += 1
 
     def find(self, count: int, kind: LeakKind, site: Frame) -> None:
         """Count slots that were lost before anybody saw them go."""
-        self.count += count
-        self.by_site[kind, site] += count
+        with self._lock:
+            self.count += count
+            self._by_site[kind, site] += count
 
     def remove(self, taker: Taker, site: Frame) -> None:
         """A slot that was counted has come back."""
-        if not taker.lost or taker.kind is None:
+        if taker.kind is None:
             return
-        taker.lost = False
-        self.count -= 1
-        self.by_site[taker.kind, site] -= 1
-        # What is not above zero goes.
-        self.by_site = +self.by_site
+        with self._lock:
+            if not taker.lost:
+                return
+            taker.lost = False
+            self.count -= 1
+            self._by_site[taker.kind, site] -= 1
+            if self._by_site[taker.kind, site] <= 0:
+                del self._by_site[taker.kind, site]

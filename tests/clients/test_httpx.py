@@ -18,7 +18,7 @@ import pytest
 import httpguard
 from httpguard import LeakKind
 from httpguard._clients.httpx import reclaiming
-from httpguard._clients.httpx.client import CLIENTS
+from httpguard._clients.httpx.client import CLIENTS, core_stream
 
 from ._loops import run_asyncio, run_trio
 
@@ -793,3 +793,69 @@ def test_a_transport_may_put_a_stream_of_its_own_around(
         for leak in found.values():
             assert (leak.count, leak.site.function) == (1, "status")
         kept.close()
+
+
+def taking_the_place_of(kept: list[Any], kind: Any) -> Any:
+    """A class of streams the next of which has the id of a response's that is dropped.
+
+    Args:
+        kept: The response, which is dropped and collected as that stream is made.
+    """
+
+    class Again(kind):  # type: ignore[misc]
+        __slots__ = ()
+
+        def __new__(cls, *_: object, **__: object) -> Any:
+            if not kept:
+                return object.__new__(cls)
+            key = id(core_stream(kept.pop()))
+            gc.collect()
+            others = [made := object.__new__(cls)]
+            while id(made) != key and len(others) < 100_000:
+                others.append(made := object.__new__(cls))
+            assert id(made) == key
+            return made
+
+    return Again
+
+
+def core_module(httpx: Any, side: str) -> Any:
+    name = httpx.__name__.replace("httpx", "httpcore")
+    return importlib.import_module(f"{name}.{side}.connection_pool")
+
+
+def test_a_plain_request_ends_no_response_that_is_collected_meanwhile(
+    httpx: Any, guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    guard.install()
+    module = core_module(httpx, "_sync")
+    with httpx.Client() as client:
+        request = client.build_request("GET", server.url("/lines"))
+        kept = [client.send(request, stream=True)]
+        again = taking_the_place_of(kept, module.PoolByteStream)
+        monkeypatch.setattr(module, "PoolByteStream", again)
+        assert client.get(server.url("/bytes/10")).status_code == 200
+        assert kept == []
+        assert found() == [(LeakKind.DROPPED, 1)]
+
+
+def test_nor_does_one_of_a_task(
+    httpx: Any,
+    run: Any,
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard.install()
+    module = core_module(httpx, "_async")
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+            kept = [await opened(client, server.url("/lines"))]
+            again = taking_the_place_of(kept, module.PoolByteStream)
+            monkeypatch.setattr(module, "PoolByteStream", again)
+            assert (await client.get(server.url("/bytes/10"))).status_code == 200
+            assert kept == []
+            assert found() == [(LeakKind.DROPPED, 1)]
+
+    run(program)

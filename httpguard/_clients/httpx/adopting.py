@@ -8,7 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from ..gate import GATE
-from .pools import _OWNER, POOLS, meet
+from .pools import _OWNER, POOLS, lend, meet
 from .responses import announced, ends_are_seen, stream_of
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def _adopt_response(response: Any, sync: Httpx, other: Httpx) -> None:
     GATE.adopt(
         other if hasattr(type(stream), "aclose") else sync,
         response,
-        stream,
+        lend(stream),
         meet(pool),
         method=getattr(request, "method", ""),
         url=getattr(request, "url", ""),

@@ -18,7 +18,7 @@ from ..._model.errors import LeakError
 from ..._stacks.variables import Unknown, first_argument, variable
 from ..gate import GATE
 from .client import LEFT, Httpx, is_free, is_stuck, release
-from .pools import came_back, end, meet
+from .pools import came_back, end, meet, take_lease
 from .reclaiming import Left
 from .window import uses_up
 
@@ -98,9 +98,8 @@ def _aclose(wrapped: Method) -> Method:
     async def aclose(self: Any) -> None:
         if self._closed:
             return
-        lease = None
-        if id(self) in GATE.registry.leases:
-            lease = GATE.registry.leases.pop(id(self))
+        lease = take_lease(self)
+        if lease is not None:
             if uses_up(self, lease):
                 lease = None
             else:

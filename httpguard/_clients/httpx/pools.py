@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from ..patching import Method, Patcher
 
 _OWNER: Final = "_httpguard_owner"
+# On a stream that has had a lease: the id of one that is gone may come again.
+_LEASED: Final = "_httpguard_leased"
 
 
 class HttpcorePools(PoolKind):
@@ -195,8 +197,11 @@ def stream_close(wrapped: Method) -> Method:
     def close(self: Any) -> None:
         if self._closed:
             return
-        if id(self) in GATE.registry.leases:
-            _ends(self)
+        lease = take_lease(self)
+        # A dead one too: nothing but a finalizer, or a generator that the collector
+        # ends, has the stream of a response that is gone.
+        if lease is not None and not uses_up(self, lease):
+            end(lease)
         try:
             wrapped(self)
         finally:
@@ -205,13 +210,21 @@ def stream_close(wrapped: Method) -> Method:
     return close
 
 
-def _ends(stream: Any) -> None:
-    """A connection is about to come back: the lease under it ended well."""
-    lease = GATE.registry.leases.pop(id(stream), None)
-    # A dead one too: nothing but a finalizer, or a generator that the collector
-    # ends, has the stream of a response that is gone.
-    if lease is not None and not uses_up(stream, lease):
-        end(lease)
+def lend(stream: Any) -> Any:
+    """A stream that is about to have a lease."""
+    setattr(stream, _LEASED, True)
+    return stream
+
+
+def take_lease(stream: Any) -> Lease | None:
+    """The lease of a stream that is being closed, out of the registry.
+
+    One of another stream that is gone may wait under its id to be judged.
+    """
+    leases = GATE.registry.leases
+    if id(stream) in leases and hasattr(stream, _LEASED):
+        return leases.pop(id(stream), None)
+    return None
 
 
 def end(lease: Lease) -> None:

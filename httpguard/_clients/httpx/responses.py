@@ -16,7 +16,7 @@ from ..sessions import aclosing, closing
 from .client import core_stream
 from .cut_off import left_behind
 from .notes import explain_silence, hand_on
-from .pools import _OWNER, meet
+from .pools import _OWNER, lend, meet
 from .reclaiming import mark
 
 if TYPE_CHECKING:
@@ -140,7 +140,7 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         GATE.begin(
             client,
             owner,
-            stream,
+            lend(stream),
             known,
             method=request.method,
             url=_url(taken.request.url, known) or request.url,
