@@ -31,7 +31,7 @@ WALLS: Final = frozenset(
         "_clients.httpx.responses.opened",
         "_clients.httpx.cut_off._look_at",
         "_clients.httpx.cut_off.left_behind",
-        "_clients.httpx.pools._ends",
+        "_clients.httpx.pools.take_lease",
         "_clients.httpx.pools.end",
         "_clients.httpx.window.uses_up",
         "_clients.httpx.pools.came_back",
