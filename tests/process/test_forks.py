@@ -20,6 +20,7 @@ pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
 # a child that hangs.
 PROLOGUE = """
 import logging, os, sys, threading, time
+import netrc  # As requests does in its first call: a fork meanwhile would wait for it.
 logging.basicConfig(format="pid %(process)d %(message)s")
 import httpguard; httpguard.install(check_interval=0.02)
 from httpguard._process import process as _process
