@@ -3,7 +3,8 @@
 # them and hangs up. `read()` of urllib.request and http.client raises IncompleteRead. Each
 # way to read by parts takes the half for the whole, without an error: `read(n)`, and so
 # shutil.copyfileobj, `read1`, `readinto`, and loops over the lines, as csv makes them
-# through io.TextIOWrapper. In a chunked body, parts raise too.
+# through io.TextIOWrapper. In a chunked body, parts raise too, and so they do in urllib3
+# 2.8.0.
 #
 # Seen:
 #   read(): IncompleteRead
@@ -16,9 +17,13 @@
 #   csv: 100000 bytes
 #   http.client, read(n): 100000 bytes
 #   chunked, read(n): IncompleteRead
+#   urllib3, read(n): ProtocolError
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
+  'urllib3==2.8.0' 2>/dev/null
 cat >"$work/program.py" <<'PY'
 import csv
 import http.client
@@ -28,6 +33,8 @@ import shutil
 import sys
 import threading
 from urllib.request import urlcleanup, urlopen, urlretrieve
+
+import urllib3
 
 HALF = b"x" * 99 + b"\n"
 
@@ -82,6 +89,11 @@ def of_connection():
     return parts(connection.getresponse(), lambda response: response.read(5_000))
 
 
+def of_urllib3():
+    response = urllib3.request("GET", url, preload_content=False)
+    return parts(response, lambda response: response.read(5_000))
+
+
 def retrieved():
     with open(urlretrieve(url)[0], "rb") as file:
         return file.read()
@@ -110,6 +122,7 @@ for name, read in (
     ("http.client, read(n)", of_connection),
     ("chunked, read(n)",
      lambda: parts(urlopen(url + "/chunked"), lambda response: response.read(5_000))),
+    ("urllib3, read(n)", of_urllib3),
 ):
     try:
         print(f"{name}: {len(read())} bytes")
@@ -117,7 +130,7 @@ for name, read in (
         print(f"{name}: {type(error).__name__}")
 urlcleanup()
 PY
-"${PYTHON:-python3}" "$work/program.py" | tee "$work/seen"
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 read(): IncompleteRead
 urlretrieve: ContentTooShortError
@@ -129,4 +142,5 @@ lines: 100000 bytes
 csv: 100000 bytes
 http.client, read(n): 100000 bytes
 chunked, read(n): IncompleteRead
+urllib3, read(n): ProtocolError
 TXT

@@ -81,12 +81,13 @@ class Losses:
         """Count the slot of a leak once."""
         if taker.kind is None:
             return
+        line = taker.kind, site
         with self._lock:
             if taker.lost:
                 return
             taker.lost = True
-            if len(self._by_site) < _MOST_LOSSES or (taker.kind, site) in self._by_site:
-                self._by_site[taker.kind, site] += 1
+            if len(self._by_site) < _MOST_LOSSES or line in self._by_site:
+                self._by_site[line] += 1
             self.count += 1
         if taker.slot is not None and is_out(taker):
             taker.slot.lost = True
@@ -101,11 +102,12 @@ class Losses:
         """A slot that was counted has come back."""
         if taker.kind is None:
             return
+        line = taker.kind, site
         with self._lock:
             if not taker.lost:
                 return
             taker.lost = False
             self.count -= 1
-            self._by_site[taker.kind, site] -= 1
-            if self._by_site[taker.kind, site] <= 0:
-                del self._by_site[taker.kind, site]
+            self._by_site[line] -= 1
+            if self._by_site[line] <= 0:
+                del self._by_site[line]

@@ -73,8 +73,7 @@ def uses_up(stream: Any, lease: Lease) -> bool:
         response, http2 = lease(), inner._connection
         if response is None or guard is None or not lease.pool.block:
             return False
-        place = place_of(lease.stack or (), registry.origins)
-        share = _charge(http2, number, place)
+        share = _charge(http2, number, lease)
         most = _window(http2).max_window_size
         if share < most * _SOME or _lost(http2, number) < most * _MOST:
             return False
@@ -92,7 +91,7 @@ def uses_up(stream: Any, lease: Lease) -> bool:
     return True
 
 
-def _charge(http2: Any, number: int, place: Place) -> int:
+def _charge(http2: Any, number: int, lease: Lease) -> int:
     """Remember whose a stream was that is about to be closed.
 
     Returns:
@@ -103,6 +102,7 @@ def _charge(http2: Any, number: int, place: Place) -> int:
     unread = _waiting(http2._events.get(number, ()))
     if not unread and (h2_stream is None or h2_stream.closed):
         return 0
+    place = place_of(lease.stack or (), GATE.registry.origins)
     ended: Counter[Place]
     going_on: list[tuple[Place, Any]]
     ended, going_on = http2.__dict__.setdefault(_CLOSED, (Counter(), []))
