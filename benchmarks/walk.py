@@ -1,9 +1,10 @@
 """The way of a leak through httpguard's files, from ``urlopen`` to the log line.
 
-A hop is a Python function of httpguard that is entered; calls in C are not seen. A
-room is a file, a move is a hop into another file, a return is a move into a file that
-was left before. The first leak is a warm-up, so that imports and what is done once do
-not count; the second, at another line, is walked.
+A second row goes on to the end of ``check()``, which returns a snapshot. A hop is a
+Python function of httpguard that is entered; calls in C are not seen. A room is a file,
+a move is a hop into another file, a return is a move into a file that was left before.
+The first leak is a warm-up, so that imports and what is done once do not count; the
+second, at another line, is walked.
 
 Run: ``python -m benchmarks.walk [--path] [--beside CHECKOUT] [--json FILE]``
 """
@@ -55,13 +56,16 @@ def main() -> None:
     written: dict[str, Any] = {}
     with loopback_server() as url:
         for name, checkout in zip(("", "beside"), checkouts, strict=False):
-            hops = _walked(checkout, url)
-            found = _figures(hops)
-            if not table.columns:
-                for column in ("", *found):
-                    table.add_column(column, justify="right")
-            table.add_row(name, *map(str, found.values()))
-            written.update({name: found} if name else found)
+            hops, logged = _walked(checkout, url)
+            ways = {"to the log line": hops[:logged], "to the end": hops}
+            for end, way in ways.items():
+                found = _figures(way)
+                if not table.columns:
+                    for column in ("", *found):
+                        table.add_column(column, justify="right")
+                title = f"{end}, {name}" if name else end
+                table.add_row(title, *map(str, found.values()))
+                written[title] = found
             if options.path:
                 _print_path(hops)
     console.print(table)
@@ -89,11 +93,11 @@ def print_hops(url: str) -> None:
     session.get(url, stream=True)
     httpguard.check()
     sys.setprofile(None)
-    print(json.dumps(walk.hops))
+    print(json.dumps([walk.hops, walk.logged]))
 
 
 class _Walk(logging.Handler):
-    """Notes each hop until the log line is there.
+    """Notes each hop, and how many there were before the log line.
 
     Args:
         root: The folder of the package.
@@ -102,6 +106,7 @@ class _Walk(logging.Handler):
     def __init__(self, root: str) -> None:
         super().__init__()
         self.hops: list[Hop] = []
+        self.logged = 0
         self._root = root
 
     def profile(self, frame: FrameType, event: str, _: Any) -> None:
@@ -116,12 +121,12 @@ class _Walk(logging.Handler):
             self.hops.append(hop)
 
     def emit(self, _: logging.LogRecord) -> None:
-        """The end of the way."""
-        sys.setprofile(None)
+        """The log line is there."""
+        self.logged = len(self.hops)
 
 
-def _walked(checkout: Path, url: str) -> list[Hop]:
-    """The way in a checkout."""
+def _walked(checkout: Path, url: str) -> tuple[list[Hop], int]:
+    """The way in a checkout, and how many hops of it come before the log line."""
     done = subprocess.run(
         [sys.executable, "-c", _ALONE, str(checkout), str(_HERE), url],
         cwd=os.path.sep,
@@ -129,7 +134,8 @@ def _walked(checkout: Path, url: str) -> list[Hop]:
         text=True,
         check=True,
     )
-    return [(room, name) for room, name in json.loads(done.stdout)]
+    hops, logged = json.loads(done.stdout)
+    return [(room, name) for room, name in hops], logged
 
 
 def _figures(hops: Sequence[Hop]) -> dict[str, int]:

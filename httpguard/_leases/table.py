@@ -51,6 +51,7 @@ class Group:
         "last_seen",
         "latest",
         "lost_by",
+        "made",
         "resolved",
         "resolved_rhythm",
         "rhythm",
@@ -73,9 +74,17 @@ class Group:
         self.resolved_rhythm = Rhythm()
         # The counts that some event has told, as `count` and `resolved` were then.
         self.said = (0, 0)
+        # The value that was made last, of which counts, and with which origins.
+        self.made: tuple[Leak, tuple[int, int], Origins] | None = None
 
     def leak(self, origins: Origins) -> Leak:
-        """The group as the frozen value that users see."""
+        """The group as the frozen value that users see, made once for each count."""
+        counts, made = (self.count, self.resolved), self.made
+        if made is None or made[1] != counts or made[2] is not origins:
+            self.made = made = self._leak(origins), counts, origins
+        return made[0]
+
+    def _leak(self, origins: Origins) -> Leak:
         latest = self.latest
         method, thread = printable(latest.method), printable(latest.thread)
         pool = printable(latest.pool)

@@ -6,6 +6,9 @@ from typing import TYPE_CHECKING
 
 import urllib3
 
+import httpguard
+from httpguard import LeakKind
+
 if TYPE_CHECKING:
     from tests.conftest import GuardControl
     from tests.server import Server
@@ -33,3 +36,39 @@ def test_lines_of_one_function_are_told_apart(
         (first, "b=…"),
         (first + 1, "b=…&c=…"),
     ]
+
+
+def test_what_has_not_changed_is_not_made_again(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+
+    def drop() -> None:
+        manager.request("GET", server.url("/bytes/90000"), preload_content=False)
+
+    with urllib3.PoolManager() as manager:
+        drop()
+        (first,) = guard.check().leaks
+        (same,) = httpguard.snapshot().leaks
+        drop()
+        (second,) = guard.check().leaks
+    assert same is first
+    assert (first.count, second.count) == (1, 2)
+    assert second.last_seen > first.last_seen
+    assert second.site == first.site
+
+
+def test_a_leak_that_is_resolved_is_made_anew(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install()
+    url = server.url("/bytes/90000")
+    with urllib3.PoolManager() as manager:
+        response = manager.request("GET", url, preload_content=False)
+        guard.advance(1000)
+        (held,) = guard.check().leaks
+        response.drain_conn()
+        (resolved,) = guard.check().leaks
+    assert (held.kind, held.count, held.resolved) == (LeakKind.HELD, 1, 0)
+    assert (resolved.count, resolved.resolved) == (1, 1)
+    assert resolved.site == held.site
