@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from .._demo.show import SHOWS, show_demo, show_sources
+from .._demo.show import SHOWS, show_demo, show_source
 from .._model.extras import require
 
 
@@ -14,20 +14,20 @@ def demo(
     *,
     client: Annotated[
         str,
-        typer.Option(help=f"The HTTP client of the programs: {' or '.join(SHOWS)}."),
+        typer.Option(help=f"The HTTP client of the program: {' or '.join(SHOWS)}."),
     ] = "requests",
     source: Annotated[
         bool,
-        typer.Option("--source", help="Print the two programs; run nothing."),
+        typer.Option("--source", help="Print the program; run nothing."),
     ] = False,
 ) -> None:
     """Show what httpguard reports, on a program that leaks.
 
-    Starts a local HTTP server and runs two small programs against it, with the
-    guard on: one that leaks responses, with requests in four ways, with httpx until
-    its pool starves, whose log shows the reports; and the same one repaired, whose
-    log is silent. Takes about 3 seconds and needs
-    no network. The exit code is 0 if just the promised leaks were reported, else 1.
+    Starts a local HTTP server and runs a small program against it, with the guard
+    on: first as it leaks, with requests in four ways, with httpx until its pool
+    starves, so that its log shows the reports; then repaired, and its log is silent.
+    Takes about 3 seconds and needs no network. The exit code is 0 if just the
+    promised leaks were reported, else 1.
     """
     from rich.console import Console
 
@@ -36,7 +36,7 @@ def demo(
         known = " or ".join(SHOWS)
         raise typer.BadParameter(f"{client!r} is not {known}", param_hint="--client")
     if source:
-        show_sources(Console(), show)
+        show_source(Console(), show)
         return
     require("demo", *show.needs)
     wrong = show_demo(Console(), show)

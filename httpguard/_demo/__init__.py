@@ -1,5 +1,5 @@
-"""The demo: a leaky program, the repaired one, and the shop they talk to.
+"""The demo: a leaky program, the same repaired, and the shop that it talks to.
 
-The two programs run as a user's would: copied out of the package, each in a
-process of its own, with its log as it comes.
+It runs as a user's would: copied out of the package, each time in a process of its own,
+with its log as it comes.
 """

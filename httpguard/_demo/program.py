@@ -77,17 +77,17 @@ def find_marks(name: str) -> list[Place]:
     return sorted(Place(name, number, mark["kind"]) for number, mark in found if mark)
 
 
-def run(name: str, url: str, show: Callable[[str], None]) -> Outcome:
-    """Run a program to its end.
+def run(arguments: list[str], show: Callable[[str], None]) -> Outcome:
+    """Run a program, whose file comes first, to its end.
 
     It runs from a directory of its own, so that it is nobody's library: what is
     installed in site-packages does not count as the application's code. `show` is
     called with each line of its log as it comes.
     """
     with tempfile.TemporaryDirectory(prefix="httpguard-demo-") as directory:
-        shutil.copy(os.path.join(_HERE, name), directory)
+        shutil.copy(os.path.join(_HERE, arguments[0]), directory)
         log = []
-        with _started([sys.executable, name, url], directory) as process:
+        with _started([sys.executable, *arguments], directory) as process:
             for line in process.stderr or ():
                 log.append(line.rstrip("\n"))
                 show(log[-1])
@@ -144,15 +144,14 @@ def _parse_counters(output: str) -> dict[str, int]:
     return counters if isinstance(counters, dict) else {}
 
 
-def judge(name: str, outcome: Outcome) -> list[str]:
+def judge(name: str, outcome: Outcome, promised: list[Place]) -> list[str]:
     """What went otherwise than promised, a sentence each; empty if all is well.
 
-    The comments of a program say which leaks are to be reported, each once; where
-    there are none, its log has not a word of ours.
+    Each promised leak is to be reported once; where there are none, the log has not a
+    word of ours.
     """
     if outcome.exit_code != 0 or not outcome.counters:
         return [f"{name} did not get to its end (exit code {outcome.exit_code})"]
-    promised = find_marks(name)
     seen, due = Counter(outcome.reported), Counter(promised)
     said = [] if promised else [it for it in outcome.log if " httpguard: " in it]
     return [

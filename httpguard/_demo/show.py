@@ -11,6 +11,7 @@ from .shop import open_shop
 if TYPE_CHECKING:
     from rich.console import Console
 
+    from .program import Outcome
 
 _MEANINGS: Final = {
     "dropped": (
@@ -42,30 +43,26 @@ _OTHERS: Final = {
 
 @dataclass(frozen=True, slots=True)
 class Show:
-    """Two programs, by their files: the comments of one say which of its lines leak."""
+    """A program, by its file. Its comments say which of its lines leak."""
 
-    leaky: str
-    fixed: str
+    program: str
     what: str
     needs: tuple[str, ...]
 
 
 SHOWS: Final = {
     "requests": Show(
-        "leaky.py",
-        "fixed.py",
+        "nightly.py",
         "a shop's nightly job that leaks in four ways",
         ("requests", "urllib3"),
     ),
     "httpx": Show(
-        "httpx_leaky.py",
-        "httpx_fixed.py",
+        "watcher.py",
         "a shop's watcher that starves its own pool",
         ("httpx",),
     ),
     "aiohttp": Show(
-        "aiohttp_leaky.py",
-        "aiohttp_fixed.py",
+        "mirror.py",
         "a shop's mirror that starves its own connector",
         ("aiohttp",),
     ),
@@ -74,15 +71,13 @@ SHOWS: Final = {
 
 
 def show_demo(console: Console, show: Show) -> list[str]:
-    """Run both programs and show their logs.
+    """Run the program as it is, and repaired, and show its logs.
 
     Returns:
         What went otherwise than promised, a sentence each; empty if all is well.
     """
     with open_shop() as url:
-        _say_title(console, show.leaky, show.what, url)
-        leaky = run(show.leaky, url, lambda line: _show_line(console, line))
-        wrong = judge(show.leaky, leaky)
+        leaky, wrong = _run(console, [show.program, url], show.what)
         if wrong:
             return wrong
         counters = leaky.counters
@@ -91,9 +86,8 @@ def show_demo(console: Console, show: Show) -> list[str]:
             " each named by the line that opened it.[/bold] Its innocent twin, a few"
             " lines below it, is not mentioned.\n"
         )
-        _say_title(console, show.fixed, "the same, repaired", url)
-        fixed = run(show.fixed, url, lambda line: _show_line(console, line))
-    wrong = judge(show.fixed, fixed)
+        repaired = [show.program, url, "--repaired"]
+        fixed, wrong = _run(console, repaired, "the same, repaired")
     if not wrong:
         counters = fixed.counters
         ended = counters["released"] + counters["closed"]
@@ -101,25 +95,30 @@ def show_demo(console: Console, show: Show) -> list[str]:
             f"\n[bold]Not a word from httpguard:[/bold] {counters['opened']} responses"
             f" opened, {ended} given back, {counters['leaks']} leaks.\n"
             "\nIn your program: `import httpguard; httpguard.install()` at its start."
-            "\nTo read the two programs: `httpguard demo --source`.",
+            "\nTo read the program: `httpguard demo --source`.",
             highlight=False,
         )
     return wrong
 
 
-def show_sources(console: Console, show: Show) -> None:
-    for name in (show.leaky, show.fixed):
-        marked = {place.line for place in find_marks(name)}
-        console.rule(f"[bold]{name}[/bold]", align="left")
-        for number, line in enumerate(read_source(name), 1):
-            style = "bold red" if number in marked else None
-            _print_plain(console, f"{number:4}  {line}".rstrip(), style)
-        console.print()
+def show_source(console: Console, show: Show) -> None:
+    marked = {place.line for place in find_marks(show.program)}
+    console.rule(f"[bold]{show.program}[/bold]", align="left")
+    for number, line in enumerate(read_source(show.program), 1):
+        style = "bold red" if number in marked else None
+        _print_plain(console, f"{number:4}  {line}".rstrip(), style)
 
 
-def _say_title(console: Console, name: str, what: str, url: str) -> None:
+def _run(
+    console: Console, arguments: list[str], what: str
+) -> tuple[Outcome, list[str]]:
+    """Run the program, and say what went otherwise than promised."""
+    name = arguments[0]
     console.rule(f"[bold]{name}[/bold]: {what}", align="left")
-    _print_plain(console, f"$ python {name} {url}", "dim")
+    _print_plain(console, f"$ python {' '.join(arguments)}", "dim")
+    outcome = run(arguments, lambda line: _show_line(console, line))
+    promised = [] if "--repaired" in arguments else find_marks(name)
+    return outcome, judge(name, outcome, promised)
 
 
 def _show_line(console: Console, line: str) -> None:

@@ -1,8 +1,8 @@
 """A shop's mirror, on aiohttp, with three connections. One of its lines leaks.
 
 aiohttp keeps what is forgotten there, and its connection, for as long as the session is
-open: the next request waits until its time is over. aiohttp_fixed.py is this program
-repaired. `httpguard demo --client aiohttp` runs both.
+open: the next request waits until its time is over. With `--repaired` the program calls
+the innocent twin below. `httpguard demo --client aiohttp` runs it both ways.
 """
 
 from __future__ import annotations
@@ -25,8 +25,14 @@ async def is_open(session: aiohttp.ClientSession, path: str) -> bool:
     return response.ok
 
 
+async def is_open_repaired(session: aiohttp.ClientSession, path: str) -> bool:
+    """`async with` closes the response, body unread or not."""
+    async with session.get(path) as response:
+        return response.ok
+
+
 async def count_orders(session: aiohttp.ClientSession) -> int:
-    """The innocent twin: `async with` gives the connection back."""
+    """Reads to the end."""
     async with session.get("/orders.csv") as response:
         return len([line async for line in response.content])
 
@@ -37,8 +43,9 @@ async def fetch(session: aiohttp.ClientSession, path: str) -> int:
         return len(await response.read())
 
 
-async def work(shop: str) -> None:
+async def work(shop: str, *, repaired: bool) -> None:
     """The mirror's work."""
+    look = is_open_repaired if repaired else is_open
     connector = aiohttp.TCPConnector(limit=3)
     timeout = aiohttp.ClientTimeout(total=1.5)
     async with aiohttp.ClientSession(
@@ -46,7 +53,7 @@ async def work(shop: str) -> None:
     ) as session:
         log.info("orders: %d", await count_orders(session))
         for path in ("/ledger.csv", "/archive.csv", "/backup.csv"):
-            log.info("%s is there: %s", path, await is_open(session, path))
+            log.info("%s is there: %s", path, await look(session, path))
         try:
             log.info("invoice: %d bytes", await fetch(session, "/invoice.pdf"))
         except asyncio.TimeoutError as error:
@@ -65,4 +72,4 @@ if __name__ == "__main__":
     )
     # Impatient, for a program that takes a second: the defaults are 5 s.
     httpguard.install(check_interval=0.1, max_wait=0.5)
-    asyncio.run(work(sys.argv[1]))
+    asyncio.run(work(sys.argv[1], repaired="--repaired" in sys.argv))
