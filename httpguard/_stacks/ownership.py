@@ -141,6 +141,7 @@ def is_own(filename: str) -> bool:
     return filename.startswith(OWN_DIRECTORY)
 
 
+@lru_cache(maxsize=_MOST_FILES)
 def installed_package(filename: str) -> str:
     """The top-level package of a file in site-packages; empty: it lies elsewhere."""
     if filename.startswith("<"):
