@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import Context
 from typing import TYPE_CHECKING
 
 import pytest
@@ -92,7 +93,8 @@ def test_what_it_installed_reports_under_no_lock_of_ours(
     logging.getLogger("httpguard").addHandler(handler)
     try:
         with httpguard.no_leaks():
-            thread = threading.Thread(target=elsewhere)
+            # Not of the scope, even where threads have the context of who starts them.
+            thread = threading.Thread(target=Context().run, args=(elsewhere,))
             thread.start()
             thread.join()
     finally:

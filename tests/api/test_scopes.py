@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
+import sys
 import threading
 from typing import TYPE_CHECKING
 
@@ -127,6 +128,9 @@ def test_tasks_side_by_side_keep_their_own_leaks(url: str) -> None:
     assert asyncio.run(main()) == ["leaked", "clean", "clean"]
 
 
+@pytest.mark.skipif(
+    getattr(sys.flags, "thread_inherit_context", False), reason="each thread has it"
+)
 def test_a_thread_belongs_to_the_scope_only_by_its_context(url: str) -> None:
     with httpguard.no_leaks():
         thread = threading.Thread(target=leak, args=(url,))
