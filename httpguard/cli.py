@@ -71,11 +71,7 @@ def main(arguments: Sequence[str] | None = None) -> NoReturn:
 
 
 def _run(words: list[str]) -> NoReturn:
-    """Hand over to typer, but for what needs none.
-
-    Raises:
-        MissingExtraError: A package that the command needs is not installed.
-    """
+    """Hand over to typer, but for what needs none. Raises `MissingExtraError`."""
     if words[:1] == ["--version"]:
         from ._model.version import __version__
 

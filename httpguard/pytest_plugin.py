@@ -121,8 +121,7 @@ def pytest_configure(config: pytest.Config) -> None:
 def _mode(config: pytest.Config, options: argparse.Namespace) -> str:
     """What was asked for, on the command line or in the configuration file.
 
-    Raises:
-        pytest.UsageError: The configuration file says something else.
+    Raises `pytest.UsageError` where that says something else.
     """
     given: str | None = getattr(options, "httpguard", None)
     if given is not None:

@@ -44,11 +44,7 @@ class Attachment:
     """httpguard in a program that did not ask for it.
 
     Its reports go to the file that was asked for, if any, and not to the program's
-    logs, unless it stays.
-
-    Args:
-        settings: As for `install`; what is not given is the default: variables of the
-            program's environment are not looked at.
+    logs, unless it stays. Variables of the program's environment are not looked at.
     """
 
     def __init__(self, settings: dict[str, Any]) -> None:

@@ -30,13 +30,10 @@ _READ: Final = 4096
 
 
 class Visit:
-    """One who has attached.
+    """One who has attached; the channel to them is the visit's from here on.
 
     Two threads never run it at once: the one ends before a fork, the other begins
     after it.
-
-    Args:
-        channel: To them; it is the visit's from here on.
     """
 
     def __init__(

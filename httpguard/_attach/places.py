@@ -20,11 +20,7 @@ _PREFIX: Final = "httpguard-"
 
 
 class Folder:
-    """A folder of our own, 0700, that a process has to see.
-
-    Raises:
-        AttachError: It sees none that we could make.
-    """
+    """A folder of our own, 0700, that a process has to see; raises `AttachError`."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid

@@ -59,8 +59,7 @@ class Link:
     def ask(self, question: str, patience: float = _PATIENCE) -> dict[str, Any]:
         """An answer to ``look``, ``stay`` or ``off``; empty: it answers by itself.
 
-        Raises:
-            AttachError: It is gone, or has failed.
+        Raises `AttachError` where it is gone, or has failed.
         """
         try:
             # If it is gone, its last word says why.

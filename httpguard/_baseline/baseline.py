@@ -66,11 +66,7 @@ class Baseline:
 
     @classmethod
     def load(cls, path: str | os.PathLike[str]) -> Baseline:
-        """Read a baseline.
-
-        Raises:
-            BaselineError: It cannot be read, or is not what it should be.
-        """
+        """Read a baseline. Raises `BaselineError`."""
         name = os.fspath(path)
         try:
             with open(name, encoding="utf-8") as file:
@@ -92,11 +88,7 @@ class Baseline:
         return cls(entries, base)
 
     def save(self, path: str | os.PathLike[str]) -> None:
-        """Write the file, whole or not at all.
-
-        Raises:
-            BaselineError: It cannot be written.
-        """
+        """Write the file, whole or not at all. Raises `BaselineError`."""
         name = os.fspath(path)
         root = os.path.dirname(os.path.abspath(name))
         entries = Baseline((self._rebased(entry, root) for entry in self.entries), root)

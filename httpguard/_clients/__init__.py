@@ -51,11 +51,7 @@ PACKAGES: Final[tuple[Package, ...]] = (
 
 
 def _places(named: Iterable[str]) -> tuple[str, ...]:
-    """The packages in which copies may lie.
-
-    Args:
-        named: By the setting ``vendored``: such packages, or the copies in them.
-    """
+    """The packages in which copies may lie: such packages, or the copies, are named."""
     found = [name.removesuffix(".urllib3").removesuffix(".requests") for name in named]
     return tuple(dict.fromkeys((*_KNOWN, *found)))
 

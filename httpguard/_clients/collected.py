@@ -34,8 +34,7 @@ _SUSPENDED: Final = (
 def is_closed_by_program(response: object, frame: FrameType | None) -> bool:
     """Whether code of the program closes a response whose reference is cleared.
 
-    Args:
-        frame: Of who called its ``close``, or what else ends it; None: C code.
+    The frame is of who called its ``close``, or what else ends it; None: C code.
     """
     if not READABLE:
         # PyPy's collector clears the reference to all that it finalizes.

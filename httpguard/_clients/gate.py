@@ -45,11 +45,7 @@ class Gate(PoolGate, OpeningGate):
         self.registry = _NOBODY
 
     def before(self) -> None:
-        """A request begins.
-
-        Raises:
-            LeakError: In strict mode, this thread has leaked.
-        """
+        """A request begins. In strict mode, raises the `LeakError` of this thread."""
         registry = self.registry
         guard = self.guard
         if guard is not None and (registry.dead or registry.resolved or registry.alert):
@@ -65,12 +61,8 @@ class Gate(PoolGate, OpeningGate):
     ) -> Lease | None:
         """A response holds a connection, and was opened before httpguard came.
 
-        Args:
-            **facts: As of `begin`; and ``taken``, what it has of the pool, which is
-                missing there.
-
-        Returns:
-            None: it has a lease already, or has ended.
+        The facts are as of `begin`; and ``taken``, what it has of the pool, which is
+        missing there. None: it has a lease already, or has ended.
         """
         if self.guard is None or pool is None:
             return None
@@ -84,11 +76,8 @@ class Gate(PoolGate, OpeningGate):
         """A connection comes back to its pool: the lease under it ended well.
 
         To be called before another request can take it. Runs in finalizers too: no
-        lock, no log.
-
-        Returns:
-            False: the pool was given another one in its place, and is full. To be
-                closed, not kept.
+        lock, no log. False: the pool was given another one in its place, and is full;
+        to be closed, not kept.
         """
         registry = self.registry
         lease = registry.leases.pop(id(connection), None)
@@ -109,10 +98,7 @@ class Gate(PoolGate, OpeningGate):
     def closed(self, connection: object, *, by_finalizer: bool) -> None:
         """The response of a connection is about to be closed.
 
-        Runs in finalizers too: no lock, no log.
-
-        Args:
-            by_finalizer: Not by the program: what a finalizer closes was dropped.
+        What a finalizer closes was dropped. Runs in finalizers too: no lock, no log.
         """
         registry = self.registry
         lease = registry.leases.get(id(connection))

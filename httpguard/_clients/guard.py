@@ -66,9 +66,8 @@ class Guard(LeaseObserver, Protocol):
 class Waiting:
     """Surrounds the taking of a connection, with no frame in a traceback.
 
-    Args:
-        waiter: The request; None: it does not have to wait, or we failed.
-        empty: The client's error for having waited in vain.
+    Without a waiter the request does not have to wait, or we failed. `empty` is the
+    client's error for having waited in vain.
     """
 
     __slots__ = ("_empty", "_guard", "_pool", "_waiter")

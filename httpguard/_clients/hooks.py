@@ -145,8 +145,7 @@ def _leave(
 ) -> None:
     """Requests is not going to read this one.
 
-    Args:
-        raising: Whether we may: no error of the program is on its way.
+    Not `raising`: an error of the program is on its way.
     """
     guard = GATE.guard
     if guard is None:

@@ -27,9 +27,7 @@ if TYPE_CHECKING:
 def made(where: str, note: Note) -> Callable[[Method], Method]:
     """How to wrap the ``__init__`` of what makes connections.
 
-    Args:
-        where: What is said to have failed if the note does.
-        note: Called with what was made and the frame that asked for it.
+    The note is called with what was made and the frame that asked for it.
     """
 
     def wrap(wrapped: Method) -> Method:
@@ -61,10 +59,8 @@ def requesting(
 ) -> Callable[..., Any]:
     """The coroutine function around a request of aiohttp.
 
-    Args:
-        failed: Called with the call, and the error that ends it.
-        arrived: Called with the call, its response, the connection which that holds,
-            and the frame of the task; may raise `LeakError`.
+    `arrived` is called with the call, its response, the connection which that holds,
+    and the frame of the task; it may raise `LeakError`.
     """
 
     async def _httpguard_request(

@@ -40,10 +40,8 @@ def note_retries(registry: Registry, url: Any, frame: FrameType | None) -> None:
     """A request was answered while others are open: see whether it is a second try.
 
     It is where a library's function asks for the same again, and a variable of its own
-    leads to the answer before. About 0.5 us where nobody asks for the same.
-
-    Args:
-        url: As the program gave it. None: any, since it waits for a connection.
+    leads to the answer before. About 0.5 us where nobody asks for the same. Without a
+    URL, as given by the program, it waits for a connection: any will do.
     """
     lately: list[Lease] = []
     with suppress(RuntimeError):  # Another thread has changed it meanwhile.
@@ -84,12 +82,7 @@ def _own(frame: FrameType) -> list[Any]:
 
 
 def blame(lease: Lease | None, place: Place, lost_by: str) -> None:
-    """If a response is dropped, this is where it was lost.
-
-    Args:
-        place: Code and offset; empty: nobody is to blame.
-        lost_by: What that code is.
-    """
+    """If a response is dropped, this is where it was lost; an empty place: nowhere."""
     if lease is not None and (place or lease.lost_in):
         lease.lost_in, lease.lost_by = place, lost_by if place else ""
 
@@ -105,11 +98,7 @@ def stop_reading(registry: Registry, lease: Lease | None, frame: FrameType) -> N
 
 
 def raised_in(error: BaseException, client: Any, origins: Origins) -> Place:
-    """Where code that a client has called raised.
-
-    Args:
-        client: The client's code that has called it.
-    """
+    """Where code raised that a client's own code has called."""
     found: Place = ()
     traceback: TracebackType | None = error.__traceback__
     while traceback is not None:

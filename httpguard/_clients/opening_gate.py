@@ -53,11 +53,12 @@ class OpeningGate:
     ) -> None:
         """The application is given a response that holds a connection.
 
+        In strict mode, raises `LeakError` where it is one more than ``max_open``.
+
         Args:
             response: Weak-referenceable.
             connection: Its identity is the key of the lease until that ends.
             pool: What `pool` returned.
-            method: As the program gave it.
             url: Absolute, or a path of the pool.
             length: The bytes that the server announced; None: unknown.
             frame: The innermost frame to keep.
@@ -65,9 +66,6 @@ class OpeningGate:
             site: Of a task, the frames from the call out to the application's line,
                 where these are known; empty: it has none near by.
             held: What it has of the pool, where that is not the connection.
-
-        Raises:
-            LeakError: In strict mode, it is one more than ``max_open``.
         """
         registry = self.registry
         if self.guard is None or pool is None:
@@ -130,8 +128,7 @@ class OpeningGate:
 def _brief(registry: Registry, site: RawStack) -> RawStack:
     """A site alone, where that is enough: its responses have always ended well.
 
-    Returns:
-        Empty where the whole stack is to be kept.
+    Empty where the whole stack is to be kept.
     """
     if (
         site

@@ -46,16 +46,12 @@ class Patcher:
         name: str,
         factory: Callable[[Method], Method],
     ) -> None:
-        """Have wrapt replace a function by one around it.
+        """Have wrapt replace a function by one around it, which a factory makes.
 
         A plain function, since these run several times a request: a call with eight
         arguments through `wrapt.FunctionWrapper` costs 0.8 us, through this 0.5, and
         less than 0.1 where the function names them (``benchmarks/``). Name, signature
         and documentation stay what they were.
-
-        Args:
-            owner: The class or module whose own attribute it is.
-            factory: Makes the function from the original.
         """
         original = owner.__dict__[name]
         if not is_wrapped(original):
@@ -94,11 +90,8 @@ class Patcher:
     ) -> None:
         """Wrap what the subclasses of a class define themselves, now and later.
 
-        A subclass may have a method of its own that does not call the one it
-        overrides: ours would never run.
-
-        Args:
-            factories: By the name of the attribute, as for `wrap`.
+        By the name of the attribute. A subclass may have a method of its own that does
+        not call the one it overrides: ours would never run.
         """
         gate = self._gate
 

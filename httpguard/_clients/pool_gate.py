@@ -39,8 +39,7 @@ class PoolGate:
     ) -> PoolRef | None:
         """What is known of a pool, from here on if need be; None: no guard.
 
-        Args:
-            session: Whose it is, where `session` was told of that one.
+        It may be that of a session of which `session` was told.
         """
         guard, registry = self.guard, self.registry
         if guard is None:
@@ -76,12 +75,10 @@ class PoolGate:
         *,
         in_task: bool = False,
     ) -> AbstractContextManager[None]:
-        """Around the taking of a connection, for which a request may wait.
+        """Around the taking of a connection, for which a request or a task may wait.
 
-        Args:
-            empty: The client's error for having waited in vain: it gets a note that
-                says who holds the connections.
-            in_task: A task waits, and not its thread.
+        `empty` is the client's error for having waited in vain: it gets a note that
+        says who holds the connections.
         """
         guard, waiter = self.guard, None
         known = self.registry.pools.get(pool)
@@ -100,10 +97,8 @@ class PoolGate:
     def task_stack(self, frame: FrameType, site: RawStack = ()) -> RawStack:
         """The stack of a running task, in the place of its thread's.
 
-        Args:
-            site: From a call out to the application's line, where the stack is to
-                begin: the task may do so below that, as with
-                ``gather(session.get(...))``.
+        It begins with the site, from a call out to the application's line: the task may
+        do so below that, as with ``gather(session.get(...))``.
         """
         registry = self.registry
         whole = capture_task(frame, registry.depth, registry.origins)
@@ -127,11 +122,9 @@ class PoolGate:
         *,
         claims: bool = True,
     ) -> None:
-        """A session was made before httpguard came.
+        """A session was made before httpguard came, and these pools by it.
 
-        Args:
-            pools: Those that it has made, and how each is asked.
-            claims: They are its own, although others may have said so of theirs.
+        It `claims` them, although others may have said so of theirs.
         """
         if self.guard is None or not self.guard.judges_sessions:
             return

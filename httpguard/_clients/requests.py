@@ -195,9 +195,8 @@ def _caller(
 ) -> tuple[FrameType, bool, Place]:
     """Of an adapter's ``send`` that no session has called itself.
 
-    Returns:
-        The innermost frame to keep; whether requests is going to read the body; and
-        the place of an adapter of the application's own, which may lose the response.
+    Returns the innermost frame to keep; whether requests is going to read the body; and
+    the place of an adapter of the application's own, which may lose the response.
     """
     if session is None:
         return frame, False, ()
@@ -232,8 +231,7 @@ PACKAGE: Final = requests_package("requests", CODES)
 def adopt_answer(response: Any, client: Urllib3) -> None:
     """A response of requests, around one of urllib3 that may be adopted already.
 
-    Args:
-        response: It. Subclasses may have properties: its own variables are looked at.
+    Subclasses may have properties: its own variables are looked at.
     """
     space = vars(response)
     raw, request = space.get("raw"), space.get("request")

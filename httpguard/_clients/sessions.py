@@ -43,11 +43,7 @@ def aclosing(
 
 
 def maker(made: Any, frame: FrameType | None) -> FrameType | None:
-    """The frame that asked for an object, below the constructors of subclasses.
-
-    Args:
-        frame: Of its innermost constructor.
-    """
+    """The frame that asked for an object, below the constructors of subclasses."""
     while frame is not None:
         code = frame.f_code
         if code.co_name not in _FACTORIES and (

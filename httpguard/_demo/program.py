@@ -40,12 +40,7 @@ class Place:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a program did.
-
-    Args:
-        counters: What it printed: the guard's counters; empty if nothing.
-        exit_code: Negative: ended by that signal.
-    """
+    """What a program did; its counters are the guard's, which it has printed."""
 
     log: tuple[str, ...]
     counters: Mapping[str, int]

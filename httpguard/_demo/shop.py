@@ -32,11 +32,7 @@ _TICK_SECONDS: Final = 0.05
 
 @contextmanager
 def open_shop() -> Iterator[str]:
-    """Serve on a free port of the loopback interface.
-
-    Yields:
-        The shop's URL.
-    """
+    """Serve on a free port of the loopback interface: the shop's URL."""
     with _Listener(("127.0.0.1", 0), _Counter) as listener:
         thread = threading.Thread(
             target=listener.serve_forever, args=(0.05,), daemon=True

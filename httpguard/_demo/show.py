@@ -73,8 +73,7 @@ SHOWS: Final = {
 def show_demo(console: Console, show: Show) -> list[str]:
     """Run the program as it is, and repaired, and show its logs.
 
-    Returns:
-        What went otherwise than promised, a sentence each; empty if all is well.
+    Returns what went otherwise than promised, a sentence each; empty if all is well.
     """
     with open_shop() as url:
         leaky, wrong = _run(console, [show.program, url], show.what)

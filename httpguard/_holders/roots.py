@@ -30,10 +30,7 @@ _space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"]
 class Root:
     """A place where chains begin, and what is there. Its text is made when it is asked.
 
-    Args:
-        value: What it refers to.
-        place: The module, or the code object that runs.
-        lineno: The line that runs; 0 for a module.
+    The place is a module, whose line is 0, or the code object that runs.
     """
 
     value: object

@@ -46,18 +46,11 @@ def held_by(
     clock: Clock = _thread_time,
     scan: float | None = None,
 ) -> str | None:
-    """What keeps a response alive, in the program's words.
+    """What keeps a response alive, in the program's words; None: not found in time.
 
-    Args:
-        seconds: How long to search; a scan that would take longer is not begun.
-        clock: Seconds; by default of processor time of this thread.
-        scan: A scan of all objects, in which nothing else runs, shall not take longer;
-            None: than the whole search.
-
-    Returns:
-        The chain, such as ``app.cache (module global) -> [cut: dict['k']] ->
-        Response.raw``, with the step in brackets that a person would cut. None:
-        not found in that time.
+    Such as ``app.cache (module global) -> [cut: dict['k']] -> Response.raw``, with the
+    step in brackets that a person would cut. A scan of all objects, in which nothing
+    else runs, is not begun where it would take longer than the search, or than `scan`.
     """
     if not hasattr(gc, "is_tracked"):
         return None  # PyPy's collector does not say.

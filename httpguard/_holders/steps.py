@@ -35,11 +35,8 @@ _SUSPENDED: Final = {
 def describe(root: str, chain: list[Any]) -> str:
     """A chain as one line, with the step in brackets that a person would cut.
 
-    That is the last one that is none of the HTTP libraries' own.
-
-    Args:
-        root: What refers to the first object.
-        chain: From the first object to the response.
+    That is the last one that is none of the HTTP libraries' own. The chain is from what
+    the root refers to, to the response.
     """
     steps = [root]
     cut = 0
@@ -230,8 +227,7 @@ def _key_of(space: Any, child: object) -> str:
 def key_text(key: object) -> str:
     """A key, as in ``dict['name']``: without secrets, and short.
 
-    Args:
-        key: Any object; of others than Python's own only the class is told.
+    Of others than Python's own only the class is told.
     """
     if type(key) is bytes:
         return f"b{key_text(key.decode('latin-1'))}"

@@ -37,9 +37,7 @@ def adopt(
 
     Its line and its age are not known: both begin now. `taken` is what it has of the
     pool; None: others share that, or nobody waits for it. Other arguments: see `begin`.
-
-    Returns:
-        None: it has one, or has ended.
+    Returns None where it has one, or has ended.
     """
     if (pool.host, pool.port) in registry.addresses:
         return None

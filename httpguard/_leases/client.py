@@ -34,16 +34,12 @@ class Facts(NamedTuple):
     """What a hint depends on, of the latest leak at a site.
 
     Args:
-        kind: How it leaked.
-        method: As the program gave it.
-        bytes_read: On the wire.
         length: As the server announced it; None: unknown, as of a chunked body.
         block: Whether its pool blocks.
         package: The library that the application's line called; empty: the client.
         function: The function of that library.
         culprit: Where it was lost by code between that line and the client.
         lost_by: ``hook``, ``retry`` or ``adapter``; empty without a culprit.
-        held_by: What refers to it, where that is known.
         status: Of the response; 0: of a session.
     """
 
@@ -103,25 +99,15 @@ class Client(Protocol):
         """Whether nothing but the client's own parts refers to a response any more.
 
         Asked of each open response that made no progress, at every sweep: count
-        references (`references`), walk no heap.
-
-        Args:
-            reference: Weakly to the response, since the asker's would count.
-
-        Returns:
-            False too where the client keeps no forgotten response alive.
+        references (`references`), walk no heap. A weak reference, since the asker's
+        would count. False too where the client keeps no forgotten response alive.
         """
         return False
 
     def close(self, response: Any, note: str) -> bool:
         """Close a response that nobody reads, so that a later read says why.
 
-        Args:
-            response: Open.
-            note: For the error of a later read.
-
-        Returns:
-            False: it can not be closed from this thread.
+        False: it can not be closed from this thread.
         """
 
     def release(self, response: Any) -> None:

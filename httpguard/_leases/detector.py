@@ -39,9 +39,8 @@ _RELEASED, _CUT = Ending.RELEASED, Ending.CUT
 class Detector:
     """Judges leases. Its caller lets one thread in at a time.
 
-    Args:
-        found: Is told of each finding. It may take long.
-        rest: Lets other threads go on. Nothing of the program's is kept meanwhile.
+    `found` is told of each finding, and may take long. `rest` lets other threads go on:
+    nothing of the program's is kept meanwhile.
     """
 
     def __init__(

@@ -115,8 +115,7 @@ class Ends:
     def end(self, lease: Lease, closed: Tally | None = None) -> None:
         """The connection came back; the lease is out of `leases` already.
 
-        Args:
-            closed: What counts it in the place of `released`.
+        `closed` counts it in the place of `released`.
         """
         lease.ended = True
         # Not in one: CPython looks up a method that lies in a slot anew each time.
@@ -176,10 +175,8 @@ class Revived:
     def gone(self, now: float, patience: float) -> list[Lease]:
         """Those that are gone: nothing revived them, or nobody has closed them since.
 
-        Costs about 60 ns for each object of the heap.
-
-        Args:
-            patience: Seconds that a loop has to close what it revived.
+        A loop has so many seconds to close what it revived. Costs about 60 ns for each
+        object of the heap.
         """
         doubtful, self.doubtful = self.doubtful, []
         living = _living({lease.key for lease in doubtful})

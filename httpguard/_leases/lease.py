@@ -159,11 +159,8 @@ class Lease(_ResponseRef):
     def is_of(self, pool: PoolRef | None) -> bool:
         """Whether a connection that has the id of a dead lease's is that one.
 
-        Another one may have been taken since from the pool, under a slot of its own,
-        or from another pool.
-
-        Args:
-            pool: The one that the connection belongs to; None: it was collected too.
+        Another one may have been taken since from the pool, under a slot of its own, or
+        from another pool. None: that was collected too.
         """
         known = pool is None or pool is self.pool
         return known and self.slot is not None and self.has_key()

@@ -40,27 +40,10 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
 ) -> None:
     """The application is given a response that holds a connection: open a lease.
 
-    About 2 us in a loop, four times that between requests (``benchmarks/``).
-
-    Args:
-        registry: Takes the lease.
-        client: Whose response.
-        response: Holds the connection.
-        connection: Of the pool.
-        pool: The pool.
-        method: As the program gave it.
-        url: Absolute, or a path of the pool.
-        status: Of the answer.
-        length: As the server announced it; None: unknown.
-        bytes_read: Of the body, so far.
-        frame: The innermost frame to keep.
-        reading: The client is going to read the body first.
-        raising: False where an error of the program is on its way.
-        stack: Of a task, in the place of the frame's.
-        held: What it has of the pool; None: the connection.
-
-    Raises:
-        LeakError: By the observer, in strict mode.
+    About 2 us in a loop, four times that between requests (``benchmarks/``). Arguments
+    as of `Gate.begin`; not `raising` where an error of the program is on its way, and
+    else the observer may raise `LeakError`. `stack` is a task's, in the place of the
+    frame's.
     """
     key = id(connection)
     known = registry.leases.get(key)

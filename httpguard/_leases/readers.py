@@ -48,15 +48,12 @@ _WIDE: Final = (type, ModuleType, FunctionType, CodeType)
 
 
 def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set[int]:
-    """Which of the responses some thread or greenlet waits for right now.
+    """The ids of the responses that some thread or greenlet waits for right now.
 
     A reader shows as a frame of an HTTP client, http.client, socket or ssl whose first
     argument is that very response, or what it reads from. Others poll its socket.
     Costs about 20 us a thread, and under gevent a walk over all objects: the only way
     to find greenlets.
-
-    Returns:
-        The ids of those that somebody waits for.
     """
     parts: dict[int, int] = {}
     descriptors: dict[int, int] = {}

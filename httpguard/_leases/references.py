@@ -7,13 +7,9 @@ from typing import Any
 
 
 def references(objects: list[Any]) -> list[int] | None:
-    """How many references each object has beside the list's own.
+    """How many references each object has beside the list's own; None: not to be known.
 
-    Args:
-        objects: In no variable of the caller: that would be one more.
-
-    Returns:
-        In their order; None where this interpreter does not tell.
+    They are to be in no variable of the caller: that would be one more.
     """
     if _OURS is None:
         return None

@@ -97,11 +97,8 @@ class Registry(Ends):
     ) -> None:
         """How stacks are kept from here on.
 
-        Args:
-            depth: Application frames of each.
-            sample: The share of leases that have one, 0 to 1.
-            submissions: Whether they go on to where an executor's work was submitted.
-            whole: Whether none is to be kept in brief.
+        So many application frames of each, of a share of the leases, 0 to 1; on to
+        where an executor's work was submitted; and `whole`, none in brief.
         """
         self.origins = origins
         self.depth = depth
@@ -118,11 +115,7 @@ class Registry(Ends):
         self.settle()
 
     def claim_by(self, claim: Callable[[Lease | SessionRef], None] | None) -> None:
-        """Have somebody say of each lease, as it is opened, whose it is.
-
-        Args:
-            claim: Called with the lease; None: nobody.
-        """
+        """Have somebody say of each lease, as it is opened, whose it is."""
         self.claim = claim
         self.settle()
 
@@ -165,11 +158,8 @@ class Registry(Ends):
     def tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
         """A lease was opened: say so to those who want to know.
 
-        Args:
-            raising: False where an error of the program is on its way.
-
-        Raises:
-            LeakError: By the observer, in strict mode.
+        In strict mode the observer may raise `LeakError`, unless an error of the
+        program is on its way.
         """
         if self.claim is not None:
             self.claim(lease)
@@ -184,11 +174,7 @@ class Registry(Ends):
     def add_session(
         self, session: Any, client: Client, frame: FrameType, *, lonely: bool
     ) -> SessionRef:
-        """Know a session.
-
-        Args:
-            lonely: It is one request's own.
-        """
+        """Know a session; a lonely one is one request's own."""
         ref = self.sessions.add(
             session,
             client,

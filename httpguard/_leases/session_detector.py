@@ -38,11 +38,9 @@ class SessionDetector:
     def sweep(
         self, now: float, scope: Scope | None = None, *, ended: bool = False
     ) -> None:
-        """Judge the sessions of a line that has made too many.
+        """Judge the sessions of a line that has made too many, all or those of a scope.
 
-        Args:
-            scope: It has ended. None: all sessions.
-            ended: The process has: nobody waits until they have been idle.
+        Where that, or the process, has ended, nobody waits until they have been idle.
         """
         self._resolve_idle()
         for crowd in self._crowds(now, scope, ended=ended):
@@ -61,8 +59,7 @@ class SessionDetector:
     ) -> Iterator[list[SessionRef]]:
         """The sessions of a line that keep sockets nobody uses, if they are too many.
 
-        Yields:
-            Those beyond the limit, with `alive` and `sockets` filled in.
+        Those beyond the limit, with `alive` and `sockets` filled in.
         """
         settings = self._settings()
         limit = settings.max_sessions
@@ -109,13 +106,10 @@ def _keeps(ref: SessionRef) -> bool:
 
 
 def _without_one_a_thread(crowd: list[SessionRef]) -> set[int]:
-    """The ids of those that are not the one session of a live thread.
+    """The ids of those that are not the one session of a live thread, the oldest first.
 
     A session is not to be shared by threads, so that each may have one: that which it
     uses, whoever has made it.
-
-    Args:
-        crowd: The oldest first.
     """
     served: set[Strand] = set()
     spare = set()

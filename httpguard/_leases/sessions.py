@@ -225,13 +225,10 @@ class Sessions:
         return ref if ref is not None and ref() is session else None
 
     def own(self, ref: SessionRef, pool: PoolRef, origins: Origins) -> int:
-        """A session has made a pool.
+        """A session has made a pool; how many sessions of its line have pools now.
 
         Its line is looked up here: many a library makes a session as it is imported,
         and never uses it.
-
-        Returns:
-            How many sessions of its line have pools now.
         """
         user = runner()
         with self._lock:

@@ -73,12 +73,7 @@ def is_alive(known: Runner) -> bool:
 
 
 def is_of(known: Runner, now: Runner) -> bool:
-    """Whether what runs now is the one, or has run the task that has ended.
-
-    Args:
-        known: What opened a response.
-        now: As of `runner`.
-    """
+    """Whether what runs now is the known one, or has run the task that has ended."""
     if known == now:
         return True
     return isinstance(known, tuple) and known[1] == now and not _is_under_way(known[0])

@@ -41,11 +41,7 @@ class Verdicts:
         self.excused = 0
 
     def count(self, kind: LeakKind, leaked: Lease | SessionRef) -> bool:
-        """Count a leak, once.
-
-        Returns:
-            Whether it is one: not what `allow` or `ignore` excuse.
-        """
+        """Count a leak, once; False: `allow` or `ignore` excuses it."""
         leaked.judged = True
         if self.excuses(leaked):
             self.excused += 1
@@ -84,12 +80,10 @@ class Finding:
 
     Args:
         runner: What opened it; `thread` is the name of the thread.
-        age: At the judgement.
-        idle: Without progress, or without a request, at the judgement.
+        age: At the judgement, as is `idle`: without progress, or without a request.
         lost_in: Code and offset that lost the response, where that is not the site.
         lost_by: What that code is.
-        alive: Of a session: those of its line that keep sockets.
-        sockets: Of a session: how many sockets these keep.
+        alive: Of a session: those of its line that keep sockets, so many `sockets`.
         held_by: What refers to it, where that was searched for and found.
         raised: A LeakError has carried it: it is raised once.
     """

@@ -52,8 +52,7 @@ def _methods(sock: socket.socket) -> type[socket.socket]:
 def is_read_below(lease: Lease, response: Any) -> bool:
     """Whether bytes were taken from the socket since the look before this one.
 
-    Args:
-        lease: Keeps what was seen; its client has counted nothing since that look.
+    The client has counted nothing since that look.
     """
     before, lease.taken = lease.taken, _taken(lease.client.socket(response))
     if before is None or lease.taken is None:

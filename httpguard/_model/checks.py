@@ -37,15 +37,9 @@ class Check(NamedTuple):
     unit: str = ""
 
     def take(self, value: Any, shown: str, *, secret: bool = False) -> Any:
-        """A value in its type.
+        """A value in its type; an error calls it as `shown`, and leaves a secret out.
 
-        Args:
-            value: As a user gave it.
-            shown: What an error calls it.
-            secret: Whether an error shall not show it.
-
-        Raises:
-            ConfigError: It is not accepted.
+        Raises `ConfigError` where it is not accepted.
         """
         try:
             return self.read(value)
@@ -56,13 +50,10 @@ class Check(NamedTuple):
 
 
 def whole(least: int, most: int, *, none: str = "", note: str = "") -> Check:
-    """A whole number.
+    """A whole number, within bounds.
 
-    Args:
-        least: The lower bound.
-        most: The upper bound.
-        none: What no number means, where that is accepted.
-        note: What else an error says.
+    `none` is what no number means, where that is accepted, `note` what else an error
+    says.
     """
 
     def read(value: Any) -> int | None:
@@ -82,14 +73,7 @@ def whole(least: int, most: int, *, none: str = "", note: str = "") -> Check:
 def seconds(
     least: float = 0, *, waits: bool = False, none: str = "", note: str = ""
 ) -> Check:
-    """A number of seconds.
-
-    Args:
-        least: The lower bound.
-        waits: Whether a thread sleeps for so long.
-        none: As of `whole`.
-        note: As of `whole`.
-    """
+    """A number of seconds; of those that a thread `waits`, not too many. As `whole`."""
     most = _LONGEST_WAIT if waits else _ENDLESS
     bounds = f"a number of seconds from {least:g} to {int(most):,}"
     takes = "float | None" if none else "float"

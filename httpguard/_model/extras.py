@@ -12,12 +12,7 @@ if TYPE_CHECKING:
 
 
 class MissingExtraError(HTTPGuardError):
-    """Packages are not installed; the message says which `pip install` helps.
-
-    Args:
-        extra: The extra that brings them.
-        packages: What is missing.
-    """
+    """Packages of an extra are missing; the message says which `pip install` helps."""
 
     def __init__(self, extra: str, packages: Sequence[str]) -> None:
         names = " and ".join(packages)
@@ -60,12 +55,8 @@ def _installed() -> tuple[str, bool]:
 def require(extra: str, *modules: str) -> None:
     """Import what an extra brings, before the work that needs it begins.
 
-    Args:
-        extra: The extra.
-        *modules: Names of modules; of a namespace package, the one that is needed.
-
-    Raises:
-        MissingExtraError: One cannot be imported.
+    Of a namespace package the module that is needed. Raises `MissingExtraError` where
+    one cannot be imported.
     """
     # A package that lacks one of its own is not there either: that one is named.
     missing = dict.fromkeys(filter(None, map(_what_lacks, modules)))

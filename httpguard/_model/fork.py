@@ -26,8 +26,7 @@ class Forked(Protocol):
 class Parts:
     """The parts that are told of every fork, while they live.
 
-    Args:
-        failed: Told what a part raised; it stops none of the others.
+    `failed` is told what a part raised; it stops none of the others.
     """
 
     def __init__(self, failed: Callable[[str, Exception], None]) -> None:
@@ -35,11 +34,7 @@ class Parts:
         self._known: list[weakref.ref[Forked]] = []
 
     def add(self, part: Forked) -> None:
-        """Tell it of every fork from now on, once.
-
-        Args:
-            part: Kept by a weak reference.
-        """
+        """Tell it of every fork from now on, once. It is kept by a weak reference."""
         # A new list, so that a fork in another thread meets a whole one.
         alive = [ref for ref in self._known if ref() not in {None, part}]
         self._known = [*alive, weakref.ref(part)]

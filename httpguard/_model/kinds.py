@@ -22,20 +22,12 @@ _HEADING: Final = re.compile(r"^(?=## )", re.MULTILINE)
 
 
 def more(kind: str) -> str:
-    """The command that tells more of a kind.
-
-    Args:
-        kind: Its word; one that is unknown is its own code.
-    """
+    """The command that tells more of a kind; one that is unknown is its own code."""
     return f"httpguard explain {CODES.get(kind, kind)}"
 
 
 def page() -> str:
-    """All of it, as Markdown.
-
-    Raises:
-        OSError: The file cannot be read.
-    """
+    """All of it, as Markdown."""
     with open(_PAGE, encoding="utf-8") as file:
         return file.read()
 
@@ -43,12 +35,8 @@ def page() -> str:
 def explain(name: str) -> str:
     """What a kind means: its part of the page.
 
-    Args:
-        name: Its word, its code or its event's name, in upper or lower case.
-
-    Raises:
-        KeyError: There is no such kind.
-        OSError: The page cannot be read.
+    By its word, its code or its event's name, in upper or lower case. Raises `KeyError`
+    where there is no such kind.
     """
     word = name.lower().removeprefix("httpguard.").replace("-", "_")
     wanted = CODES.get(word, name.upper())

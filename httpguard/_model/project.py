@@ -50,12 +50,7 @@ class Project(NamedTuple):
 def with_project(environment: Mapping[str, str], folder: str) -> dict[str, str]:
     """The environment, and what a project says of the variables that are not set.
 
-    Args:
-        environment: Usually ``os.environ``.
-        folder: Of the project, or any below.
-
-    Raises:
-        ConfigError: As of `read_project`.
+    Raises `ConfigError`, as `read_project`.
     """
     told = dict(read_project(folder).variables)
     told.update({name: text for name, text in environment.items() if text.strip()})
@@ -63,14 +58,10 @@ def with_project(environment: Mapping[str, str], folder: str) -> dict[str, str]:
 
 
 def read_project(folder: str) -> Project:
-    """What the nearest pyproject.toml says.
+    """What the pyproject.toml says that is nearest to a folder, there or above.
 
-    Args:
-        folder: Of the project, or any below.
-
-    Raises:
-        ConfigError: It cannot be read, or its table has a name or a value that is not
-            accepted; names the nearest one that is.
+    Raises `ConfigError` where it cannot be read, or its table has a name or a value
+    that is not accepted; that names the nearest one that is.
     """
     path = _nearest(folder)
     table = {} if path is None else _table(path)
@@ -93,11 +84,7 @@ def read_project(folder: str) -> Project:
 
 
 def _options(path: str, command: str, table: Any) -> dict[str, Any]:
-    """A command's own table.
-
-    Raises:
-        ConfigError: It is none, or has what is not accepted.
-    """
+    """A command's own table. Raises `ConfigError`."""
     shown = f"{_SHOWN}.{command}"
     if not isinstance(table, dict):
         raise ConfigError(f"{path}: {shown} is no table")

@@ -60,13 +60,9 @@ _SECRET_NAME: Final = re.compile(
 def redact_url(url: str) -> str:
     """The URL without user info, query values, fragment and secrets in its path.
 
-    Args:
-        url: Any URL, path or query, from the program or from a server's redirect.
-
-    Returns:
-        At most 300 characters of it, control characters escaped. Names of query
-        parameters stay, their values become an ellipsis, and so does each segment
-        of the path that looks like a secret.
+    Any URL, path or query, from the program or from a server's redirect. At most 300
+    characters, control characters escaped. Names of query parameters stay, their values
+    become an ellipsis, and so does each segment of the path that looks like a secret.
     """
     url, _, _ = url.partition("#")
     url, mark, query = url.partition("?")
@@ -89,14 +85,9 @@ def redact_url(url: str) -> str:
 
 
 def printable(text: str, limit: int = _MAX_LENGTH) -> str:
-    """The text on one line, as plain characters, cut to a length.
+    """A text from outside on one line, as plain characters, cut to a length.
 
-    Args:
-        text: Anything that comes from outside.
-        limit: The most characters kept.
-
-    Returns:
-        The text with whatever could forge a line or drive a terminal escaped.
+    What could forge a line or drive a terminal is escaped.
     """
     # Escapes are longer: cut before, to do no work on what goes, and after.
     text = text[: limit + 1]

@@ -7,12 +7,7 @@ from typing import Any, Final
 
 
 class Scope:
-    """What a response opened now belongs to.
-
-    Args:
-        parent: The scope around this one.
-        reason: Given to `allow`; None for a `no_leaks` scope.
-    """
+    """What a response opened now belongs to. A reason was given to `allow`."""
 
     __slots__ = ("findings", "over", "parent", "reason", "waited")
 

@@ -204,15 +204,8 @@ def load_settings(
 ) -> Settings:
     """Settings from keyword arguments, else the environment, else defaults.
 
-    Args:
-        arguments: The keyword arguments of `install` that were given.
-        environment: Usually ``os.environ``. An empty variable counts as unset.
-
-    Returns:
-        The settings. Where they say ``enabled=False`` nothing else is read.
-
-    Raises:
-        ConfigError: A value is not accepted.
+    An empty variable counts as unset. Where they say ``enabled=False`` nothing else is
+    read. Raises `ConfigError` where a value is not accepted.
     """
     values = dict(arguments)
     for name in TABLE:
@@ -230,11 +223,7 @@ def variable(name: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Variables that look like settings of ours and are none: likely typos.
-
-    Args:
-        environment: Usually ``os.environ``.
-    """
+    """Variables that look like settings of ours and are none: likely typos."""
     known = {variable(name) for name in TABLE}
     return sorted(
         name for name in environment if name.startswith(_PREFIX) and name not in known
@@ -248,15 +237,9 @@ class _Variable(str):
 
 
 def check(name: str, value: Any, shown: str) -> Any:
-    """One setting's value in its type.
+    """One setting's value in its type; an error calls it as `shown`: an option, say.
 
-    Args:
-        name: The setting.
-        value: As a user gave it.
-        shown: What an error calls it: an option, say.
-
-    Raises:
-        ConfigError: It is not accepted; says what is.
+    Raises `ConfigError` where it is not accepted; that says what is.
     """
     setting = TABLE[name]
     where = variable(name) if isinstance(value, _Variable) else shown
@@ -264,15 +247,9 @@ def check(name: str, value: Any, shown: str) -> Any:
 
 
 def check_address(host: str, port: int, token: str | None) -> None:
-    """Whether a page may be served there.
+    """Whether a page may be served there, without a token too.
 
-    Args:
-        host: A name or an address.
-        port: 0: a free one.
-        token: What its visitors have to know; None: nothing.
-
-    Raises:
-        ConfigError: It may not, or an argument is not accepted.
+    Raises `ConfigError` where it may not, or an argument is not accepted.
     """
     check("serve", (host, port), "serve")
     check("serve_token", token, "token")

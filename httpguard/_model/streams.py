@@ -31,8 +31,7 @@ class Streams:
     def deliver(self, logger: logging.Logger, record: logging.LogRecord) -> None:
         """Have a record handled, but by nobody whose standard stream is another's now.
 
-        Raises:
-            Exception: Whatever the application's filters and handlers raise.
+        Raises whatever the application's filters and handlers raise.
         """
         handlers = list(_handlers(logger))
         if not any(_is_standard(handler) for handler in handlers):

@@ -42,15 +42,10 @@ class Rhythm:
         self._last: float | None = None
 
     def due(self, count: int, now: float) -> bool:
-        """Whether to report now; if so, the next time is set.
+        """Whether to report a count now; if so, the next time is set.
 
-        Args:
-            count: How often it has happened.
-            now: Seconds, monotonic.
-
-        Returns:
-            True at the first, then when the count has reached 10, 100, 1000 …
-            and the last report is a minute old.
+        True at the first, then when the count has reached 10, 100, 1000 … and the last
+        report is a minute old.
         """
         if count < self._next:
             return False

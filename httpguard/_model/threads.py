@@ -74,10 +74,9 @@ def is_native() -> bool:
 
 
 def _block_signals() -> set[Any]:
-    """Python runs handlers in the main thread, whichever the system has chosen.
+    """The signals that were blocked before: from now on, nearly all are.
 
-    Returns:
-        The signals that were blocked before.
+    Python runs handlers in the main thread, whichever the system has chosen.
     """
     faults = {getattr(signal, name, None) for name in _FAULTS}
     return signal.pthread_sigmask(signal.SIG_BLOCK, signal.valid_signals() - faults)
@@ -87,9 +86,6 @@ class _Given:
     """Within, a thread of ours has the signals that the program has given it.
 
     Processes and threads that a log handler starts have those of whoever starts them.
-
-    Args:
-        blocked: Of these, those that it does not take.
     """
 
     def __init__(self, blocked: set[Any]) -> None:

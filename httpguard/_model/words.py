@@ -10,22 +10,12 @@ if TYPE_CHECKING:
 
 
 def many(number: int, one: str, several: str = "") -> str:
-    """``1 leak``, ``2,000 leaks``.
-
-    Args:
-        number: How many.
-        one: The word for one.
-        several: The word for several, if it has no mere ``s``.
-    """
+    """``1 leak``, ``2,000 leaks``; `several` is the word that has no mere ``s``."""
     return f"{number:,} {one if number == 1 else several or one + 's'}"
 
 
 def leaked(found: Iterable[tuple[str, int]]) -> str:
-    """``2 leaked responses``, ``1 leaked response, 3 leaked sessions``.
-
-    Args:
-        found: Kinds of leaks, and how many of each.
-    """
+    """``1 leaked response, 3 leaked sessions``, of kinds of leaks and their numbers."""
     counts = {"response": 0, "session": 0}
     for kind, count in found:
         counts["session" if kind == "session" else "response"] += count
@@ -35,12 +25,7 @@ def leaked(found: Iterable[tuple[str, int]]) -> str:
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """The one of some names that a wrong one was most likely to be.
-
-    Args:
-        name: Written by somebody.
-        known: At least one.
-    """
+    """The one of some names that a wrong one was most likely to be."""
     import difflib
 
     names = sorted(known)

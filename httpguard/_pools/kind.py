@@ -12,11 +12,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 
 def name_of(scheme: str, host: str, port: int | None) -> str:
-    """What a pool is called in reports.
-
-    Args:
-        port: Left out where it is the scheme's.
-    """
+    """What a pool is called in reports: without the port where it is the scheme's."""
     host = f"[{host}]" if ":" in host.strip("[]") else host
     if port is None or port == DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"
@@ -63,8 +59,7 @@ class PoolKind(Protocol):
     def missing(self, pool: Any, taken: int) -> int:
         """The slots that nobody has any more, by what it tells; 0 where it loses none.
 
-        Args:
-            taken: Those that responses and requests under way have.
+        `taken` are those that responses and requests under way have.
         """
         return 0
 
@@ -73,31 +68,20 @@ class PoolKind(Protocol):
         return False
 
     def is_request(self, pool: Any, owner: object, name: str) -> bool:
-        """Whether a call works with a connection of the pool.
-
-        Args:
-            owner: What the function was called with first.
-        """
+        """Whether a function, called with the owner first, works with a connection."""
         return False
 
     def under_way(self, pool: Any) -> list[tuple[object, RawStack]]:
-        """The requests of tasks that hold a connection and have no answer yet.
+        """Connection and stack of the requests of tasks that have no answer yet.
 
         Those of threads are found by `is_request`. Asked of a pool that has starved.
-
-        Returns:
-            The connection, and the stack.
         """
         return []
 
     def refill(self, pool: Any, slot: Slot) -> bool | None:
-        """Give a lost slot back to it.
+        """Give a lost slot back to it, which is what the lost response had of it.
 
-        Args:
-            slot: What the lost response had of it.
-
-        Returns:
-            None: another thread has its hand on the pool, so that this has to wait.
-            False: somebody has made up for the slot already.
+        None: another thread has its hand on the pool, so that this has to wait. False:
+        somebody has made up for the slot already.
         """
         return False

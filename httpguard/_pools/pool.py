@@ -90,9 +90,6 @@ class PoolRef(Connections):
     The facts are copied, so that a lease never keeps a pool, and with it the
     pool's idle sockets, alive. Requests write the figures without a lock: each
     step is one operation of a dict, a deque or a `Tally`.
-
-    Args:
-        bury: Takes the reference when the pool is collected.
     """
 
     __slots__ = (
@@ -199,8 +196,7 @@ class PoolRef(Connections):
     def took(self, connection: Any, *, fresh: bool, now: float) -> None:
         """A request has taken a connection.
 
-        Args:
-            fresh: It has no socket yet: new, or closed since, by the server most often.
+        A fresh one has no socket yet: new, or closed since, by the server most often.
         """
         self.taken.add()
         slot = self.know(connection)
@@ -217,8 +213,7 @@ class PoolRef(Connections):
     def comes_back(self, connection: Any) -> bool:
         """A connection is about to be put back into the pool's queue.
 
-        Returns:
-            Whether there is room: the pool may have been given another one instead.
+        False: there is no room. The pool may have been given another one instead.
         """
         slot = self.slot_of(connection)
         if slot is None:
@@ -233,11 +228,7 @@ class PoolRef(Connections):
         return True
 
     def discards(self, connection: Any) -> bool:
-        """Whether a connection that came back was closed since the pool was full.
-
-        Args:
-            connection: Of this pool; it was open, and is closed.
-        """
+        """Whether a connection that came back open was closed since it was full."""
         self.forget(self.slot_of(connection))
         pool = self()
         if pool is None or self.ask.is_closed(pool):

@@ -21,8 +21,7 @@ _MOST_NAMES: Final = 200
 class Pools:
     """The pools that requests have gone through.
 
-    Args:
-        gone: Told of each pool that was collected while it had an owner.
+    `gone` is told of each one that was collected while it had an owner.
     """
 
     def __init__(self, gone: Callable[[PoolRef], None]) -> None:

@@ -17,9 +17,8 @@ if TYPE_CHECKING:
 def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
     """How many sessions a line has made, and what one shared session would save.
 
-    Returns:
-        JSON-ready values. ``maker`` is the innermost frame, a library's where one
-        has made the sessions, and ``site`` the application's line that called it.
+    JSON-ready values. ``maker`` is the innermost frame, a library's where one has made
+    the sessions, and ``site`` the application's line that called it.
     """
     frames = symbolize(wasted.stack, origins)
     site = find_site(wasted.stack, origins)

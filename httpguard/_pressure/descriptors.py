@@ -90,11 +90,7 @@ def limit_of_descriptors() -> int | None:
 
 
 def count_descriptors(limit: int) -> int | None:
-    """How many files the process has open.
-
-    Args:
-        limit: The answer where none is left to look with.
-    """
+    """How many files the process has open; the limit where it cannot look."""
     try:
         # The look itself has one open.
         return len(_listdir("/dev/fd")) - 1

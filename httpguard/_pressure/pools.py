@@ -60,11 +60,7 @@ class PoolWatch:
         stack: RawStack | None = None,
         share: Share | None = None,
     ) -> Waiter:
-        """A request is about to wait. Costs a stack, which a wait can pay for.
-
-        Args:
-            stack: Of a task, in the place of the frame's.
-        """
+        """A request is about to wait: its stack is noted, or that given of a task."""
         registry = self.registry
         if stack is None:
             stack = capture(frame, registry.depth, registry.origins)
@@ -89,10 +85,7 @@ class PoolWatch:
 
         A program in which everything waits makes no objects, so that nothing else
         would ever collect the responses that went in cycles. Takes a quarter of the
-        time at most.
-
-        Args:
-            young: Only what was made lately, which takes no time to speak of.
+        time at most. What is young takes no time to speak of.
         """
         if young:
             gc.collect(1)

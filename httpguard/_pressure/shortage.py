@@ -31,13 +31,12 @@ _MOST_THREADS: Final = 20
 def describe_shortage(
     pool: PoolRef, registry: Registry, now: float, share: Share | None = None
 ) -> dict[str, Any]:
-    """Who waits, and who holds each slot.
+    """Who waits, and who holds each slot, as JSON-ready values.
 
-    Returns:
-        JSON-ready values. ``waiters``, ``holders`` (open responses), ``lost``
-        (leaks) and ``busy`` (requests under way) are by site; ``unknown`` counts
-        the slots that none of them explains. ``streams``: these are of one HTTP/2
-        connection, ``maxsize`` of which the server allows at once.
+    ``waiters``, ``holders`` (open responses), ``lost`` (leaks) and ``busy`` (requests
+    under way) are by site; ``unknown`` counts the slots that none of them explains.
+    ``streams``: these are of one HTTP/2 connection, ``maxsize`` of which the server
+    allows at once.
     """
     waiters = [
         waiter
@@ -166,13 +165,10 @@ def _hint(pool: PoolRef, holders: list[dict[str, Any]], *, streams: bool) -> str
 def in_flight(
     known: PoolRef, registry: Registry, share: Share | None = None
 ) -> list[RawStack]:
-    """Where requests are being made that hold a connection and have no lease.
+    """The stacks of requests being made that hold a connection and have no lease.
 
     They send, wait for the answer, or requests reads the body for them. Costs about
     20 us a thread, and under gevent a walk over all objects.
-
-    Returns:
-        The stack of each.
     """
     pool = known()
     if pool is None:

@@ -18,11 +18,9 @@ _LAST: Final = -1000
 def observe_end(counts_observer: CountsObserver | None) -> None:
     """Make the end of this process a scope, and have its counts told.
 
-    What is then still open is a leak, as `httpguard run` has it.
-
-    Args:
-        counts_observer: Told the counts after each sweep and at the end. What it raises
-            is logged once and stops nothing.
+    What is then still open is a leak, as `httpguard run` has it. The observer is told
+    the counts after each sweep and at the end; what it raises is logged once and stops
+    nothing.
     """
     # The first `weakref.finalize` of a process registers all of them with atexit. Here
     # it does so before our own handler, which then runs before them: urllib3's pools

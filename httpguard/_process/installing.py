@@ -44,13 +44,9 @@ _LOGGER: Final = logging.getLogger("httpguard")
 
 
 def load_settings(arguments: Mapping[str, Any]) -> Settings:
-    """Settings from keyword arguments, else the environment, else defaults.
+    """Settings as given to `install`, else of the environment, else defaults.
 
-    Args:
-        arguments: The keyword arguments of `install` that were given.
-
-    Raises:
-        ConfigError: A value is not accepted.
+    Raises `ConfigError` where a value is not accepted.
     """
     # Under the lock, for which a fork waits: see `forks`. `_snapshot` is for
     # `check`, which may be called anywhere, and disabled has nothing but that.
@@ -61,14 +57,9 @@ def load_settings(arguments: Mapping[str, Any]) -> Settings:
 
 
 def start(settings: Settings, clock: Callable[[], float] = time.monotonic) -> None:
-    """Install, or give the installed guard new settings.
+    """Install, or give the installed guard new settings; `enabled` is not looked at.
 
-    Args:
-        settings: What to do; `enabled` is not looked at.
-        clock: Seconds, monotonic.
-
-    Raises:
-        ConfigError: This is a subinterpreter, or one without the global lock.
+    Raises `ConfigError` on a subinterpreter, or one without the global lock.
     """
     with PROCESS.lock:
         PROCESS.visitors = 0
@@ -120,11 +111,7 @@ def make_guard(
     clock: Callable[[], float],
     beside: Guard | None,
 ) -> Guard:
-    """A guard that forks concern; nobody tells it anything yet.
-
-    Raises:
-        ConfigError: As of `start`.
-    """
+    """A guard that forks concern; nobody tells it anything yet. Raises as `start`."""
     _look_at_the_interpreter()
     from .._guard.guard import Guard
     from .._guard.reports import Outbox
@@ -220,11 +207,8 @@ def wind_up(guard: Guard | None, log: JsonLines | None) -> None:
 def enter_temporary() -> bool:
     """A scope begins: install for its time, if nobody has.
 
-    Returns:
-        Whether somebody watches: the environment may say that nobody shall.
-
-    Raises:
-        ConfigError: A setting of the environment is not accepted.
+    False: nobody watches, as the environment has said. Raises `ConfigError` where a
+    setting of that is not accepted.
     """
     if PROCESS.guard is not None and not PROCESS.visitors:
         return True

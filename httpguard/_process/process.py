@@ -38,11 +38,7 @@ class Pages(Protocol):
     """What serves the page that the settings ask for."""
 
     def serve_as(self, settings: Settings | None) -> None:
-        """Serve it, or close it. It never raises.
-
-        Args:
-            settings: None: uninstalled.
-        """
+        """Serve it, or close it; None: uninstalled. It never raises."""
 
 
 class Process:
@@ -104,12 +100,7 @@ def in_session() -> bool:
 
 
 def observe(observer: Observer, name: str) -> None:
-    """Tell a monitoring system of this guard and those to come.
-
-    Args:
-        observer: Told after each sweep.
-        name: Under which its failure is said.
-    """
+    """Tell a monitoring system, by a name of it, of this guard and those to come."""
     PROCESS.observers.add(observer, name)
     PROCESS.parts.add(observer)
     guard = PROCESS.guard

@@ -17,13 +17,9 @@ def enter_session(settings: Settings) -> Guard:
     """A test session begins: guard the process below the program under test.
 
     What the program itself installs and uninstalls from here on is a guard of its
-    own, with its own settings and findings, on the same registry.
-
-    Returns:
-        The session's guard, which reports nothing.
-
-    Raises:
-        ConfigError: The interpreter is none that can be guarded.
+    own, with its own settings and findings, on the same registry. Returns the session's
+    guard, which reports nothing. Raises `ConfigError` on an interpreter that cannot be
+    guarded.
     """
     with PROCESS.lock:
         if PROCESS.host is None:

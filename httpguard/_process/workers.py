@@ -40,11 +40,7 @@ else:
 
 
 class _Given:
-    """What a worker is given: unpickled, it has the worker guarded.
-
-    Args:
-        settings: Pickled.
-    """
+    """What a worker is given: unpickled, the settings have the worker guarded."""
 
     def __init__(self, settings: bytes) -> None:
         self._settings = settings

@@ -42,9 +42,8 @@ _CUT_SHORT: Final = "cut short"
 class LogCounts:
     """What was seen in any number of lines; may be pickled and merged.
 
-    Args:
-        since: Microseconds since 1970; what is older only serves to tell what is
-            new. None: everything counts.
+    What is older than `since`, in microseconds since 1970, only serves to tell what is
+    new.
     """
 
     def __init__(self, since: int | None = None) -> None:

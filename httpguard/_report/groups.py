@@ -64,10 +64,8 @@ class Groups:
     ) -> Group | None:
         """Take in what a line says of one leak; its group, if it is the example now.
 
-        Args:
-            head: What the line has.
-            leak: The line itself, or an element of a list in it.
-            document: The text of the line; empty: the leak is out of a list.
+        The leak is the line itself, or, where there is no text of it, out of a list in
+        it.
         """
         seen = epoch(leak.get("last_seen"))
         if seen is None:

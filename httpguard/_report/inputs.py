@@ -83,15 +83,12 @@ def _form(magic: bytes, name: str) -> str:
 
 
 def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> None:
-    """Count all lines of a file that may be ours.
+    """Count all lines of a file that may be ours. Raises `InputError`.
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line
     can still be read. Of compressed data that is damaged, what came before counts.
     `advance` is told the bytes of the file that were read since the last call.
-
-    Raises:
-        InputError: It cannot be read.
-        MissingExtraError: It is compressed by zstd, and nothing is there to read it.
+    Raises `MissingExtraError` where nothing is there to read zstd.
     """
     name, number = source.name, 0
     counts.begin(name)

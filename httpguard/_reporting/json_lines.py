@@ -62,11 +62,7 @@ class JsonLines:
         self.name = f"writing to {self.path}"
 
     def __call__(self, event: Event) -> None:
-        """Write an event.
-
-        Raises:
-            OSError: It could not be written.
-        """
+        """Write an event. Raises `OSError`."""
         line = encode(to_record(event, self.run.name))
         append_line(self.path, line, self.max_bytes, self.keep)
 
@@ -103,20 +99,13 @@ def program_name() -> str:
 
 
 def append_line(path: str, line: bytes, max_bytes: int, keep: int) -> None:
-    """Write a line to the end of a file in one `write`.
+    """Write a line, with its break, to the end of a file in one `write`.
 
-    The file is opened for each line: that costs about 20 us, and no descriptor
-    of ours is in the way where a program forks, closes all descriptors to become
-    a daemon, or has its log moved away.
-
-    Args:
-        path: The file; made if it is not there.
-        line: With its line break.
-        max_bytes: Rotate before the file would become larger; 0: never.
-        keep: Rotated files to keep: ``path.1`` is the latest.
-
-    Raises:
-        OSError: It could not be written, or not all of it.
+    The file is opened for each line: that costs about 20 us, and no descriptor of ours
+    is in the way where a program forks, closes all descriptors to become a daemon, or
+    has its log moved away. It is rotated before it would become larger (0: never), to
+    ``path.1`` and so on, of which so many are kept. Raises `OSError` where the line was
+    not written, or not all of it.
     """
     for attempt in range(_ATTEMPTS):
         descriptor = os.open(path, _FLAGS, 0o666)
@@ -142,8 +131,7 @@ def append_line(path: str, line: bytes, max_bytes: int, keep: int) -> None:
 def _rotated(descriptor: int, path: str, keep: int) -> bool:
     """Move a full file away, unless another process is doing so.
 
-    Returns:
-        Whether the path names another file than the descriptor from now on.
+    Whether the path names another file than the descriptor from now on.
     """
     try:
         import fcntl

@@ -29,11 +29,7 @@ _MOST_PATH: Final = 4096
 
 
 class Logs:
-    """The logs of the application.
-
-    Args:
-        others: Whether events go elsewhere too.
-    """
+    """The logs of the application, and whether events go elsewhere too."""
 
     def __init__(self, streams: Streams, others: Callable[[], bool]) -> None:
         self._streams = streams
@@ -42,12 +38,10 @@ class Logs:
         self.spared: Callable[[], bool] = lambda: False
 
     def report(self, event: Event) -> None:
-        """Log an event.
+        """Log an event. Raises whatever the application's processors or handlers raise.
 
-        Raises:
-            Exception: Whatever the application's processors or handlers raise. An
-                event that its structlog chain refuses has gone to the standard
-                library's logger before.
+        An event that its structlog chain refuses has gone to the standard library's
+        logger before.
         """
         from .._model.event import OF_LEAKS, SUMMARY
         from .._text.events import render

@@ -21,8 +21,7 @@ if TYPE_CHECKING:
 def report(event: Event, rendered: Rendered, streams: Streams) -> bool:
     """Log the event with its fields flat.
 
-    Returns:
-        Whether it was: not where it would be printed to a stream that is closed.
+    False: it would be printed to a stream that is closed.
     """
     fields, reserved = rendered.fields, _taken()
     if "thread" in reserved and "thread" in fields:

@@ -19,19 +19,12 @@ _LISTS: Final = ("leaks", "responses")
 
 
 def encode(record: dict[str, Any], limit: int = MAX_LINE) -> bytes:
-    """A record as one line that ends with a line break.
+    """A record as one line of ASCII that ends with a line break, of so many bytes.
 
-    What does not fit is left out in this order, until it does: the middle frames
-    of stacks, whole stacks, the context, the end of the lists of leaks and
-    responses. The field ``truncated`` then says how many items of each were.
-
-    Args:
-        record: JSON-ready but for the values in its ``context``.
-        limit: The most bytes.
-
-    Returns:
-        ASCII text: whatever a program puts into its context, the line is valid
-        for every reader.
+    Whatever a program puts into its context, it is valid for every reader. What does
+    not fit is left out in this order, until it does: the middle frames of stacks, whole
+    stacks, the context, the end of the lists of leaks and responses. The field
+    ``truncated`` then says how many items of each were.
     """
     if "context" in record:
         record = {**record, "context": jsonable(record["context"])}
@@ -61,8 +54,7 @@ def encode(record: dict[str, Any], limit: int = MAX_LINE) -> bytes:
 def jsonable(value: Any, depth: int = 0) -> Any:
     """What a program has bound to its log context, as values that JSON knows.
 
-    Args:
-        value: Anything; what JSON has no type for, or lies too deep, becomes text.
+    What JSON has no type for, or lies too deep, becomes text.
     """
     if value is None or isinstance(value, bool):
         return value

@@ -27,13 +27,9 @@ def run_child(target: Target, environment: Mapping[str, str]) -> int:
     """Run a program to its end; signals that reach us are passed on to it.
 
     It has our standard streams and our process group, so that a terminal's keys
-    (Ctrl-C, Ctrl-Z) reach it as they would without us, and are not passed on.
-
-    Returns:
-        Its exit code; negative: the number of the signal that ended it.
-
-    Raises:
-        OSError: It could not be started.
+    (Ctrl-C, Ctrl-Z) reach it as they would without us, and are not passed on. Returns
+    its exit code; negative: the number of the signal that ended it. Raises `OSError`
+    where it could not be started.
     """
     if not hasattr(signal, "sigwait") or not hasattr(os, "posix_spawn"):
         return _run_simply(target, environment)

@@ -48,11 +48,8 @@ class Run(NamedTuple):
     def start(self) -> int:
         """Run the program and show what leaked, or become it.
 
-        Returns:
-            The exit code; negative: the signal that ended the program.
-
-        Raises:
-            TargetError: It could not be started.
+        Returns the exit code; negative: the signal that ended the program. Raises
+        `TargetError` where it could not be started.
         """
         try:
             if self.options.become:

@@ -26,11 +26,7 @@ _CHECK_INTERVAL: Final = "1"
 
 
 def prepare(program: list[str], options: Options) -> Run:
-    """Check everything before the program begins.
-
-    Raises:
-        HTTPGuardError: Something is not accepted, or not there.
-    """
+    """Check everything before the program begins. Raises `HTTPGuardError`."""
     from .._model.project import read_project
 
     variables = _variables(options)

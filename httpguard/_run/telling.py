@@ -28,11 +28,7 @@ SCHEMA: Final = 1
 def tell(
     outcome: Outcome, comparison: Comparison[Site], options: Options, *, enabled: bool
 ) -> None:
-    """Say on standard error what there is to say.
-
-    Args:
-        enabled: False: the settings say that nothing is to be guarded.
-    """
+    """Say on standard error what there is to say, or that nothing was to be guarded."""
     notes = [*_notes(outcome), *_baseline_notes(comparison)]
     if comparison.new or not options.quiet:
         notes += _advice(outcome)

@@ -53,8 +53,7 @@ def objects() -> list[Any]:
 def referrers(*known: object) -> list[Any]:
     """What refers to any of these objects, but for tuples that may be in the making.
 
-    Args:
-        known: The tuple of all of them may be among the referrers.
+    The tuple of all of them may be among the referrers.
     """
     if sys.version_info >= (3, 14):
         return gc.get_referrers(*known)

@@ -46,13 +46,10 @@ def working_directory() -> str:
 class Origins(dict[str, bool]):
     """File name -> whether it is the application's own code.
 
-    A dict, so that the hot path pays one look-up a frame (about 30 ns) and the
-    thinking is done once a file, by `__missing__`.
-
-    Args:
-        app: Module prefixes that are the application's although installed.
-        clients: The packages of HTTP clients, whose frames stand between the
-            application and the response.
+    A dict, so that the hot path pays one look-up a frame (about 30 ns) and the thinking
+    is done once a file, by `__missing__`. `app` are module prefixes that are the
+    application's although installed, `clients` the packages of HTTP clients, whose
+    frames stand between the application and the response.
     """
 
     def __init__(
@@ -89,14 +86,10 @@ def is_application(
 ) -> bool:
     """Whether a file is the application's own code.
 
-    Args:
-        app: Module prefixes that count although they are installed. The
-            top-level package of ``__main__`` counts by itself (see `is_of_runner`).
-
-    Returns:
-        False for httpguard, the HTTP libraries, the standard library, what lies
-        in site-packages or was installed elsewhere, console scripts and generated
-        code; else True.
+    False for httpguard, the HTTP libraries, the standard library, what lies in
+    site-packages or was installed elsewhere, console scripts and generated code.
+    Modules of the prefixes count although they are installed, and so does the top-level
+    package of ``__main__`` (see `is_of_runner`).
     """
     if filename == _NAMELESS:
         return _is_typed_in()
@@ -113,13 +106,10 @@ def is_application(
 
 
 def is_of_runner(filename: str, app: tuple[str, ...]) -> bool:
-    """Whether a file is the application's for no other reason than `__main__`.
+    """Whether a file of the application is so for no other reason than `__main__`.
 
     What was installed and is run by ``python -m`` may be the application itself, or
     what runs one: where a file of neither sort is on a stack, that is the application.
-
-    Args:
-        filename: Of a file for which `is_application` is true.
     """
     if filename.startswith("<"):
         return False
@@ -152,9 +142,8 @@ def installed_package(filename: str) -> str:
 def module_of(filename: str) -> str:
     """The dotted module name of a file, as well as it can be told.
 
-    Returns:
-        The name under which it is imported now, else the dotted path below
-        site-packages, else the file's stem.
+    The name under which it is imported now, else the dotted path below site-packages,
+    else the file's stem.
     """
     if filename.startswith("<"):
         return "__main__"
@@ -166,11 +155,7 @@ def module_of(filename: str) -> str:
 
 
 def module_matches(name: str, pattern: str) -> bool:
-    """Whether a module is, or lies below, what a pattern names.
-
-    Args:
-        pattern: A dotted prefix; ``*`` and ``?`` are wildcards.
-    """
+    """Whether a module is, or lies below, what a pattern with wildcards names."""
     return fnmatchcase(name, pattern) or fnmatchcase(name, f"{pattern}.*")
 
 

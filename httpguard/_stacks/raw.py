@@ -36,8 +36,7 @@ BEFORE_FILENAME: Final = f"<{BEFORE}>"
 def stack_before(pool: str) -> tuple[CodeType, int]:
     """The stack of what was opened before httpguard came, which says so in one frame.
 
-    Args:
-        pool: Its name, which stands in the place of the function.
+    The pool's name stands in the place of the function.
     """
     code = compile("", BEFORE_FILENAME, "exec")
     return code.replace(co_name=pool, co_firstlineno=0), 0

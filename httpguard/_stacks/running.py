@@ -34,13 +34,10 @@ def frames_of_threads() -> dict[int, FrameType]:
 def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[FrameType]:
     """The innermost frame of each thread and suspended greenlet, but our own.
 
-    A frame of ours in one of our own locals would be a cycle, and all that the
-    frames of this sweep hold, the suspects too, would live until it is collected.
-
-    Args:
-        here: Whether this thread counts, below our own frames: a finalizer or a signal
-            may have come in between.
-        greenlets: Whether to look for greenlets, by a walk over all objects.
+    A frame of ours in one of our own locals would be a cycle, and all that the frames
+    of this sweep hold, the suspects too, would live until it is collected. `here`: this
+    thread counts too, below our own frames: a finalizer or a signal may have come in
+    between. `greenlets` takes a walk over all objects.
     """
     # The threads last: of a frame that has returned meanwhile nothing leads outwards.
     frames = [frame for _, frame in suspended_greenlets()] if greenlets else []

@@ -61,9 +61,8 @@ NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
 def find_site(stack: RawStack, origins: Origins) -> Frame:
     """The frame that a person would fix.
 
-    Returns:
-        The innermost frame of the application's own code; failing that, the
-        innermost outside the HTTP libraries and httpguard.
+    The innermost frame of the application's own code; failing that, the innermost
+    outside the HTTP libraries and httpguard.
     """
     return frame_at(place_of(stack, origins), origins)
 
@@ -106,12 +105,9 @@ def frame_at(place: Place, origins: Origins) -> Frame:
 
 
 def near_site(origins: Origins, frame: FrameType) -> RawStack:
-    """The frames out to the innermost of the application, within the task.
+    """The frames out to the innermost of the application, within the task; else empty.
 
     What resumes a coroutine and is none itself is the loop.
-
-    Returns:
-        Empty where there is none near by.
     """
     stack: list[CodeType | int] = []
     one: FrameType | None = frame
@@ -131,11 +127,7 @@ def near_site(origins: Origins, frame: FrameType) -> RawStack:
 
 
 def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
-    """Frames with their lines, in the order of a traceback.
-
-    Returns:
-        The outermost frame first, httpguard's own left out.
-    """
+    """Frames with their lines, as in a traceback, httpguard's own left out."""
     frames: list[Frame] = []
     submitted = waits = False
     own = _own(stack, origins)
@@ -172,8 +164,7 @@ def filenames(stack: RawStack) -> Iterable[str]:
 def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
     """The installed package, or xmlrpc, that a site has called; the function of it.
 
-    Returns:
-        Both empty where it has called the HTTP library itself.
+    Both empty where it has called the HTTP library itself.
     """
     below: CodeType | None = None
     for code, offset in pairs(stack):
@@ -214,19 +205,14 @@ def _only_calls(code: CodeType, below: CodeType | None) -> bool:
 
 
 def runs_others(filename: str) -> bool:
-    """Whether the code of a file runs what it is given, in a thread or a loop.
-
-    Args:
-        filename: Of a frame.
-    """
+    """Whether the code of a file runs what it is given, in a thread or a loop."""
     return filename.endswith(_THREADS) or installed_package(filename) in _RUNNERS
 
 
 def source_line(frame: Frame) -> str:
     """The text of a frame's line, stripped; empty where there is no source.
 
-    Args:
-        frame: Any frame. Zipapps and notebooks are read through their loaders.
+    Zipapps and notebooks are read through their loaders.
     """
     known = frame.filename in linecache.cache
     line = linecache.getline(frame.filename, frame.lineno)

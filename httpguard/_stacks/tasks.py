@@ -41,15 +41,12 @@ _OPAQUE: Final = frozenset(
 
 
 def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
-    """The stack of a running task.
+    """The stack of a running task, as of `capture`.
 
     Where it has no line of the application, as where `gather` or `create_task` was
     given a coroutine of the client, the lines of whoever waits for the task follow,
-    another task or a thread, behind a mark; where nobody waits, those that made it.
-
-    Returns:
-        As of `capture`. Of a callback, the stack below the loop; where no loop runs,
-        the whole stack.
+    another task or a thread, behind a mark; where nobody waits, those that made it. Of
+    a callback, the stack below the loop; where no loop runs, the whole stack.
     """
     task, last = _running()
     callback = _callback()
@@ -84,10 +81,8 @@ def awaited(
     """Which objects an HTTP client's coroutine reads from that is suspended in a read.
 
     About 50 ns for each object of the heap, however many are asked about. One that is
-    parked at a ``yield`` waits for the program, and is no reader.
-
-    Args:
-        parts: By the id of each, what to return.
+    parked at a ``yield`` waits for the program, and is no reader. `parts` has, by the
+    id of each, what to return.
     """
     known = list(objects)
     if not known:

@@ -42,22 +42,17 @@ UNREADABLE: Final = Unknown("This interpreter does not let us look.")
 def first_argument(frame: FrameType) -> object:
     """The value of the first parameter of a running function: of a method, its self.
 
-    Returns:
-        `UNBOUND` where there is none, or the function has deleted it; `UNREADABLE`.
+    `UNBOUND` where there is none, or the function has deleted it; `UNREADABLE`.
     """
     code = frame.f_code
     return variable(frame, code.co_varnames[0]) if code.co_argcount else UNBOUND
 
 
 def variable(frame: FrameType, name: str) -> object:
-    """The value of a variable of a running function.
+    """The value of a variable of a running function, or of one around it.
 
-    Args:
-        frame: Of any thread, or of a generator, coroutine or traceback.
-        name: A parameter, a local, or a variable of a function around it.
-
-    Returns:
-        `UNBOUND` where it has none; `UNREADABLE`.
+    The frame is of any thread, or of a generator, coroutine or traceback. `UNBOUND`
+    where it has none; `UNREADABLE`.
     """
     return _read(frame, name) if frame.f_code.co_flags & _OPTIMIZED else UNBOUND
 

@@ -57,13 +57,8 @@ def waited_for(
 ) -> set[int]:
     """What a thread waits for by a call of a function that has no frame.
 
-    Args:
-        parts: By the id of an object, what to return if that is waited for.
-        descriptors: The same by the number of a descriptor.
-
-    Returns:
-        Where it polls, what any variable of its functions leads to; where it reads,
-        what those of the line lead to.
+    By the ids of objects and the numbers of descriptors. Where it polls, what any
+    variable of its functions leads to; where it reads, what those of the line lead to.
     """
     module = frame.f_globals.get("__name__")
     if module == "selectors" or (type(module) is str and module.startswith("asyncio.")):
@@ -197,10 +192,8 @@ def reachable(
 ) -> Iterator[Any]:
     """What values lead to in a few steps, not by way of modules, classes and frames.
 
-    Args:
-        values: Any; these come first.
-        steps: An attribute is two away at most, an item of a list that is one three.
-        most: After so many objects the next step is not taken.
+    The values come first. An attribute is two steps away at most, an item of a list
+    that is one three. After so many objects the next step is not taken.
     """
     seen: set[int] = set()
     level = list(values)

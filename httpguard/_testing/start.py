@@ -33,9 +33,8 @@ _GUARD: Final = pytest.StashKey["Guard"]()
 def install(config: pytest.Config) -> Guard | None:
     """Guard the process until pytest ends; None if ``HTTPGUARD_ENABLED`` says no.
 
-    Raises:
-        pytest.UsageError: A setting of the environment or the interpreter is not
-            accepted, or this pytest is too old.
+    Raises `pytest.UsageError` where a setting of the environment or the interpreter is
+    not accepted, or this pytest is too old.
     """
     guard = config.stash.get(_GUARD, None)
     if guard is None:

@@ -49,12 +49,7 @@ _SOME_ABOVE: Final = 6
 def represent(
     leaks: Sequence[Leak], crowd: Crowd | None, whose: str, style: str
 ) -> ExceptionChainRepr:
-    """The failure of a test or a fixture.
-
-    Args:
-        whose: ``test``, or ``module fixture 'feed'``.
-        style: The option ``--tb``.
-    """
+    """The failure of a test or fixture: ``test``, or ``module fixture 'feed'``."""
     message = summarize(leaks, crowd, whose)
     style = _STYLES.get(style, "short")
     tracebacks = [_leak_traceback(leak, whose, style) for leak in leaks]

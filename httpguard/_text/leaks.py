@@ -128,13 +128,8 @@ def _fold_stack(
 ) -> str:
     """The application's own frames, and the first one below the site.
 
-    Of each run of others, one line says how many these are, and of which packages.
-
-    Args:
-        stack: The outermost frame first.
-        site: The line that opened the response.
-        texts: Of each frame.
-        packages: Of each frame.
+    Of each run of others, one line says how many these are, and of which packages. The
+    outermost frame comes first.
     """
     last = max((n for n, frame in enumerate(stack) if frame == site), default=-2)
     lines: list[str] = []

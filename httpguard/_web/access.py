@@ -26,13 +26,10 @@ _DENIED: Final = (
 
 
 class Token:
-    """What a visitor has to know.
+    """What a visitor has to know; raises `ConfigError`.
 
     Browsers send cookies to every port of a host, so that the cookie that stands for
     it has another name for each page.
-
-    Raises:
-        ConfigError: The token is not accepted.
     """
 
     def __init__(self, secret: str, cookie: str) -> None:
@@ -79,9 +76,8 @@ class Token:
 class Access:
     """Lets a request in, or says why not.
 
-    Args:
-        hosts: The names a ``Host`` header may have; None: any (the server that
-            the page is mounted in sees to that).
+    `hosts` are the names a ``Host`` header may have; None: any, since the server that
+    the page is mounted in sees to that.
     """
 
     def __init__(

@@ -38,10 +38,7 @@ _PATIENCE: Final = 0.5
 class Server:
     """Serves an application at a listening socket, which is its own from here on.
 
-    Args:
-        patience: How slow a client may be.
-        most: The most connections at once.
-        own: Host and port as the program's own clients may name them.
+    `own` are host and port as the program's own clients may name them.
     """
 
     def __init__(

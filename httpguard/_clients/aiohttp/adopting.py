@@ -32,9 +32,8 @@ def adopters() -> Adopters:
 def _meet(connector: Any, key: Any = None) -> PoolRef | None:
     """Know a connector, by the name of some host that it is connected to.
 
-    Args:
-        key: Of such a host, as far as that is known: not every connector notes whose
-            the connections are that it has lent.
+    Not every connector notes whose the connections are that it has lent: `key` is of
+    such a host, where one is known.
     """
     known = GATE.registry.pools.get(connector)
     keys = [*connector._acquired_per_host, *connector._conns]

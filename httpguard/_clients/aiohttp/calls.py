@@ -32,22 +32,14 @@ _MOST_TASKS: Final = 1000
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what `aiohttp.client` defines.
-
-    Args:
-        patcher: Of the process.
-    """
+    """Patch what `aiohttp.client` defines."""
     from aiohttp import ClientSession
 
     patcher.wrap(ClientSession, "_request", _request)
 
 
 class Call:
-    """One call of a session: its line, and whether it waits.
-
-    Args:
-        session: It.
-    """
+    """One call of a session: its line, and whether it waits."""
 
     __slots__ = ("session", "site", "starved")
 
@@ -60,11 +52,7 @@ class Call:
 
 
 def call_above(frame: FrameType | None) -> Call | None:
-    """The call for which something in aiohttp runs.
-
-    Args:
-        frame: Of what runs.
-    """
+    """The call for which something in aiohttp runs."""
     for _ in range(_MOST_FRAMES):
         if frame is None:
             return None
@@ -83,11 +71,7 @@ def _call_in(frame: FrameType) -> Call | None:
 
 
 def under_way(connector: Any) -> list[tuple[object, RawStack]]:
-    """Protocol and stack of the requests that wait for an answer. 10 us a task.
-
-    Args:
-        connector: Whose.
-    """
+    """Protocol and stack of the requests that wait for an answer. 10 us a task."""
     from aiohttp import ClientResponse
 
     found: list[tuple[object, RawStack]] = []
@@ -132,13 +116,7 @@ def _explain(call: Call, error: BaseException) -> None:
 
 
 def _look_around(call: Call, options: dict[str, Any], frame: FrameType) -> None:
-    """Find its line. Have one more middleware below the program's, if there are any.
-
-    Args:
-        call: Of a session.
-        options: Of the call.
-        frame: Of who called.
-    """
+    """Find its line. Have one more middleware below the program's, if there are any."""
     try:
         call.site = near_site(GATE.registry.origins, frame)
         between = options.get("middlewares")
@@ -151,11 +129,7 @@ def _look_around(call: Call, options: dict[str, Any], frame: FrameType) -> None:
 
 
 def _last(call: Call) -> Any:
-    """A middleware below those of the program: one of these may lose what it is given.
-
-    Args:
-        call: Of a session.
-    """
+    """A middleware below the program's: one of these may lose what it is given."""
 
     async def middleware(request: Any, handler: Any) -> Any:
         response = await handler(request)
@@ -175,17 +149,9 @@ def _opened(
     *,
     between: bool = False,
 ) -> None:
-    """The program is given a response that holds a connection.
+    """The program, or a middleware of it, is given a response that holds a connection.
 
-    Args:
-        call: For which.
-        response: Open.
-        connection: Its.
-        frame: The innermost to keep.
-        between: It is a middleware that is given it, whose line is the site.
-
-    Raises:
-        LeakError: As of `Gate.begin`.
+    May raise `LeakError`. The line of a middleware is the site.
     """
     registry = GATE.registry
     if not hasattr(type(response), "release"):
@@ -225,12 +191,7 @@ def _opened(
 
 
 def _text(url: Any, known: PoolRef | None) -> str:
-    """The path of a pool, which is there already; a URL's whole text takes 0.7 us.
-
-    Args:
-        url: Of yarl.
-        known: The pool.
-    """
+    """The path of a pool, which is there already; a URL's whole text takes 0.7 us."""
     if (
         known is not None
         and url.raw_host == known.host

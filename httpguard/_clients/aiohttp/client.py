@@ -210,8 +210,7 @@ AIOHTTP: Final = Aiohttp()
 def close(response: Any, note: str) -> bool:
     """Have a response closed that nobody reads, so that a later read says why.
 
-    Returns:
-        False: its loop is closed.
+    False: its loop is closed.
     """
     return ask(
         response._loop, partial(_close, response, response.content._cursor, note)
@@ -235,8 +234,7 @@ def _close(response: Any, taken: int, note: str) -> None:
 def ask(loop: Any, action: Callable[[], None]) -> bool:
     """Have a loop do something: now if it runs here, else as soon as it can.
 
-    Returns:
-        False: it is closed.
+    False: it is closed.
     """
     events = modules.get("asyncio.events")
     if events is not None and events._get_running_loop() is loop:

@@ -128,9 +128,8 @@ def patch(patcher: Patcher) -> None:
 def _release(wrapped: Method, *, collected: CodeType, finalizer: CodeType) -> Method:
     """A connection is put back into its connector, or closed. Finalizers too.
 
-    Args:
-        collected: Of a connection that is collected: nobody has given it back.
-        finalizer: Of a response that is collected.
+    `collected` is the code of a connection that is collected, which nobody has given
+    back, `finalizer` that of a response.
     """
 
     def _release(

@@ -102,11 +102,7 @@ def _wait(wrapped: Method) -> Method:
 
 
 def _key(first: Any) -> Any:
-    """The key of a host.
-
-    Args:
-        first: It, or of aiohttp 3.9 the request.
-    """
+    """The key of a host: itself, or of aiohttp 3.9 that of the request."""
     return getattr(first, "connection_key", first)
 
 

@@ -101,9 +101,6 @@ class _Shut:
 
     http.client ends a body that was closed under it without a word, and a program
     would take half a body for the whole of it.
-
-    Args:
-        missing: Bytes that were announced and not read; None: not known.
     """
 
     def __init__(self, missing: int | None, note: str) -> None:

@@ -99,11 +99,7 @@ def connection_class() -> Any:
 
 
 def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> None:
-    """Patch what responses and ``getresponse`` run through.
-
-    Args:
-        is_left_alone: Whether what a connection opens is not judged here.
-    """
+    """Patch what responses and ``getresponse`` run through."""
     response = sys.modules["http.client"].HTTPResponse
     patcher.wrap(response, "_close_conn", _close_conn)
     patcher.wrap(response, "close", _close)
@@ -131,8 +127,7 @@ def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> N
 def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
     """The application is given a response that it has to read or close.
 
-    Args:
-        url: As the program gave it; None: it asked before we were there.
+    Without a URL: it asked before we were there.
     """
     try:
         if not _is_real(response):
@@ -202,11 +197,7 @@ def _close_conn(wrapped: Method) -> Method:
 
 
 def _end(registry: Registry, lease: Lease, response: Any) -> None:
-    """A lease ends, unless the cycle collector ends it.
-
-    Args:
-        lease: Its key is the id of the response.
-    """
+    """A lease ends, whose key is the response's id, unless the collector ends it."""
     owner = lease()
     space = response.__dict__
     if (owner is None and LENGTH not in space) or (

@@ -82,12 +82,7 @@ _CLIENTS: Final = {
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 define.
-
-    Args:
-        patcher: Of the process.
-        core: The package, imported.
-    """
+    """Patch what httpcore or httpcore2 define."""
     module = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(module.PoolByteStream, "aclose", _aclose)
 
@@ -122,10 +117,7 @@ def _aclose(wrapped: Method) -> Method:
 def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
     """A stream was closed in the course of an error: see whether its slot is lost.
 
-    Args:
-        stream: Of httpcore.
-        lease: Of its response, out of the registry; None: httpx was reading it.
-        frame: The innermost frame to keep.
+    Its lease is out of the registry; None: httpx was reading it.
     """
     registry = GATE.registry
     try:
@@ -153,14 +145,7 @@ def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
 def left_behind(
     client: Any, request: Any, error: BaseException, frame: FrameType
 ) -> None:
-    """A request went wrong: look for a connection that it has left in its pool.
-
-    Args:
-        client: A client of httpx.
-        request: Of httpx.
-        error: What it raises.
-        frame: The innermost frame to keep.
-    """
+    """A request went wrong: look for a connection that it has left in its pool."""
     try:
         if isinstance(error, Exception):
             if type(error).__name__ == "PoolTimeout":
@@ -226,14 +211,7 @@ def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
 ) -> None:
     """Open a lease of what no application has, closed already.
 
-    Args:
-        pool: Of httpcore.
-        connection: Of the pool.
-        method: Of the request that has left it.
-        url: Of that request.
-        frame: The innermost frame to keep.
-        hint: What to do about it.
-        taken: The pool's request that has it; None: none has.
+    `taken` is the pool's request that has it; None: none has.
     """
     registry = GATE.registry
     known, core = meet(pool), type(pool).__module__.partition(".")[0]
@@ -263,10 +241,7 @@ def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
 def _leave(pool: Any, connection: Any, request: Any) -> None:
     """Remember that a connection is nobody's, and where it may be closed.
 
-    Args:
-        pool: Of httpcore.
-        connection: Of the pool.
-        request: Of the pool, which has it; None: none has.
+    The pool's request may have it still; None: none has.
     """
     guard = GATE.guard
     reclaims = guard is not None and guard.reclaims

@@ -27,11 +27,7 @@ _A_FRAME: Final = 2**14
 
 
 def patch_sdks(patcher: Patcher, sdks: Mapping[str, Iterable[tuple[str, str]]]) -> None:
-    """Patch the SDKs that are imported.
-
-    Args:
-        sdks: By module, the classes and methods through which all requests go.
-    """
+    """Patch those that are imported: by module, what all their requests go through."""
     for name, methods in sdks.items():
         module = sys.modules.get(name)
         for owner, method in methods:

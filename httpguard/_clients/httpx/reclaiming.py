@@ -40,14 +40,7 @@ _PATIENCE: Final = 0.05
 
 
 class Mark:
-    """Whose a request of a pool is.
-
-    Args:
-        request: Of the pool.
-        stream: Of httpcore.
-        response: Of httpx, or what stands for it.
-        where: How its loop is reached; None: it is a thread's.
-    """
+    """Whose a request of a pool is, and how its loop is reached; None: a thread's."""
 
     __slots__ = ("http2", "id", "response", "slot", "stream", "where")
 
@@ -144,11 +137,7 @@ def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> Ma
 def refill(pool: Any, slot: Slot) -> bool | None:
     """Close a connection or stream that nobody has, and give its slot to the next.
 
-    Args:
-        slot: Of that connection, or of that request of HTTP/2.
-
-    Returns:
-        As of `PoolKind.refill`.
+    The slot is of that connection, or of that request of HTTP/2. See `PoolKind.refill`.
     """
     for request in list(pool._requests):
         mine = mark_of(request)
@@ -209,11 +198,8 @@ def _ask(pool: Any, request: Any, mine: Mark) -> bool:
 class Left:
     """Where a connection is closed that a request has left in a pool.
 
-    Made where the request was: a task's is closed in its loop.
-
-    Args:
-        pool: Of httpcore.
-        request: Of the pool, which may have it still; None: none does.
+    Made where the request was: a task's is closed in its loop. The pool may have the
+    request still; None: it has not.
     """
 
     __slots__ = ("_pool", "_request", "_where")

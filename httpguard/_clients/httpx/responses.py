@@ -110,11 +110,9 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
 def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) -> None:
     """The application is given a response that it has to read or close.
 
-    Those of mock, ASGI and WSGI transports have no network below them.
-
-    Args:
-        asked: Of a response that a transport returns, its request. The lease is the
-            stream's, which may go on in another response.
+    Those of mock, ASGI and WSGI transports have no network below them. `asked` is the
+    request of a response that a transport returns: its lease is the stream's, which may
+    go on in another response.
     """
     registry, guard = GATE.registry, GATE.guard
     try:
@@ -184,8 +182,7 @@ def _is_own_page(request: Any, addresses: set[tuple[str, int | None]]) -> bool:
 def _url(url: Any, known: PoolRef) -> str:
     """The path of a pool, which is made sooner than httpx's own text of a URL.
 
-    Returns:
-        Empty where the host is another than the one that the pool is called by.
+    Empty where the host is another than the one that the pool is called by.
     """
     if (
         url.host.decode("ascii") != known.host

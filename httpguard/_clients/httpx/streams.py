@@ -44,8 +44,7 @@ def patch(patcher: Patcher, core: str) -> None:
 def _acquire(wrapped: Method, *, gone: type[Exception]) -> Method:
     """A request takes a stream, and waits for one where all are in use.
 
-    Args:
-        gone: What tells the pool to use another connection.
+    `gone` is what tells the pool to use another connection.
     """
 
     def acquire(self: Any) -> None:

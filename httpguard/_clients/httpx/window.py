@@ -58,11 +58,8 @@ _UNREAD: Final = {
 def uses_up(stream: Any, lease: Lease) -> bool:
     """A stream is about to be closed: whether its connection is all but lost by that.
 
-    Then its lease is to be judged, and the connection is repaired if that is wanted.
-
-    Args:
-        stream: Of httpcore's pool.
-        lease: Of its response, out of the registry.
+    Then its lease, which is out of the registry, is to be judged, and the connection is
+    repaired if that is wanted.
     """
     registry, guard = GATE.registry, GATE.guard
     try:
@@ -94,9 +91,8 @@ def uses_up(stream: Any, lease: Lease) -> bool:
 def _charge(http2: Any, number: int, lease: Lease) -> int:
     """Remember whose a stream was that is about to be closed.
 
-    Returns:
-        The bytes that all streams of that line have left unread since; 0: this one has
-        none, and gets none.
+    Returns the bytes that all streams of that line have left unread since; 0: this one
+    has none, and gets none.
     """
     h2_stream = http2._h2_state.streams.get(number)
     unread = _waiting(http2._events.get(number, ()))
@@ -135,12 +131,7 @@ def _unread(window: Any) -> int:
 
 
 def _lost(http2: Any, closing: int = 0) -> int:
-    """The bytes of a connection that nobody will acknowledge.
-
-    Args:
-        http2: The connection.
-        closing: A stream that nobody reads any more.
-    """
+    """The bytes of a connection that nobody will acknowledge, a `closing` one's too."""
     waiting = [
         _waiting(events)
         for number, events in list(http2._events.items())

@@ -35,12 +35,7 @@ def adopters(client: Urllib3) -> Adopters:
 def adopt_response(
     response: Any, client: Urllib3, method: Any = None, url: Any = None
 ) -> None:
-    """A response of urllib3.
-
-    Args:
-        method: None: as http.client has it.
-        url: None: as urllib3 has it.
-    """
+    """A response of urllib3; method and URL as given, or as it has them."""
     if not holds_real_connection(response) or response._pool is None:
         return
     below = response._original_response

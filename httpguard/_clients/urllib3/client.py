@@ -18,11 +18,7 @@ _CLOSED, _CUT = Ending.CLOSED, Ending.CUT
 
 
 class Urllib3(Client):
-    """urllib3 1.26 and 2.x, or a copy of it.
-
-    Args:
-        below: The urllib3 that has the connections, where it is another package.
-    """
+    """urllib3 1.26 and 2.x, or a copy of it, or who has one `below`."""
 
     def __init__(self, name: str = "urllib3", below: str | None = None) -> None:
         self.name = name

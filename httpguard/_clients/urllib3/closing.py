@@ -110,10 +110,6 @@ class _Shut:
     urllib3 ends a body that was closed under it without a word where it is chunked
     or read by `stream`, and a program would take half a body for the whole of it.
     That is why this one does not call itself closed; the response does.
-
-    Args:
-        read: Bytes that were read.
-        missing: Bytes that were announced and not read; None: not known.
     """
 
     closed: Final = False

@@ -58,9 +58,7 @@ KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, REAL_SOCKET)
 def holds_real_connection(response: Any) -> bool:
     """Whether this is a response of urllib3 that holds a connection.
 
-    Args:
-        response: Whatever a call returned. One that was read inside
-            (``preload_content``) holds none.
+    One that was read inside (``preload_content``) holds none.
     """
     try:
         if (

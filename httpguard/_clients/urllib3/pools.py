@@ -203,8 +203,7 @@ def put_conn(wrapped: Method) -> Method:
 def _may_come_back(pool: Any, connection: Any) -> bool:
     """As `put_conn`, of a pool that blocks, or where there is nothing to keep.
 
-    Returns:
-        Whether there is room: the pool may have been given another one instead.
+    False: there is no room. The pool may have been given another one instead.
     """
     guard = GATE.guard
     if guard is not None:

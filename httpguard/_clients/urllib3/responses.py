@@ -137,10 +137,7 @@ def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
 ) -> None:
     """Open the lease of a response that holds a connection; nothing for a mock.
 
-    As `begin` otherwise.
-
-    Args:
-        pool: The pool; None: the response's own.
+    As `begin` otherwise. Without a pool, the response's own.
     """
     registry = GATE.registry
     if (
