@@ -79,6 +79,10 @@ class Client(Protocol):
         Reads that the client does not count are told by `Gate.read`.
         """
 
+    def unread(self, response: Any) -> tuple[object, ...]:
+        """What it has taken in and the program has not: others after each read."""
+        return ()
+
     def socket(self, response: Any) -> socket.socket | None:
         """The socket that it is read from; None: none of Python's own."""
 

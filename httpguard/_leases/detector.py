@@ -12,7 +12,7 @@ from .readers import a_few, being_read, left_alone, with_responses
 from .session_detector import SessionDetector
 from .threads import runner, strand_of
 from .verdicts import Explainer, Finding, Verdicts
-from .wire import is_read_below
+from .wire import is_read_below, is_read_inside
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -241,7 +241,8 @@ def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
         or lease.status == _SWITCHING_PROTOCOLS
     ):
         return False
-    if is_read_below(lease, response):
+    inside = is_read_inside(lease, response)
+    if is_read_below(lease, response) or inside:
         lease.active = now
         return False
     return idle >= most

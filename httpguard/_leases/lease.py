@@ -102,6 +102,8 @@ class Lease(_ResponseRef):
     uncounted: int = 0
     # What the kernel said of its socket at the last look of a sweep at an idle one.
     taken: int | None = None
+    # What its client had taken in then, and the program had not.
+    unread: tuple[object, ...] | None = None
     length: int | None
     status: int
     # The URL is absolute or a path of the pool.
@@ -152,8 +154,8 @@ class Lease(_ResponseRef):
             return False
         self.bytes_read = bytes_read
         self.active = self.pool.active = now
-        if self.taken is not None:
-            self.taken = None
+        if self.unread is not None:
+            self.taken = self.unread = None
         return True
 
     def is_of(self, pool: PoolRef | None) -> bool:

@@ -1,6 +1,7 @@
 """What the kernel knows of a response's socket: bytes taken past the client's count.
 
-sseclient and docker read from the file or the socket below a response.
+sseclient and docker read from the file or the socket below a response. And urllib3 2.x
+decodes what it has taken in as it is read.
 """
 
 from __future__ import annotations
@@ -59,6 +60,16 @@ def is_read_below(lease: Lease, response: Any) -> bool:
         return False
     # The server's last word, which ends its side, counts as a byte.
     return lease.taken - before > 1
+
+
+def is_read_inside(lease: Lease, response: Any) -> bool:
+    """Whether what its client had taken in was read since the look before this one.
+
+    Args:
+        lease: Keeps what was seen: another object may get its id.
+    """
+    before, lease.unread = lease.unread, lease.client.unread(response)
+    return before is not None and [*map(id, before)] != [*map(id, lease.unread)]
 
 
 def _taken(sock: socket.socket | None) -> int | None:

@@ -6,6 +6,7 @@ import gzip
 import io
 import pickle
 import tarfile
+import zlib
 from typing import TYPE_CHECKING, Final
 from urllib.parse import urlsplit
 
@@ -45,6 +46,7 @@ _SSE: Final = {"Content-Type": "text/event-stream"}
 _FIXED: Final[dict[str, tuple[bytes, Mapping[str, str]]]] = {
     "gzip": (gzip.compress(_TEXT), _GZIP),
     "gzip-file": (gzip.compress(_TEXT * 5, 0), {"Content-Type": "application/gzip"}),
+    "deflate": (zlib.compress(_TEXT), {"Content-Encoding": "deflate"}),
     "bad-gzip": (_TEXT, _GZIP),
     "empty": (b"", NO_HEADERS),
     "lines": (_TEXT, {"Content-Type": "text/plain; charset=utf-8"}),

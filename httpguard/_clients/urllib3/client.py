@@ -37,6 +37,19 @@ class Urllib3(Client):
         count: int = response._fp_bytes_read
         return count
 
+    def unread(self, response: Any) -> tuple[object, ...]:
+        """What it has decoded, and of gzip and deflate what it has yet to decode.
+
+        Each read makes new ones. br and zstd keep the latter to themselves.
+        """
+        decoder = getattr(response, "_decoder", None)
+        decoded = getattr(getattr(response, "_decoded_buffer", None), "buffer", ())
+        return (
+            *tuple(decoded)[:1],
+            getattr(decoder, "_unconsumed_tail", None),
+            getattr(getattr(decoder, "_obj", None), "unconsumed_tail", None),
+        )
+
     def socket(self, response: Any) -> socket.socket | None:
         """The connection may have handed it over."""
         sock = getattr(response._connection, "sock", None)
