@@ -457,12 +457,12 @@ def test_a_timeout_for_want_of_a_connection_says_who_has_them(
 
     async def program() -> None:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(**limit),
-            timeout=aiohttp.ClientTimeout(**timeout),
+            connector=aiohttp.TCPConnector(**limit)
         ) as session:
             kept = [await session.get(server.url(BIG)) for _ in range(2)]
+            short = aiohttp.ClientTimeout(**timeout)
             with pytest.raises(asyncio.TimeoutError) as raised:
-                await session.get(server.url("/lines"))
+                await session.get(server.url("/lines"), timeout=short)
             if hasattr(raised.value, "add_note"):
                 note = notes_of(raised.value)
                 assert "maxsize is 2" in note
@@ -484,16 +484,16 @@ def test_a_timeout_says_who_lost_them(
 
     async def program() -> None:
         async with aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=2),
-            timeout=aiohttp.ClientTimeout(total=0.2),
+            connector=aiohttp.TCPConnector(limit=2)
         ) as session:
             for _ in range(2):
                 await session.get(server.url(BIG))
             await settled()
             guard.check()
             guard.check()
+            short = aiohttp.ClientTimeout(total=0.2)
             with pytest.raises(asyncio.TimeoutError) as raised:
-                await session.get(server.url("/lines"))
+                await session.get(server.url("/lines"), timeout=short)
             if hasattr(raised.value, "add_note"):
                 assert "2 lost by a dropped response" in notes_of(raised.value)
 

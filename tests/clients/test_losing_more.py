@@ -251,7 +251,7 @@ def test_a_coroutine_that_waits_for_what_it_holds_itself(
 ) -> None:
     guard.install()
     limit: Any = {"limit": 1}
-    timeout = aiohttp.ClientTimeout(total=30, connect=0.1)
+    timeout = aiohttp.ClientTimeout(total=30, connect=0.5)
 
     async def main() -> None:
         session = library.Session()
