@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Any
+import gc
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from ._loops import run_asyncio, run_trio
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 @pytest.fixture(params=["httpx", "httpx2"])
@@ -19,3 +23,12 @@ def httpx(request: pytest.FixtureRequest) -> Any:
 def run(request: pytest.FixtureRequest) -> Any:
     """Either loop."""
     return request.param
+
+
+@pytest.fixture
+def no_collections() -> Iterator[None]:
+    """What is found is found without the garbage collector."""
+    gc.collect()
+    gc.disable()
+    yield
+    gc.enable()

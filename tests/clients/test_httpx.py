@@ -18,7 +18,8 @@ import pytest
 import httpguard
 from httpguard import LeakKind
 from httpguard._clients.httpx import reclaiming
-from httpguard._clients.httpx.client import CLIENTS, core_stream
+from httpguard._clients.httpx.below import core_stream
+from httpguard._clients.httpx.client import CLIENTS
 
 from ._loops import run_asyncio, run_trio
 
@@ -549,15 +550,6 @@ assert not clients & {*sys.modules}
         [sys.executable, "-c", program], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
-
-
-@pytest.fixture
-def no_collections() -> Iterator[None]:
-    """What is found is found without the garbage collector."""
-    gc.collect()
-    gc.disable()
-    yield
-    gc.enable()
 
 
 @pytest.mark.usefixtures("no_collections")

@@ -10,19 +10,15 @@ from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
+from .below import core_stream, is_chain, streams_of
 
 if TYPE_CHECKING:
     import socket
 
     from ..._leases.client import Facts, Reference
 
-# From a response down to httpcore's stream, whatever transports have put between.
-_BELOW: Final = ("_stream", "_httpcore_stream", "stream")
-# What else one of the program's own has below it, by whatever name.
-_KINDS: Final = frozenset({"AsyncByteStream", "Response", "SyncByteStream"})
-_CLOSES_NOTHING: Final = frozenset({"AsyncByteStream.aclose", "SyncByteStream.close"})
-_MOST_STEPS: Final = 6
-
+# TLS, maybe in TLS, is around a socket's stream.
+_MOST_LAYERS: Final = 6
 _HINTS: Final = {
     LeakKind.DROPPED: (
         "open it with `with client.stream(...) as response:`, or call `read()` or"
@@ -106,7 +102,7 @@ class Httpx(Client):
         return real_socket(sock)
 
     def readers(self, response: Any) -> list[object]:
-        return [response, *_streams(response)]
+        return [response, *streams_of(response)]
 
     def is_awaited(self, response: Any) -> bool | None:
         """One that mocket makes up is never idle: it holds nothing."""
@@ -156,7 +152,7 @@ class AsyncHttpx(Httpx):
         if response.extensions.get("http_version") == b"HTTP/2":
             return None
         stream = getattr(response.extensions.get("network_stream"), "_stream", None)
-        for _ in range(_MOST_STEPS):  # TLS, maybe in TLS, is around the socket's.
+        for _ in range(_MOST_LAYERS):
             stream = getattr(stream, "transport_stream", stream)
         guard = getattr(stream, "_receive_guard", None)
         guarded = getattr(guard, "_guarded", None)
@@ -180,57 +176,13 @@ def is_forgotten(reference: Reference) -> bool:
     # Of httpx2 that one is the program's.
     if not any(
         getattr(one, "__dict__", {}).get("_response") is reference()
-        for one in _streams(reference())
+        for one in streams_of(reference())
     ):
         return False
-    counts = references(_streams(reference()))
+    if not is_chain(streams_of(reference())):
+        return False
+    counts = references(streams_of(reference()))
     return counts is not None and set(counts) == {1}
-
-
-def _streams(response: Any) -> list[Any]:
-    """The streams below a response, the innermost last."""
-    found: list[Any] = []
-    one = getattr(response, "stream", None)
-    while one is not None and len(found) < _MOST_STEPS:
-        found.append(one)
-        if hasattr(one, "_pool_request"):
-            break
-        one = _below(one)
-    return found
-
-
-def _below(stream: Any) -> Any:
-    """What is below a stream, and is closed with it; None: nothing that we know."""
-    space = getattr(stream, "__dict__", {})
-    for name in _BELOW:
-        if name in space:
-            return space[name] if _closes(type(stream)) else None
-    for value in list(space.values()):
-        if not _KINDS.isdisjoint(kind.__name__ for kind in type(value).__mro__):
-            return value if _closes(type(stream)) else None
-    return None
-
-
-def _closes(kind: type) -> bool:
-    """Whether a stream has more than the methods of httpx that close nothing.
-
-    What it leaves open, nobody can close who has it: its transport has lost that.
-    """
-    if kind.__module__.startswith("httpx"):
-        return True
-    names = (getattr(kind, name, None) for name in ("close", "aclose"))
-    own = {getattr(one, "__qualname__", "") for one in names if one is not None}
-    return not own <= _CLOSES_NOTHING
-
-
-def core_stream(response: Any) -> Any:
-    """The stream of httpcore, which holds the connection; None: there is none."""
-    try:
-        # As it is in httpx itself.
-        stream = response.stream._stream._httpcore_stream
-    except AttributeError:
-        stream = (_streams(response) or [None])[-1]
-    return stream if hasattr(stream, "_pool_request") else None
 
 
 LEFT: Final = "_httpguard_left"

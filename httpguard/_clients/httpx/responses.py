@@ -13,7 +13,7 @@ from ..gate import GATE
 from ..importlib_bootstrap import made
 from ..patching import is_wrapped
 from ..sessions import aclosing, closing
-from .client import core_stream
+from .below import core_stream
 from .cut_off import left_behind
 from .notes import explain_silence, hand_on
 from .pools import _OWNER, lend, meet
