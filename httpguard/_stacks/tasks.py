@@ -204,7 +204,8 @@ def _futures(task: Any, frame: FrameType) -> Iterator[Any]:
     while one is not None:
         if one.f_globals.get("__name__") == "anyio.from_thread":
             yield variable(one, "future")
-            return
+            with suppress(AttributeError):  # Of `wrap_async_context_manager`.
+                yield object.__getattribute__(first_argument(one), "_enter_future")
         one = one.f_back
 
 

@@ -196,6 +196,25 @@ def test_the_line_that_calls_a_portal_of_anyio(backend: str, small_client: Any) 
     assert (frame.submitted, frame.awaited) == (False, True)
 
 
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_line_that_enters_a_block_by_a_portal_of_anyio(
+    backend: str, small_client: Any, server: Server
+) -> None:
+    def program() -> list[Any]:
+        with from_thread.start_blocking_portal(backend) as portal:
+            block = small_client.stream("GET", server.url("/lines"))
+            with portal.wrap_async_context_manager(block):  # HERE
+                return list(httpguard.check().open)
+
+    (opened,) = program()
+    assert (opened.site.function, opened.site.lineno) == (
+        "program",
+        line_of(program, "# HERE"),
+    )
+    gc.collect()
+    assert httpguard.check().leaks == ()
+
+
 def test_the_line_that_runs_the_loop_has_opened_nothing(small_client: Any) -> None:
     """Another thread asks, and does not wait."""
 
