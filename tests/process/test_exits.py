@@ -123,7 +123,8 @@ for attempt in (httpguard.install, httpguard.no_leaks().__enter__):
     except httpguard.ConfigError as error:
         print(error, flush=True)
 httpguard.install(enabled=False)
-print({{*httpguard.check().counters.values()}}, "wrapt" in sys.modules, flush=True)
+patched = any("wrapt" in name for name in sys.modules)
+print({{*httpguard.check().counters.values()}}, patched, flush=True)
 '''.format(path=sys.path)
 interpreter = interpreters.create()
 failure = interpreters.run_string(interpreter, source)
