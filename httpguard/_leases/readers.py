@@ -17,7 +17,7 @@ from .._stacks.running import frames_of_threads, innermost_frames
 from .._stacks.tasks import awaited
 from .._stacks.variables import UNBOUND, UNREADABLE, first_argument
 from .._stacks.waits import registered, waited_for
-from .wire import descriptor_of
+from .wire import descriptor_of, has_waiting_greenlet
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable
@@ -59,6 +59,7 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
     descriptors: dict[int, int] = {}
     waits = {id(one): lease.client.is_awaited(one) for lease, one in suspects}
     found = {key for key, waiting in waits.items() if waiting}
+    found |= {id(one) for lease, one in suspects if has_waiting_greenlet(lease, one)}
     of_tasks = []
     for lease, response in suspects:
         for part in lease.client.readers(response):

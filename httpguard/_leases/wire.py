@@ -28,6 +28,15 @@ def descriptor_of(lease: Lease, response: Any) -> int | None:
     return None if number < 0 else number
 
 
+def has_waiting_greenlet(lease: Lease, response: Any) -> bool:
+    """Whether a greenlet of gevent waits to read from its socket.
+
+    No walk over all objects finds those that were there at a ``gc.freeze()``.
+    """
+    event = getattr(lease.client.socket(response), "_read_event", None)
+    return bool(getattr(event, "active", False))
+
+
 def real_socket(sock: object) -> socket.socket | None:
     """A socket of Python's or gevent's; that of eventlet has one of Python's in it."""
     if not issubclass(type(sock), _socket.socket):

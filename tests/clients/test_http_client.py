@@ -465,3 +465,63 @@ def test_faked_sockets_hold_nothing(guard: GuardControl) -> None:
     counters = guard.check().counters
     assert (counters["opened"], counters["errors"]) == (0, 0)
     assert response.read() == b"123456789"
+
+
+def test_closing_what_is_held_leaves_its_connection_usable(
+    guard: GuardControl, server: Server
+) -> None:
+    """The rest of the body is on it: it opens again for the next request."""
+    guard.install(on_held="close", max_idle=30)
+    connection, response = ask(server, "/bytes/90000")
+    response.read(10)
+    guard.check()
+    before = connection.sock
+    guard.advance(31)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
+    assert before is not None
+    assert before.fileno() == -1
+    connection.request("GET", "/bytes/5")
+    assert connection.getresponse().read() == b"xxxxx"
+    with pytest.raises(IncompleteRead):
+        response.read(10)
+    connection.close()
+
+
+def test_closing_what_is_held_leaves_another_answer_alone(
+    guard: GuardControl, server: Server
+) -> None:
+    """The connection of one that took its socket along may have a new one."""
+    guard.install(on_held="close", max_idle=30)
+    connection, response = ask(server, "/close")
+    response.read(10)
+    guard.check()
+    guard.advance(20)
+    connection.request("GET", "/bytes/90000")
+    later = connection.getresponse()
+    guard.check()
+    guard.advance(11)
+    assert len(guard.check().leaks) == 1
+    assert len(later.read()) == 90_000
+    with pytest.raises(IncompleteRead):
+        response.read(10)
+    connection.close()
+
+
+@pytest.mark.parametrize("both", [True, False])
+def test_whoever_closes_what_is_below_a_response_has_closed_it(
+    guard: GuardControl, server: Server, *, both: bool
+) -> None:
+    guard.install(max_idle=30)
+    connection, response = ask(server, "/lines")
+    assert connection.sock is not None
+    connection.sock.close()
+    if both:
+        response.fp.close()
+    guard.check()
+    guard.advance(31)
+    leaks = guard.check().leaks
+    assert [(leak.kind, leak.count) for leak in leaks] == [(LeakKind.HELD, 1)] * (
+        not both
+    )
+    response.fp = None  # type: ignore[assignment]  # Else it is flushed.

@@ -197,6 +197,35 @@ def test_gevent(url: str, server: Server, tmp_path: Path) -> None:
     assert "Traceback" not in done.stderr
 
 
+def test_gevent_and_a_frozen_heap(url: str, server: Server, tmp_path: Path) -> None:
+    """No walk over all objects finds a greenlet that was there at `gc.freeze`."""
+    pytest.importorskip("gevent")
+    source = """
+    from gevent import monkey; monkey.patch_all()
+    import gc, gevent, sys
+    import httpguard; httpguard.install(check_interval=0.02, max_idle=0.3)
+    import requests
+    kept = []
+    def keep():
+        kept.append(requests.get(sys.argv[1], stream=True))
+        gevent.sleep(60)
+    def read():
+        with requests.get(sys.argv[2], stream=True) as response:
+            for _ in response.iter_content(1): pass
+    greenlets = [gevent.spawn(read), gevent.spawn(keep)]
+    while len(httpguard.snapshot().open) < 2: gevent.sleep(0.01)
+    gc.freeze()
+    gevent.sleep(1)
+    state = httpguard.snapshot()
+    print([(str(leak.kind), leak.count, leak.site.function) for leak in state.leaks],
+          len(state.open))
+    gevent.killall(greenlets)
+    """
+    done = run(write(tmp_path / "app.py", source), url, server.url("/slow"))
+    assert done.stdout == "[('held', 1, 'keep')] 2\n", done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_asyncio_threads(guard: GuardControl, url: str) -> None:
     import asyncio
 

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import sys
+from socket import SocketIO
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Client, Ending
 from ..._leases.wire import number_of, real_socket
+from ..gate import GATE
 from ..hints import http_client_hint, urllib_request_hint
 
 if TYPE_CHECKING:
@@ -29,9 +31,8 @@ class HttpClient(Client):
         sock = self.socket(response)
         # Not `_closed`: urllib.request closes the socket, and the file below a response
         # keeps it.
-        if sock is not None and number_of(sock) < 0:
-            return Ending.CUT
-        return Ending.OPEN
+        cut = _has_let_go(response) if sock is None else number_of(sock) < 0
+        return Ending.CUT if cut else Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
         """What has no length is counted by `Gate.read`.
@@ -55,8 +56,12 @@ class HttpClient(Client):
         return [part for part in parts if part is not None]
 
     def close(self, response: Any, note: str) -> bool:
+        left = response.length
         response.close()
-        response.fp = _Shut(response.length, note)
+        connection = _waiting_for(response)
+        if connection is not None:
+            connection.close()
+        response.fp = _Shut(left, note)
         return True
 
     hint = staticmethod(http_client_hint)
@@ -86,6 +91,21 @@ def is_read(response: Any) -> bool:
 def is_urllib(frame: FrameType) -> bool:
     """Whether urllib.request does it, for a request of its own."""
     return frame.f_globals.get("__name__") == "urllib.request"
+
+
+def _has_let_go(response: Any) -> bool:
+    """Whether the program has closed the file below a response."""
+    raw = _raw(response)
+    return type(raw) is SocketIO and raw.__dict__["_sock"] is None
+
+
+def _waiting_for(response: Any) -> Any:
+    """The connection that is kept, and has the rest of a body on it; None: none."""
+    for pool in list(GATE.registry.pools.known.values()):
+        space = getattr(pool(), "__dict__", {})
+        if space.get("_HTTPConnection__response") is response:
+            return pool()
+    return None
 
 
 def _raw(response: Any) -> Any:
