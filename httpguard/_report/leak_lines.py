@@ -19,6 +19,8 @@ try:
 except ImportError:
     _decode: Any = None
 else:
+    # The former is one of the latter from msgspec 0.21 on.
+    _REFUSED: Final = (msgspec.MsgspecError, ValueError, RecursionError)
     _UNSET: Final = msgspec.UNSET
     # Of 64 bits, as `lines.whole` takes them.
     _INT: Final = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
@@ -52,7 +54,7 @@ def read_leak(document: str) -> Any:
         return None
     try:
         line = _decode(document)
-    except (ValueError, RecursionError):  # `MsgspecError` is a `ValueError`.
+    except _REFUSED:
         return None
     return line if line.event == LEAK else None
 
