@@ -1,16 +1,19 @@
-"""Bodies that are not what their ``Content-Encoding`` says, read by requests itself."""
+"""Bodies that are cut, or not what their ``Content-Encoding`` says."""
 
 from __future__ import annotations
 
+import contextlib
 import gc
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import urllib3
 from requests.adapters import HTTPAdapter
 from requests.exceptions import ContentDecodingError
-from urllib3.exceptions import DecodeError
+from urllib3.exceptions import DecodeError, HTTPError
+from urllib3.util import Retry
 
 import httpguard
 from httpguard import LeakKind
@@ -64,6 +67,29 @@ def test_a_plain_call_that_loses_the_slot_of_a_pool(
         with pytest.raises(ContentDecodingError):
             session(block=False, adapter=adapter).get(url)
     assert guard.check().counters["leaks"] == 2
+
+
+@pytest.mark.parametrize("streamed", [False, True])
+@pytest.mark.parametrize("block", [False, True])
+def test_a_cut_body_holds_nothing_asked_for_again_or_not(
+    guard: GuardControl, server: Server, *, block: bool, streamed: bool
+) -> None:
+    """urllib3 asks for it again, requests does not."""
+    guard.install()
+    url, again = server.url("/cut"), Retry(3, backoff_factor=0)
+    http = urllib3.PoolManager(retries=again, maxsize=1, block=block)
+    calls = session(block=block)
+    calls.mount("http://", HTTPAdapter(1, 1, again, block))
+    with httpguard.no_leaks():
+        for _ in range(2):
+            with contextlib.suppress(HTTPError):
+                answer = http.request("GET", url, preload_content=not streamed)
+                assert len(answer.data) == 45_000
+            with contextlib.suppress(requests.RequestException):
+                assert len(calls.get(url, stream=streamed).content) == 45_000
+    assert guard.check().leaks == ()
+    guard.advance(1000)
+    assert guard.check().leaks == ()
 
 
 def test_the_slots_come_back_where_that_is_asked_for(
