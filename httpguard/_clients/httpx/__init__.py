@@ -54,7 +54,10 @@ def _patch(name: str, patcher: Patcher) -> None:
         pools.patch(patcher, sync.core)
         cut_off.patch(patcher, sync.core)
         streams.patch(patcher, sync.core)
-    if module is not None and module.__name__ == name:
+    if module is None or module.__name__ != name:
+        return
+    # httpx 0.27 imports httpcore in the middle of its own import.
+    if hasattr(module, "HTTPTransport"):
         responses.patch(patcher, module, sync, other)
         transports.patch(patcher, module, sync, other)
 
