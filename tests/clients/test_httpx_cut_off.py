@@ -26,7 +26,7 @@ httpx = pytest.importorskip("httpx")
 
 # In so many turns of a loop a request connects, is answered and gives all back.
 TURNS = 20
-SOON = httpx.Timeout(30, pool=0.05)
+SOON = httpx.Timeout(30, pool=0.2)
 LATER = httpx.Timeout(30, pool=0.5)
 ONE: Any = {"limits": httpx.Limits(max_connections=1), "trust_env": False}
 
