@@ -1,7 +1,7 @@
 """What the kernel knows of a response's socket: bytes taken past the client's count.
 
 sseclient and docker read from the file or the socket below a response. And urllib3 2.x
-decodes what it has taken in as it is read.
+decodes what it has taken in as it is read, or has it in http.client's buffer.
 """
 
 from __future__ import annotations

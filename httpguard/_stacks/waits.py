@@ -31,6 +31,7 @@ _FUNCTIONS: Final = ("select", "poll", "epoll", "kqueue", "devpoll")
 _READS: Final = frozenset(
     {"read", "read1", "readinto", "readinto1", "readline", "readlines", "peek"}
     | {"recv", "recv_into", "recvfrom", "recvfrom_into", "recvmsg", "recvmsg_into"}
+    | {"splice"}
 )
 _GREEN: Final = ("gevent.select", "eventlet.green.select")
 # Whatever a metaclass says.

@@ -38,13 +38,22 @@ def by_stream(url: str) -> Open:
     return response, response.stream(32, decode_content=True)
 
 
+def by_the_response_below(url: str) -> Open:
+    """What is in its buffer, of which the kernel knows no more."""
+    response = requests.get(url, stream=True)  # LEAK
+    below: Any = response.raw._fp
+    return response, iter(lambda: below.read(16), b"")
+
+
 def line_of(function: Callable[..., Any]) -> int:
     """The line of a function that is so marked."""
     lines, first = inspect.getsourcelines(function)
     return first + next(at for at, text in enumerate(lines) if "# LEAK" in text)
 
 
-way = pytest.mark.parametrize("way", [by_requests, by_reads, by_stream])
+way = pytest.mark.parametrize(
+    "way", [by_requests, by_reads, by_stream, by_the_response_below]
+)
 path = pytest.mark.parametrize("path", ["/gzip", "/deflate", "/in-chunks/gzip"])
 
 

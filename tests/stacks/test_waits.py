@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import os
 import select
 import selectors
 import socket
@@ -102,6 +103,16 @@ def by_a_poll_alone(raw: Any) -> None:
     wait()
 
 
+def by_splicing(raw: Any) -> None:
+    raw._connection.sock.settimeout(None)
+    ends = os.pipe()
+    number = raw.fileno()
+    del raw
+    os.splice(number, ends[1], 10)
+    for end in ends:
+        os.close(end)
+
+
 def by_the_file_below(raw: Any) -> None:
     file = raw._fp.fp
     file.raw._sock.settimeout(None)
@@ -113,6 +124,7 @@ WAITS: list[Wait] = [
     *(by_select, by_another_name, by_poll, by_epoll, by_selector),
     *(by_event_loop, by_receiving, by_the_file_below),
     *(by_a_method_alone, by_a_poll_alone),
+    *([by_splicing] if hasattr(os, "splice") else []),
 ]
 
 

@@ -40,14 +40,18 @@ class Urllib3(Client):
     def unread(self, response: Any) -> tuple[object, ...]:
         """What it has decoded, and of gzip and deflate what it has yet to decode.
 
-        Each read makes new ones. br and zstd keep the latter to themselves.
+        Each read makes new ones. br and zstd keep the latter to themselves. And what is
+        left of the body, or a chunk, of http.client's response, which some read.
         """
+        below = response._fp
         decoder = getattr(response, "_decoder", None)
         decoded = getattr(getattr(response, "_decoded_buffer", None), "buffer", ())
         return (
             *tuple(decoded)[:1],
             getattr(decoder, "_unconsumed_tail", None),
             getattr(getattr(decoder, "_obj", None), "unconsumed_tail", None),
+            getattr(below, "length", None),
+            getattr(below, "chunk_left", None),
         )
 
     def socket(self, response: Any) -> socket.socket | None:
