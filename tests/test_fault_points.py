@@ -300,6 +300,7 @@ def forget() -> None:
     for cached in (
         _origin._directory,
         _origin._installed_in,
+        _origin.installed_package,
         _origin._library_directories,
         _sites._line,
         _text._package,
