@@ -178,7 +178,8 @@ class Detector:
         here = strand_of(runner())
         while suspects:
             lease, response = suspects.pop()
-            if id(response) in busy:
+            # Whoever was given bytes since the sweep came by may be past its read.
+            if id(response) in busy or lease.progressed(response, now):
                 lease.active = now
                 lease.doubted = False
             elif lease.client.state(response) is not Ending.OPEN:

@@ -17,6 +17,7 @@ from httpguard._process import process as _process
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from pathlib import Path
 
     from tests.conftest import GuardControl
@@ -82,6 +83,30 @@ def test_a_sweep_that_rests_keeps_nothing(
     assert dead[0] == SIZE
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.DROPPED, SIZE)
+
+
+def test_who_reads_while_it_rests_is_innocent(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It waited as the sweep began, and is past that as readers are sought."""
+    late: list[Callable[[], object]] = []
+    monkeypatch.setattr(Watcher, "rest", lambda _: late and late.pop()())
+    guard.install()
+    response = urllib3.PoolManager().request(
+        "GET", server.url("/bytes/90000"), preload_content=False
+    )
+    guard.check()
+    guard.advance(61)
+    late.append(lambda: response.read(10))
+    assert guard.check().leaks == ()
+    assert late == []
+    guard.advance(59)
+    assert guard.check().leaks == ()
+    guard.advance(2)
+    (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count, leak.bytes_read) == (LeakKind.HELD, 1, 10)
+    assert leak.site.function == "test_who_reads_while_it_rests_is_innocent"
+    response.release_conn()
 
 
 def test_only_the_watcher_rests(monkeypatch: pytest.MonkeyPatch) -> None:
