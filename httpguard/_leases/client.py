@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import weakref
 
     from .._model.leak import Frame, LeakKind
+    from .lease import Lease
 
     Reference = weakref.ref[Any]
 
@@ -113,6 +114,15 @@ class Client(Protocol):
 
         False: it can not be closed from this thread.
         """
+
+    def is_lent(self, one: object, lease: Lease) -> bool:
+        """Whether it may be what a lease has for its key, and not another of that id.
+
+        Args:
+            one: Of any kind that can be closed.
+            lease: Of this client.
+        """
+        return True
 
     def release(self, response: Any) -> None:
         """Give the connection of a closed response back: where closing does not."""

@@ -179,10 +179,10 @@ class Revived:
         object of the heap.
         """
         doubtful, self.doubtful = self.doubtful, []
-        living = _living({lease.key for lease in doubtful})
+        living = _living(doubtful)
         gone = []
         for lease in doubtful:
-            lease.revived = lease.key in living and lease.has_key()
+            lease.revived = id(lease) in living and lease.has_key()
             if lease.revived and not lease.ended and now - lease.active < patience:
                 self.doubtful.append(lease)
             else:
@@ -201,13 +201,18 @@ class Revived:
         return left
 
 
-def _living(keys: set[int]) -> set[int]:
-    """The ids at which there is something that can be closed, as a connection can."""
+def _living(leases: list[Lease]) -> set[int]:
+    """The ids of those whose key is of something that can be closed."""
+    by_key: dict[int, list[Lease]] = {}
+    for lease in leases:
+        by_key.setdefault(lease.key, []).append(lease)
     return {
-        id(one)
+        id(lease)
         for one in objects()
-        if id(one) in keys
+        if id(one) in by_key
         # By type(), not isinstance: that would run a proxy's __class__.
         and not issubclass(type(one), _SUSPENDING)
         and any(not _CLOSES.isdisjoint(vars(kind)) for kind in type.mro(type(one)))
+        for lease in by_key[id(one)]
+        if lease.client.is_lent(one, lease)
     }

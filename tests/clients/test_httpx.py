@@ -24,7 +24,7 @@ from httpguard._clients.httpx.client import CLIENTS
 from ._loops import run_asyncio, run_trio
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import AsyncIterator, Iterator
 
     from tests.conftest import GuardControl
     from tests.server import Server
@@ -802,13 +802,73 @@ def taking_the_place_of(kept: list[Any], kind: Any) -> Any:
                 return object.__new__(cls)
             key = id(core_stream(kept.pop()))
             gc.collect()
-            others = [made := object.__new__(cls)]
-            while id(made) != key and len(others) < 100_000:
-                others.append(made := object.__new__(cls))
-            assert id(made) == key
-            return made
+            return one_at(key, cls)
 
     return Again
+
+
+def one_at(key: int, kind: Any) -> Any:
+    """An object of a kind that has the id of one that is gone."""
+    others = [made := object.__new__(kind)]
+    while id(made) != key and len(others) < 100_000:
+        others.append(made := object.__new__(kind))
+    assert id(made) == key
+    return made
+
+
+def test_what_takes_the_place_of_a_generator_s_response_is_not_that(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    """Nobody revives it: it is told at once."""
+
+    class Other:
+        async def aclose(self) -> None:
+            """As what may be closed has it."""
+
+    guard.install()
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+
+            async def pages() -> AsyncIterator[Any]:
+                yield await opened(client, server.url("/lines"))
+
+            async for page in pages():
+                key = id(core_stream(page))
+            del page
+            gc.collect()
+            other = one_at(key, Other)
+            assert found() == [(LeakKind.DROPPED, 1)]
+            del other
+
+    run(program)
+
+
+def test_nor_is_another_response_that_takes_its_place(
+    httpx: Any,
+    run: Any,
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    guard.install()
+    module = core_module(httpx, "_async")
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+
+            async def pages() -> AsyncIterator[Any]:
+                yield await opened(client, server.url("/lines"))
+
+            kept = [page async for page in pages()]
+            again = taking_the_place_of(kept, module.PoolByteStream)
+            monkeypatch.setattr(module, "PoolByteStream", again)
+            other = await opened(client, server.url("/lines"))
+            assert kept == []
+            assert found() == [(LeakKind.DROPPED, 1)]
+            await other.aclose()
+
+    run(program)
 
 
 def core_module(httpx: Any, side: str) -> Any:

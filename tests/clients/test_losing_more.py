@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import sys
 import uuid
 from typing import TYPE_CHECKING, Any
@@ -117,12 +116,8 @@ def dropped(guard: GuardControl) -> Leak:
 
 
 async def three(guard: GuardControl) -> Leak:
-    """As `dropped`, of three: for a moment the loop may refer to the last one too.
-
-    And what a look of another thread has kept of a frame may go with the collector.
-    """
+    """As `dropped`, of three: for a moment the loop may refer to the last one too."""
     for _ in range(100):
-        gc.collect()
         if guard.check().counters["dropped"] == 3:
             break
         await asyncio.sleep(0.01)

@@ -13,6 +13,8 @@ from ..._stacks.waits import reachable
 
 # From a response down to httpcore's stream, whatever transports have put between.
 _BELOW: Final = ("_stream", "_httpcore_stream", "stream")
+LEASED: Final = "_httpguard_leased"
+"""On a stream of httpcore's that has had a lease: another may come to have its id."""
 # Of httpcore.
 _CORE: Final = "PoolByteStream"
 # What else one of the program's own has below it, by whatever name.
@@ -32,7 +34,7 @@ def streams_of(response: Any) -> list[Any]:
     one = getattr(response, "stream", None)
     while one is not None and len(found) < _MOST_STEPS:
         found.append(one)
-        if _is_core(one):
+        if is_core(one):
             break
         one = _below(one, {id(response), *map(id, found)})
     return found
@@ -76,7 +78,7 @@ def _is_stream(one: object) -> bool:
     return kinds[0] != _BYTES and not _KINDS.isdisjoint(kinds)
 
 
-def _is_core(stream: object) -> bool:
+def is_core(stream: object) -> bool:
     """Whether a stream is httpcore's."""
     return any(kind.__name__ == _CORE for kind in type(stream).__mro__)
 
@@ -100,5 +102,5 @@ def core_stream(response: Any) -> Any:
         stream = response.stream._stream._httpcore_stream
     except AttributeError:
         stream = (streams_of(response) or [None])[-1]
-        return stream if _is_core(stream) else None
+        return stream if is_core(stream) else None
     return stream if hasattr(stream, "_pool_request") else None

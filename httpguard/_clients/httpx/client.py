@@ -10,12 +10,13 @@ from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
-from .below import core_stream, is_chain, streams_of
+from .below import LEASED, core_stream, is_chain, is_core, streams_of
 
 if TYPE_CHECKING:
     import socket
 
     from ..._leases.client import Facts, Reference
+    from ..._leases.lease import Lease
 
 # TLS, maybe in TLS, is around a socket's stream.
 _MOST_LAYERS: Final = 6
@@ -118,6 +119,15 @@ class Httpx(Client):
         About 0.3 us where somebody has it.
         """
         return is_forgotten(reference)
+
+    def is_lent(self, one: Any, lease: Lease) -> bool:
+        """It is a stream, of a response: that of another has another connection."""
+        if not is_core(one) or LEASED not in vars(one):
+            return False
+        taken, slot = one._pool_request, lease.slot
+        return slot is None or any(
+            part is slot() for part in (taken.connection, taken, one)
+        )
 
     def close(self, response: Any, note: str) -> bool:
         response.close()

@@ -14,6 +14,7 @@ from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..patching import as_coroutine_function
 from ..sessions import aclosing, closing
+from .below import LEASED
 from .reclaiming import refill
 from .window import uses_up
 
@@ -26,8 +27,6 @@ if TYPE_CHECKING:
     from ..patching import Method, Patcher
 
 _OWNER: Final = "_httpguard_owner"
-# On a stream that has had a lease: the id of one that is gone may come again.
-_LEASED: Final = "_httpguard_leased"
 
 
 class HttpcorePools(PoolKind):
@@ -212,7 +211,7 @@ def stream_close(wrapped: Method) -> Method:
 
 def lend(stream: Any) -> Any:
     """A stream that is about to have a lease."""
-    setattr(stream, _LEASED, True)
+    setattr(stream, LEASED, True)
     return stream
 
 
@@ -222,7 +221,7 @@ def take_lease(stream: Any) -> Lease | None:
     One of another stream that is gone may wait under its id to be judged.
     """
     leases = GATE.registry.leases
-    if id(stream) in leases and hasattr(stream, _LEASED):
+    if id(stream) in leases and hasattr(stream, LEASED):
         return leases.pop(id(stream), None)
     return None
 
