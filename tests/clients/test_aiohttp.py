@@ -685,6 +685,45 @@ def test_reclaim_tries_again_what_was_in_hands(
     assert found() == [(LeakKind.DROPPED, 1)]
 
 
+def test_reclaim_asks_less_and_less_for_what_somebody_has_again(
+    guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """By way of aiohttp's own parts, after it was lost."""
+    guard.install(reclaim=True)
+    monkeypatch.setattr(connectors, "_MOST", 0.2)
+
+    async def program() -> None:
+        loop, enough = asyncio.get_running_loop(), asyncio.Event()
+        waits: list[float] = []
+        later = loop.call_later
+
+        def call_later(delay: float, call: Any, *args: Any) -> Any:
+            if call.__module__ == AIOHTTP.__module__:
+                waits.append(delay)
+                if len(waits) == 4:
+                    enough.set()
+            return later(delay, call, *args)
+
+        loop.call_later = call_later  # type: ignore[method-assign,assignment]
+        connector = aiohttp.TCPConnector()
+        async with aiohttp.ClientSession(connector=connector) as session:
+            await session.get(server.url(BIG))
+            await settled()
+            for _ in range(2):  # While the loop has no turn.
+                look = threading.Thread(target=guard.check)
+                look.start()
+                look.join()
+            (protocol,) = connector._acquired
+            body = protocol._payload
+            await asyncio.wait_for(enough.wait(), 30)
+            assert waits == [0.1, 0.2, 0.2, 0.2]
+            while not body.at_eof():
+                await body.readany()
+            assert body.total_bytes == 2_000_000
+
+    asyncio.run(program())
+
+
 def test_reclaim_leaves_whom_somebody_reads(
     run: Any, guard: GuardControl, server: Server
 ) -> None:

@@ -26,8 +26,10 @@ if TYPE_CHECKING:
     from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
 
-# Seconds until a response that somebody has in hands is looked at again.
+# Seconds until a response that somebody has in hands is looked at again: a look of ours
+# has it for a moment, whoever has got it by way of aiohttp's own parts for long.
 _AGAIN: Final = 0.1
+_MOST: Final = 60.0
 
 
 class Connector(PoolKind):
@@ -96,15 +98,19 @@ def _response_of(protocol: Any) -> weakref.ref[Any] | None:
     return None
 
 
-def _free(reference: weakref.ref[Any], loop: Any) -> None:
+def _free(reference: weakref.ref[Any], loop: Any, again: float = _AGAIN) -> None:
     """In the loop: close a response that nobody has.
 
-    Another thread may have it in hands, as a look of ours for a moment.
+    Args:
+        reference: To the response.
+        loop: Its.
+        again: After so many seconds it is looked at once more, if somebody has it.
     """
     if AIOHTTP.is_forgotten(reference):
         reference().close()  # type: ignore[union-attr]  # somebody keeps it
     elif getattr(reference(), "_connection", None) is not None:
-        loop.call_later(_AGAIN, ask, loop, partial(_free, reference, loop))
+        later = partial(_free, reference, loop, min(2 * again, _MOST))
+        loop.call_later(again, ask, loop, later)
 
 
 def patch(patcher: Patcher) -> None:
