@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from .._model.leak import LeakKind
+from .._stacks.sites import ENTERING
 
 if TYPE_CHECKING:
     from .._leases.client import Facts
@@ -205,10 +206,23 @@ def of_library(facts: Facts, calls: str) -> str:
             " returned neither, it has read the socket and forgotten the response,"
             f" which {package} should close, and is to be told"
         )
+    return _of_block_or_call(facts, after, calls)
+
+
+def _of_block_or_call(facts: Facts, after: str, calls: str) -> str:
+    """What ends a response that a library has opened."""
+    if facts.function not in ENTERING:
+        return (
+            f"read to its end {_product(facts)}, or close it"
+            f"{after} (a response: {calls}); if that was no response and no stream,"
+            f" {facts.package} should do so, and is to be told"
+        )
+    word = "async with" if facts.function == "__aenter__" else "with"
     return (
-        f"read to its end {_product(facts)}, or close it"
-        f"{after} (a response: {calls}); if that was no response and no stream,"
-        f" {package} should do so, and is to be told"
+        f"leave the block of {facts.package} that is entered here{after}: `{word} ..."
+        " as ...:` does so at its end, and an exit stack when it is closed; where the"
+        f" response stays open even then, {facts.package} should close it, and is to"
+        " be told"
     )
 
 
@@ -225,6 +239,8 @@ def _product(facts: Facts) -> str:
     """What the library has given to the application's line."""
     if facts.function == "__init__":
         return f"the object of {facts.package} that is made here"
+    if facts.function in ENTERING:
+        return f"the object of {facts.package} whose block is entered here"
     return f"what `{facts.function}` of {facts.package} returned"
 
 

@@ -46,6 +46,9 @@ _RUNNERS: Final = frozenset(
         *("gevent", "joblib", "schedule", "starlette", "tqdm", "trio"),
     }
 )
+# Where blocks are entered: by exit stacks, and of generators.
+_BLOCKS: Final = f"{os.sep}contextlib.py"
+ENTERING: Final = frozenset({"__enter__", "__aenter__"})
 # Those of Python's own.
 _THREADS: Final = (
     f"{os.sep}threading.py",
@@ -167,6 +170,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
     Both empty where it has called the HTTP library itself.
     """
     below: CodeType | None = None
+    entered = ""
     for code, offset in pairs(stack):
         if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
             continue
@@ -177,8 +181,11 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
             and origins[code.co_filename]
         ):
             break
-        if not _only_calls(code, below):
-            below = code
+        if code.co_filename.endswith(_BLOCKS):
+            if below is not None and code.co_name in ENTERING:
+                entered = code.co_name
+        elif not _only_calls(code, below):
+            below, entered = code, ""
     else:
         below = None
     if below is None or origins.http_package(below.co_filename):
@@ -186,7 +193,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
     package = installed_package(below.co_filename)
     if below.co_filename.endswith(_XMLRPC):
         package = "xmlrpc"
-    return (package, below.co_name) if package else ("", "")
+    return (package, entered or below.co_name) if package else ("", "")
 
 
 def _only_calls(code: CodeType, below: CodeType | None) -> bool:

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import gc
 import inspect
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ProtocolError, ServerProxy
 
+import httpx
 import pytest
 import requests
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from tests.server import Server
 
 LIBRARY = """
+import contextlib
 import httpx
 import pydantic
 import requests
@@ -71,6 +74,26 @@ class Httpx:
     def ask(self, url):
         return self.client.get(url).status_code
 
+@contextlib.contextmanager
+def block(client, url):
+    with client.stream("GET", url) as response:
+        yield response
+
+@contextlib.asynccontextmanager
+async def ablock(client, url):
+    async with client.stream("GET", url) as response:
+        yield response
+
+class Block:
+    def __init__(self, client, url):
+        self.block = block(client, url)
+
+    def __enter__(self):
+        return self.block.__enter__()
+
+    def __exit__(self, *error):
+        return self.block.__exit__(*error)
+
 class AsyncHttpx:
     async def stream(self, url):
         self.client = httpx.AsyncClient()
@@ -112,6 +135,62 @@ def test_a_decorator_is_passed_over(
         " `close()` and then `release_conn()`); if that was no response and no stream,"
         " hintlib should do so, and is to be told"
     )
+
+
+@pytest.mark.parametrize("name", ["block", "Block"])
+def test_a_block_that_is_never_left(
+    name: str, guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    """Entered by an exit stack, or by hand; its twin is closed."""
+    guard.install(max_idle=30)
+    with httpx.Client() as client, contextlib.ExitStack() as closed:
+        kept = contextlib.ExitStack()
+        make, url = getattr(sdk, name), server.url("/bytes/900000")
+        closed.enter_context(make(client, url))
+        kept.enter_context(make(client, url))  # HERE
+        closed.close()
+        guard.advance(31)
+        leak = only(guard, LeakKind.HELD, 1, "HERE")
+        kept.close()
+    assert leak.hint == (
+        "leave the block of hintlib that is entered here when done with it: `with ..."
+        " as ...:` does so at its end, and an exit stack when it is closed; where the"
+        " response stays open even then, hintlib should close it, and is to be told"
+    )
+
+
+def test_a_block_of_a_task_that_is_never_left(
+    guard: GuardControl, server: Server, sdk: Any
+) -> None:
+    async def program() -> Leak:
+        async with httpx.AsyncClient() as client:
+            block = sdk.ablock(client, server.url("/bytes/900000"))
+            await block.__aenter__()  # HERE
+            async with sdk.ablock(client, server.url("/bytes/900000")):
+                pass
+            guard.advance(31)
+            leak = only(guard, LeakKind.HELD, 1, "HERE")
+            await block.__aexit__(None, None, None)
+            return leak
+
+    guard.install(max_idle=30)
+    leak = asyncio.run(program())
+    assert leak.hint.startswith(
+        "leave the block of hintlib that is entered here when done with it: `async with"
+    )
+
+
+def test_a_block_of_httpx_itself_has_httpx_s_hint(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+    with httpx.Client() as client:
+        kept = contextlib.ExitStack()
+        kept.enter_context(client.stream("GET", server.url("/bytes/900000")))  # HERE
+        guard.advance(31)
+        leak = only(guard, LeakKind.HELD, 1, "HERE")
+        kept.close()
+    assert leak.hint.startswith("call `response.close()` when done with it")
 
 
 def test_what_a_constructor_opens(
