@@ -124,6 +124,10 @@ class Client(Protocol):
         """
         return True
 
+    def lives_on(self, lease: Lease) -> bool:
+        """Whether somebody has what a response that is gone was read from."""
+        return False
+
     def release(self, response: Any) -> None:
         """Give the connection of a closed response back: where closing does not."""
         return  # Without it this were abstract.

@@ -72,7 +72,13 @@ class Detector:
             lease = dead.popleft()
             if _is_doubtful(lease):
                 revived.doubtful.append(lease)
+            elif _lives_on(lease):
+                lease.revived = True
+                revived.elsewhere.append(lease)
             elif not lease.forgotten:
+                self._bury(lease, now)
+        if doubtful and revived.elsewhere:
+            for lease in revived.let_go():
                 self._bury(lease, now)
         if doubtful and revived.doubtful:
             for lease in revived.gone(now, self._settings().max_idle):
@@ -273,6 +279,13 @@ def _is_doubtful(lease: Lease) -> bool:
         if code.co_flags & CO_ASYNC_GENERATOR:
             return True
     return False
+
+
+def _lives_on(lease: Lease) -> bool:
+    """Whether what is below a dead response is somebody's still, who may close it."""
+    if lease.ended or lease.closed is not None or lease.forgotten:
+        return False
+    return lease.client.lives_on(lease)
 
 
 def _was_given_up(lease: Lease) -> bool:

@@ -171,6 +171,17 @@ class Revived:
 
     def __init__(self) -> None:
         self.doubtful: list[Lease] = []
+        # Their client knows of one who has what is below.
+        self.elsewhere: list[Lease] = []
+
+    def let_go(self) -> list[Lease]:
+        """Those that were elsewhere, and that nobody has any more, or has closed."""
+        known, self.elsewhere = self.elsewhere, []
+        gone: list[Lease] = []
+        for lease in known:
+            lives = not lease.ended and lease.client.lives_on(lease)
+            (self.elsewhere if lives else gone).append(lease)
+        return gone
 
     def gone(self, now: float, patience: float) -> list[Lease]:
         """Those that are gone: nothing revived them, or nobody has closed them since.
@@ -194,10 +205,11 @@ class Revived:
         here = runner()
         left = [
             lease
-            for lease in self.doubtful
+            for lease in (*self.doubtful, *self.elsewhere)
             if is_within(lease.scope, scope) and strand_of(lease.runner) == here
         ]
         self.doubtful = [lease for lease in self.doubtful if lease not in left]
+        self.elsewhere = [lease for lease in self.elsewhere if lease not in left]
         return left
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import gc
+import inspect
 import sys
 from typing import TYPE_CHECKING, Any
 
@@ -219,3 +220,78 @@ def test_an_answer_made_up_for_what_another_brings_is_none(
             source.close()
             answer.close()
             assert guard.check().counters["opened"] == 1
+
+
+def test_who_has_the_stream_alone_can_close_it(
+    httpx: Any, guard: GuardControl, server: Server
+) -> None:
+    """In a response made anew; the one that it was of is gone."""
+
+    class Anew(httpx.Client):  # type: ignore[misc]
+        def send(self, request: Any, **options: Any) -> Any:
+            got = super().send(request, **options)
+            return httpx.Response(got.status_code, stream=got.stream, request=request)
+
+    guard.install(max_idle=30)
+    with Anew() as client:
+
+        def ask() -> Any:
+            request = client.build_request("GET", server.url("/bytes/900000"))
+            return client.send(request, stream=True)
+
+        for _ in range(2):
+            response = ask()
+            gc.collect()
+            guard.check()
+            assert guard.check().leaks == ()
+            guard.advance(20)
+            chunks = response.iter_bytes()
+            assert next(chunks)
+            if httpx.__name__ == "httpx2":  # Of httpx it is seen that nobody reads.
+                guard.advance(20)
+            assert guard.check().leaks == ()
+            response.close()
+        assert guard.check().counters["released"] == 2
+        ask()
+        gc.collect()
+        guard.check()
+        kept = ask()
+        gc.collect()
+        assert [leak.count for leak in guard.check().leaks] == [1]
+        del kept
+        gc.collect()
+        guard.check()
+        (leak,) = guard.check().leaks
+    assert (leak.kind, leak.count) == (LeakKind.DROPPED, 2)
+    assert leak.site.lineno == inspect.getsourcelines(Anew.send)[1] + 1
+
+
+def test_what_a_task_has_of_a_stream_alone(
+    httpx: Any, run: Any, guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30)
+
+    async def program() -> None:
+        async with httpx.AsyncClient() as client:
+
+            async def ask() -> Any:
+                request = client.build_request("GET", server.url("/bytes/900000"))
+                return (await client.send(request, stream=True)).stream
+
+            stream = await ask()
+            gc.collect()
+            guard.check()
+            assert guard.check().leaks == ()
+            await stream.aclose()
+            assert guard.check().counters["released"] == 1
+            stream = await ask()
+            gc.collect()
+            guard.check()
+            del stream
+            gc.collect()
+            guard.check()
+            (leak,) = guard.check().leaks
+            assert (leak.kind, leak.count) == (LeakKind.DROPPED, 1)
+            assert leak.site.function == "ask"
+
+    run(program)

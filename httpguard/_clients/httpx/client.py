@@ -129,6 +129,18 @@ class Httpx(Client):
             part is slot() for part in (taken.connection, taken, one)
         )
 
+    def lives_on(self, lease: Lease) -> bool:
+        """Of httpx2, and where a response is made anew of another's stream.
+
+        The pool has its request, and so has the stream. Many share one over HTTP/2.
+        """
+        pool = lease.pool()
+        connection = None if lease.slot is None else lease.slot()
+        if pool is None or connection is None:
+            return False
+        taken = [one for one in list(pool._requests) if one.connection is connection]
+        return len(taken) == 1 and references(taken) not in ([1], None)
+
     def close(self, response: Any, note: str) -> bool:
         response.close()
         closed = sys.modules[self.name].StreamClosed
