@@ -302,6 +302,7 @@ def forget() -> None:
         _origin._installed_in,
         _origin.installed_package,
         _origin._library_directories,
+        _origin.installed_package,
         _sites._line,
         _text._package,
     ):

@@ -14,7 +14,8 @@ if TYPE_CHECKING:
     import weakref
 
     from .._model.leak import Frame, LeakKind
-    from .lease import Lease
+    from .._pools.pool import PoolRef
+    from .._pools.slot import Slot
 
     Reference = weakref.ref[Any]
 
@@ -29,6 +30,13 @@ class Ending(enum.Enum):
     """It is closed, and may still have its connection."""
     CUT = "cut"
     """The program closed the connection or its socket, and not the response."""
+
+
+class Lent(Protocol):
+    """A lease, as far as a client is asked about it."""
+
+    pool: PoolRef
+    slot: Slot | None
 
 
 class Facts(NamedTuple):
@@ -115,7 +123,7 @@ class Client(Protocol):
         False: it can not be closed from this thread.
         """
 
-    def is_lent(self, one: object, lease: Lease) -> bool:
+    def is_lent(self, one: object, lease: Lent) -> bool:
         """Whether it may be what a lease has for its key, and not another of that id.
 
         Args:
@@ -124,7 +132,7 @@ class Client(Protocol):
         """
         return True
 
-    def lives_on(self, lease: Lease) -> bool:
+    def lives_on(self, lease: Lent) -> bool:
         """Whether somebody has what a response that is gone was read from."""
         return False
 

@@ -77,10 +77,11 @@ class Detector:
                 revived.elsewhere.append(lease)
             elif not lease.forgotten:
                 self._bury(lease, now)
-        if doubtful and revived.elsewhere:
-            for lease in revived.let_go():
-                self._bury(lease, now)
-        if doubtful and revived.doubtful:
+        if not doubtful:
+            return
+        for lease in revived.let_go():
+            self._bury(lease, now)
+        if revived.doubtful:
             for lease in revived.gone(now, self._settings().max_idle):
                 self._bury(lease, now)
 

@@ -15,8 +15,7 @@ from .below import LEASED, core_stream, is_chain, is_core, streams_of
 if TYPE_CHECKING:
     import socket
 
-    from ..._leases.client import Facts, Reference
-    from ..._leases.lease import Lease
+    from ..._leases.client import Facts, Lent, Reference
 
 # TLS, maybe in TLS, is around a socket's stream.
 _MOST_LAYERS: Final = 6
@@ -120,7 +119,7 @@ class Httpx(Client):
         """
         return is_forgotten(reference)
 
-    def is_lent(self, one: Any, lease: Lease) -> bool:
+    def is_lent(self, one: Any, lease: Lent) -> bool:
         """It is a stream, of a response: that of another has another connection."""
         if not is_core(one) or LEASED not in vars(one):
             return False
@@ -129,7 +128,7 @@ class Httpx(Client):
             part is slot() for part in (taken.connection, taken, one)
         )
 
-    def lives_on(self, lease: Lease) -> bool:
+    def lives_on(self, lease: Lent) -> bool:
         """Of httpx2, and where a response is made anew of another's stream.
 
         The pool has its request, and so has the stream. Many share one over HTTP/2.
