@@ -302,7 +302,6 @@ def forget() -> None:
         _origin._installed_in,
         _origin.installed_package,
         _origin._library_directories,
-        _origin.installed_package,
         _sites._line,
         _text._package,
     ):
