@@ -63,7 +63,6 @@ WALLS: Final = frozenset(
         "_clients.urllib3.pools._discarded",
         "_clients.urllib3.pools._meet",
         "_clients.urllib3.pools._took",
-        "_clients.urllib3.responses._opening",
         "_guard.reports.Outbox.step_aside",
         "_model.failure.Failures.say",
         "_model.failure._traceback",

@@ -15,6 +15,7 @@ from .._process.process import PROCESS, current
 from .._web.figures import by_stdlib
 from .._web.view import View
 from .attachment import arrive, leave
+from .entry import say
 
 if TYPE_CHECKING:
     import socket
@@ -61,7 +62,7 @@ class Visit:
             self._has_arrived = True
             if self.attachment is not None:
                 self.attachment.adopted.look(self._task["look"])
-            self._send({"ready": self.attachment is not None})
+            say(self._channel, {"ready": self.attachment is not None})
         except BaseException:
             self._fail()
             self._leave()
@@ -154,20 +155,17 @@ class Visit:
                 keeps = leave(self.attachment, stays=self._stays)
             if not keeps:
                 self._clean()
-            self._send({"stays": keeps})
+            say(self._channel, {"stays": keeps})
         except OSError:
             pass
         except BaseException:
             self._fail()
         self._close()
 
-    def _send(self, answer: dict[str, Any]) -> None:
-        self._channel.sendall(json.dumps(answer).encode() + b"\n")
-
     def _fail(self) -> None:
         """Say what failed to whoever attached, and to nobody else."""
         with contextlib.suppress(OSError):
-            self._send({"failed": traceback.format_exc()})
+            say(self._channel, {"failed": traceback.format_exc()})
 
     def _close(self) -> None:
         if self in PROCESS.visits:

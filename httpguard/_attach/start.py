@@ -107,7 +107,6 @@ class Link:
 
 
 def attach(pid: int, order: Order) -> Link:
-    """Bring httpguard into a process."""
     refuse_here()
     refuse(pid)
     folder = Folder(pid)

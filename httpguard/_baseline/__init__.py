@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Generic, TypeVar
 
 if TYPE_CHECKING:
@@ -10,6 +11,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 
+@dataclass(frozen=True, slots=True)
 class Comparison(Generic[T]):
     """Leaks beside a baseline, or beside none.
 
@@ -19,14 +21,6 @@ class Comparison(Generic[T]):
         fixed: Its entries that no leak needed: they can go.
     """
 
-    __slots__ = ("fixed", "known", "new")
-
-    def __init__(
-        self,
-        new: tuple[T, ...],
-        known: tuple[T, ...] = (),
-        fixed: tuple[Entry, ...] = (),
-    ) -> None:
-        self.new = new
-        self.known = known
-        self.fixed = fixed
+    new: tuple[T, ...]
+    known: tuple[T, ...] = ()
+    fixed: tuple[Entry, ...] = ()

@@ -10,6 +10,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.redaction import printable
+from .._report.terminal import COLOURS
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .attach_screen import what_was_before
 from .top_keys import HELP
@@ -19,13 +20,6 @@ if TYPE_CHECKING:
 
     from .top_keys import Choice
 
-_KINDS: Final = {
-    "dropped": "red",
-    "held": "yellow",
-    "unreleased": "magenta",
-    "open": "cyan",
-    "session": "green",
-}
 # Lines that are no row: the head, and title, headings and a gap of each table.
 _OTHER_LINES: Final = 15
 # In a terminal of so many lines a fix may take more than one.
@@ -110,7 +104,7 @@ def _leaks(
     for number, leak in enumerate(leaks[first : first + most if most else None], first):
         kind = printable(str(leak["kind"]))
         table.add_row(
-            Text(kind, _KINDS.get(kind, "")),
+            Text(kind, COLOURS.get(kind, "")),
             Text(str(leak["count"])),
             _site(leak),
             _request(leak),

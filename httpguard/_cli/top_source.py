@@ -54,7 +54,6 @@ class Source:
         self._token = token
 
     def fetch(self) -> dict[str, Any]:
-        """The state of the program."""
         try:
             status, _, body = self._get("/api/snapshot", _PATIENCE)
         except (OSError, http.client.HTTPException, ssl.SSLError) as error:

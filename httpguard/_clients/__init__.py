@@ -132,7 +132,6 @@ class Patches:
         return found
 
     def take_off(self) -> None:
-        """Give every attribute back."""
         GATE.shut()
         self._patcher.remove()
         self.unguarded.clear()

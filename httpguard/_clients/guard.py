@@ -77,7 +77,7 @@ class Waiting:
         guard: Guard,
         pool: PoolRef,
         waiter: Waiter | None,
-        empty: type[Exception],
+        empty: type[Exception] | tuple[()] = (),
     ) -> None:
         self._guard = guard
         self._pool = pool

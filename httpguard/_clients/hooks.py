@@ -11,7 +11,7 @@ from .gate import GATE
 from .losing import ADAPTER, HOOK, blame, place_of_callable, raised_in, stop_reading
 from .urllib3.callers import above, reads_body, session_above
 from .urllib3.mocks import holds_real_connection
-from .urllib3.responses import hand_over
+from .urllib3.responses import lend_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -69,18 +69,15 @@ def _lose(
         if not holds_real_connection(raw) or (raw.closed and not raw._pool.block):
             return
         session = session_above(frame, codes)
-        hand_over(
+        lease = lend_lost(
             codes.client,
             raw,
-            raw._pool,
-            getattr(request, "method", None),
-            getattr(request, "url", None),
+            request,
             frame if session is None else above(session),
             # Whatever it hands out may read this one.
             reading=raising and session is not None and reads_body(session),
             raising=raising,
         )
-        lease = guard.registry.get(raw._connection, raw)
         blame(lease, place, ADAPTER)
         if lease is not None and raw.closed:
             lease.closed = guard.registry.clock()
@@ -154,17 +151,9 @@ def _leave(
         raw: Any = getattr(response, "raw", None)
         if holds_real_connection(raw):
             request = getattr(response, "request", None)
-            hand_over(
-                codes.client,
-                raw,
-                raw._pool,
-                getattr(request, "method", None),
-                getattr(request, "url", None),
-                above(frame),
-                raising=raising,
-            )
-            lease = guard.registry.get(raw._connection, raw)
-            stop_reading(guard.registry, lease, above(frame))
+            caller = above(frame)
+            lease = lend_lost(codes.client, raw, request, caller, raising=raising)
+            stop_reading(guard.registry, lease, caller)
             blame(lease, find(guard.registry.origins), HOOK)
     except LeakError:
         raise

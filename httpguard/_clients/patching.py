@@ -185,7 +185,6 @@ def is_wrapped(function: Any) -> bool:
 
 
 def _subclasses(owner: type) -> set[type]:
-    """The subclasses there are, at any depth."""
     known: set[type] = set()
     todo = [owner]
     while todo:

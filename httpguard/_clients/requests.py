@@ -25,7 +25,7 @@ from .urllib3.client import Urllib3
 from .urllib3.mocks import holds_real_connection
 from .urllib3.package import is_itself
 from .urllib3.pools import POOLS
-from .urllib3.responses import hand_over
+from .urllib3.responses import hand_over, lend_lost
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -50,7 +50,6 @@ class Requests(Urllib3):
 
 
 def requests_package(name: str, codes: Codes) -> Package:
-    """requests, or a copy of it."""
     client = Requests(name, codes)
     patch, adopters = partial(_patch, client=client), partial(_adopters, client)
     return Package(name, (f"{name}.sessions",), (name,), patch, adopters)
@@ -67,7 +66,6 @@ def _adopters(client: Requests) -> Adopters:
 
 
 def _patch(patcher: Patcher, *, client: Requests) -> None:
-    """Patch what `requests.adapters` and `requests.sessions` define."""
     codes = client.codes
     if not is_itself(f"{client.name}.sessions"):
         return  # Another name of one that is guarded.
@@ -170,12 +168,10 @@ def _note_misled(
         or not holds_real_connection(raw)
     ):
         return
-    registry = GATE.registry
+    registry, caller = GATE.registry, above(session)
     lease = registry.get(raw._connection, raw)
-    if lease is None:
-        hand_over(client, raw, None, request.method, request.url, above(session))
-        lease = registry.get(raw._connection, raw)
-    stop_reading(registry, lease, above(session))
+    lease = lease or lend_lost(client, raw, request, caller)
+    stop_reading(registry, lease, caller)
     kind: Any = type(first_argument(session))
     # As a hook that raises: one before it may read the body.
     blame(lease, place_of_callable(kind.get_redirect_target, registry.origins), HOOK)

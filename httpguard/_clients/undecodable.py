@@ -15,7 +15,7 @@ from .._stacks.variables import first_argument, variable
 from .gate import GATE
 from .losing import blame, stop_reading
 from .urllib3.callers import above, session_above
-from .urllib3.responses import hand_over
+from .urllib3.responses import lend_lost
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -63,16 +63,8 @@ def _note(frame: FrameType | None, *, kind: type, codes: Codes) -> None:
     registry = GATE.registry
     lease = registry.leases.get(id(connection))
     if lease is None:
-        request: Any = variable(session, "request")
-        hand_over(
-            codes.client,
-            response,
-            response._pool,
-            request.method,
-            request.url,
-            above(session),
-            raising=False,
-        )
+        request = variable(session, "request")
+        lend_lost(codes.client, response, request, above(session), raising=False)
     elif lease.reading and lease() is response:
         stop_reading(registry, lease, above(session))
         blame(lease, (), "")

@@ -82,7 +82,6 @@ def _step(owner: object, rest: list[Any]) -> tuple[int, str]:
 
 
 def isinstance_of_type(item: object) -> bool:
-    """Whether an object is a class."""
     return issubclass(type(item), type)
 
 

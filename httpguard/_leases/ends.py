@@ -56,7 +56,6 @@ class Ends:
         self.closed = Tally()
 
     def get(self, connection: object, response: Any) -> Lease | None:
-        """The open lease of a response, or None."""
         lease = self.leases.get(id(connection))
         return lease if lease is not None and lease() is response else None
 

@@ -144,7 +144,6 @@ class Lease(_ResponseRef):
         return self.pool.name + url if url.startswith("/") or not url else url
 
     def read_so_far(self, response: Any) -> int:
-        """The bytes that were read of its body."""
         return self.client.bytes_read(response) + self.uncounted
 
     def progressed(self, response: Any, now: float) -> bool:

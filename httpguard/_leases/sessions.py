@@ -220,7 +220,6 @@ class Sessions:
         return ref
 
     def get(self, session: Any) -> SessionRef | None:
-        """A session that is known, or None."""
         ref = self.known.get(id(session))
         return ref if ref is not None and ref() is session else None
 

@@ -42,7 +42,6 @@ def running() -> tuple[Runner, str]:
 
 
 def runner() -> Runner:
-    """The task, greenlet or thread that runs this."""
     return running()[0]
 
 

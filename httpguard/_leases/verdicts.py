@@ -10,7 +10,6 @@ from .._holders.search import held_by
 from .._model.leak import LeakKind
 from .._stacks.ownership import module_matches, module_of
 from .._stacks.sites import filenames, frame_at, place_of
-from .client import Ending
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -65,12 +64,8 @@ class Verdicts:
         """The leases that count against ``max_open``."""
         return [
             lease
-            for lease in list(self._registry.leases.values())
-            if lease.closed is None
-            and not lease.reading
-            and (response := lease()) is not None
-            and lease.client.state(response) is not Ending.RELEASED
-            and not self.excuses(lease)
+            for lease in self._registry.open_leases()
+            if not lease.reading and not self.excuses(lease)
         ]
 
 

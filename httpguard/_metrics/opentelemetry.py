@@ -90,7 +90,6 @@ class OpenTelemetry(Instrumentation):
         destinations.add(self.report, "OpenTelemetry")
 
     def close(self) -> None:
-        """Send nothing more. The instruments stay, without data."""
         self.closed = True
         self._observers.remove(self)
         self._destinations.remove(self.report)

@@ -178,7 +178,6 @@ class PoolRef(Connections):
 
     @property
     def reused(self) -> int:
-        """Requests that found an open connection."""
         return max(self.taken.value - self.connected.value, 0)
 
     def idle_for(self, now: float) -> float:

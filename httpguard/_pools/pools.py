@@ -33,7 +33,6 @@ class Pools:
         self._retiring = threading.Lock()
 
     def get(self, pool: Any) -> PoolRef | None:
-        """What is known of a pool, or None."""
         known = self.known.get(id(pool))
         return known if known is not None and known() is pool else None
 
@@ -86,7 +85,6 @@ class Totals:
     wait_max: float = 0.0
 
     def add(self, pool: PoolRef) -> None:
-        """Take a pool's figures in."""
         self.pools += 1
         self.taken += pool.taken.value
         self.connected += pool.connected.value

@@ -169,7 +169,6 @@ def put_patches_on(guard: Guard) -> None:
 
 
 def stop() -> None:
-    """Take every patch off and forget the guard."""
     wind_up(*take_off())
 
 

@@ -42,8 +42,6 @@ class Pages(Protocol):
 
 
 class Process:
-    """All state of the process."""
-
     def __init__(self) -> None:
         self.guard: Guard | None = None
         # A test session's, below what the program under test installs.

@@ -19,7 +19,6 @@ from .lines import (
     parsed,
     process_of,
     whole,
-    without_stack,
 )
 from .notice import Notice, notice_of
 from .tally import time_of
@@ -99,7 +98,7 @@ class LogCounts:
             return _CUT_SHORT
         brace = line.find("{")
         document = line[brace:] if brace > 0 else line if brace == 0 else ""
-        fields = parsed(without_stack(document)) or parsed(document)
+        fields = parsed(document)
         if fields is None:
             if ours:
                 # A mention of an event's name in a sentence is no damage.

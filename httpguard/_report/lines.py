@@ -32,8 +32,6 @@ _FORMS: Final = (
         rf"(?:, (?P<resolved>\d+) resolved)?{_DOT}{_REQUEST}{_DOT}fix: "
     ),
 )
-# Of an older form, which had the hint on the same line.
-_TIMES: Final = re.compile(r"([\d,]+) times at this site")
 _FIX: Final = re.compile(r"\bfix: (.+)")
 _CLOCK: Final = re.compile(
     r"(\d{4}-\d\d-\d\d)[T ](\d\d:\d\d:\d\d)(?:[.,](\d{1,6}))?\d*(Z|[+-]\d\d:?\d\d)?"
@@ -59,7 +57,7 @@ def find_leak(text: str) -> dict[str, Any] | None:
     else:
         return None
     parts = match.groupdict("")
-    times = parts.get("count") or (_TIMES.search(text) or ("", "1"))[1]
+    times = parts.get("count") or "1"
     fix = _FIX.search(text)
     site = {
         "filename": parts["file"],
@@ -119,24 +117,6 @@ def process_of(file: str, head: dict[str, Any]) -> str:
         return run if isinstance(run, str) else json.dumps(run)
     pid = first_of(head, _PID)
     return f"file {file}" if pid is None else f"{first_of(head, HOST) or ''}/{pid}"
-
-
-def without_stack(document: str) -> str:
-    """A leak's document without the list that is most of it.
-
-    Only if no bracket is in that: in JSON an unescaped quote is none of a text, so
-    that this is the value of a key, up to its end.
-    """
-    if '"httpguard.leak"' not in document:
-        return document
-    begin = document.find('"stack": [')
-    if begin < 0:
-        begin = document.find('"stack":[')
-    end = document.find("]", begin)
-    inside = document.count("[", begin, end) > 1
-    if begin < 0 or end < 0 or inside or document[end - 1] == "[":
-        return document
-    return f'{document[:begin]}"stack": 0{document[end + 1 :]}'
 
 
 def parsed(document: str) -> dict[str, Any] | None:

@@ -29,7 +29,14 @@ _WIDTH: Final = 120
 # From so many columns on there is room for all that belongs to a site.
 _ROOMY: Final = 110
 _NARROWEST: Final = 20
-_COLOURS: Final = {"unreleased": "red", "held": "yellow", "open": "cyan"}
+COLOURS: Final = {
+    "dropped": "red",
+    "held": "yellow",
+    "unreleased": "magenta",
+    "open": "cyan",
+    "session": "green",
+}
+"""Of the kinds of leaks."""
 _PROGRAMS: Final = 3
 _DAMAGED: Final = 5
 
@@ -42,7 +49,7 @@ def show(report: Report, console: Console, root: str, top: int) -> None:
         for number, site in enumerate(shown, 1):
             console.print()
             text = Text(f"{number}. ", "bold", overflow="fold")
-            text.append(f"{site.kind} ", _COLOURS.get(site.kind, ""))
+            text.append(f"{site.kind} ", COLOURS.get(site.kind, ""))
             console.print(text.append(shorten(site.place, root)))
             console.print(Padding(_details(site, root), (0, 0, 0, 3)))
     rest = len(report.sites) - len(shown)
@@ -69,7 +76,7 @@ def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
         "#": lambda number, _: str(number),
         "harm": lambda _, site: f"{site.harm:,}",
         "leaks": lambda _, site: site.count,
-        "kind": lambda _, site: Text(site.kind, _COLOURS.get(site.kind, "")),
+        "kind": lambda _, site: Text(site.kind, COLOURS.get(site.kind, "")),
         "site": lambda _, site: Text(shorten(site.place, root)),
         "processes": lambda _, site: f"{site.processes:,}",
     }
@@ -93,9 +100,9 @@ def _overview(sites: tuple[Site, ...], root: str, width: int) -> Table:
     return table
 
 
-def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
+def sparkline(numbers: tuple[int, ...]) -> str:
     """Numbers as bars, a space for none; of too many, neighbours are added up."""
-    size = _together(numbers, widest)
+    size = _together(numbers)
     sums = [sum(numbers[at : at + size]) for at in range(0, len(numbers), size)]
     top = max(sums, default=0)
     return "".join(
@@ -103,9 +110,9 @@ def sparkline(numbers: tuple[int, ...], widest: int = _WIDEST) -> str:
     )
 
 
-def _together(numbers: tuple[int, ...], widest: int = _WIDEST) -> int:
+def _together(numbers: tuple[int, ...]) -> int:
     """How many neighbours one bar stands for."""
-    return -(-len(numbers) // widest) or 1
+    return -(-len(numbers) // _WIDEST) or 1
 
 
 def _details(site: Site, root: str) -> Text:

@@ -63,7 +63,6 @@ class Members(Generic[T]):
         self._members.append((own, member))
 
     def remove(self, member: T) -> None:
-        """Tell it no more."""
         self._members[:] = [pair for pair in self._members if pair[1] != member]
 
 
@@ -80,8 +79,6 @@ class Destinations(Members[Callable[["Event"], None]]):
 
 
 class Run:
-    """The present run."""
-
     def __init__(self) -> None:
         self._name = ""
         self._pid = 0

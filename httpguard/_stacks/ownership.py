@@ -55,7 +55,6 @@ class Origins(dict[str, bool]):
     def __init__(
         self, app: tuple[str, ...] = (), clients: tuple[str, ...] = ()
     ) -> None:
-        """Start with nothing known."""
         super().__init__()
         # Files that count only where nothing else does: of ``python -m locust``.
         self.runner: set[str] = set()
@@ -127,7 +126,6 @@ def http_package(filename: str, clients: tuple[str, ...]) -> str | None:
 
 
 def is_own(filename: str) -> bool:
-    """Whether a file is httpguard's own."""
     return filename.startswith(OWN_DIRECTORY)
 
 
@@ -230,7 +228,6 @@ def _extent(file: str) -> str:
 
 @lru_cache(maxsize=64)
 def _directory(file: str) -> str:
-    """The directory of a file, with a trailing separator."""
     return os.path.join(os.path.dirname(file), "")
 
 

@@ -29,12 +29,10 @@ class Followed:
     __slots__ = ("__wrapped__", "stack")
 
     def __init__(self, function: Callable[..., Any], stack: RawStack) -> None:
-        """Keep both."""
         self.__wrapped__ = function
         self.stack = stack[:_MOST_ITEMS]
 
     def __call__(self, /, *args: Any, **kwargs: Any) -> Any:
-        """Run it."""
         return self.__wrapped__(*args, **kwargs)
 
     def __getattr__(self, name: str) -> Any:
@@ -42,7 +40,6 @@ class Followed:
         return getattr(self.__wrapped__, name)
 
     def __repr__(self) -> str:
-        """As what was submitted."""
         return repr(self.__wrapped__)
 
 

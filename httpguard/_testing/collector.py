@@ -124,12 +124,11 @@ class Collector:
         comparison = baseline.split(
             found.place for found in self.found if found.is_leak
         )
-        if self._config.option.httpguard_baseline_prune or self._is_whole(baseline):
+        if self._config.option.httpguard_baseline_prune or self._suite.is_whole(
+            baseline.root
+        ):
             baseline = baseline.without(comparison.fixed)
         return baseline.merged(type(baseline).of(comparison.new, baseline.root))
-
-    def _is_whole(self, baseline: Baseline) -> bool:
-        return self._suite.is_whole(baseline.root)
 
     # The summary.
 
@@ -176,7 +175,7 @@ class Collector:
             yield f"{totals} known in {name}", {}
         fixed = baseline.split(f.place for f in self.found if f.is_leak).fixed
         count = many(len(fixed), "known leak")
-        whole = self._is_whole(baseline)
+        whole = self._suite.is_whole(baseline.root)
         if option.httpguard_baseline_update:
             written = many(len(self._updated(baseline).entries), "known leak")
             yield f"wrote {written} to {name}", {"green": True}

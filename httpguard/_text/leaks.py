@@ -225,7 +225,6 @@ def shortened(text: str, most: int) -> str:
 
 
 def bytes_read(leak: Leak) -> str:
-    """How much of the body was read."""
     if leak.length is None:
         return f"{leak.bytes_read} bytes read"
     return f"{leak.bytes_read} of {leak.length} bytes read"

@@ -287,9 +287,9 @@ class TestCounting:
 
 SITE = "/srv/app/views.py:12 in fetch"
 TEXT = (
-    "leak dropped /srv/app/views.py:12 in fetch · GET http://api/items?token=… · 200"
-    " · opened by thread MainThread 1.2 s ago · 0 of 900 bytes read"
-    " · 1,234 times at this site · fix: use with"
+    "leak dropped /srv/app/views.py:12 in fetch · 1,234 times"
+    " · GET http://api/items?token=… · 200"
+    " · opened by thread MainThread 1.2 s ago · 0 of 900 bytes read · fix: use with"
 )
 LINES = """\
 leak dropped /srv/app/views.py:12 in fetch · 1,234 times \
@@ -311,8 +311,8 @@ LIKE_STRUCTLOG = leak(1234, site=SITE, stack=f"  > {SITE}\n        x = get()")
 
 
 SESSION = (
-    "leak session /srv/app/views.py:12 in fetch · {} · to http://api:80 · made by"
-    " thread MainThread 1.2 s ago · 1,234 times at this site · fix: use with"
+    "leak session /srv/app/views.py:12 in fetch · 1,234 times · {} · to http://api:80"
+    " · made by thread MainThread 1.2 s ago · fix: use with"
 )
 
 

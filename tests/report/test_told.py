@@ -191,7 +191,8 @@ class TestSarif:
         assert (both.exit_code, both.stdout) == (2, "")
 
 
-def test_a_damaged_stack_costs_the_example_alone(tmp_path: Path) -> None:
+def test_a_line_with_a_damaged_stack_is_damaged(tmp_path: Path) -> None:
     line = json.dumps(leak(5)).replace('"lineno": 3,', '"lineno": x3,')
-    site = only(log(tmp_path / "a", line))
-    assert (site["leaks"], site["example"]["stack"]) == (5, [])
+    made = read(log(tmp_path / "a", line, leak(4)))
+    assert made["reading"]["problems"] == {"not JSON": 1}
+    assert [site["leaks"] for site in made["sites"]] == [4]

@@ -32,7 +32,6 @@ _MOST_TASKS: Final = 1000
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what `aiohttp.client` defines."""
     from aiohttp import ClientSession
 
     patcher.wrap(ClientSession, "_request", _request)
@@ -204,6 +203,5 @@ def _text(url: Any, known: PoolRef | None) -> str:
 
 
 def announced(response: Any) -> int | None:
-    """The bytes that the server announced."""
     text = response._headers.get("Content-Length", "")
     return int(text) if text.isascii() and text.isdigit() and len(text) < 20 else None  # noqa: PLR2004

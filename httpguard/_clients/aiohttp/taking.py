@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what takes a connection."""
     from aiohttp.connector import BaseConnector, Connection
 
     patcher.wrap(Connection, "__init__", _init)
@@ -79,7 +78,7 @@ def _wait(wrapped: Method) -> Method:
         if guard is not None:
             try:
                 known = _meet(self, _key(first))
-                if known is not None and _has_none(self, first):
+                if known is not None and self._available_connections(_key(first)) <= 0:
                     frame = sys._getframe()
                     call = call_above(frame)
                     stack = None if call is None else GATE.task_stack(frame, call.site)
@@ -104,11 +103,6 @@ def _wait(wrapped: Method) -> Method:
 def _key(first: Any) -> Any:
     """The key of a host: itself, or of aiohttp 3.9 that of the request."""
     return getattr(first, "connection_key", first)
-
-
-def _has_none(connector: Any, first: Any) -> bool:
-    """Whether a connector has no connection to give. Arguments as of `_share`."""
-    return bool(connector._available_connections(_key(first)) <= 0)
 
 
 def _share(connector: Any, first: Any) -> Share | None:

@@ -3,21 +3,18 @@
 from __future__ import annotations
 
 import sys
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
 from ..gate import GATE
 from ..patching import is_wrapped
-from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST
 from .connections import begin_to_see, is_left_alone
 from .pools import CONNECTIONS, HOSTS
-from .responses import COUNTING, connection_class
+from .responses import COUNTING, connection_class, is_real
 
 if TYPE_CHECKING:
     from ..patching import Adopters
-
-_SWITCHING_PROTOCOLS: Final = 101
 
 
 def adopters() -> Adopters:
@@ -65,14 +62,7 @@ def _adopt_left(response: Any) -> None:
 
 def _holds(response: Any) -> bool:
     """Whether a response holds a socket; if so, its reads are counted from here on."""
-    sock = HTTP_CLIENT.socket(response)
-    if (
-        sock is None
-        or not REAL_SOCKET[type(sock)]
-        or response.status == _SWITCHING_PROTOCOLS
-        or response.length == 0
-        or not is_wrapped(type(response)._close_conn)
-    ):
+    if response.length == 0 or not is_real(response):
         return False
     if response.length is None:
         COUNTING.put_on()

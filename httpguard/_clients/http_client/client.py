@@ -20,8 +20,6 @@ LENGTH: Final = "_httpguard_length"
 
 
 class HttpClient(Client):
-    """http.client of the standard library."""
-
     name = "http.client"
 
     def state(self, response: Any) -> Ending:

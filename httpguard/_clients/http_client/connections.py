@@ -69,7 +69,6 @@ _REST: Final = Later(_patch_rest)
 
 
 def patch(patcher: Patcher) -> None:
-    """Patch what `http.client` defines."""
     kind = connection_class()
     _REST.promise(patcher)
     patcher.wrap(kind, "__init__", _init)

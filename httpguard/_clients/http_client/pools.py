@@ -23,8 +23,6 @@ Address = tuple[str, str, int | None]
 
 
 class Connections(PoolKind):
-    """Connections of http.client as pools of one."""
-
     def facts(self, pool: Any) -> PoolFacts:
         return PoolFacts(*address_of(pool), block=False, maxsize=1)
 
@@ -63,8 +61,6 @@ class Host:
 
 
 class Hosts(Connections):
-    """Hosts that urllib.request has asked."""
-
     def __init__(self) -> None:
         self._known: dict[Address, Host] = {}
 

@@ -99,7 +99,6 @@ def connection_class() -> Any:
 
 
 def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> None:
-    """Patch what responses and ``getresponse`` run through."""
     response = sys.modules["http.client"].HTTPResponse
     patcher.wrap(response, "_close_conn", _close_conn)
     patcher.wrap(response, "close", _close)
@@ -130,7 +129,7 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
     Without a URL: it asked before we were there.
     """
     try:
-        if not _is_real(response):
+        if not is_real(response):
             return
         by_urllib, length = is_urllib(frame), response.length
         if length == 0 and not (response.will_close or by_urllib):
@@ -163,7 +162,7 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
         GATE.fault("getresponse", error)
 
 
-def _is_real(response: Any) -> bool:
+def is_real(response: Any) -> bool:
     """Whether it has a socket, and its end will be seen."""
     own = sys.modules["http.client"].HTTPResponse
     kind = type(response)

@@ -43,9 +43,7 @@ def streams_of(response: Any) -> list[Any]:
 def _below(stream: Any, above: set[int]) -> Any:
     """What is below a stream, and is closed with it; None: nothing that we know.
 
-    Args:
-        stream: Of httpx, or of the program.
-        above: The ids of what it may refer to and is not below it.
+    `above`: the ids of what it may refer to and is not below it.
     """
     if not _closes(type(stream)):
         return None

@@ -159,8 +159,6 @@ class Httpx(Client):
 
 
 class AsyncHttpx(Httpx):
-    """The async side."""
-
     is_async = True
     _hints = _ASYNC_HINTS
     _closing = "`await response.aclose()`"
@@ -188,6 +186,31 @@ class AsyncHttpx(Httpx):
         stream = core_stream(response)
         if stream is not None:
             release(stream._pool_request.connection)
+
+
+class CorePart(Httpx):
+    """A part of httpcore, which no application has in hands."""
+
+    def __init__(self, side: Httpx, hint: str) -> None:
+        super().__init__(side.name, side.core)
+        self.is_async = side.is_async
+        self._hint = hint
+
+    def bytes_read(self, response: Any) -> int:  # noqa: ARG002
+        return 0
+
+    def socket(self, response: Any) -> None:
+        """None of Python's own."""
+
+    def readers(self, response: Any) -> list[object]:
+        return [response]
+
+    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
+        """It is collected."""
+        return False
+
+    def hint(self, facts: Facts) -> str:  # noqa: ARG002
+        return self._hint
 
 
 def is_forgotten(reference: Reference) -> bool:

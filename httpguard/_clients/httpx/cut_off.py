@@ -17,7 +17,7 @@ from ..._leases.client import Ending
 from ..._model.errors import LeakError
 from ..._stacks.variables import Unknown, first_argument, variable
 from ..gate import GATE
-from .client import LEFT, Httpx, is_free, is_stuck, release
+from .client import CLIENTS, LEFT, CorePart, is_free, is_stuck, release
 from .pools import came_back, end, meet, take_lease
 from .reclaiming import Left
 from .window import uses_up
@@ -25,7 +25,6 @@ from .window import uses_up
 if TYPE_CHECKING:
     from types import FrameType
 
-    from ..._leases.client import Facts
     from ..._leases.lease import Lease
     from ..patching import Method, Patcher
 
@@ -41,48 +40,25 @@ _TIMED_OUT: Final = (
 )
 
 
-class CutOff(Httpx):
+class CutOff(CorePart):
     """Connections that the pool of a client has, and nobody else."""
-
-    def __init__(self, name: str, core: str, hint: str, *, is_async: bool) -> None:
-        super().__init__(name, core)
-        self._hint = hint
-        self.is_async = is_async
 
     def state(self, response: Any) -> Ending:
         return Ending.RELEASED if is_free(response) else Ending.CLOSED
 
-    def bytes_read(self, response: Any) -> int:  # noqa: ARG002
-        """Nobody can tell."""
-        return 0
-
-    def socket(self, response: Any) -> None:
-        """Nobody reads it."""
-
-    def readers(self, response: Any) -> list[object]:
-        return [response]
-
-    def is_forgotten(self, reference: object) -> bool:  # noqa: ARG002
-        """It is collected with its pool."""
-        return False
-
     def release(self, response: Any) -> None:
         release(response)
 
-    def hint(self, facts: Facts) -> str:  # noqa: ARG002
-        return self._hint
-
 
 _CLIENTS: Final = {
-    (core, hint, is_async): CutOff(name, core, hint, is_async=is_async)
-    for name, core in (("httpx", "httpcore"), ("httpx2", "httpcore2"))
+    (side.core, hint, side.is_async): CutOff(side, hint)
+    for sides in CLIENTS.values()
+    for side in sides
     for hint in (_CANCELLED, _TIMED_OUT)
-    for is_async in (True, False)
 }
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 define."""
     module = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(module.PoolByteStream, "aclose", _aclose)
 

@@ -91,7 +91,6 @@ POOLS: Final = HttpcorePools()
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 define."""
     root = sys.modules[core]
     empty = root.PoolTimeout
     sync = sys.modules[f"{core}._sync.connection_pool"]
@@ -116,7 +115,6 @@ def patch(patcher: Patcher, core: str) -> None:
 
 
 def meet(pool: Any) -> PoolRef | None:
-    """Know a pool, from here on if need be."""
     known = GATE.registry.pools.known.get(id(pool))
     if known is not None and known() is pool:
         return known

@@ -129,11 +129,6 @@ def retire(http2: Any) -> None:
     http2._used_all_stream_ids = True
 
 
-def mark(pool_request: Any, stream: Any, response: Any, *, is_async: bool) -> Mark:
-    """Remember whose a request of a pool is, and where it may be closed."""
-    return Mark(pool_request, stream, response, loop_here() if is_async else None)
-
-
 def refill(pool: Any, slot: Slot) -> bool | None:
     """Close a connection or stream that nobody has, and give its slot to the next.
 

@@ -17,7 +17,7 @@ from .below import core_stream
 from .cut_off import left_behind
 from .notes import explain_silence, hand_on
 from .pools import _OWNER, lend, meet
-from .reclaiming import mark
+from .reclaiming import Mark, loop_here
 
 if TYPE_CHECKING:
     from types import FrameType, ModuleType
@@ -30,7 +30,6 @@ _SWITCHING_PROTOCOLS: Final = 101
 
 
 def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: Httpx) -> None:
-    """Patch what httpx or httpx2 define."""
     client, async_client = module.Client, module.AsyncClient
     for kind, known in ((client, sync), (async_client, other)):
         patcher.wrap(kind, "__init__", made("Client", partial(_note, client=known)))
@@ -49,26 +48,22 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
         if GATE.guard is None:
             return wrapped(self, request, **options)
         registry = GATE.registry
-        if registry.dead or registry.resolved or registry.alert:
-            try:
-                GATE.before()
-            except LeakError as error:
-                hide_own(error)
-                raise
         try:
-            response = wrapped(self, request, **options)
-        except Exception as error:
-            hand_on(error)
-            explain_silence(self, request.url, error)
-            left_behind(self, request, error, sys._getframe(1))
-            raise
-        # Most are read inside.
-        if not response.is_closed:
+            if registry.dead or registry.resolved or registry.alert:
+                GATE.before()
             try:
-                opened(client, response, sys._getframe(1))
-            except LeakError as error:
-                hide_own(error)
+                response = wrapped(self, request, **options)
+            except Exception as error:
+                hand_on(error)
+                explain_silence(self, request.url, error)
+                left_behind(self, request, error, sys._getframe(1))
                 raise
+            # Most are read inside.
+            if not response.is_closed:
+                opened(client, response, sys._getframe(1))
+        except LeakError as error:
+            hide_own(error)
+            raise
         return response
 
     return send
@@ -81,27 +76,26 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
         if GATE.guard is None:
             return await wrapped(self, request, **options)
         registry = GATE.registry
-        if registry.dead or registry.resolved or registry.alert:
-            try:
-                GATE.before()
-            except LeakError as error:
-                hide_own(error)
-                raise
         try:
-            response = await wrapped(self, request, **options)
-        except BaseException as error:
-            hand_on(error)
-            explain_silence(self, request.url, error)
-            left_behind(self, request, error, sys._getframe())
-            raise
-        if not response.is_closed:
+            if registry.dead or registry.resolved or registry.alert:
+                GATE.before()
             try:
-                # This frame may be the task's outermost.
-                opened(client, response, sys._getframe())
-            except LeakError as error:
-                await response.aclose()
-                hide_own(error)
+                response = await wrapped(self, request, **options)
+            except BaseException as error:
+                hand_on(error)
+                explain_silence(self, request.url, error)
+                left_behind(self, request, error, sys._getframe())
                 raise
+            if not response.is_closed:
+                try:
+                    # This frame may be the task's outermost.
+                    opened(client, response, sys._getframe())
+                except LeakError:
+                    await response.aclose()
+                    raise
+        except LeakError as error:
+            hide_own(error)
+            raise
         return response
 
     return send
@@ -125,10 +119,11 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         if known is None or known() is not pool:
             known = meet(pool) if ends_are_seen(stream) else None
         request = response._request if asked is None else asked
-        if known is None or _is_own_page(request, registry.addresses):
+        own = registry.addresses
+        if known is None or (own and (request.url.host, request.url.port) in own):
             return
         mine = (
-            mark(taken, stream, owner, is_async=client.is_async)
+            Mark(taken, stream, owner, loop_here() if client.is_async else None)
             if guard.reclaims
             else None
         )
@@ -175,10 +170,6 @@ def stream_of(response: Any) -> Any:
     return None if stream is None or stream._closed else stream
 
 
-def _is_own_page(request: Any, addresses: set[tuple[str, int | None]]) -> bool:
-    return bool(addresses) and (request.url.host, request.url.port) in addresses
-
-
 def _url(url: Any, known: PoolRef) -> str:
     """The path of a pool, which is made sooner than httpx's own text of a URL.
 
@@ -195,7 +186,6 @@ def _url(url: Any, known: PoolRef) -> str:
 
 
 def announced(response: Any) -> int | None:
-    """The bytes that the server announced."""
     # Not by `headers.get`, which decodes all of them: 3 us.
     for _, name, value in response.headers._list:
         if name == b"content-length":
@@ -205,15 +195,10 @@ def announced(response: Any) -> int | None:
 
 def _note(made: Any, frame: FrameType, *, client: Httpx) -> None:
     """A client is made: remember where, and whose its pools are."""
-    if _is_api(frame, client.name):
+    if frame.f_globals.get("__name__") == f"{client.name}._api":
         return  # `httpx.get` closes the one that it makes for itself.
     GATE.session(made, client, frame)
     for transport in (made._transport, *made._mounts.values()):
         pool = getattr(transport, "_pool", None)
         if pool is not None:
             setattr(pool, _OWNER, weakref.ref(made))
-
-
-def _is_api(frame: FrameType, name: str) -> bool:
-    """Whether a function such as `httpx.get` makes a client for itself."""
-    return frame.f_globals.get("__name__") == f"{name}._api"

@@ -7,24 +7,22 @@ hangs for ever.
 from __future__ import annotations
 
 import sys
-from contextlib import contextmanager, nullcontext
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.waits import Share
 from ..._stacks.variables import first_argument
 from ..gate import GATE
+from ..guard import Waiting
 from ..losing import note_retries
 from .reclaiming import is_retired
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from contextlib import AbstractContextManager
     from types import FrameType
 
     from ..._pools.pool import PoolRef
-    from ..._pools.waits import Waiter
-    from ..guard import Guard
     from ..patching import Method, Patcher
 
 # The functions of a connection that wait for a stream.
@@ -34,7 +32,6 @@ _MOST_FRAMES: Final = 8
 
 
 def patch(patcher: Patcher, core: str) -> None:
-    """Patch what httpcore or httpcore2 count streams by."""
     module = sys.modules[f"{core}._synchronization"]
     gone = sys.modules[core].ConnectionNotAvailable
     patcher.wrap(module.Semaphore, "acquire", partial(_acquire, gone=gone))
@@ -84,18 +81,10 @@ def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
                 share = Share(known.name, streams, streams=True)
                 note_retries(GATE.registry, None, frame)
                 waiter = guard.begin_wait(known, frame, stack, share)
-                return _wait(guard, waiter)
+                return Waiting(guard, known, waiter)
     except Exception as error:
         GATE.fault("httpcore", error)
     return nullcontext()
-
-
-@contextmanager
-def _wait(guard: Guard, waiter: Waiter | None) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        guard.end_wait(waiter)
 
 
 def _is_retired(frame: FrameType) -> bool:

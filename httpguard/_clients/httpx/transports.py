@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING, Any, Final
 from ..._leases.client import Ending
 from ..gate import GATE
 from ..patching import as_coroutine_function
-from .client import AsyncHttpx, Httpx
+from .client import CorePart
 from .responses import opened
 
 if TYPE_CHECKING:
     from types import ModuleType
 
-    from ..._leases.client import Facts, Reference
     from ..patching import Method, Patcher
+    from .client import AsyncHttpx, Httpx
 
 _HINT: Final = (
     "call `{close}` on a response that a transport does not return, before it asks"
@@ -30,43 +30,24 @@ _HINT: Final = (
 _TRACERS: Final = ("opentelemetry.", "ddtrace.", "sentry_sdk.")
 
 
-class Streams(Httpx):
+class Streams(CorePart):
     """httpcore's streams, of responses that transports hand out."""
 
     def __init__(self, side: Httpx) -> None:
-        super().__init__(side.name, side.core)
-        self.is_async = side.is_async
+        close = "await response.aclose()" if side.is_async else "response.close()"
+        super().__init__(side, _HINT.format(close=close))
 
     def state(self, response: Any) -> Ending:
         connection = response._pool_request.connection
         is_over = response._closed or connection is None or connection.is_closed()
         return Ending.RELEASED if is_over else Ending.OPEN
 
-    def bytes_read(self, response: Any) -> int:  # noqa: ARG002
-        """It does not count."""
-        return 0
-
-    def socket(self, response: Any) -> None:
-        """None of Python's own."""
-
-    def readers(self, response: Any) -> list[object]:
-        return [response]
-
     def is_awaited(self, response: Any) -> bool:  # noqa: ARG002
         """Nobody can tell, so that it is never idle."""
         return True
 
-    def is_forgotten(self, reference: Reference) -> bool:  # noqa: ARG002
-        """It is collected."""
-        return False
-
-    def hint(self, facts: Facts) -> str:  # noqa: ARG002
-        close = "await response.aclose()" if self.is_async else "response.close()"
-        return _HINT.format(close=close)
-
 
 def patch(patcher: Patcher, module: ModuleType, sync: Httpx, other: AsyncHttpx) -> None:
-    """Patch what the transports of httpx or httpx2 return."""
     patcher.wrap(
         module.HTTPTransport, "handle_request", partial(_handle, client=Streams(sync))
     )

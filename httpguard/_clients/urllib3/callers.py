@@ -39,8 +39,8 @@ class Codes:
         self.dispatch_hook: CodeType | None = None
         self.urlopen: CodeType | None = None
         self.manager_urlopen: CodeType | None = None
-        # Of the functions in which a manager makes a pool.
-        self.new_pool: frozenset[CodeType | None] = frozenset()
+        # In which a manager makes a pool.
+        self.new_pool: CodeType | None = None
         # Our own functions around the adapter's and the pool's.
         self.own_send: CodeType | None = None
         self.own_urlopen: CodeType | None = None

@@ -32,7 +32,6 @@ _ADAPTER: Final = frozenset({"init_poolmanager", "proxy_manager_for"})
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
-    """Patch what `urllib3.poolmanager` and `urllib3.connectionpool` define."""
     package = codes.urllib3.name
     PoolManager = import_module(f"{package}.poolmanager").PoolManager  # noqa: N806
     pool = import_module(f"{package}.connectionpool").HTTPConnectionPool
@@ -42,7 +41,7 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     patcher.wrap(PoolManager, "clear", closing)
     note = partial(_note_pool, codes=codes)
     patcher.wrap(pool, "__init__", made("HTTPConnectionPool", note))
-    codes.new_pool = frozenset({code_of(PoolManager.__dict__["_new_pool"])})
+    codes.new_pool = code_of(PoolManager.__dict__["_new_pool"])
 
 
 def _note_manager(manager: Any, frame: FrameType, *, codes: Codes) -> None:
@@ -54,7 +53,7 @@ def _note_manager(manager: Any, frame: FrameType, *, codes: Codes) -> None:
 def _note_pool(pool: Any, frame: FrameType, *, codes: Codes) -> None:
     """A pool is made: by a manager, for a session, or by the program itself."""
     guard = GATE.guard
-    if guard is None or frame.f_code in codes.new_pool:
+    if guard is None or frame.f_code is codes.new_pool:
         return  # `_new_pool` sees to it.
     owner = _sender(guard, frame, codes) or guard.made(pool, codes.urllib3, frame)
     if owner is not None:

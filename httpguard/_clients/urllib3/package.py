@@ -23,7 +23,6 @@ _ATTRIBUTES: Final = frozenset(
 
 
 def urllib3_package(codes: Codes) -> Package:
-    """urllib3 1.26 or 2.x, or a copy of it."""
     name = codes.urllib3.name
     return Package(
         name,

@@ -32,8 +32,6 @@ _PATIENCE: Final = 0.05
 
 
 class Urllib3Pools(PoolKind):
-    """The pools of urllib3."""
-
     def facts(self, pool: Any) -> PoolFacts:
         return PoolFacts(
             scheme=pool.scheme,
@@ -91,7 +89,6 @@ POOLS: Final = Urllib3Pools()
 
 
 def patch(patcher: Patcher, package: str) -> None:
-    """Patch what `urllib3.connectionpool` defines."""
     HTTPConnection = import_module(f"{package}.connection").HTTPConnection  # noqa: N806
     module = import_module(f"{package}.connectionpool")
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806

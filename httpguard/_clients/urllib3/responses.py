@@ -24,12 +24,12 @@ if TYPE_CHECKING:
     from types import FrameType
 
     from ..._leases.client import Client
+    from ..._leases.lease import Lease
     from ..patching import Method, Patcher
     from .callers import Codes
 
 
 def patch(patcher: Patcher, codes: Codes) -> None:
-    """Patch what `urllib3.connectionpool` and `urllib3.response` define."""
     package = codes.urllib3.name
     module = import_module(f"{package}.connectionpool")
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806
@@ -57,17 +57,10 @@ def patch(patcher: Patcher, codes: Codes) -> None:
 def _urlopen(wrapped: Method, *, codes: Codes) -> Method:
     """The lowest call that hands a response out; redirects and retries re-enter it."""
     after = _answered(codes)
-    urlopen = around(wrapped, ("self", "method", "url"), after, _opening)
+    urlopen = around(wrapped, ("self", "method", "url"), after, GATE.before)
     if wrapped.__code__ is codes.urlopen:
         codes.own_urlopen = urlopen.__code__
     return urlopen
-
-
-def _opening() -> None:
-    """A request begins, and the guard has something to say."""
-    guard = GATE.guard
-    if guard is not None:
-        guard.before_request()
 
 
 def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
@@ -171,6 +164,18 @@ def hand_over(  # noqa: PLR0917  # By position: it is called for each lease.
         reading,
         raising,
     )
+
+
+def lend_lost(
+    client: Client, response: Any, request: Any, frame: FrameType, **how: bool
+) -> Lease | None:
+    """The lease of a response, opened if need be, that nobody else is going to read.
+
+    `how` as of `hand_over`.
+    """
+    method, url = getattr(request, "method", None), getattr(request, "url", None)
+    hand_over(client, response, response._pool, method, url, frame, **how)
+    return GATE.registry.get(response._connection, response)
 
 
 def _release_conn(wrapped: Method) -> Method:
