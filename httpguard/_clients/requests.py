@@ -79,7 +79,9 @@ def _patch(patcher: Patcher, *, client: Requests) -> None:
     codes.dispatch_hook = code_of(sessions.dispatch_hook)
     building = partial(build_response, codes=codes)
     patcher.wrap(adapters.HTTPAdapter, "send", partial(_send, client=client))
-    patcher.wrap(adapters.HTTPAdapter, "build_response", building)
+    if adapters.HTTPAdapter.build_response.__module__ != adapters.__name__:
+        # requests' own neither raises nor hands out another.
+        patcher.wrap(adapters.HTTPAdapter, "build_response", building)
     patcher.wrap_overrides(adapters.HTTPAdapter, {"build_response": building})
     patcher.wrap(sessions, "dispatch_hook", partial(dispatch_hook, codes=codes))
     undecodable.patch(patcher, codes)
@@ -110,8 +112,12 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
             return response
         try:
             frame = sys._getframe(2)
-            if stream or frame.f_code is not codes.session_send:
+            if GATE.registry.leases:
+                note_retries(GATE.registry, request.url, frame)
+            if frame.f_code is not codes.session_send:
                 _look_at(client, request, response, frame, stream=stream)
+            elif stream:
+                _hand_out(client, request, response, frame)
             elif getattr(response, "status_code", None) in _REDIRECTS:
                 _note_misled(client, request, response, frame)
         except LeakError:
@@ -123,36 +129,36 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
     return sent
 
 
-def _look_at(
-    client: Requests, request: Any, response: Any, frame: FrameType, *, stream: Any
-) -> None:
-    """Hand over a response that holds a connection, if the application gets it."""
+def _hand_out(client: Requests, request: Any, response: Any, frame: FrameType) -> None:
+    """A session hands out a response that it does not read, unless it is followed."""
     raw: Any = getattr(response, "raw", None)
-    registry = GATE.registry
-    if registry.leases:
-        note_retries(registry, request.url, frame)
-    if frame.f_code is not client.codes.session_send:
-        session = session_above(frame, client.codes)
-        frame, reading, place = _caller(frame, session, stream=stream)
-        hand_over(
-            client, raw, None, request.method, request.url, frame, reading=reading
-        )
-        if place and holds_real_connection(raw):
-            # Until the session has it.
-            registry.suspects = True
-            blame(registry.get(raw._connection, raw), place, ADAPTER)
-        if session and getattr(response, "status_code", None) in _REDIRECTS:
-            _note_misled(client, request, response, session)
-    elif not (
+    if (
         getattr(response, "status_code", None) in _REDIRECTS
         and holds_real_connection(raw)
         and response.is_redirect
         and _is_followed(frame, client.name)
     ):
-        frame = frame.f_back or frame
-        hand_over(client, raw, None, request.method, request.url, frame)
-    else:
         _note_misled(client, request, response, frame)
+    else:
+        above = frame.f_back or frame
+        hand_over(client, raw, None, request.method, request.url, above)
+
+
+def _look_at(
+    client: Requests, request: Any, response: Any, frame: FrameType, *, stream: Any
+) -> None:
+    """Somebody else than a session has called an adapter's ``send``."""
+    registry = GATE.registry
+    raw: Any = getattr(response, "raw", None)
+    session = session_above(frame, client.codes)
+    frame, reading, place = _caller(frame, session, stream=stream)
+    hand_over(client, raw, None, request.method, request.url, frame, reading=reading)
+    if place and holds_real_connection(raw):
+        # Until the session has it.
+        registry.suspects = True
+        blame(registry.get(raw._connection, raw), place, ADAPTER)
+    if session and getattr(response, "status_code", None) in _REDIRECTS:
+        _note_misled(client, request, response, session)
 
 
 def _note_misled(

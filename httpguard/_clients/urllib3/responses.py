@@ -69,14 +69,21 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
 
     def opened(pool: Any, method: Any, url: Any, response: Any) -> Any:
         try:
-            connection = response._connection
+            if response._connection is None or GATE.guard is None:
+                return response  # Most are read inside.
         except Exception as error:  # None of urllib3's.
             hand_back(error)
             return response
-        if connection is None or GATE.guard is None:
-            return response  # Most are read inside.
         try:
             frame = sys._getframe(2)
+            if frame.f_code is codes.urlopen:
+                frame = outermost(frame, codes)
+            if (
+                frame.f_code is codes.adapter_send
+                # Unless somebody took the method before it was patched.
+                and getattr(frame.f_back, "f_code", None) is codes.own_send
+            ):
+                return response  # Our function around that hands it over.
             if GATE.registry.leases:
                 note_retries(GATE.registry, url, frame)
             if frame.f_code is codes.manager_urlopen:
@@ -97,14 +104,6 @@ def _look_at(  # noqa: PLR0917  # By position: it is called for each answer.
 ) -> None:
     """Hand over a response that holds a connection, if the application gets it."""
     code = frame.f_code
-    if code is codes.urlopen:
-        frame = outermost(frame, codes)
-        code = frame.f_code
-    if code is codes.adapter_send:
-        caller = frame.f_back
-        # Unless somebody took the method before it was patched.
-        if caller is not None and caller.f_code is codes.own_send:
-            return  # Our function around that hands it over.
     session = None
     if code.co_name == "send":  # It may be requests' that called it.
         session = session_above(frame, codes)
