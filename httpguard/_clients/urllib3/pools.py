@@ -164,6 +164,7 @@ def put_conn(wrapped: Method) -> Method:
         registry = GATE.registry
         # Before another thread can take it.
         lease = registry.leases.pop(id(conn), None)
+        plain = False
         try:
             sock = conn.sock
             plain = sock is not None and not self.block
@@ -171,21 +172,17 @@ def put_conn(wrapped: Method) -> Method:
                 known = registry.pools.known.get(id(self))
                 if known is not None:
                     known.active = registry.clock()
-        except Exception as error:  # No connection, or none of urllib3's.
-            hand_back(error)
-            sock = None
-            plain = False
-        if lease is not None:
-            try:
-                # A dead one is in the deque and is judged there: unless the collector
-                # has run code of the program that gives the connection back.
-                if lease() is not None or lease.is_of(
-                    registry.pools.known.get(id(self))
-                ):
-                    # Left early: it comes back, its socket does not.
-                    early = sock is None and lease.closed is not None
-                    (registry.finish_closed if early else registry.end)(lease)
-            except Exception as error:
+            # A dead one is in the deque and is judged there: unless the collector has
+            # run code of the program that gives the connection back.
+            elif lease() is not None or lease.is_of(registry.pools.known.get(id(self))):
+                if sock is None and lease.closed is not None:
+                    registry.finish_closed(lease)  # Left early: it comes back alone.
+                else:
+                    registry.end(lease)
+        except Exception as error:
+            if lease is None:  # No connection, or none of urllib3's.
+                hand_back(error)
+            else:
                 registry.give_up(lease, "put_conn", error)
         if not plain and not _may_come_back(self, conn):
             return conn.close()

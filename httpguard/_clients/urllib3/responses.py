@@ -76,17 +76,19 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
             return response
         try:
             frame = sys._getframe(2)
-            if frame.f_code is codes.urlopen:
+            code = frame.f_code
+            if code is codes.urlopen:
                 frame = outermost(frame, codes)
+                code = frame.f_code
             if (
-                frame.f_code is codes.adapter_send
+                code is codes.adapter_send
                 # Unless somebody took the method before it was patched.
                 and getattr(frame.f_back, "f_code", None) is codes.own_send
             ):
                 return response  # Our function around that hands it over.
             if GATE.registry.leases:
                 note_retries(GATE.registry, url, frame)
-            if frame.f_code is codes.manager_urlopen:
+            if code is codes.manager_urlopen:
                 hand_over(client, response, pool, method, url, frame)
             else:
                 _look_at(response, pool, method, url, frame, codes)
