@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 import httpguard
+from httpguard import Leak
 
 _PACKAGE: Final = httpguard.__name__
 _CONTAINERS: Final = (dict, list, tuple, set, frozenset, deque)
@@ -26,12 +27,14 @@ def kept() -> Counter[str]:
     sizes: Counter[str] = Counter()
     todo: deque[tuple[str, Any, int]] = deque()
     for name, module in list(sys.modules.items()):
-        if name.partition(".")[0] == _PACKAGE:
+        # What is loaded of wrapt has our name, and is none of ours.
+        if name.partition(".")[0] == _PACKAGE and f"{_PACKAGE}._wrapt" not in name:
             for key, value in list(vars(module).items()):
                 todo.append((f"{name.removeprefix(_PACKAGE)}.{key}", value, 0))
     while todo:
         place, value, depth = todo.popleft()
-        if id(value) in seen or depth > _DEEP:
+        # The value of a leak is as large as its stack is deep.
+        if id(value) in seen or depth > _DEEP or type(value) is Leak:
             continue
         seen.add(id(value))
         if isinstance(value, _CONTAINERS):

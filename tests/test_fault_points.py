@@ -149,6 +149,7 @@ NOT_CALLED: Final = frozenset(
         "_process.process.is_installed",
         "_process.session.leave_session",
         "_process.process.observe",
+        "_leases.registry.Registry._tell",
         "_leases.registry.Registry.claim_by",
         "_leases.ends.Ends.take_times",
         # For `httpguard attach`, which tells of failures where it was called.

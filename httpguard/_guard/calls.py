@@ -63,17 +63,16 @@ class Calls:
             self.step_aside("before_request", failure)
         parts.raise_due(everybody=False)
 
-    def attend_to(self, lease: Lease, response: Any, *, raising: bool) -> None:
+    def attend_to(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
         """A lease was opened: see to it that it is watched, and count.
 
-        Arguments as of `Registry.tell`.
-
-        Raises:
-            LeakError: In strict mode, it is one more than ``max_open``; it is
-                closed.
+        In strict mode it raises `LeakError` where it is one more than ``max_open``; it
+        is closed.
         """
-        self.attend()
-        limit = self.parts.settings.max_open
+        parts = self.parts
+        if parts.watcher.idle:
+            self.attend()
+        limit = parts.settings.max_open
         if limit is not None and raising and len(self.registry.leases) > limit:
             self._check_crowd(lease, response, limit)
 

@@ -96,7 +96,7 @@ def begin(  # noqa: PLR0917  # By position: it is called for each lease.
     if not handed_on:
         count = registry.opened.add
         count()
-    if registry.tells:
+    if registry.tell is not None:
         registry.tell(lease, response, raising=raising)
 
 

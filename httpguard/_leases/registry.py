@@ -37,8 +37,12 @@ class LeaseObserver(Protocol):
     attentive: bool
     """Whether it wants to be told at the moment."""
 
-    def attend_to(self, lease: Lease, response: Any, *, raising: bool) -> None:
-        """A lease was opened; may raise `LeakError` where that is wanted."""
+    def attend_to(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
+        """A lease was opened.
+
+        In strict mode it may raise `LeakError`, unless an error of the program is on
+        its way.
+        """
 
 
 class Registry(Ends):
@@ -125,9 +129,9 @@ class Registry(Ends):
         To be called when anything that depends on has changed.
         """
         observer = self.observer
-        self.tells = self.claim is not None or (
-            observer is not None and observer.attentive
-        )
+        attends = observer.attend_to if observer and observer.attentive else None
+        # Who is told, directly where that is one alone.
+        self.tell = self._tell if self.claim is not None else attends
         self.swift: tuple[Any, ...] | None = None
         if observer is not None and not self.submissions and self.depth >= BRIEF:
             # In the order in which `_clients/urllib3/_speedups.c` names them.
@@ -151,16 +155,12 @@ class Registry(Ends):
                 vars(threading),
                 running,
                 self.digest,
-                self.tell if self.tells else None,
+                self.tell,
                 self.origins,
             )
 
-    def tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
-        """A lease was opened: say so to those who want to know.
-
-        In strict mode the observer may raise `LeakError`, unless an error of the
-        program is on its way.
-        """
+    def _tell(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
+        """A lease was opened: say so to those who want to know."""
         if self.claim is not None:
             self.claim(lease)
         observer = self.observer

@@ -475,10 +475,16 @@ def test_what_respx_answers_has_no_lease(guard: GuardControl) -> None:
 
 @pytest.mark.parametrize("first", ["guard", "instrumentation"])
 def test_beside_the_instrumentation_of_opentelemetry(
-    first: str, guard: GuardControl, server: Server
+    first: str, guard: GuardControl, server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     telemetry = pytest.importorskip("opentelemetry.instrumentation.httpx")
     httpx = pytest.importorskip("httpx")
+    # It does not take off what lies below another's function.
+    for kind, name in (
+        (httpx.HTTPTransport, "handle_request"),
+        (httpx.AsyncHTTPTransport, "handle_async_request"),
+    ):
+        monkeypatch.setattr(kind, name, vars(kind)[name])
     before = dict(vars(httpx.Client)), dict(vars(httpx.AsyncClient))
     instrumentor = telemetry.HTTPXClientInstrumentor()
 

@@ -12,8 +12,8 @@ import pytest
 import requests
 
 import httpguard
+from httpguard._clients import requests as _requests
 from httpguard._clients.gate import GATE
-from httpguard._clients.urllib3 import responses as _responses
 from httpguard._leases import registry as _registry
 from httpguard._leases.ends import Ends
 from httpguard._pools.pool import PoolRef
@@ -67,7 +67,7 @@ def late(*_args: Any, **_options: Any) -> None:
 POINTS: list[tuple[Any, str]] = [
     (PoolRef, "took"),
     (_registry, "capture"),
-    (_responses, "note_retries"),
+    (_requests, "note_retries"),
     (Ends, "end"),
 ]
 

@@ -46,13 +46,14 @@ class Urllib3(Client):
         below = response._fp
         decoder = getattr(response, "_decoder", None)
         decoded = getattr(getattr(response, "_decoded_buffer", None), "buffer", ())
-        return (
+        parts = (
             *tuple(decoded)[:1],
             getattr(decoder, "_unconsumed_tail", None),
             getattr(getattr(decoder, "_obj", None), "unconsumed_tail", None),
             getattr(below, "length", None),
             getattr(below, "chunk_left", None),
         )
+        return tuple(part for part in parts if part is not None)
 
     def socket(self, response: Any) -> socket.socket | None:
         """The connection may have handed it over."""

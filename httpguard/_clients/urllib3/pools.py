@@ -117,7 +117,8 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
             # By `_took`, since it has an open connection.
             known = GATE.registry.pools.known[id(self)]
             if connection.sock is not None and (
-                not self.block or known.slot_of(connection) is not None
+                # As `slot_of`, without a call.
+                not self.block or known.slots[id(connection)]() is connection
             ):
                 # Not in one: CPython looks up a method in a slot anew each time.
                 count = known.taken.add
@@ -202,8 +203,9 @@ def _may_come_back(pool: Any, connection: Any) -> bool:
     guard = GATE.guard
     if guard is not None:
         try:
-            known = guard.registry.pools.get(pool)
-            return known is None or known.comes_back(connection)
+            # As `Pools.get`, without a call.
+            known = guard.registry.pools.known.get(id(pool))
+            return known is None or known() is not pool or known.comes_back(connection)
         except Exception as error:
             guard.step_aside("put_conn", error)
     return True
