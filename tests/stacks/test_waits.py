@@ -218,10 +218,12 @@ def by_a_method_of_another(raw: Any, over: threading.Event) -> None:
 
 
 def wait_for_socket(sock: socket.socket, over: threading.Event) -> None:
-    with selectors.DefaultSelector() as selector, sock:
+    ours, theirs = socket.socketpair()
+    with selectors.DefaultSelector() as selector, sock, ours, theirs:
         selector.register(sock, selectors.EVENT_READ)
-        while not over.is_set():
-            selector.select(0.1)
+        selector.register(ours, selectors.EVENT_READ)
+        threading.Thread(target=lambda: over.wait() and theirs.send(b"x")).start()
+        selector.select()  # Once: between two it may be on its way to a read.
 
 
 @pytest.mark.parametrize("wait", [by_sleeping, for_another, by_a_method_of_another])
