@@ -203,12 +203,13 @@ class Reports:
         if not due and not described:
             return ()
         responses = describe_open(crowd, origins, now)
+        latest = crowd[-1].context
         if due:
             self._post(
                 TOO_MANY_OPEN,
                 crowd=responses,
                 figures={"max_open": limit},
-                context=crowd[-1].context or {},
+                context={} if latest is None else latest(),
             )
             self._outbox.flush()
         return responses

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any, Final
 from .._stacks.sites import NOWHERE
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .._model.leak import Frame, LeakKind
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
@@ -125,8 +127,8 @@ class Lease(_ResponseRef):
     # None: not sampled, counted only.
     stack: RawStack | None
     scope: Scope | None
-    # What was bound to the log context at the opening, None where nothing was.
-    context: dict[str, Any] | None
+    # Tells what was bound to the log context at the opening, None where nothing was.
+    context: Callable[[], dict[str, Any]] | None
 
     @property
     def announced(self) -> int | None:

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from .client import Client
     from .sessions import SessionRef
 
-    Digest = Callable[[], dict[str, Any] | None]
+    Digest = Callable[[], Callable[[], dict[str, Any]] | None]
 
 
 class LeaseObserver(Protocol):
@@ -56,7 +56,7 @@ class Registry(Ends):
     Args:
         clock: Seconds, monotonic.
         addresses: Host and port of our own pages, to which requests get no lease.
-        digest: What the log context has bound at this moment; None: nothing.
+        digest: Returns what tells of the log context of this moment; None: nothing.
     """
 
     def __init__(

@@ -16,7 +16,7 @@ from .._stacks.sites import NOWHERE, place_of
 from .threads import runner, running
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     from .._model.leak import Frame, LeakKind
     from .._model.scope import Scope
@@ -90,8 +90,8 @@ class SessionRef(_SessionRef):
     user: Runner
     stack: RawStack
     scope: Scope | None
-    # What was bound to the log context when it was made, None where nothing was.
-    context: dict[str, Any] | None
+    # Tells what was bound to the log context when it was made, None where nothing was.
+    context: Callable[[], dict[str, Any]] | None
     # The pools it has made that are alive, and the name of the first one.
     pools: list[PoolRef]
     name: str
@@ -193,7 +193,7 @@ class Sessions:
         stack: RawStack,
         *,
         now: float,
-        context: dict[str, Any] | None,
+        context: Callable[[], dict[str, Any]] | None,
         lonely: bool = False,
     ) -> SessionRef:
         """Know a session. Arguments as of `Registry.add_session`."""

@@ -146,7 +146,7 @@ class Finding:
             thread=leaked.thread,
             url=leaked.absolute_url,
             age=now - leaked.opened,
-            context=leaked.context or {},
+            context={} if leaked.context is None else leaked.context(),
             pool=pool,
             idle=now - active,
         )

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from enum import Enum
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Collection, Mapping
+    from collections.abc import Callable, Collection, Mapping
 
     from opentelemetry.trace import SpanContext
 
@@ -39,26 +41,29 @@ class Bound(dict[str, Any]):
 
     Args:
         values: What structlog's context variables held.
-        span: The identity of the span that was current, or None.
+        span: The identity of the span that was current, valid or not, or None.
     """
 
     __slots__ = ("span",)
 
     def __init__(self, values: dict[str, Any], span: SpanContext | None = None) -> None:
         super().__init__()
-        if span is not None:
-            self["trace_id"] = f"{span.trace_id:032x}"
-            self["span_id"] = f"{span.span_id:016x}"
-            self["trace_flags"] = f"{int(span.trace_flags):02x}"
+        self.span: SpanContext | None = None
+        if span is not None and span.is_valid:
+            with suppress(TypeError, ValueError):  # A test's stand-in has no numbers.
+                self["trace_id"] = f"{span.trace_id:032x}"
+                self["span_id"] = f"{span.span_id:016x}"
+                self["trace_flags"] = f"{int(span.trace_flags):02x}"
+                self.span = span
         self.update(values)
-        self.span = span
 
 
-def bound_now() -> Bound | None:
+def bound_now() -> Callable[[], Bound] | None:
     """What is bound to the log context at this moment, None where that is nothing.
 
     That is what `structlog.contextvars.bind_contextvars` has bound, and the span. It
     keeps nothing of the program alive: values of its own classes are named by class.
+    A call makes the names and values of it, which most responses never need.
     """
     modules = sys.modules
     contextvars: Any = modules.get("structlog.contextvars")
@@ -76,7 +81,7 @@ def bound_now() -> Bound | None:
             if value is not Ellipsis:
                 values[name.removeprefix(_PREFIX)] = digested(value)
     span = _span()
-    return Bound(values, span) if values or span is not None else None
+    return partial(Bound, values, span) if values or span is not None else None
 
 
 def digested(value: Any, depth: int = 0) -> Any:
@@ -100,12 +105,16 @@ def digested(value: Any, depth: int = 0) -> Any:
 
 def _span() -> SpanContext | None:
     """The identity of the current span of OpenTelemetry, if there is one."""
-    trace = sys.modules.get("opentelemetry.trace")
-    get_current_span = getattr(trace, "get_current_span", None)
-    if get_current_span is None:  # Not there, or half made in another thread.
+    modules: Any = sys.modules
+    try:
+        current = modules["opentelemetry.context"].get_current()
+        if not current:  # To ask for the span of none takes four more calls.
+            return None
+        trace = modules["opentelemetry.trace"]
+        span: SpanContext = trace.get_current_span(current).get_span_context()
+    except (AttributeError, KeyError):  # Not there, or half made in another thread.
         return None
-    span: SpanContext = get_current_span().get_span_context()
-    return span if span.is_valid else None
+    return span
 
 
 def with_context(

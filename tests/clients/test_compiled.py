@@ -201,7 +201,7 @@ def facts(lease: Lease) -> dict[str, Any]:
     found["scope"] = found["scope"] and found["scope"].reason
     assert found.pop("key") in registry().leases
     found["pool"] = found["pool"].name
-    found["context"] = found["context"] and dict(found["context"])
+    found["context"] = found["context"] and dict(found["context"]())
     found["rare"] = vars(lease)
     return found
 
