@@ -135,7 +135,7 @@ def facts() -> dict[str, Any]:
         found["runner"] = runner[0]() is asyncio.current_task(), type(runner[1]())
     found["scope"] = found["scope"] and found["scope"].reason
     found["pool"] = type(found["pool"])
-    found["context"] = found["context"] and dict(found["context"])
+    found["context"] = found["context"] and dict(found["context"]())
     found["rare"] = vars(lease)
     return found
 
