@@ -7,6 +7,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import SimpleNamespace
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -17,7 +18,7 @@ import urllib3
 import httpguard
 from httpguard import LeakKind
 from httpguard._process import process as _process
-from httpguard._reporting.context import bound_now
+from httpguard._reporting.context import Bound, bound_now
 from tests.program import run, run_without_packages, write
 
 if TYPE_CHECKING:
@@ -368,6 +369,19 @@ def test_only_the_identity_of_the_span_is_kept(backend: Backend) -> None:
     kept = told()
     assert kept.span == span.get_span_context()
     assert set(kept) == {"trace_id", "span_id", "trace_flags"}
+
+
+@pytest.mark.parametrize(
+    "span",
+    [
+        SimpleNamespace(),
+        SimpleNamespace(is_valid=True, trace_id=1, span_id=None, trace_flags=1),
+        SimpleNamespace(is_valid=False, trace_id=1, span_id=2, trace_flags=1),
+    ],
+)
+def test_what_is_no_span_takes_no_values_along(span: Any) -> None:
+    bound = Bound({"request_id": "r1"}, span)
+    assert (dict(bound), bound.span) == ({"request_id": "r1"}, None)
 
 
 def test_the_same_providers_are_sent_to_once(
