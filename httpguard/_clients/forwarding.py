@@ -20,10 +20,7 @@ if TYPE_CHECKING:
     from .patching import Method
 
 # Whether the guard has something to say. Asked here, to spare each request a call.
-_NEWS: Final = (
-    "if _gate.registry.dead or _gate.registry.resolved or _gate.registry.alert:"
-    " _before()"
-)
+_NEWS: Final = "if _gate.registry.dead or _gate.registry.alert: _before()"
 # No variable has the result: it may keep the frame.
 _SOURCE: Final = """
 def {name}({declared}):

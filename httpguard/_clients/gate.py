@@ -48,7 +48,7 @@ class Gate(PoolGate, OpeningGate):
         """A request begins. In strict mode, raises the `LeakError` of this thread."""
         registry = self.registry
         guard = self.guard
-        if guard is not None and (registry.dead or registry.resolved or registry.alert):
+        if guard is not None and (registry.dead or registry.alert):
             guard.before_request()
 
     def adopt(

@@ -68,7 +68,7 @@ def requesting(
     ) -> Any:
         registry = GATE.registry
         try:
-            if registry.dead or registry.resolved or registry.alert:
+            if registry.dead or registry.alert:
                 GATE.before()
             response = await wrapped(session, method, url, **options)
             connection = getattr(response, "_connection", None)

@@ -116,10 +116,11 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
                 note_retries(GATE.registry, request.url, frame)
             if frame.f_code is not codes.session_send:
                 _look_at(client, request, response, frame, stream=stream)
-            elif stream:
-                _hand_out(client, request, response, frame)
             elif getattr(response, "status_code", None) in _REDIRECTS:
-                _note_misled(client, request, response, frame)
+                _redirected(client, request, response, frame, stream=stream)
+            elif stream:
+                raw, caller = getattr(response, "raw", None), frame.f_back or frame
+                hand_over(client, raw, None, request.method, request.url, caller)
         except LeakError:
             raise
         except Exception as error:
@@ -129,19 +130,19 @@ def _sent(client: Requests) -> Callable[[Any, Any, Any, Any], Any]:
     return sent
 
 
-def _hand_out(client: Requests, request: Any, response: Any, frame: FrameType) -> None:
-    """A session hands out a response that it does not read, unless it is followed."""
+def _redirected(
+    client: Requests, request: Any, response: Any, frame: FrameType, *, stream: Any
+) -> None:
+    """A session has got a redirect, which it reads if it follows it."""
     raw: Any = getattr(response, "raw", None)
-    if (
-        getattr(response, "status_code", None) in _REDIRECTS
-        and holds_real_connection(raw)
+    if not stream or (
+        holds_real_connection(raw)
         and response.is_redirect
         and _is_followed(frame, client.name)
     ):
         _note_misled(client, request, response, frame)
     else:
-        above = frame.f_back or frame
-        hand_over(client, raw, None, request.method, request.url, above)
+        hand_over(client, raw, None, request.method, request.url, above(frame))
 
 
 def _look_at(

@@ -134,6 +134,7 @@ class Parts:
         try:
             judge()
             self.reports.note_resolved()
+            self.settle_alert()
         finally:
             self._sweeping = False
 
@@ -153,11 +154,15 @@ class Parts:
                 self.shut += _close_held(lease, self.registry)
 
     def settle_alert(self) -> None:
-        """Whether guarded calls have to report in although nothing ended."""
-        self.registry.alert = self.is_lazy or (
-            self.settings.strict
-            and self.table.total > self.settings.max_leaks
-            and self.pending.awaited()
+        """Whether guarded calls have to report in although nobody died."""
+        self.registry.alert = (
+            self.is_lazy
+            or bool(self.registry.resolved)
+            or (
+                self.settings.strict
+                and self.table.total > self.settings.max_leaks
+                and self.pending.awaited()
+            )
         )
 
     def raise_due(self, *, everybody: bool) -> None:

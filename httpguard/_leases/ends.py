@@ -40,6 +40,8 @@ class Ends:
     proven: Proven
     # How long leases that ended well took, in seconds; None: nobody asks.
     times: deque[float] | None = None
+    # Whether guarded calls have to report in although nobody died.
+    alert: bool
 
     def begin(self) -> None:
         # By the id of their connection: a pool gets that back, not the response.
@@ -111,20 +113,21 @@ class Ends:
         if not lease.ended:
             self.end(lease)
 
-    def end(self, lease: Lease, closed: Tally | None = None) -> None:
+    def end(self, lease: Lease, *, closed: bool = False) -> None:
         """The connection came back; the lease is out of `leases` already.
 
-        `closed` counts it in the place of `released`.
+        Or it is `closed` for good, and does not come back.
         """
         lease.ended = True
         # Not in one: CPython looks up a method that lies in a slot anew each time.
-        count = (closed or self.released).add
+        count = self.closed.add if closed else self.released.add
         count()
         if self.times is not None:
             now = lease.closed if closed else None
             self.times.append((self.clock() if now is None else now) - lease.opened)
         if lease.kind is not None:
             self.resolved.append(lease)
+            self.alert = True
         stack = lease.stack
         if stack and stack[-2] is not CUT:
             # One more response of a line has ended well.
@@ -148,7 +151,7 @@ class Ends:
     def finish_closed(self, lease: Lease) -> None:
         """Closed unread, and nothing waits for its slot: that ends it well."""
         self.discard(lease)
-        self.end(lease, self.closed)
+        self.end(lease, closed=True)
 
     def discard(self, lease: Lease) -> None:
         """Forget a lease, unless its key has gone to another one."""

@@ -71,7 +71,6 @@ class Registry(Ends):
         # Of its own: the program may have seeded the others'.
         self.draw = random.Random().random
         self.claim: Callable[[Lease | SessionRef], None] | None = None
-        # Whether guarded calls have to report in although nothing ended.
         self.alert = False
         # Whether some lease is blamed on an adapter, until its session has it.
         self.suspects = False

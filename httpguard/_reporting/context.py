@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import suppress
+from contextvars import copy_context
 from enum import Enum
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -68,6 +69,9 @@ def bound_now() -> Callable[[], Bound] | None:
     keeps nothing of the program alive: values of its own classes are named by class.
     A call makes the names and values of it, which most responses never need.
     """
+    # Both keep what they have in context variables, of which most threads have none.
+    if not copy_context():
+        return None
     modules = sys.modules
     contextvars: Any = modules.get("structlog.contextvars")
     try:

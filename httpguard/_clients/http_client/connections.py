@@ -132,7 +132,7 @@ def _putrequest(wrapped: Method) -> Method:
         if GATE.guard is None or is_left_alone(self):
             return wrapped(self, method, url, skip_host, skip_accept_encoding)
         registry = GATE.registry
-        if registry.dead or registry.resolved or registry.alert:
+        if registry.dead or registry.alert:
             try:
                 GATE.before()
             except LeakError as error:

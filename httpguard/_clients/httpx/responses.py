@@ -49,7 +49,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
             return wrapped(self, request, **options)
         registry = GATE.registry
         try:
-            if registry.dead or registry.resolved or registry.alert:
+            if registry.dead or registry.alert:
                 GATE.before()
             try:
                 response = wrapped(self, request, **options)
@@ -77,7 +77,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
             return await wrapped(self, request, **options)
         registry = GATE.registry
         try:
-            if registry.dead or registry.resolved or registry.alert:
+            if registry.dead or registry.alert:
                 GATE.before()
             try:
                 response = await wrapped(self, request, **options)

@@ -332,17 +332,23 @@ is_sampled(PyObject *sample, PyObject *random)
 }
 
 /* Whether something may be bound to the log context: structlog keeps a context
-   variable for each name that was ever bound, and OpenTelemetry has spans. */
+   variable for each name that was ever bound, and OpenTelemetry one for spans. */
 static enum answer
 may_be_bound(PyObject *modules)
 {
+    PyObject *variables = PyContext_CopyCurrent();
+    Py_ssize_t count = variables == NULL ? -1 : PyObject_Size(variables);
+    Py_XDECREF(variables);
+    if (count <= 0) {
+        return count < 0 ? FAILED : NO;
+    }
     PyObject *structlog = PyDict_GetItemWithError(modules, str_structlog);
     if (structlog != NULL) {
-        PyObject *variables = PyObject_GetAttr(structlog, str__CONTEXT_VARS);
+        variables = PyObject_GetAttr(structlog, str__CONTEXT_VARS);
         if (variables == NULL) {
             return FAILED;
         }
-        Py_ssize_t count = PyDict_Check(variables) ? PyDict_Size(variables) : 1;
+        count = PyDict_Check(variables) ? PyDict_Size(variables) : 1;
         Py_DECREF(variables);
         if (count > 0) {
             return YES;

@@ -165,23 +165,20 @@ def put_conn(wrapped: Method) -> Method:
         registry = GATE.registry
         # Before another thread can take it.
         lease = registry.leases.pop(id(conn), None)
-        plain = False
         try:
-            sock = conn.sock
-            plain = sock is not None and not self.block
+            plain = conn.sock is not None and not self.block
             if lease is None:  # Those of others are seen by sweeps.
-                known = registry.pools.known.get(id(self))
-                if known is not None:
-                    known.active = registry.clock()
+                registry.pools.known[id(self)].active = registry.clock()
             # A dead one is in the deque and is judged there: unless the collector has
             # run code of the program that gives the connection back.
             elif lease() is not None or lease.is_of(registry.pools.known.get(id(self))):
-                if sock is None and lease.closed is not None:
-                    registry.finish_closed(lease)  # Left early: it comes back alone.
-                else:
+                if plain or lease.closed is None or conn.sock is not None:
                     registry.end(lease)
+                else:  # Left early: it comes back alone.
+                    registry.finish_closed(lease)
         except Exception as error:
-            if lease is None:  # No connection, or none of urllib3's.
+            plain = False
+            if lease is None:  # No connection of urllib3's, or of a pool of before.
                 hand_back(error)
             else:
                 registry.give_up(lease, "put_conn", error)

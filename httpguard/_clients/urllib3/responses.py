@@ -77,20 +77,16 @@ def _answered(codes: Codes) -> Callable[[Any, Any, Any, Any], Any]:
         try:
             frame = sys._getframe(2)
             code = frame.f_code
-            if code is codes.urlopen:
-                frame = outermost(frame, codes)
-                code = frame.f_code
-            if (
-                code is codes.adapter_send
-                # Unless somebody took the method before it was patched.
-                and getattr(frame.f_back, "f_code", None) is codes.own_send
-            ):
-                return response  # Our function around that hands it over.
-            if GATE.registry.leases:
-                note_retries(GATE.registry, url, frame)
             if code is codes.manager_urlopen:
+                if GATE.registry.leases:
+                    note_retries(GATE.registry, url, frame)
                 hand_over(client, response, pool, method, url, frame)
-            else:
+            elif (
+                code is not codes.adapter_send
+                # Unless somebody took the method before it was patched, our function
+                # around that hands it over.
+                or getattr(frame.f_back, "f_code", None) is not codes.own_send
+            ):
                 _look_at(response, pool, method, url, frame, codes)
         except LeakError:
             raise
@@ -105,7 +101,16 @@ def _look_at(  # noqa: PLR0917  # By position: it is called for each answer.
     response: Any, pool: Any, method: Any, url: Any, frame: FrameType, codes: Codes
 ) -> None:
     """Hand over a response that holds a connection, if the application gets it."""
+    frame = outermost(frame, codes)
     code = frame.f_code
+    if (
+        code is codes.adapter_send
+        and frame.f_back
+        and frame.f_back.f_code is codes.own_send
+    ):
+        return
+    if GATE.registry.leases:
+        note_retries(GATE.registry, url, frame)
     session = None
     if code.co_name == "send":  # It may be requests' that called it.
         session = session_above(frame, codes)
