@@ -67,7 +67,7 @@ def _run(task: dict[str, Any]) -> None:
             return
         from httpguard._attach.inside import Visit
 
-        Visit(channel, task, clean).run()
+        Visit(channel, task, say, clean).run()
     except BaseException:
         import traceback
 

@@ -15,7 +15,6 @@ from .._process.process import PROCESS, current
 from .._web.figures import by_stdlib
 from .._web.view import View
 from .attachment import arrive, leave
-from .entry import say
 
 if TYPE_CHECKING:
     import socket
@@ -35,12 +34,23 @@ class Visit:
 
     Two threads never run it at once: the one ends before a fork, the other begins
     after it.
+
+    Args:
+        channel: To them.
+        task: What they asked for.
+        say: Answers by a channel; raises OSError where nobody takes it.
+        clean: Takes out again what came along for the visit.
     """
 
     def __init__(
-        self, channel: socket.socket, task: dict[str, Any], clean: Callable[[], None]
+        self,
+        channel: socket.socket,
+        task: dict[str, Any],
+        say: Callable[[socket.socket, dict[str, Any]], None],
+        clean: Callable[[], None],
     ) -> None:
         self._channel = channel
+        self._say = say
         channel.settimeout(_PATIENCE_TO_SEND)
         self._task = task
         self._clean = clean
@@ -62,7 +72,7 @@ class Visit:
             self._has_arrived = True
             if self.attachment is not None:
                 self.attachment.adopted.look(self._task["look"])
-            say(self._channel, {"ready": self.attachment is not None})
+            self._say(self._channel, {"ready": self.attachment is not None})
         except BaseException:
             self._fail()
             self._leave()
@@ -155,7 +165,7 @@ class Visit:
                 keeps = leave(self.attachment, stays=self._stays)
             if not keeps:
                 self._clean()
-            say(self._channel, {"stays": keeps})
+            self._say(self._channel, {"stays": keeps})
         except OSError:
             pass
         except BaseException:
@@ -165,7 +175,7 @@ class Visit:
     def _fail(self) -> None:
         """Say what failed to whoever attached, and to nobody else."""
         with contextlib.suppress(OSError):
-            say(self._channel, {"failed": traceback.format_exc()})
+            self._say(self._channel, {"failed": traceback.format_exc()})
 
     def _close(self) -> None:
         if self in PROCESS.visits:
