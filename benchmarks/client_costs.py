@@ -114,7 +114,7 @@ def _seconds(kind: Kind) -> float:
         return (
             time_block(
                 lambda: many(batch),
-                warm_up=20 // batch,
+                warm_up=120 // batch,
                 requests=requests,
                 clock=time.process_time,
             )

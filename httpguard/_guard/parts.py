@@ -133,8 +133,10 @@ class Parts:
         self._sweeping = True
         try:
             judge()
+            alerted = bool(self.registry.resolved)
             self.reports.note_resolved()
-            self.settle_alert()
+            if alerted:
+                self.settle_alert()
         finally:
             self._sweeping = False
 
