@@ -142,7 +142,7 @@ def texts_of(
         structlog.reset_defaults()
     current.finish()  # Once more, to the standard library's logger.
     assert caplog.messages[-1].startswith("summary: ")
-    current.table._groups.clear()
+    current.table.by_line.clear()
     held.close()
     assert {leak.kind.value for leak in state.leaks} == {"dropped", "held", "open"}
     document = json.dumps(state.to_dict(), ensure_ascii=False)

@@ -133,9 +133,8 @@ class Parts:
         self._sweeping = True
         try:
             judge()
-            alerted = bool(self.registry.resolved)
-            self.reports.note_resolved()
-            if alerted:
+            if self.registry.resolved or self.registry.sessions.resolved:
+                self.reports.note_resolved()
                 self.settle_alert()
         finally:
             self._sweeping = False
@@ -179,7 +178,7 @@ class Parts:
         error = None
         try:
             limit = self.settings.max_leaks
-            if self.pending and self.settings.strict and self.table.total > limit:
+            if self.settings.strict and self.pending and self.table.total > limit:
                 # No lock: on the request path nobody waits for a sweep.
                 findings = self.pending.take(None if everybody else runner())
                 self.settle_alert()

@@ -159,16 +159,12 @@ class Reports:
         """What was held back because the last report was too fresh, and advice."""
         if self._outbox.silent:
             return
-        groups = self._table.groups()
-        for group in [one for one in groups if one.rhythm.due(one.count, now)]:
-            self._tell(LEAK, group)
-        for details in self._pools.starving(now):
-            self._post(POOL_STARVED, details=details)
-        for details in self._pools.pressed_hard(now):
-            self._post(POOL_PRESSURE, details=details)
-        for wasted in self.registry.sessions.churn.due(now):
-            details = describe_churn(wasted, self.registry.origins)
-            self._post(SESSION_CHURN, details=details)
+        groups = self._table.by_line.values()
+        late = [one for one in groups if one.rhythm.next <= one.count]
+        for group in sorted(late, key=lambda one: -one.count):
+            if group.rhythm.due(group.count, now):
+                self._tell(LEAK, group)
+        self._advise(now)
         if pressure is not None:
             self.pressure(pressure)
         # Once a minute at most, while they change.
@@ -178,6 +174,23 @@ class Reports:
             for group in unsaid:
                 group.said = group.count, group.resolved
             self._post(COUNTS, details={"leaks": self._table.counts()})
+
+    def _advise(self, now: float) -> None:
+        """What is to be said of pools and sessions.
+
+        Each is asked only where there may be something: most sweeps have nothing.
+        """
+        pools, churn = self._pools, self.registry.sessions.churn
+        if self.registry.waiters or pools.starving_for:
+            for details in pools.starving(now):
+                self._post(POOL_STARVED, details=details)
+        if now >= pools.next_minute:
+            for details in pools.pressed_hard(now):
+                self._post(POOL_PRESSURE, details=details)
+        if churn.lines:
+            for wasted in churn.due(now):
+                details = describe_churn(wasted, self.registry.origins)
+                self._post(SESSION_CHURN, details=details)
 
     def pressure(self, details: dict[str, Any]) -> None:
         """Report that the process is near its limit of open files."""

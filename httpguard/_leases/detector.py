@@ -113,9 +113,9 @@ class Detector:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
-        if suspects:
-            self._look_closer(a_few(suspects), now)
-        self.registry.pools.prune()
+        self._look_closer(suspects, now)
+        if self.registry.pools.dead:
+            self.registry.pools.prune()
         self.sessions.sweep(now)
 
     def close_scope(self, scope: Scope) -> None:
@@ -174,7 +174,8 @@ class Detector:
             kind = LeakKind.DROPPED if dropped else LeakKind.UNRELEASED
             self._judge(kind, lease, now)
 
-    def _look_closer(self, leases: list[Lease], now: float) -> None:
+    def _look_closer(self, suspects: list[Lease], now: float) -> None:
+        leases = a_few(suspects) if suspects else suspects
         for first in range(0, len(leases), _SLICE):
             self._rest()
             self._suspects(with_responses(leases[first : first + _SLICE]), now)

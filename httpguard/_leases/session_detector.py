@@ -31,6 +31,7 @@ class SessionDetector:
         found: Callable[[Finding], None],
     ) -> None:
         self._sessions = registry.sessions
+        self._pools = registry.pools
         self._settings = settings
         self._verdicts = verdicts
         self._found = found
@@ -42,6 +43,7 @@ class SessionDetector:
 
         Where that, or the process, has ended, nobody waits until they have been idle.
         """
+        self._pools.look(now)
         self._resolve_idle()
         for crowd in self._crowds(now, scope, ended=ended):
             for session in crowd:
@@ -66,14 +68,17 @@ class SessionDetector:
         if limit is None:
             return
         idle = 0.0 if ended or scope is not None else settings.max_idle
-        self._sessions.forget_dead()
+        if self._sessions.dead:
+            self._sessions.forget_dead()
         for line in list(self._sessions.lines.values()):
-            refs = list(line.values())
-            # A sweep has to see when each was used, be they many or few.
+            if len(line) <= limit:
+                continue
             unused = [
                 ref
-                for ref in refs
-                if ref.idle_for(now) >= idle and _belongs(ref, scope)
+                for ref in list(line.values())
+                if _belongs(ref, scope)
+                and min((now - pool.active for pool in list(ref.pools)), default=0.0)
+                >= idle
             ]
             if len(unused) <= limit:
                 continue

@@ -103,12 +103,6 @@ class SessionRef(_SessionRef):
     # It was made before httpguard came, in a line that nobody knows: it is not judged.
     adopted: bool
 
-    def idle_for(self, now: float) -> float:
-        """How long no request has used it, in seconds: see `PoolRef.idle_for`."""
-        # Each pool is asked: a sweep has to see when it was used.
-        times = [pool.idle_for(now) for pool in list(self.pools)]
-        return min(times, default=0.0)
-
     @property
     def absolute_url(self) -> str:
         """Where it went first."""
@@ -138,16 +132,16 @@ class Churn:
     """Such lines. Changed under the lock of the sessions."""
 
     def __init__(self) -> None:
-        self._lines: dict[Place, Wasted] = {}
+        self.lines: dict[Place, Wasted] = {}
 
     def note(self, ref: SessionRef, pool: PoolRef) -> None:
         if not pool.connected.value or pool.reused:
             return
-        wasted = self._lines.get(ref.line)
+        wasted = self.lines.get(ref.line)
         if wasted is None:
-            if len(self._lines) >= _MOST_LINES:
-                self._lines.clear()
-            wasted = self._lines[ref.line] = Wasted(ref.stack, ref.client.name)
+            if len(self.lines) >= _MOST_LINES:
+                self.lines.clear()
+            wasted = self.lines[ref.line] = Wasted(ref.stack, ref.client.name)
         wasted.connects += pool.connected.value
         if len(wasted.hosts) < _MOST_HOSTS:
             wasted.hosts.add(pool.name)
@@ -158,7 +152,7 @@ class Churn:
         """The lines that are worth a word, the most wasteful first."""
         found = [
             wasted
-            for wasted in list(self._lines.values())
+            for wasted in list(self.lines.values())
             if wasted.sessions >= _FEW and wasted.saved
         ]
         return sorted(found, key=lambda wasted: -wasted.saved)
@@ -176,7 +170,7 @@ class Sessions:
     def __init__(self) -> None:
         self.known: dict[int, SessionRef] = {}
         # Collected, and to be forgotten.
-        self._dead: deque[SessionRef] = deque()
+        self.dead: deque[SessionRef] = deque()
         # Judged, and closed after all: to be said.
         self.resolved: deque[SessionRef] = deque()
         # Those that have pools, by the line that made them. Written once for a new
@@ -197,8 +191,9 @@ class Sessions:
         lonely: bool = False,
     ) -> SessionRef:
         """Know a session. Arguments as of `Registry.add_session`."""
-        self.forget_dead()
-        ref = SessionRef(session, self._dead.append)
+        if self.dead:
+            self.forget_dead()
+        ref = SessionRef(session, self.dead.append)
         ref.key = id(session)
         ref.client = client
         ref.stack = stack
@@ -283,6 +278,6 @@ class Sessions:
 
     def forget_dead(self) -> None:
         """Forget those that were collected, as far as they are known by themselves."""
-        for ref in drain(self._dead) if self._dead else ():
+        for ref in drain(self.dead):
             if self.known.get(ref.key) is ref:
                 self.known.pop(ref.key, None)

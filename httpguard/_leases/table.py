@@ -162,22 +162,22 @@ class LeakTable:
         self.total = 0
         self.resolved = 0
         self.series: dict[tuple[LeakKind, Frame], Series] = {}
-        self._groups: dict[tuple[LeakKind, Frame], Group] = {}
+        self.by_line: dict[tuple[LeakKind, Frame], Group] = {}
 
     def add(self, finding: Finding) -> Group:
         """Count a finding at its site; past 1000 groups the stalest one goes."""
         when = datetime.now(timezone.utc)
         self.total += 1
         key = (finding.kind, finding.site)
-        group = self._groups.get(key)
+        group = self.by_line.get(key)
         if group is None:
-            if len(self._groups) >= MOST_GROUPS:
-                stalest = min(self._groups, key=lambda k: self._groups[k].last_seen)
-                del self._groups[stalest]
+            if len(self.by_line) >= MOST_GROUPS:
+                stalest = min(self.by_line, key=lambda k: self.by_line[k].last_seen)
+                del self.by_line[stalest]
             series = self.series.get(key)
             if series is None and len(self.series) < MOST_SERIES:
                 series = self.series[key] = Series()
-            group = self._groups[key] = Group(finding, when, series)
+            group = self.by_line[key] = Group(finding, when, series)
         else:
             group.count += 1
             group.last_seen = when
@@ -192,7 +192,7 @@ class LeakTable:
     def resolve(self, kind: LeakKind | None, site: Frame) -> Group | None:
         """Count a leak that ended well after all; its group, if still here."""
         self.resolved += 1
-        group = None if kind is None else self._groups.get((kind, site))
+        group = None if kind is None else self.by_line.get((kind, site))
         if group is not None:
             group.resolved += 1
         return group
@@ -211,7 +211,7 @@ class LeakTable:
 
     def groups(self) -> list[Group]:
         """All groups, the most frequent first."""
-        return sorted(self._groups.values(), key=lambda group: -group.count)
+        return sorted(self.by_line.values(), key=lambda group: -group.count)
 
     def leaks(self, most: int | None = None) -> tuple[Leak, ...]:
         """The groups as the frozen values that users see.

@@ -35,11 +35,9 @@ class Tally:
 class Rhythm:
     """Decides when a count is worth a report: at 1, 10, 100 … and once a minute."""
 
-    __slots__ = ("_last", "_next")
-
-    def __init__(self) -> None:
-        self._next = 1
-        self._last: float | None = None
+    # The least count of which it is time. Here, since most are never told of another.
+    next = 1
+    _last: float | None = None
 
     def due(self, count: int, now: float) -> bool:
         """Whether to report a count now; if so, the next time is set.
@@ -47,12 +45,12 @@ class Rhythm:
         True at the first, then when the count has reached 10, 100, 1000 … and the last
         report is a minute old.
         """
-        if count < self._next:
+        if count < self.next:
             return False
         if self._last is not None and now - self._last < _SECONDS:
             return False
-        while self._next <= count:
-            self._next *= 10
+        while self.next <= count:
+            self.next *= 10
         self._last = now
         return True
 

@@ -101,7 +101,6 @@ class PoolRef(Connections):
         "key",
         "losses",
         "maxsize",
-        "met",
         "name",
         "note",
         "owner",
@@ -110,7 +109,6 @@ class PoolRef(Connections):
         "reclaimed",
         "scheme",
         "seen",
-        "starved",
         "taken",
         "waits",
         "window",
@@ -130,9 +128,9 @@ class PoolRef(Connections):
         self.name = name_of(self.scheme, self.host, self.port)
         self.block = facts.block
         self.maxsize = facts.maxsize
-        # When it was first seen; when it was last used, as far as that was seen, and
-        # the figure by which a sweep knows.
-        self.met = self.active = now
+        # When it was last used, as far as that was seen: a connection was made, came
+        # back or was read. And the figure by which a sweep knows.
+        self.active = now
         self.seen = 0
         # Slots that leaks have taken; how many were given back.
         self.losses = Losses()
@@ -145,10 +143,9 @@ class PoolRef(Connections):
         self.waits = Waits()
         # When the program was last told why it is empty, and in which words.
         self.note = (0.0, "")
-        # The request whose wait was said to starve; None: it does not starve.
-        self.starved: Any = None
         # When the minute began over which discards are judged, and the figures then.
-        self.window: tuple[float, int, int] | None = None
+        # What came before the first look belongs to the first minute.
+        self.window = (now, 0, 0)
         # Who made it, if that is to be judged.
         self.owner: Any = None
 
@@ -180,29 +177,17 @@ class PoolRef(Connections):
     def reused(self) -> int:
         return max(self.taken.value - self.connected.value, 0)
 
-    def idle_for(self, now: float) -> float:
-        """How long no request has used it: since a connection was made, or came back.
-
-        Of a streamed one, since a sweep saw that it was read. Where an open connection
-        was taken since a sweep last looked, that time is not known, and counts as now.
-        """
-        taken = self.taken.value
-        if taken != self.seen:
-            self.seen = taken
-            self.active = now
-        return now - self.active
-
     def took(self, connection: Any, *, fresh: bool, now: float) -> None:
         """A request has taken a connection.
 
         A fresh one has no socket yet: new, or closed since, by the server most often.
         """
-        self.taken.add()
+        taken = self.taken.add() + 1
         slot = self.know(connection)
         if not fresh:
             return
         slot.open = True
-        self.seen, self.active = self.taken.value, now
+        self.seen, self.active = taken, now
         self.connected.add()
         # Connections that are open are taken first, so that more can be in use at
         # once only where one is new. Two threads at once: one sees the higher figure.

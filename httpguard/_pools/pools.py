@@ -29,7 +29,7 @@ class Pools:
         self.retired: dict[str, Totals] = {}
         self._gone = gone
         # Collected, and their figures still to be kept.
-        self._dead: deque[PoolRef] = deque()
+        self.dead: deque[PoolRef] = deque()
         self._retiring = threading.Lock()
 
     def get(self, pool: Any) -> PoolRef | None:
@@ -40,10 +40,10 @@ class Pools:
         """What is known of a pool, from here on if need be."""
         known = self.get(pool)
         if known is None:
-            known = PoolRef(pool, self._dead.append)
+            known = PoolRef(pool, self.dead.append)
             known.meet(pool, kind, now)
             self.known[known.key] = known
-            if self._dead:
+            if self.dead:
                 self.prune()
         return known
 
@@ -55,8 +55,8 @@ class Pools:
         if not self._retiring.acquire(blocking=False):
             return  # Somebody else does it.
         try:
-            while self._dead:
-                pool = self._dead.popleft()
+            while self.dead:
+                pool = self.dead.popleft()
                 if self.known.get(pool.key) is pool:
                     self.known.pop(pool.key, None)
                 name = pool.name
@@ -67,6 +67,13 @@ class Pools:
                     self._gone(pool)
         finally:
             self._retiring.release()
+
+    def look(self, now: float) -> None:
+        """See which were used since the last look, now where it is not known when."""
+        for pool in list(self.known.values()):
+            taken = pool.taken.value
+            if taken != pool.seen:
+                pool.seen, pool.active = taken, now
 
 
 @dataclass(slots=True)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gc
+import math
 from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
@@ -45,6 +46,10 @@ class PoolWatch:
         # How often a pool starved and was too small: for the summary.
         self.starved = 0
         self.pressed = 0
+        # By pool, the request whose wait was said to starve.
+        self.starving_for: dict[int, Waiter] = {}
+        # When there is something to see of pools that close connections.
+        self.next_minute = 0.0
         self._said: dict[str, float] = {}
         # By name: the minutes in which a pool was too small.
         self._minutes: Counter[str] = Counter()
@@ -155,22 +160,22 @@ class PoolWatch:
         Each once for as long as it lasts, and once a minute at most.
         """
         limit = self._settings().max_wait
-        if limit is None or not self.registry.waiters:
-            self._recover(set())
-            return
+        if limit is None:
+            limit = math.inf
         first: dict[int, Waiter] = {}
         for waiter in list(self.registry.waiters.values()):
             earlier = first.setdefault(waiter.pool.key, waiter)
             if waiter.since < earlier.since:
                 first[waiter.pool.key] = waiter
-        self._recover(set(first))
+        said = self.starving_for
+        self.starving_for = {key: said[key] for key in first if key in said}
         for waiter in first.values():
             pool = waiter.pool
-            if now - waiter.since < limit or pool.starved is waiter:
+            if now - waiter.since < limit or said.get(pool.key) is waiter:
                 continue
             if now - self._said.get(pool.name, now - _MINUTE) < _MINUTE:
                 continue
-            pool.starved = waiter
+            self.starving_for[pool.key] = waiter
             self.starved += 1
             if len(self._said) >= _MOST_NAMES:
                 self._said.clear()
@@ -179,14 +184,13 @@ class PoolWatch:
 
     def pressed_hard(self, now: float) -> Iterator[dict[str, Any]]:
         """The pools that closed too many connections over the last minute."""
+        self.next_minute = now + _MINUTE
         for pool in list(self.registry.pools.known.values()):
-            taken, discarded = pool.taken.value, pool.discarded.value
-            if pool.window is None:
-                # What came before the first look belongs to the first minute.
-                pool.window = (pool.met, 0, 0)
             since, taken_before, discarded_before = pool.window
             if now - since < _MINUTE:
+                self.next_minute = min(self.next_minute, since + _MINUTE)
                 continue
+            taken, discarded = pool.taken.value, pool.discarded.value
             pool.window = (now, taken, discarded)
             used, lost = taken - taken_before, discarded - discarded_before
             if lost < _FEW or lost <= used * _DISCARDED_SHARE:
@@ -213,12 +217,6 @@ class PoolWatch:
         if self._settings().reclaim:
             coming.append(max(self._next_collection - now, _OFTEN))
         return min(coming) if coming else None
-
-    def _recover(self, waiting: set[int]) -> None:
-        """Pools for which nothing waits any more starve no more."""
-        for pool in list(self.registry.pools.known.values()):
-            if pool.starved is not None and pool.key not in waiting:
-                pool.starved = None
 
 
 def describe_pressure(pool: PoolRef) -> dict[str, Any]:
