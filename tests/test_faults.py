@@ -156,7 +156,7 @@ def test_the_outbox_survives_another_thread_taking_the_last() -> None:
     outbox = _reports.Outbox(destinations, Members(), Failures())
     destinations.add(lambda _: outbox.events.clear(), "another thread")
     for _ in range(2):
-        outbox.events.append(Event(name="x", error=False))
+        outbox.events.append(Event(name="x", level="warning"))
     outbox.flush()
     assert outbox.errors == 0
 

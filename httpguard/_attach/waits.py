@@ -80,7 +80,7 @@ def _wait_of(
             if not stack and is_own(code.co_filename):
                 return None
             stack += (code, frame.f_lasti)
-        elif origins.http_package(code.co_filename) is not None:
+        elif origins.packages[code.co_filename] is not None:
             waited = _waited_in(frame, blocking)
     return None if waited is None else (waited, tuple(stack))
 

@@ -105,7 +105,7 @@ def raised_in(error: BaseException, client: Any, origins: Origins) -> Place:
         code = traceback.tb_frame.f_code
         if not is_own(code.co_filename) and code is not client:
             found = found or (code, traceback.tb_lasti)
-            if origins.http_package(code.co_filename) is None:
+            if origins.packages[code.co_filename] is None:
                 return (code, traceback.tb_lasti)
         traceback = traceback.tb_next
     return found
@@ -128,5 +128,5 @@ def _is_library(filename: str, origins: Origins) -> bool:
     return bool(
         installed_package(filename)
         and not is_own(filename)
-        and not origins.http_package(filename)
+        and not origins.packages[filename]
     )

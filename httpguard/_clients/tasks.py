@@ -68,7 +68,5 @@ def _is_of_client(coroutine: Any) -> bool:
         return False
     filename: str = code.co_filename
     return (
-        _ANYIO in filename
-        or is_own(filename)
-        or origins.http_package(filename) is not None
+        _ANYIO in filename or is_own(filename) or origins.packages[filename] is not None
     )

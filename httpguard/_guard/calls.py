@@ -58,7 +58,9 @@ class Calls:
                 parts.notify()
             elif registry.dead or registry.resolved:
                 parts.sweep(parts.detector.bury, patience=0)
-            parts.report()
+            parts.outbox.flush()
+            if parts.detector.held:
+                parts.close_held()
         except Exception as failure:
             self.step_aside("before_request", failure)
         parts.raise_due(everybody=False)
@@ -164,7 +166,7 @@ class Calls:
             pressure = self.parts.descriptors.glance(self.registry.clock())
             if pressure is not None:
                 self.parts.reports.pressure(pressure)
-                self.parts.report()
+                self.parts.outbox.flush()
         except Exception as error:
             self.step_aside("descriptors", error)
 
@@ -179,7 +181,7 @@ class Calls:
         try:
             guess = None if strict else self._crowd.guess(lease, limit, parts.detector)
             if guess:
-                parts.reports.overruns.add()
+                parts.detector.verdicts.overruns.add()
             if guess is not None:
                 return
             crowd = parts.detector.verdicts.crowd()

@@ -75,7 +75,7 @@ class Guard(Calls):
         self.configure(settings)
         if beside is not None:
             self.share(beside)
-        if outbox.observers:
+        if outbox.observers.members:
             self.keep_times()
 
     @property
@@ -103,7 +103,8 @@ class Guard(Calls):
 
     def check(self) -> Snapshot:
         self.watch()
-        self.parts.raise_due(everybody=True)
+        if self.parts.settings.strict:
+            self.parts.raise_due(everybody=True)
         return self.snapshot()
 
     def watch(self) -> None:
@@ -113,9 +114,13 @@ class Guard(Calls):
             if parts.settings.reclaim and self.registry.waiters:
                 parts.pools.collect_for_waiters()
             parts.sweep(parts.everything)
-            parts.report()
-            self._tell_counts_observer(ended=False)
-            self.notify()
+            parts.outbox.flush()
+            if parts.detector.held:
+                parts.close_held()
+            if self.counts_observer is not None:
+                self._tell_counts_observer(self.counts_observer, ended=False)
+            if parts.outbox.observers.members:
+                self.notify()
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -133,7 +138,8 @@ class Guard(Calls):
                 parts.detector.verdicts,
                 parts.table,
                 most=most,
-                **parts.tallies(),
+                pool_starved=parts.pools.starved,
+                errors=parts.outbox.errors,
             )
         except Exception as error:
             self.step_aside("snapshot", error)
@@ -145,7 +151,13 @@ class Guard(Calls):
         try:
             parts.sweep(parts.detector.bury, patience=_GLANCE)
             verdicts, table = parts.detector.verdicts, parts.table
-            counters = take_counters(self.registry, verdicts, table, **parts.tallies())
+            counters = take_counters(
+                self.registry,
+                verdicts,
+                table,
+                pool_starved=parts.pools.starved,
+                errors=parts.outbox.errors,
+            )
             return take_measures(self.registry, verdicts, table, parts.told, counters)
         except Exception as error:
             self.step_aside("measures", error)
@@ -158,7 +170,7 @@ class Guard(Calls):
 
     def notify(self) -> None:
         outbox = self.parts.outbox
-        if outbox.observers:
+        if outbox.observers.members:
             outbox.notify(self, self.registry.take_times())
 
     def touch(self, response: Any) -> bool:
@@ -194,7 +206,8 @@ class Guard(Calls):
             parts.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             parts.reports.summarize()
             parts.outbox.flush()
-            self._tell_counts_observer(ended=True)
+            if self.counts_observer is not None:
+                self._tell_counts_observer(self.counts_observer, ended=True)
             self.notify()
         except Exception as error:
             self.step_aside("finish", error)
@@ -218,14 +231,13 @@ class Guard(Calls):
         if self.parts.watcher.idle:
             super().attend()
             try:
-                self._tell_counts_observer(ended=False)
+                if self.counts_observer is not None:
+                    self._tell_counts_observer(self.counts_observer, ended=False)
             except Exception as error:
                 self.step_aside("counts", error)
 
-    def _tell_counts_observer(self, *, ended: bool) -> None:
-        if self.counts_observer is not None:
-            responses = count_responses(self.registry)
-            self.counts_observer(self.parts.table, responses, ended=ended)
+    def _tell_counts_observer(self, observer: CountsObserver, *, ended: bool) -> None:
+        observer(self.parts.table, count_responses(self.registry), ended=ended)
 
     def _heed(self) -> None:
         """Whether new leases matter, now that something has changed."""

@@ -85,8 +85,6 @@ class Parts:
         )
         self.told = Told()
         self.pending = Pending()
-        # Held responses that were closed for the program.
-        self.shut = 0
         self.next_sweep = 0.0
         self._sweeping = False
 
@@ -141,18 +139,17 @@ class Parts:
 
     def everything(self) -> None:
         """Look at everything: what died, what is open, what is due to be said."""
-        self.watcher.look_back()
+        if self.watcher.clock() > self.watcher.wakes:
+            self.watcher.look_back()
         now = self.registry.clock()
         self.next_sweep = now + (self.settings.check_interval or _LAZY_SECONDS)
         self.detector.sweep()
         self.reports.say_what_is_due(now, self.descriptors.look(now))
 
-    def report(self) -> None:
-        """Send what is due; then, where that is asked for, close what is held."""
-        self.outbox.flush()
-        if self.detector.held:
-            for lease in drain(self.detector.held):
-                self.shut += _close_held(lease, self.registry)
+    def close_held(self) -> None:
+        """Close what is held and was reported, since that is asked for."""
+        for lease in drain(self.detector.held):
+            self.detector.verdicts.shut += _close_held(lease, self.registry)
 
     def settle_alert(self) -> None:
         """Whether guarded calls have to report in although nobody died."""
@@ -189,15 +186,6 @@ class Parts:
             self.outbox.step_aside("strict", failure)
         if error is not None:
             raise error
-
-    def tallies(self) -> dict[str, int]:
-        """Those counters of the snapshot that are kept here."""
-        return {
-            "too_many_open": self.reports.overruns.value,
-            "pool_starved": self.pools.starved,
-            "held_closed": self.shut,
-            "errors": self.outbox.errors,
-        }
 
     def configure(self) -> None:
         """Tell the registry how stacks are kept by these settings."""

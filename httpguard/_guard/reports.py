@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._leases.snapshots import describe_open, describe_pools
 from .._model.errors import hand_back
 from .._model.event import (
+    ADVICE,
     COUNTS,
     FD_PRESSURE,
     LEAK,
@@ -20,7 +21,7 @@ from .._model.event import (
     TOO_MANY_OPEN,
     Event,
 )
-from .._model.tally import Rhythm, Tally
+from .._model.tally import Rhythm
 from .._model.threads import SIGNALS
 from .._pressure.churn import describe_churn
 
@@ -130,18 +131,13 @@ class Reports:
         self._pools = pools
         self._outbox = outbox
         self._settings = settings
-        # How often more than `max_open` were open.
-        self.overruns = Tally()
         self._overrun_rhythm = Rhythm()
         # When the counts were last told, in seconds of the guard's clock.
         self._told = -_MINUTE
 
     def leaked(self, group: Group) -> None:
         """Report the leaks of a site, if that is due."""
-        if self._outbox.silent:
-            return
-        if group.rhythm.due(group.count, self.registry.clock()):
-            self._tell(LEAK, group)
+        self._tell(LEAK, group, group.rhythm, group.count)
 
     def note_resolved(self) -> None:
         """Say of judged leaks that they ended well after all."""
@@ -162,8 +158,7 @@ class Reports:
         groups = self._table.by_line.values()
         late = [one for one in groups if one.rhythm.next <= one.count]
         for group in sorted(late, key=lambda one: -one.count):
-            if group.rhythm.due(group.count, now):
-                self._tell(LEAK, group)
+            self._tell(LEAK, group, group.rhythm, group.count)
         self._advise(now)
         if pressure is not None:
             self.pressure(pressure)
@@ -211,7 +206,7 @@ class Reports:
         """
         origins, now = self.registry.origins, self.registry.clock()
         # No lock: two at once may both be said.
-        count = self.overruns.add() + 1
+        count = self._verdicts.overruns.add() + 1
         due = not self._outbox.silent and self._overrun_rhythm.due(count, now)
         if not due and not described:
             return ()
@@ -232,7 +227,7 @@ class Reports:
         if self._outbox.silent:
             return
         leaks = self._table.leaks()
-        overruns = self.overruns.value
+        overruns = self._verdicts.overruns.value
         if leaks or overruns or self._pools.starved or self._pools.pressed:
             self._post(
                 SUMMARY,
@@ -246,20 +241,29 @@ class Reports:
 
     def _resolve(self, kind: LeakKind | None, site: Frame) -> None:
         group = self._table.resolve(kind, site)
-        if group is None or self._outbox.silent:
-            return
-        if group.resolved_rhythm.due(group.resolved, self.registry.clock()):
-            self._tell(RESOLVED, group)
+        if group is not None:
+            self._tell(RESOLVED, group, group.resolved_rhythm, group.resolved)
 
-    def _tell(self, name: str, group: Group) -> None:
+    def _tell(self, name: str, group: Group, rhythm: Rhythm, count: int) -> None:
+        """Report the leaks of a site, if it is time for this count of them."""
+        if self._outbox.silent or not rhythm.due(count, self.registry.clock()):
+            return
         group.said = group.count, group.resolved
-        leak = group.leak(self.registry.origins)
-        self._post(name, leaks=(leak,), context=group.latest.context)
+        self._post(name, group)
 
     def _post(
-        self, name: str, *, figures: dict[str, int] | None = None, **fields: Any
+        self,
+        name: str,
+        group: Group | None = None,
+        *,
+        figures: dict[str, int] | None = None,
+        **fields: Any,
     ) -> None:
         """Put a report in the outbox, with what every event says beside its own."""
+        if group is not None:
+            fields["leaks"] = (group.leak(self.registry.origins),)
+            fields["context"] = group.latest.context
+        level = "error" if self._settings().strict else "warning"
         everywhere = {
             "open_now": self.registry.count_open(),
             "leaks_total": self._verdicts.total,
@@ -267,7 +271,7 @@ class Reports:
         self._outbox.events.append(
             Event(
                 name=name,
-                error=self._settings().strict,
+                level="info" if name in ADVICE or name == COUNTS else level,
                 figures={**everywhere, **(figures or {})},
                 **fields,
             )

@@ -58,7 +58,7 @@ class Watcher:
         self._next_look = next_look
         self._stood_still = stood_still
         # No variable of a module: freezegun looks for these.
-        self._clock = clock
+        self.clock = clock
         # Called when `idle` has changed.
         self.changed: Callable[[], None] = lambda: None
         self.interval = interval
@@ -67,7 +67,7 @@ class Watcher:
         self._stopped: OwnThread | None = None
         self._wanted = False
         # When it wakes up by itself, while it waits.
-        self._wakes = math.inf
+        self.wakes = math.inf
         self._idle = interval > 0
 
     @property
@@ -143,10 +143,10 @@ class Watcher:
 
         Whoever sweeps asks first: after a stop another thread may be the first to run.
         """
-        now = self._clock()
-        late = now - self._wakes
+        now = self.clock()
+        late = now - self.wakes
         if late > _STILL:
-            self._wakes = now  # Once, whoever asks again before the thread runs.
+            self.wakes = now  # Once, whoever asks again before the thread runs.
             self._stood_still(late)
 
     def rest(self) -> None:
@@ -182,7 +182,7 @@ class Watcher:
         """Start anew in a forked child, where the thread does not exist."""
         self._stop = self._thread = None
         self._wanted = False
-        self._wakes = math.inf
+        self.wakes = math.inf
         self.idle = self.interval > 0
 
     def set_interval(self, interval: float, patience: float = 0) -> None:
@@ -206,27 +206,27 @@ class Watcher:
             threads: Itself, which it cannot ask for while it is not listed.
         """
         thread = threads[0]
-        due = self._clock() + interval
+        due = self.clock() + interval
         # Another interval is no less an end: a stop may come as the thread begins.
         while stop is self._stop and interval == self.interval:
             # Windows waits for 49 days at most.
-            now = self._clock()
+            now = self.clock()
             pause = min(max(due - now, 0), threading.TIMEOUT_MAX)
             soon = self._next_look()
             if soon is not None:
                 pause = min(pause, soon + _LATER)
-            self._wakes = now + pause
+            self.wakes = now + pause
             hurried = _wait(stop, pause)
             self.look_back()
-            self._wakes = math.inf
+            self.wakes = math.inf
             # First: what is set from here on is for the next wait.
             stop.clear()
             if hurried or stop is not self._stop:
                 continue
-            late = _sweep_as(thread, self._sweep, self._clock)
+            late = _sweep_as(thread, self._sweep, self.clock)
             if late > _STILL:
                 self._stood_still(late)
-            due = self._clock() + interval
+            due = self.clock() + interval
 
 
 def _sweep_as(

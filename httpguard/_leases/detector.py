@@ -113,9 +113,9 @@ class Detector:
                 # If it is: whether it is held or dropped, the next look tells.
                 suspects.append(lease)
             del response
-        self._look_closer(suspects, now)
-        if self.registry.pools.dead:
-            self.registry.pools.prune()
+        if suspects:
+            self._look_closer(a_few(suspects), now)
+        self.registry.pools.sweep(now)
         self.sessions.sweep(now)
 
     def close_scope(self, scope: Scope) -> None:
@@ -124,6 +124,7 @@ class Detector:
         for lease in self.registry.revived.left(scope):
             self._bury(lease, now)
         self._close(self.registry.left_open(scope))
+        self.registry.pools.look(now)
         self.sessions.sweep(now, scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
@@ -131,7 +132,9 @@ class Detector:
     def close_process(self) -> None:
         """Judge what the process, at its end, has left open and nobody looks after."""
         self._close(left_alone(self.registry))
-        self.sessions.sweep(self.registry.clock(), ended=True)
+        now = self.registry.clock()
+        self.registry.pools.look(now)
+        self.sessions.sweep(now, ended=True)
 
     def _close(self, left: list[Lease]) -> None:
         """Judge what should not be open any more."""
@@ -174,8 +177,7 @@ class Detector:
             kind = LeakKind.DROPPED if dropped else LeakKind.UNRELEASED
             self._judge(kind, lease, now)
 
-    def _look_closer(self, suspects: list[Lease], now: float) -> None:
-        leases = a_few(suspects) if suspects else suspects
+    def _look_closer(self, leases: list[Lease], now: float) -> None:
         for first in range(0, len(leases), _SLICE):
             self._rest()
             self._suspects(with_responses(leases[first : first + _SLICE]), now)

@@ -148,7 +148,7 @@ def _reader(frame: FrameType, origins: Origins) -> object:
     """The object whose reading method this frame runs."""
     name, filename = frame.f_code.co_name, frame.f_code.co_filename
     if name in _NO_READS or not (
-        filename.endswith(_BELOW) or origins.http_package(filename)
+        filename.endswith(_BELOW) or origins.packages[filename]
     ):
         return UNBOUND
     return first_argument(frame)

@@ -31,7 +31,6 @@ class SessionDetector:
         found: Callable[[Finding], None],
     ) -> None:
         self._sessions = registry.sessions
-        self._pools = registry.pools
         self._settings = settings
         self._verdicts = verdicts
         self._found = found
@@ -43,7 +42,6 @@ class SessionDetector:
 
         Where that, or the process, has ended, nobody waits until they have been idle.
         """
-        self._pools.look(now)
         self._resolve_idle()
         for crowd in self._crowds(now, scope, ended=ended):
             for session in crowd:

@@ -60,6 +60,8 @@ def take_counters(
         "leaks": verdicts.total,
         "resolved": table.resolved,
         "excused": verdicts.excused,
+        "too_many_open": verdicts.overruns.value,
+        "held_closed": verdicts.shut,
         "connected": pools.connected,
         "reused": pools.taken - pools.connected,
         "discarded": pools.discarded,
@@ -171,25 +173,30 @@ def _totals(registry: Registry) -> Totals:
 def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
     waiting = Counter(waiter.pool.key for waiter in list(registry.waiters.values()))
     opened = Counter(lease.pool.key for lease in leases)
-    return tuple(
-        PoolUse(
-            name=printable(pool.name),
-            maxsize=pool.maxsize,
-            block=pool.block,
-            open=opened[pool.key],
-            lost=pool.losses.count,
-            in_use=pool.in_use,
-            peak=pool.peak,
-            idle=pool.idle,
-            connected=pool.connected.value,
-            reused=pool.reused,
-            reuse_rate=rate(pool.reused, pool.taken.value),
-            discarded=pool.discarded.value,
-            waiting=waiting[pool.key],
-            waited=pool.waits.count,
-            wait_total=pool.waits.total,
-            wait_max=pool.waits.longest,
-            reclaimed=pool.reclaimed,
+    uses = []
+    for pool in live_pools(registry):
+        in_use, idle = pool.count()
+        taken, connected = pool.taken.value, pool.connected.value
+        discarded, reused = pool.discarded.value, max(taken - connected, 0)
+        uses.append(
+            PoolUse(
+                name=printable(pool.name),
+                maxsize=pool.maxsize,
+                block=pool.block,
+                open=opened[pool.key],
+                lost=pool.losses.count,
+                in_use=in_use,
+                peak=pool.peak,
+                idle=idle,
+                connected=connected,
+                reused=reused,
+                reuse_rate=rate(reused, taken),
+                discarded=discarded,
+                waiting=waiting[pool.key],
+                waited=pool.waits.count,
+                wait_total=pool.waits.total,
+                wait_max=pool.waits.longest,
+                reclaimed=pool.reclaimed,
+            )
         )
-        for pool in live_pools(registry)
-    )
+    return tuple(uses)

@@ -90,11 +90,13 @@ class Group:
         pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
-        aside = _of_runner(stack, self.site)
         culprit = frame_at(self.culprit, origins) if self.culprit else None
         if culprit == self.site:
             culprit = None
         package, function = find_library(latest.stack, self.site, origins)
+        aside = ""
+        if not any(frame.application for frame in stack):
+            aside = _of_runner(stack, self.site)
         facts = Facts(
             kind=latest.kind,
             method=method,
@@ -136,8 +138,6 @@ class Group:
 
 def _of_runner(stack: tuple[Frame, ...], site: Frame) -> str:
     """A word for a stack without the application: another thread or loop has run it."""
-    if any(frame.application for frame in stack):
-        return ""
     if any(
         frame.filename.replace("\\", "/").endswith("concurrent/futures/thread.py")
         for frame in stack

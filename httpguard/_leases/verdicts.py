@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._holders.search import held_by
 from .._model.leak import LeakKind
+from .._model.tally import Tally
 from .._stacks.ownership import module_matches, module_of
 from .._stacks.sites import filenames, frame_at, place_of
 
@@ -38,6 +39,10 @@ class Verdicts:
         self.counts = dict.fromkeys(LeakKind, 0)
         self.total = 0
         self.excused = 0
+        # How often more than `max_open` were open; any thread counts.
+        self.overruns = Tally()
+        # Held responses that were closed for the program.
+        self.shut = 0
 
     def count(self, kind: LeakKind, leaked: Lease | SessionRef) -> bool:
         """Count a leak, once; False: `allow` or `ignore` excuses it."""

@@ -33,7 +33,8 @@ class Event(NamedTuple):
 
     Args:
         name: One of the names above.
-        error: Whether a leak is an error, as it is in strict mode.
+        level: ``info`` for advice and counts, else ``warning``, and in strict mode
+            ``error``.
         leaks: What it is about: one leak, or all of them in a summary.
         crowd: The open responses, where there are too many.
         figures: Whole numbers beside them, such as ``open_now``.
@@ -43,16 +44,9 @@ class Event(NamedTuple):
     """
 
     name: str
-    error: bool
+    level: str
     leaks: tuple[Leak, ...] = ()
     crowd: tuple[OpenResponse, ...] = ()
     figures: Mapping[str, int] = {}
     context: Mapping[str, Any] = {}
     details: Mapping[str, Any] = {}
-
-    @property
-    def level(self) -> str:
-        """``info`` for advice and counts, else ``error`` or ``warning``."""
-        if self.name in ADVICE or self.name == COUNTS:
-            return "info"
-        return "error" if self.error else "warning"

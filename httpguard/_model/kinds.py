@@ -21,9 +21,14 @@ _PAGE: Final = os.path.join(os.path.dirname(os.path.abspath(__file__)), "kinds.m
 _HEADING: Final = re.compile(r"^(?=## )", re.MULTILINE)
 
 
-def more(kind: str) -> str:
-    """The command that tells more of a kind; one that is unknown is its own code."""
-    return f"httpguard explain {CODES.get(kind, kind)}"
+class _More(dict[str, str]):
+    def __missing__(self, kind: str) -> str:
+        """One that is unknown, as of a newer version's log, is its own code."""
+        return f"httpguard explain {kind}"
+
+
+MORE: Final = _More({kind: f"httpguard explain {code}" for kind, code in CODES.items()})
+"""The command that tells more of a kind."""
 
 
 def page() -> str:

@@ -155,12 +155,7 @@ class PoolRef(Connections):
 
         Takes as long as the pool is large, however many are out.
         """
-        self.bury()
-        queued = self.queued()
-        count = len(self.slots) - sum(id(one) in self.slots for one in queued)
-        if self.block:  # Else nothing is lost, and there may be many.
-            count -= sum(slot.lost for slot in list(self.slots.values()))
-        return max(count, 0)
+        return self._out(self.queued())
 
     @property
     def idle(self) -> int:
@@ -172,6 +167,18 @@ class PoolRef(Connections):
             slots = list(self.slots.values())
             return sum(slot.open and slot() is None for slot in slots)
         return sum(map(self.ask.is_open, self.queued()))
+
+    def count(self) -> tuple[int, int]:
+        """Those that are in use, and those that are idle, of a pool that is there."""
+        queued = self.queued()
+        return self._out(queued), sum(map(self.ask.is_open, queued))
+
+    def _out(self, queued: list[Any]) -> int:
+        self.bury()
+        count = len(self.slots) - sum(id(one) in self.slots for one in queued)
+        if self.block:  # Else nothing is lost, and there may be many.
+            count -= sum(slot.lost for slot in list(self.slots.values()))
+        return max(count, 0)
 
     @property
     def reused(self) -> int:

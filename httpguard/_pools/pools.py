@@ -68,6 +68,11 @@ class Pools:
         finally:
             self._retiring.release()
 
+    def sweep(self, now: float) -> None:
+        if self.dead:
+            self.prune()
+        self.look(now)
+
     def look(self, now: float) -> None:
         """See which were used since the last look, now where it is not known when."""
         for pool in list(self.known.values()):

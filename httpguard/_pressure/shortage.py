@@ -205,7 +205,7 @@ def _request(
         code = frame.f_code
         if (id(code), frame.f_lasti) in taking:
             return None
-        if origins.http_package(code.co_filename) is not None:
+        if origins.packages[code.co_filename] is not None:
             owner = first_argument(frame)
             if known.ask.is_request(pool, owner, code.co_name) and not lease_of(owner):
                 return frame

@@ -6,7 +6,7 @@ from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.kinds import more
+from .._model.kinds import MORE
 from .._model.leak import LeakKind
 from .._model.words import many
 from .result import shorten, what_leaked
@@ -37,7 +37,7 @@ def render(report: Report, root: str) -> str:
         "number": lambda number: f"{number:,}",
         "time": lambda time: f"{time:%Y-%m-%d %H:%M:%S}" if time else "unknown",
         "short": lambda filename: shorten(filename, root),
-        "more": more,
+        "more": MORE.__getitem__,
         "noun": what_leaked,
         "prose": prose,
         "runs": runs,

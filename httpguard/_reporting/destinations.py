@@ -25,20 +25,17 @@ class Members(Generic[T]):
     """
 
     def __init__(self) -> None:
-        self._members: list[tuple[str, T]] = []
-
-    def __len__(self) -> int:
-        return len(self._members)
+        self.members: list[tuple[str, T]] = []
 
     def __iter__(self) -> Iterator[tuple[str, T]]:
         """The names and the members, of this moment."""
-        return iter(tuple(self._members))
+        return iter(tuple(self.members))
 
     def tell(
         self, how: Callable[[T], None], failed: Callable[[str, Exception], None]
     ) -> None:
         """Tell each of them, and say under its name what has failed."""
-        for name, member in self:
+        for name, member in tuple(self.members):
             try:
                 how(member)
             except Exception as error:  # noqa: PERF203  # It stops no other.
@@ -52,7 +49,7 @@ class Members(Generic[T]):
             name: A number is added where another member has that name.
         """
         names = set()
-        for known, present in self._members:
+        for known, present in self.members:
             if present == member:
                 return
             names.add(known)
@@ -60,10 +57,10 @@ class Members(Generic[T]):
         while own in names:
             number += 1
             own = f"{name} ({number})"
-        self._members.append((own, member))
+        self.members.append((own, member))
 
     def remove(self, member: T) -> None:
-        self._members[:] = [pair for pair in self._members if pair[1] != member]
+        self.members[:] = [pair for pair in self.members if pair[1] != member]
 
 
 class Destinations(Members[Callable[["Event"], None]]):
@@ -71,7 +68,7 @@ class Destinations(Members[Callable[["Event"], None]]):
 
     def __init__(self, streams: Streams | None = None) -> None:
         super().__init__()
-        self.logs = Logs(streams or Streams(), others=lambda: len(self) > 1)
+        self.logs = Logs(streams or Streams(), others=lambda: len(self.members) > 1)
         self.add(self.logs.report, "logs")
 
     def send(self, event: Event, failed: Callable[[str, Exception], None]) -> None:

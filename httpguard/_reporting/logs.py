@@ -101,7 +101,10 @@ def _to_logging(event: Event, rendered: Rendered, streams: Streams) -> None:
     if not logger.isEnabledFor(level):
         return
     site = event.leaks[0].site if event.leaks else None
-    fields = with_context(rendered.fields, event.context)
+    function = printable(site.function) if site else None
+    fields = rendered.fields
+    if event.context:
+        fields = with_context(fields, event.context)
     record = logger.makeRecord(
         LOGGER_NAME,
         level,
@@ -111,7 +114,7 @@ def _to_logging(event: Event, rendered: Rendered, streams: Streams) -> None:
         "%s",
         (rendered.text if logger.hasHandlers() else dress(rendered.text),),
         None,
-        printable(site.function) if site else None,
+        function,
         {"httpguard": {"event": event.name, **fields}},
     )
     streams.deliver(logger, record)
@@ -134,7 +137,7 @@ def _silence(level: str, *, structured: bool) -> str:
 
 def _tell_of_silence(summary: Event, why: str, streams: Streams) -> None:
     """Say on stderr that leaks were found, and why the logs show none of them."""
-    if summary.error or not summary.leaks:
+    if summary.level == "error" or not summary.leaks:
         return
     from .._model.words import leaked
 

@@ -69,7 +69,7 @@ class RunLog(JsonLines):
         if state == self._state:
             return
         if table.total and not ended and state[:2] != self._state[:2]:
-            self(Event(SO_FAR, error=False, leaks=table.leaks()))
+            self(Event(SO_FAR, "warning", leaks=table.leaks()))
         self._told, self._state = now, state
         # How many there were until now.
         self.note(f"responses\t{self.run.name}\t{responses}")

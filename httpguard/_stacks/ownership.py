@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 # As it was before anybody watched it: blockbuster, which tests of asyncio use, raises
 # where this is called from a loop.
-_getcwd: Final = os.getcwd
+GETCWD: Final = os.getcwd
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
@@ -33,14 +33,6 @@ _SAYS_SO: Final = "generated"
 _NAMELESS: Final = "<string>"
 # Programs that make code as they run have file names without end.
 _MOST_FILES: Final = 4096
-
-
-def working_directory() -> str:
-    """It; empty: it was removed under us."""
-    try:
-        return _getcwd()
-    except OSError:
-        return ""
 
 
 class Origins(dict[str, bool]):
@@ -62,6 +54,8 @@ class Origins(dict[str, bool]):
         self.frames: dict[tuple[int, int], tuple[CodeType, Frame]] = {}
         self.app = app
         self.clients = clients
+        # File name -> the package of an HTTP client that it belongs to, or None.
+        self.packages = Packages(clients)
 
     def __missing__(self, filename: str) -> bool:
         """Judge a file seen for the first time."""
@@ -70,14 +64,25 @@ class Origins(dict[str, bool]):
             self.clear()
             self.runner.clear()
             self.frames.clear()
+            self.packages.clear()
         if known and is_of_runner(filename, self.app):
             self.runner.add(filename)
         self[filename] = known
         return known
 
-    def http_package(self, filename: str) -> str | None:
-        """The package of an HTTP client that a file belongs to, or None."""
-        return http_package(filename, self.clients)
+
+class Packages(dict[str, "str | None"]):
+    """File name -> the package of an HTTP client that it belongs to, or None."""
+
+    def __init__(self, clients: tuple[str, ...]) -> None:
+        super().__init__()
+        self._clients = clients
+
+    def __missing__(self, filename: str) -> str | None:
+        if len(self) >= _MOST_FILES:
+            self.clear()
+        self[filename] = known = http_package(filename, self._clients)
+        return known
 
 
 def is_application(
@@ -160,7 +165,8 @@ def module_matches(name: str, pattern: str) -> bool:
 def _absolute(filename: str) -> str:
     """As `os.path.abspath`, which some watch."""
     if not os.path.isabs(filename):
-        filename = os.path.join(working_directory(), filename)
+        with suppress(OSError):  # It was removed under us.
+            filename = os.path.join(GETCWD(), filename)
     return os.path.normpath(filename)
 
 

@@ -84,7 +84,7 @@ def place_of(stack: RawStack, origins: Origins) -> Place:
         filename = code.co_filename
         # Of generated code there is nothing to see.
         if not (
-            filename.startswith(("<", OWN_DIRECTORY)) or origins.http_package(filename)
+            filename.startswith(("<", OWN_DIRECTORY)) or origins.packages[filename]
         ):
             return code, offset
     return ()
@@ -188,7 +188,7 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
             below, entered = code, ""
     else:
         below = None
-    if below is None or origins.http_package(below.co_filename):
+    if below is None or origins.packages[below.co_filename]:
         return "", ""
     package = installed_package(below.co_filename)
     if below.co_filename.endswith(_XMLRPC):

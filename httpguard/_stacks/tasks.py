@@ -90,9 +90,8 @@ def awaited(
     found = set()
     for referrer in referrers(*known):
         for reader in _generators(referrer):
-            if reader.ag_await is None or not origins.http_package(
-                reader.ag_code.co_filename
-            ):
+            filename = reader.ag_code.co_filename
+            if reader.ag_await is None or not origins.packages[filename]:
                 continue
             for part in gc.get_referents(reader.ag_frame or reader, reader):
                 if id(part) in parts:

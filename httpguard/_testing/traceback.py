@@ -17,7 +17,7 @@ from _pytest._code.code import (
     ReprTraceback,
 )
 
-from .._model.kinds import more
+from .._model.kinds import MORE
 from .._model.leak import LeakKind
 from .._model.redaction import printable
 from .._model.words import leaked, many
@@ -106,7 +106,7 @@ def explain(leak: Leak, whose: str) -> list[str]:
         lines.insert(2, f"  {opened} by thread {leak.thread}")
     if leak.held_by:
         lines.insert(-1, f"  held by: {leak.held_by}")
-    return [*lines, f"  more: {more(leak.kind.value)}"]
+    return [*lines, f"  more: {MORE[leak.kind.value]}"]
 
 
 def _leak_traceback(leak: Leak, whose: str, style: str) -> ReprTraceback:

@@ -7,9 +7,9 @@ import re
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from .._model.kinds import more
+from .._model.kinds import MORE
 from .._model.redaction import MOST_SOURCE, printable
-from .._stacks.ownership import working_directory
+from .._stacks.ownership import GETCWD
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .._stacks.sites import source_line
 
@@ -23,6 +23,7 @@ _COLUMNS: Final = 120
 """A report's first line fits in them, unless the place is long."""
 _LEAST_REQUEST: Final = 60
 _CUT: Final = "    … (not kept: this line's responses had all ended well)"
+_WHOLE: Final = "{0.filename}:{0.lineno} in {0.function}".format
 _SEPARATORS: Final = re.compile(r"[\\/]")
 # Where packages lie, the standard library's included.
 _LIBRARY: Final = re.compile(r"(?:site|dist)-packages|python\d[\d.]*t?(?:\.zip)?|Lib")
@@ -52,16 +53,15 @@ def texts_of(leak: Leak) -> Texts:
     """A leak as text. What comes from outside is made printable here, once."""
     stack = leak.stack
     packages = [_package(frame.filename) for frame in stack]
-    whole = str(leak.site)
     sources = [source_line(frame) for frame in stack]
     *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
-    whole = printable(whole)
+    whole = printable(_WHOLE(leak.site))
     sources = [printable(source, MOST_SOURCE) for source in sources]
     frames = list(map(_format_frame, stack, where, sources))
     report = (
         f"{_above_stack(leak, site, culprit)}\n"
         f"{_fold_stack(stack, leak.site, frames, packages)}\n"
-        f"  more: {more(leak.kind.value)}"
+        f"  more: {MORE[leak.kind.value]}"
     )
     return Texts(report, whole, "\n".join(frames))
 
@@ -172,7 +172,10 @@ def short_path(filename: str) -> str:
 
 def _base() -> str:
     """The working directory with a separator; empty where that shortens nothing."""
-    base = os.path.join(working_directory(), "")
+    try:
+        base = os.path.join(GETCWD(), "")
+    except OSError:  # It was removed under us.
+        return ""
     return base if len(base) > 1 else ""
 
 
@@ -208,7 +211,7 @@ def opened(frame: Frame) -> str:
 
 def whole_place(frame: Frame) -> str:
     """``file:line in function``, as fields of a log have it."""
-    return printable(str(frame))
+    return printable(_WHOLE(frame))
 
 
 def request(response: Leak | OpenResponse) -> str:

@@ -15,7 +15,7 @@ import urllib3
 
 import httpguard
 from httpguard import cli
-from httpguard._model.kinds import CODES, explain, more, page
+from httpguard._model.kinds import CODES, MORE, explain, page
 from httpguard._model.leak import LeakKind
 from tests.program import ROOT
 
@@ -105,7 +105,7 @@ def test_every_kind_is_explained() -> None:
         assert text.startswith(f"## {code} {kind}\n")
         assert "**Harm.**" in text
         assert "**See it.**" in text
-        assert more(kind) == f"httpguard explain {code}"
+        assert MORE[kind] == f"httpguard explain {code}"
 
 
 def test_the_page_of_the_docs_is_the_same_text() -> None:

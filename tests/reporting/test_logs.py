@@ -403,7 +403,7 @@ def test_advice_is_no_error(
         "hint": "make one",
     }
     for _, send in PROCESS.destinations:
-        send(Event(name, error=strict, details=details))
+        send(Event(name, "info", details=details))
     (record,) = caplog.records
     assert record.levelno == logging.INFO
     assert name.removeprefix("httpguard.").replace("_", " ") in record.message
@@ -413,7 +413,7 @@ def test_advice_is_no_error(
 def test_counts_are_no_report(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "httpguard")
     for _, send in PROCESS.destinations:
-        send(Event(COUNTS, error=False))
+        send(Event(COUNTS, "info"))
     assert caplog.records == []
 
 
