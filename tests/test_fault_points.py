@@ -103,6 +103,7 @@ POINTS: Final = [
 # the authors of reports, or with a value that the program was given.
 NOT_CALLED: Final = frozenset(
     {
+        "_model.leak.Frame.__str__",
         "_model.leak.Leak.__str__",
         "_model.leak.Leak._repr_html_",
         "_model.leak.Leak.to_dict",
@@ -118,16 +119,16 @@ NOT_CALLED: Final = frozenset(
         "_clients.urllib3.client.Urllib3.__init__",
         "_clients.requests.Requests.__init__",
         "_model.failure.Failures.__init__",
-        "_reporting.destinations.Destinations.__init__",
-        "_reporting.destinations.Members.__init__",
-        "_reporting.destinations.Members.add",
-        "_reporting.destinations.Members.remove",
+        "_reporting.logs.Destinations.__init__",
+        "_reporting.logs.Members.__init__",
+        "_reporting.logs.Members.add",
+        "_reporting.logs.Members.remove",
         "_reporting.context._span",  # With OpenTelemetry alone.
         "_reporting.logs.Logs.__init__",
         "_reporting.logs._tell_of_silence",
         "_leases.snapshots.count_responses",
-        "_reporting.destinations.Run.__init__",
-        "_reporting.destinations.Run.name",
+        "_reporting.logs.Run.__init__",
+        "_reporting.logs.Run.name",
         "_text.events._details",
         "_text.pools._a",
         "_text.events._other",
@@ -140,6 +141,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.scopes._bound",  # Where a thread works for a scope.
         "_guard.scopes._name",
         "_guard.guard.Guard.keep_times",
+        "_guard.guard.Guard._tell_counts_observer",
         "_guard.guard.Guard.measures",
         "_model.plain._names",
         "_guard.reports.Outbox.notify",
@@ -172,12 +174,15 @@ NOT_CALLED: Final = frozenset(
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
         "_stacks.sites.near_site",  # Compiled, and of clients with tasks.
-        "_stacks.sites.runs_others",  # Of a stack without the application.
+        # Of a stack without the application.
+        "_leases.table._of_runner",
+        "_stacks.sites.runs_others",
         # Found by a test of its own.
         "_holders.search._Search._cycle",
         "_stacks.variables._unreadable",
         "_stacks.variables.Unknown.__init__",
         "_guard.watcher.Watcher.hurry",
+        "_guard.watcher.Watcher.look_back",
         # With other settings, in other worlds, or at a fork; cached since.
         "_clients._copies_in",
         "_clients.forwarding._shown",
@@ -187,10 +192,12 @@ NOT_CALLED: Final = frozenset(
         "_leases.lease.Lease.has_key",
         "_leases.lease.Lease.is_of",
         "_model.plain.as_text",
+        "_pools.pool.PoolRef.idle",
         "_stacks.capture.Proven._make_room",
         "_clients.Patches.__init__",
         "_clients.Patches._leave",
         "_clients.Patches._say",
+        "_guard.parts.Parts.close_held",
         "_guard.parts._close_held",
         "_leases.readers.is_read_on",
         "_pools.waits.Share.covers",
@@ -214,7 +221,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.watcher.Watcher.resume",
         "_guard.watcher._wait",
         "_leases.sessions.Wasted.saved",
-        "_leases.verdicts.Finding.of_session",
+        "_leases.lease.Finding.of_session",
         "_leases.registry.Registry.pause",
         "_leases.registry.Registry.resume",
         "_leases.registry.Registry.stood_still",

@@ -151,7 +151,7 @@ def test_a_log_handler_that_makes_leaking_requests(
 
 def test_the_outbox_survives_another_thread_taking_the_last() -> None:
     destinations = Destinations()
-    for _, logs in destinations:
+    for _, logs in destinations.members:
         destinations.remove(logs)
     outbox = _reports.Outbox(destinations, Members(), Failures())
     destinations.add(lambda _: outbox.events.clear(), "another thread")

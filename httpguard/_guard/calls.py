@@ -162,8 +162,11 @@ class Calls:
 
     def opened(self) -> None:
         """A request opens connections: now and then, see how many the process has."""
+        descriptors = self.parts.descriptors
         try:
-            pressure = self.parts.descriptors.glance(self.registry.clock())
+            if next(descriptors.glances) % descriptors.every:
+                return
+            pressure = descriptors.look(self.registry.clock())
             if pressure is not None:
                 self.parts.reports.pressure(pressure)
                 self.parts.outbox.flush()

@@ -22,9 +22,8 @@ from .watcher import Watcher
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._leases.lease import Lease
+    from .._leases.lease import Finding, Lease
     from .._leases.registry import Registry
-    from .._leases.verdicts import Finding
     from .._model.settings import Settings
     from .reports import Outbox
 

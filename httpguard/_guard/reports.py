@@ -158,7 +158,7 @@ class Reports:
         groups = self._table.by_line.values()
         late = [one for one in groups if one.rhythm.next <= one.count]
         for group in sorted(late, key=lambda one: -one.count):
-            self._tell(LEAK, group, group.rhythm, group.count)
+            self.leaked(group)
         self._advise(now)
         if pressure is not None:
             self.pressure(pressure)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
+from .._leases.lease import Finding
 from .._leases.table import leaks_of
 from .._leases.threads import is_alive, is_of
-from .._leases.verdicts import Finding
 from .._model.errors import LeakError
 from .._model.leak import LeakKind
 from .._model.words import leaked

@@ -8,10 +8,11 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
 from .client import Ending
+from .lease import Finding
 from .readers import a_few, being_read, left_alone, with_responses
 from .session_detector import SessionDetector
 from .threads import runner, strand_of
-from .verdicts import Explainer, Finding, Verdicts
+from .verdicts import Explainer, Verdicts
 from .wire import is_read_below, is_read_inside
 
 if TYPE_CHECKING:
@@ -124,7 +125,6 @@ class Detector:
         for lease in self.registry.revived.left(scope):
             self._bury(lease, now)
         self._close(self.registry.left_open(scope))
-        self.registry.pools.look(now)
         self.sessions.sweep(now, scope)
         # Before another thread's sweep finds more for it, which would go unheard.
         scope.over = True
@@ -132,9 +132,7 @@ class Detector:
     def close_process(self) -> None:
         """Judge what the process, at its end, has left open and nobody looks after."""
         self._close(left_alone(self.registry))
-        now = self.registry.clock()
-        self.registry.pools.look(now)
-        self.sessions.sweep(now, ended=True)
+        self.sessions.sweep(self.registry.clock(), ended=True)
 
     def _close(self, left: list[Lease]) -> None:
         """Judge what should not be open any more."""

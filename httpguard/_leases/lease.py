@@ -1,22 +1,28 @@
-"""A lease: one response between being handed out and giving its connection back."""
+"""A lease: one response between being handed out and giving its connection back.
+
+And what is found of one, or of a session, that leaked.
+"""
 
 from __future__ import annotations
 
 import sys
 import weakref
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
+from .._model.leak import LeakKind
 from .._stacks.sites import NOWHERE
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .._model.leak import Frame, LeakKind
+    from .._model.leak import Frame
     from .._model.scope import Scope
     from .._pools.pool import PoolRef
     from .._pools.slot import Slot
     from .._stacks.raw import Place, RawStack
     from .client import Client
+    from .sessions import SessionRef
     from .threads import Runner
 
     _ResponseRef = weakref.ref[Any]
@@ -172,6 +178,89 @@ class Lease(_ResponseRef):
         """Whether no other connection of its pool has the id of its own."""
         known = self.pool.slots.get(self.key)
         return known is None or known is self.slot
+
+
+@dataclass(slots=True, eq=False)
+class Finding:
+    """What a report needs of a leak; the lease may go. Times are seconds.
+
+    Args:
+        runner: What opened it; `thread` is the name of the thread.
+        age: At the judgement, as is `idle`: without progress, or without a request.
+        lost_in: Code and offset that lost the response, where that is not the site.
+        lost_by: What that code is.
+        alive: Of a session: those of its line that keep sockets, so many `sockets`.
+        held_by: What refers to it, where that was searched for and found.
+        raised: A LeakError has carried it: it is raised once.
+    """
+
+    kind: LeakKind
+    client: Client
+    stack: RawStack
+    site: Frame
+    scope: Scope | None
+    runner: Runner
+    thread: str
+    url: str
+    age: float
+    context: dict[str, Any]
+    pool: str
+    idle: float
+    # Of the request; a session has none of these.
+    method: str = ""
+    status: int = 0
+    length: int | None = None
+    bytes_read: int = 0
+    block: bool = False
+    lost_in: Place = ()
+    lost_by: str = ""
+    alive: int = 0
+    sockets: int = 0
+    held_by: str | None = None
+    raised: bool = False
+
+    @classmethod
+    def of_response(cls, kind: LeakKind, lease: Lease, now: float) -> Finding:
+        found = cls._of(kind, lease, lease.pool.name, now, lease.active)
+        found.method = lease.method
+        found.status = lease.status
+        found.length = lease.announced
+        found.bytes_read = lease.bytes_read
+        found.block = bool(lease.pool.block)
+        if kind is LeakKind.DROPPED:
+            found.lost_in, found.lost_by = lease.lost_in, lease.lost_by
+        return found
+
+    @classmethod
+    def of_session(cls, kind: LeakKind, session: SessionRef, now: float) -> Finding:
+        active = max((pool.active for pool in session.pools), default=now)
+        found = cls._of(kind, session, session.name, now, active)
+        found.alive, found.sockets = session.alive, session.sockets
+        return found
+
+    @classmethod
+    def _of(
+        cls,
+        kind: LeakKind,
+        leaked: Lease | SessionRef,
+        pool: str,
+        now: float,
+        active: float,
+    ) -> Finding:
+        return cls(
+            kind=kind,
+            client=leaked.client,
+            stack=leaked.stack or (),
+            site=leaked.site,
+            scope=leaked.scope,
+            runner=leaked.runner,
+            thread=leaked.thread,
+            url=leaked.absolute_url,
+            age=now - leaked.opened,
+            context={} if leaked.context is None else leaked.context(),
+            pool=pool,
+            idle=now - active,
+        )
 
 
 def lease_of(response: object) -> Lease | None:

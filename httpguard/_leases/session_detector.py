@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from .._model.leak import LeakKind
 from .._model.scope import is_within
+from .lease import Finding
 from .threads import is_alive, strand_of
-from .verdicts import Finding
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -30,7 +30,7 @@ class SessionDetector:
         verdicts: Verdicts,
         found: Callable[[Finding], None],
     ) -> None:
-        self._sessions = registry.sessions
+        self._sessions, self._pools = registry.sessions, registry.pools
         self._settings = settings
         self._verdicts = verdicts
         self._found = found
@@ -42,6 +42,8 @@ class SessionDetector:
 
         Where that, or the process, has ended, nobody waits until they have been idle.
         """
+        if scope is not None or ended:  # Else the sweep has looked.
+            self._pools.look(now)
         self._resolve_idle()
         for crowd in self._crowds(now, scope, ended=ended):
             for session in crowd:

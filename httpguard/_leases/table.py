@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from .._stacks.ownership import Origins
-    from .verdicts import Finding
+    from .lease import Finding
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000

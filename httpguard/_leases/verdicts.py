@@ -1,8 +1,7 @@
-"""What was judged: the counts by kind, what was excused, and what a report needs."""
+"""What was judged: the counts by kind, and what was excused."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
@@ -16,14 +15,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.leak import Frame
-    from .._model.scope import Scope
     from .._model.settings import Settings
-    from .._stacks.raw import Place, RawStack
-    from .client import Client
     from .lease import Lease
     from .registry import Registry
     from .sessions import SessionRef
-    from .threads import Runner
 
 # Until it is found; and of so many sites.
 _MOST_SEARCHES: Final = 3
@@ -72,89 +67,6 @@ class Verdicts:
             for lease in self._registry.open_leases()
             if not lease.reading and not self.excuses(lease)
         ]
-
-
-@dataclass(slots=True, eq=False)
-class Finding:
-    """What a report needs of a leak; the lease may go. Times are seconds.
-
-    Args:
-        runner: What opened it; `thread` is the name of the thread.
-        age: At the judgement, as is `idle`: without progress, or without a request.
-        lost_in: Code and offset that lost the response, where that is not the site.
-        lost_by: What that code is.
-        alive: Of a session: those of its line that keep sockets, so many `sockets`.
-        held_by: What refers to it, where that was searched for and found.
-        raised: A LeakError has carried it: it is raised once.
-    """
-
-    kind: LeakKind
-    client: Client
-    stack: RawStack
-    site: Frame
-    scope: Scope | None
-    runner: Runner
-    thread: str
-    url: str
-    age: float
-    context: dict[str, Any]
-    pool: str
-    idle: float
-    # Of the request; a session has none of these.
-    method: str = ""
-    status: int = 0
-    length: int | None = None
-    bytes_read: int = 0
-    block: bool = False
-    lost_in: Place = ()
-    lost_by: str = ""
-    alive: int = 0
-    sockets: int = 0
-    held_by: str | None = None
-    raised: bool = False
-
-    @classmethod
-    def of_response(cls, kind: LeakKind, lease: Lease, now: float) -> Finding:
-        found = cls._of(kind, lease, lease.pool.name, now, lease.active)
-        found.method = lease.method
-        found.status = lease.status
-        found.length = lease.announced
-        found.bytes_read = lease.bytes_read
-        found.block = bool(lease.pool.block)
-        if kind is LeakKind.DROPPED:
-            found.lost_in, found.lost_by = lease.lost_in, lease.lost_by
-        return found
-
-    @classmethod
-    def of_session(cls, kind: LeakKind, session: SessionRef, now: float) -> Finding:
-        active = max((pool.active for pool in session.pools), default=now)
-        found = cls._of(kind, session, session.name, now, active)
-        found.alive, found.sockets = session.alive, session.sockets
-        return found
-
-    @classmethod
-    def _of(
-        cls,
-        kind: LeakKind,
-        leaked: Lease | SessionRef,
-        pool: str,
-        now: float,
-        active: float,
-    ) -> Finding:
-        return cls(
-            kind=kind,
-            client=leaked.client,
-            stack=leaked.stack or (),
-            site=leaked.site,
-            scope=leaked.scope,
-            runner=leaked.runner,
-            thread=leaked.thread,
-            url=leaked.absolute_url,
-            age=now - leaked.opened,
-            context={} if leaked.context is None else leaked.context(),
-            pool=pool,
-            idle=now - active,
-        )
 
 
 def _matches(leaked: Lease | SessionRef, pattern: str) -> bool:

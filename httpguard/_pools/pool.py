@@ -55,15 +55,15 @@ class Connections(_Pool):
             with suppress(IndexError):  # Another thread took the last one.
                 self.forget(self.graves.popleft())
 
-    def know(self, connection: Any) -> Slot:
-        """The slot of a connection, made if need be."""
+    def know(self, connection: Any, *, taken: bool = False) -> Slot:
+        """The slot of a connection, made if need be; it is open where it was taken."""
         slot = self.slot_of(connection)
         if slot is None:
             if self.graves:
                 self.bury()
             slot = Slot(connection, self.gone)
             slot.key = id(connection)
-            slot.open = self.ask.is_open(connection)
+            slot.open = taken or self.ask.is_open(connection)
             slot.turn = 0
             slot.lost = False
             self.slots[slot.key] = slot
@@ -155,7 +155,7 @@ class PoolRef(Connections):
 
         Takes as long as the pool is large, however many are out.
         """
-        return self._out(self.queued())
+        return self.count()[0]
 
     @property
     def idle(self) -> int:
@@ -166,19 +166,16 @@ class PoolRef(Connections):
         if self() is None:
             slots = list(self.slots.values())
             return sum(slot.open and slot() is None for slot in slots)
-        return sum(map(self.ask.is_open, self.queued()))
+        return self.count()[1]
 
     def count(self) -> tuple[int, int]:
         """Those that are in use, and those that are idle, of a pool that is there."""
-        queued = self.queued()
-        return self._out(queued), sum(map(self.ask.is_open, queued))
-
-    def _out(self, queued: list[Any]) -> int:
         self.bury()
+        queued = self.queued()
         count = len(self.slots) - sum(id(one) in self.slots for one in queued)
         if self.block:  # Else nothing is lost, and there may be many.
             count -= sum(slot.lost for slot in list(self.slots.values()))
-        return max(count, 0)
+        return max(count, 0), sum(map(self.ask.is_open, queued))
 
     @property
     def reused(self) -> int:
@@ -190,7 +187,7 @@ class PoolRef(Connections):
         A fresh one has no socket yet: new, or closed since, by the server most often.
         """
         taken = self.taken.add() + 1
-        slot = self.know(connection)
+        slot = self.know(connection, taken=True)
         if not fresh:
             return
         slot.open = True

@@ -45,12 +45,9 @@ class Descriptors:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._said: float | None = None
-        self._glances = itertools.count(1)
-        self._every = 1
-
-    def glance(self, now: float) -> dict[str, Any] | None:
-        """As `look`, once in a while: for requests that have opened a connection."""
-        return None if next(self._glances) % self._every else self.look(now)
+        # Of the requests that open a connection, every so many-th looks.
+        self.glances = itertools.count(1)
+        self.every = 1
 
     def look(self, now: float) -> dict[str, Any] | None:
         """What to report if more than 80 % of the descriptors are in use.
@@ -61,7 +58,7 @@ class Descriptors:
         count = None if limit is None else count_descriptors(limit)
         if limit is None or count is None:
             return None
-        self._every = min(max(limit // _EVERY, 1), _EVERY)
+        self.every = min(max(limit // _EVERY, 1), _EVERY)
         if count < limit * _CALM:
             self._said = None
         if count <= limit * _SHARE:

@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from .destinations import Destinations, Members, Run
+from .logs import Destinations, Members, Run
 
 __all__ = ["Destinations", "Members", "Run"]

@@ -22,7 +22,7 @@ from .truncation import encode
 
 if TYPE_CHECKING:
     from .._model.event import Event
-    from .destinations import Run
+    from .logs import Run
 
 SCHEMA_VERSION: Final = 1
 """Raised when a field changes its meaning or goes; new ones may come any time."""

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
     from .._baseline.baseline import Baseline
     from .._guard.guard import Guard
-    from .._leases.verdicts import Finding
+    from .._leases.lease import Finding
     from .._model.leak import Leak
     from .found import Found
     from .subject import Subject

@@ -18,9 +18,8 @@ if TYPE_CHECKING:
     import pytest
 
     from .._leases.detector import Detector
-    from .._leases.lease import Lease
+    from .._leases.lease import Finding, Lease
     from .._leases.sessions import SessionRef
-    from .._leases.verdicts import Finding
     from .._stacks.raw import RawStack
 
 _ACCEPTED: Final = 'accepted: allow="the reason", max_open=a whole number'

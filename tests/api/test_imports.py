@@ -40,7 +40,6 @@ LIGHT = {
     "httpguard._process.installing",
     "httpguard._process.process",
     "httpguard._reporting",
-    "httpguard._reporting.destinations",
     "httpguard._reporting.logs",
 }
 # Each takes milliseconds.

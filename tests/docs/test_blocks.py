@@ -174,7 +174,7 @@ def test_lines_of_python(
     # Whatever the blocks have not closed themselves would see the tests after this one.
     for feed in PROCESS.instrumentations:
         feed.close()
-    assert [name for name, _ in PROCESS.destinations] == ["logs"]
+    assert [name for name, _ in PROCESS.destinations.members] == ["logs"]
 
 
 @pytest.fixture

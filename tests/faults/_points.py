@@ -76,7 +76,6 @@ CORE: Final = (
     "_process.process",
     "_process.session",
     "_reporting.context",
-    "_reporting.destinations",
     "_reporting.logs",
     "_reporting.structlog",
     "_stacks.capture",

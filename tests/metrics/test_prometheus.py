@@ -43,7 +43,7 @@ Samples = dict[tuple[str, tuple[tuple[str, str], ...]], float]
 def fresh() -> Iterator[None]:
     PROCESS.collector = None
     yield
-    for _, observer in PROCESS.observers:
+    for _, observer in list(PROCESS.observers.members):
         PROCESS.observers.remove(observer)
     PROCESS.collector = None
 

@@ -602,7 +602,7 @@ def test_seconds_are_rounded_to_what_they_are_worth(
     guard.install(log=log, max_wait=1)
     details = {"longest_wait": 1.23456789, "waiters": [{"longest": 1.00049}]}
     event = Event("httpguard.news", "warning", details=details, context={"x": 0.12345})
-    for _, send in PROCESS.destinations:
+    for _, send in PROCESS.destinations.members:
         send(event)
     (line,) = map(json.loads, log.read_text().splitlines())
     assert line["longest_wait"] == 1.235

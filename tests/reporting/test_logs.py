@@ -402,7 +402,7 @@ def test_advice_is_no_error(
         **dict.fromkeys(("site", "maker"), asdict(Frame("app.py", 3, "fetch"))),
         "hint": "make one",
     }
-    for _, send in PROCESS.destinations:
+    for _, send in PROCESS.destinations.members:
         send(Event(name, "info", details=details))
     (record,) = caplog.records
     assert record.levelno == logging.INFO
@@ -412,7 +412,7 @@ def test_advice_is_no_error(
 
 def test_counts_are_no_report(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level(logging.DEBUG, "httpguard")
-    for _, send in PROCESS.destinations:
+    for _, send in PROCESS.destinations.members:
         send(Event(COUNTS, "info"))
     assert caplog.records == []
 

@@ -173,7 +173,7 @@ def test_bad_tokens() -> None:
 def unobserved() -> Iterator[None]:
     """What a scrape has set up is taken down."""
     yield
-    for _, observer in PROCESS.observers:
+    for _, observer in list(PROCESS.observers.members):
         PROCESS.observers.remove(observer)
     PROCESS.collector = None
 
