@@ -71,9 +71,10 @@ class Detector:
             if not number % _SLICE:
                 self._rest()
             lease = dead.popleft()
-            if _is_doubtful(lease):
+            over = lease.ended or lease.closed is not None or lease.forgotten
+            if not over and _is_doubtful(lease):
                 revived.doubtful.append(lease)
-            elif _lives_on(lease):
+            elif not over and lease.client.lives_on(lease):
                 lease.revived = True
                 revived.elsewhere.append(lease)
             elif not lease.forgotten:
@@ -274,20 +275,11 @@ def _is_forgotten(lease: Lease, now: float) -> bool:
 
 def _is_doubtful(lease: Lease) -> bool:
     """Whether the loop of an async generator may have a dead response again."""
-    if lease.ended or lease.closed is not None or lease.forgotten:
-        return False
     codes: Any = (lease.stack or ())[::2]
     for code in codes:  # noqa: SIM110  # `any` of a generator takes twice as long.
         if code.co_flags & CO_ASYNC_GENERATOR:
             return True
     return False
-
-
-def _lives_on(lease: Lease) -> bool:
-    """Whether what is below a dead response is somebody's still, who may close it."""
-    if lease.ended or lease.closed is not None or lease.forgotten:
-        return False
-    return lease.client.lives_on(lease)
 
 
 def _was_given_up(lease: Lease) -> bool:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # Programs can ask hosts without end.
 _MOST_NAMES: Final = 200
+# Of two figures of this name the larger one is kept; others are added up.
+_HIGHEST: Final = frozenset({"maxsize", "peak", "wait_max"})
 
 
 class Pools:
@@ -109,13 +111,9 @@ class Totals:
         self.maxsize = max(self.maxsize, pool.maxsize)
 
     def merge(self, other: Totals) -> None:
-        for name in ("pools", "taken", "connected", "discarded", "waited"):
-            setattr(self, name, getattr(self, name) + getattr(other, name))
-        self.reclaimed += other.reclaimed
-        self.wait_total += other.wait_total
-        self.wait_max = max(self.wait_max, other.wait_max)
-        self.peak = max(self.peak, other.peak)
-        self.maxsize = max(self.maxsize, other.maxsize)
+        for name in self.__slots__:
+            both = getattr(self, name), getattr(other, name)
+            setattr(self, name, max(both) if name in _HIGHEST else sum(both))
 
     def to_dict(self) -> dict[str, Any]:
         reused = max(self.taken - self.connected, 0)
