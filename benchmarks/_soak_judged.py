@@ -68,7 +68,8 @@ def told(log: Path) -> Mapping[Place, tuple[int, int]]:
     most: dict[tuple[str, Place], tuple[int, int]] = {}
     for path in sorted(log.parent.glob(log.name + "*")):
         with path.open(encoding="utf-8") as file:
-            for line in file:
+            # Who waits for another's write for too long leaves a blank line.
+            for line in filter(str.strip, file):
                 event = json.loads(line)
                 for leak in _leaks(event):
                     site = leak["site"]

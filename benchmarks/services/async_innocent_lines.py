@@ -173,6 +173,8 @@ async def forked(work: AsyncWork) -> None:
     )
     child.start()
     await asyncio.to_thread(child.join)
+    if child.exitcode:
+        raise RuntimeError(f"a forked child ended with {child.exitcode}")
 
 
 def _child(orders: Orders) -> None:

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 _ROOT: Final = Path(__file__).resolve().parent.parent.parent
 # Seconds for which a service may make itself ready, and end.
 _PATIENCE: Final = 120.0
+_LAST_WORDS: Final = 5.0
 
 
 class Service(ABC):
@@ -53,6 +54,8 @@ class Service(ABC):
             **os.environ,
             **self.orders.environment(),
             "PYTHONPATH": os.pathsep.join(path),
+            # Of a process that crashes or hangs, its output says where.
+            "PYTHONFAULTHANDLER": "1",
         }
         with self.output.open("wb") as output:
             self._process = subprocess.Popen(
@@ -87,6 +90,9 @@ class Service(ABC):
         try:
             process.wait(_PATIENCE)
         except subprocess.TimeoutExpired:
+            # Each process of it writes down where its threads are.
+            os.killpg(process.pid, signal.SIGABRT)
+            time.sleep(_LAST_WORDS)
             os.killpg(process.pid, signal.SIGKILL)
             process.wait()
             return False
