@@ -9,6 +9,7 @@ from __future__ import annotations
 import gc
 import sys
 from contextlib import suppress
+from threading import Event
 from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
@@ -32,6 +33,10 @@ _MOST_STEPS: Final = 100
 _MOST_FUTURES: Final = 4
 # Between the innermost frame of a thread and `Future.result`: those of its condition.
 _MOST_WAITING: Final = 6
+_WAITS: Final = frozenset(
+    {("concurrent.futures._base", "result"), ("concurrent.futures._base", "exception")}
+    | {("threading", "wait")}
+)
 _KINDS: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 # What `async for` waits in: only the collector looks inside.
 _OPAQUE: Final = frozenset(
@@ -63,7 +68,9 @@ def capture_task(frame: FrameType, depth: int, origins: Origins) -> RawStack:
             break
         one = one.f_back
     if not seen and task is not None:
-        waiting = _stack_of_waiting(task, origins) or _stack_of_thread(task, frame)
+        waiting = _stack_of_waiting(task, origins) or _stack_of_thread(
+            task, frame, last
+        )
         if waiting:
             stack += (AWAITED, 0, *waiting)
         elif made := getattr(task, MADE, ()):
@@ -170,12 +177,18 @@ def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
     return []
 
 
-def _stack_of_thread(task: Any, frame: FrameType) -> list[CodeType | int]:
+def _stack_of_thread(
+    task: Any, frame: FrameType, last: FrameType | None
+) -> list[CodeType | int]:
     """The frames of a thread that waits for a task of a loop, the innermost first.
 
     As in ``run_coroutine_threadsafe(...).result()`` and `BlockingPortal.call` of anyio.
+    fsspec waits for an event that its task sets, which `last` was given.
     """
     futures = {id(one) for one in _futures(task, frame)}
+    event = None if last is None else first_argument(last)
+    if type(event) is Event:
+        futures.add(id(event))
     stack: list[CodeType | int] = []
     for top in frames_of_threads().values() if futures else ():
         one: FrameType | None = top
@@ -209,13 +222,9 @@ def _futures(task: Any, frame: FrameType) -> Iterator[Any]:
 
 
 def _waits_for(frame: FrameType) -> object:
-    """The future for whose result a thread waits in this frame."""
-    if (
-        frame.f_code.co_name in ("result", "exception")
-        and frame.f_globals.get("__name__") == "concurrent.futures._base"
-    ):
-        return first_argument(frame)
-    return None
+    """The future or event for which a thread waits in this frame."""
+    called = (frame.f_globals.get("__name__"), frame.f_code.co_name)
+    return first_argument(frame) if called in _WAITS else None
 
 
 def _waiting(task: Any) -> Iterator[Any]:

@@ -184,6 +184,28 @@ def test_the_line_of_the_thread_that_waits(run: Any, small_client: Any) -> None:
     assert (frame.submitted, frame.awaited) == (False, True)
 
 
+def test_the_line_of_the_thread_that_waits_for_an_event(
+    guard: GuardControl, server: Server
+) -> None:
+    """Which the task sets, as fsspec has it."""
+    pytest.importorskip("aiohttp")
+    fsspec = pytest.importorskip("fsspec")
+    guard.install()
+    files = fsspec.filesystem("http", skip_instance_cache=True)
+
+    def program() -> Any:
+        return files.open(server.url("/bytes/3000000"), block_size=0)  # HERE
+
+    with program():
+        (opened,) = httpguard.check().open
+    assert (opened.site.function, opened.site.lineno) == (
+        "program",
+        line_of(program, "# HERE"),
+    )
+    # Its loop closes the file.
+    fsspec.asyn.sync(files.loop, asyncio.sleep, 0)
+
+
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
 def test_the_line_that_calls_a_portal_of_anyio(backend: str, small_client: Any) -> None:
     def program() -> None:
