@@ -19,6 +19,8 @@ _STREAMS: Final = {
     "StreamingBody": "read the `StreamingBody` to its end",
     "EventStream": "iterate over the `EventStream` to its end",
 }
+# Packages whose `close()` leaves the connection to the cycle collector.
+_CLOSING_NOTHING: Final = frozenset({"mechanize"})
 # "101 Switching Protocols": from there on no body tells where it ends.
 _SWITCHING: Final = 101
 _TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
@@ -211,6 +213,11 @@ def of_library(facts: Facts, calls: str) -> str:
 
 def _of_block_or_call(facts: Facts, after: str, calls: str) -> str:
     """What ends a response that a library has opened."""
+    if facts.package in _CLOSING_NOTHING:
+        return (
+            f"read to its end {_product(facts)}{after}: its `close()` leaves the"
+            " connection open until the cycle collector comes"
+        )
     if facts.function not in ENTERING:
         return (
             f"read to its end {_product(facts)}, or close it"

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import textwrap
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ProtocolError, ServerProxy
 
@@ -18,6 +19,7 @@ from tests.program import installed
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
     from httpguard import Leak
     from tests.conftest import GuardControl
@@ -135,6 +137,29 @@ def test_a_decorator_is_passed_over(
         " `close()` and then `release_conn()`); if that was no response and no stream,"
         " hintlib should do so, and is to be told"
     )
+
+
+def test_a_library_whose_close_closes_nothing(
+    guard: GuardControl, server: Server, tmp_path: Path
+) -> None:
+    """mechanize: neither its pages' nor its browser's does."""
+    source = """
+    import urllib.request
+
+    class Browser:
+        def open(self, url):
+            return urllib.request.urlopen(url)
+    """
+    guard.install(max_idle=30)
+    with installed(tmp_path, "mechanize", textwrap.dedent(source)) as mechanize:
+        page = mechanize.Browser().open(server.url("/bytes/900000"))  # HERE
+        guard.advance(31)
+        leak = only(guard, LeakKind.HELD, 1, "HERE")
+    assert leak.hint == (
+        "read to its end what `open` of mechanize returned when done with it: its"
+        " `close()` leaves the connection open until the cycle collector comes"
+    )
+    page.close()
 
 
 @pytest.mark.parametrize("name", ["block", "Block"])

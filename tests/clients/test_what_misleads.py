@@ -44,7 +44,8 @@ def only(guard: GuardControl, kind: LeakKind) -> Leak:
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (kind, 1)
     at = first + next(at for at, text in enumerate(lines) if "# LEAK" in text)
-    assert (leak.site.filename, leak.site.lineno) == (__file__, at)
+    file = frame.f_back.f_code.co_filename
+    assert (leak.site.filename, leak.site.lineno) == (file, at)
     return leak
 
 

@@ -166,6 +166,35 @@ def _echo(handler: Handler, _: list[str]) -> None:
     handler.reply(handler.body)
 
 
+@route("early-hints")
+def _early_hints(handler: Handler, _: list[str]) -> None:
+    """103, and what it tells of only once the client has gone on, or hung up."""
+    handler.wfile.write(b"HTTP/1.1 103 Early Hints\r\n\r\n")
+    handler.wait(handler.server.event("early-hints"))
+    handler.reply(_TEXT)
+
+
+@route("every-other")
+def _every_other(handler: Handler, rest: list[str]) -> None:
+    """``/every-other/KEY/N``: N bytes, and hangs up each second time."""
+    if handler.server.calls(rest[0]) % 2:
+        handler.close_connection = True
+    else:
+        handler.reply(b"x" * int(rest[1]))
+
+
+@route("long-header")
+def _long_header(handler: Handler, _: list[str]) -> None:
+    """A field of more bytes than aiohttp takes."""
+    handler.reply(_TEXT, headers={"X-Long": "x" * 9000})
+
+
+@route("long-line")
+def _long_line(handler: Handler, _: list[str]) -> None:
+    """A line that is longer than what aiohttp takes for one."""
+    handler.reply_chunked([b"x" * 1_500_000, b"\n"])
+
+
 @route("cut")
 def _cut(handler: Handler, _: list[str]) -> None:
     """Announces 90000 bytes, sends half, closes."""
