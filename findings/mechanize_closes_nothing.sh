@@ -3,8 +3,8 @@
 # response, and of the browser, closes no socket where a page is longer than some 8 KiB:
 # the connection stays until the cycle collector comes. The pages that a browser has left,
 # which it closes itself, keep theirs too. To read a page to its end closes it at once, and
-# so does what looks into it: `title()`, `links()`, `forms()`. The response of urllib.request
-# is closed by its `close()`.
+# so does `title()`, which looks into it. The response of urllib.request is closed by its
+# `close()`.
 #
 # Seen (of 10 pages of 100,000 bytes; open sockets, then after the browser's `close()`, then
 # after a collection):

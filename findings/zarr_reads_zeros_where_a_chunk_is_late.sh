@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # zarr 2.18.7 on fsspec 2026.9.0 and aiohttp 3.14.5, CPython 3.11: a chunk that is not there
 # is one of zeros, and zarr takes each OSError for that. A time-out is one since CPython
-# 3.11, and so is a connection that is reset, or refused: an array read over HTTP has zeros
-# where the network failed, and nothing is raised. A 503, or a body that is cut, raises.
+# 3.11, and so is a connection that is reset: an array read over HTTP has zeros where the
+# network failed, and nothing is raised. A 503, or a body that is cut, raises.
 # zarr 3.1.6 raises for all of these.
 #
 # Seen (of [1, 2, 3, 4, 5, 6], the chunk of 3 and 4 fails):
