@@ -166,7 +166,7 @@ def test_a_half_imported_structlog(
 ) -> None:
     """Another thread is in the middle of importing it."""
     guard.install()
-    real = sys.modules.pop("structlog", None)
+    real = sys.modules.get("structlog")
     monkeypatch.setitem(sys.modules, "structlog", types.ModuleType("structlog"))
     assert not _logs.is_structlog_configured()
     if real is not None:
