@@ -9,6 +9,7 @@ import functools
 import os
 import sys
 from contextlib import suppress
+from importlib import import_module
 from types import FunctionType
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
@@ -24,6 +25,16 @@ Method = Any
 
 _ABSENT: Final = object()
 _MARK: Final = "_httpguard_patch"
+
+
+class Modules(dict[str, Any]):
+    """Modules as they were patched: a test may take them out of `sys.modules`."""
+
+    def note(self, name: str) -> None:
+        self[name] = import_module(name)
+
+
+MODULES: Final = Modules()
 
 
 class LeftAloneError(Exception):

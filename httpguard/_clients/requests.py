@@ -136,9 +136,7 @@ def _redirected(
     """A session has got a redirect, which it reads if it follows it."""
     raw: Any = getattr(response, "raw", None)
     if not stream or (
-        holds_real_connection(raw)
-        and response.is_redirect
-        and _is_followed(frame, client.name)
+        holds_real_connection(raw) and response.is_redirect and _is_followed(frame)
     ):
         _note_misled(client, request, response, frame)
     else:
@@ -171,7 +169,7 @@ def _note_misled(
     if (
         type(location) is not str
         or _is_readable(location)
-        or not _is_followed(session, client.name)
+        or not _is_followed(session)
         or not holds_real_connection(raw)
     ):
         return
@@ -209,12 +207,12 @@ def _caller(
     return (above(session), False, place) if stream else (frame, True, place)
 
 
-def _is_followed(frame: FrameType, package: str) -> bool:
-    """Whether requests' own code reads and closes a redirect, followed or not.
+def _is_followed(frame: FrameType) -> bool:
+    """Whether requests' own ``send`` reads and closes a redirect, followed or not.
 
     Not where a session decides by itself what a redirect is.
     """
-    known = sys.modules[f"{package}.sessions"].SessionRedirectMixin
+    known = frame.f_globals["SessionRedirectMixin"]
     session = type(first_argument(frame))
     return all(
         getattr(session, name, None) is getattr(known, name)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from socket import SocketIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +9,7 @@ from ..._leases.client import Client, Ending
 from ..._leases.wire import number_of, real_socket
 from ..gate import GATE
 from ..hints import http_client_hint, urllib_request_hint
+from ..patching import MODULES
 
 if TYPE_CHECKING:
     import socket
@@ -127,7 +127,7 @@ class _Shut:
 
     def _raise(self, *_: object) -> Any:
         """http.client's own error for a body that ended too early."""
-        error = sys.modules["http.client"].IncompleteRead(b"", self._missing)
+        error = MODULES["http.client"].IncompleteRead(b"", self._missing)
         if hasattr(error, "add_note"):  # CPython 3.11 and later.
             error.add_note(self._note)
         raise error

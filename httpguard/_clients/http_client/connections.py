@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._model.errors import LeakError, hide_own
 from ..gate import GATE
-from ..patching import Later
+from ..patching import MODULES, Later
 from ..sessions import closing, maker
 from ..urllib3.mocks import Classes
 from .client import HTTP_CLIENT, is_urllib
@@ -69,6 +69,7 @@ _REST: Final = Later(_patch_rest)
 
 
 def patch(patcher: Patcher) -> None:
+    MODULES.note("http.client")
     kind = connection_class()
     _REST.promise(patcher)
     patcher.wrap(kind, "__init__", _init)

@@ -6,11 +6,11 @@ its own there, whatever connections there are to it.
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.kind import PoolFacts, PoolKind
 from ..gate import GATE
+from ..patching import MODULES
 
 if TYPE_CHECKING:
     from ..._pools.pool import PoolRef
@@ -97,7 +97,7 @@ HOSTS: Final = Hosts()
 def address_of(connection: Any) -> Address:
     """Where a connection leads; with a tunnel, what is at its end."""
     tunnel = connection._tunnel_host
-    secure = getattr(sys.modules["http.client"], "HTTPSConnection", ())
+    secure = getattr(MODULES["http.client"], "HTTPSConnection", ())
     return (
         "https" if secure and isinstance(connection, secure) else "http",
         tunnel or connection.host,

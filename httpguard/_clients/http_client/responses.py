@@ -17,7 +17,7 @@ from ..._leases.lease import ANNOUNCED
 from ..._model.errors import LeakError
 from ..collected import is_closed_by_program
 from ..gate import GATE
-from ..patching import Later, is_wrapped
+from ..patching import MODULES, Later, is_wrapped
 from ..urllib3.mocks import REAL_SOCKET
 from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_read, is_urllib
 from .pools import CONNECTIONS, HOSTS, address_of
@@ -37,7 +37,7 @@ _IS_CLOSED: Final = io.IOBase.closed
 
 
 def _patch_reads(patcher: Patcher) -> None:
-    response = sys.modules["http.client"].HTTPResponse
+    response = MODULES["http.client"].HTTPResponse
     patcher.wrap(response, "_read_next_chunk_size", _read_next_chunk_size)
     for name in ("read", "readinto", "read1", "readline"):
         patcher.wrap(response, name, _read)
@@ -88,7 +88,7 @@ def _read(wrapped: Method) -> Method:
 
 def connection_class() -> Any:
     """http.client's own, which vcrpy puts another one in the place of for a time."""
-    kind = sys.modules["http.client"].HTTPConnection
+    kind = MODULES["http.client"].HTTPConnection
     if kind.__module__ == "http.client":
         return kind
     return next(
@@ -99,7 +99,7 @@ def connection_class() -> Any:
 
 
 def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> None:
-    response = sys.modules["http.client"].HTTPResponse
+    response = MODULES["http.client"].HTTPResponse
     patcher.wrap(response, "_close_conn", _close_conn)
     patcher.wrap(response, "close", _close)
     patcher.wrap_overrides(response, {"_close_conn": _close_conn, "close": _close})
@@ -164,7 +164,7 @@ def _opened(connection: Any, response: Any, url: Any, frame: FrameType) -> None:
 
 def is_real(response: Any) -> bool:
     """Whether it has a socket, and its end will be seen."""
-    own = sys.modules["http.client"].HTTPResponse
+    own = MODULES["http.client"].HTTPResponse
     kind = type(response)
     if kind is not own and not (issubclass(kind, own) and is_wrapped(kind._close_conn)):
         return False

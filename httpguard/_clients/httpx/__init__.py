@@ -6,7 +6,7 @@ import sys
 from functools import partial
 from typing import TYPE_CHECKING, Final
 
-from ..patching import LeftAloneError, Package
+from ..patching import MODULES, LeftAloneError, Package
 
 if TYPE_CHECKING:
     from ..patching import Adopters, Patcher
@@ -58,6 +58,7 @@ def _patch(name: str, patcher: Patcher) -> None:
         return
     # httpx 0.27 imports httpcore in the middle of its own import.
     if hasattr(module, "HTTPTransport"):
+        MODULES.note(name)
         responses.patch(patcher, module, sync, other)
         transports.patch(patcher, module, sync, other)
 

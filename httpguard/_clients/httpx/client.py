@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.client import Client, Ending
@@ -10,6 +9,7 @@ from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
+from ..patching import MODULES
 from .below import LEASED, core_stream, is_chain, is_core, streams_of
 
 if TYPE_CHECKING:
@@ -142,7 +142,7 @@ class Httpx(Client):
 
     def close(self, response: Any, note: str) -> bool:
         response.close()
-        closed = sys.modules[self.name].StreamClosed
+        closed = MODULES[self.name].StreamClosed
 
         def iter_raw(_chunk_size: int | None = None) -> Any:
             error = closed()

@@ -11,6 +11,7 @@ from ..._leases.lease import ANNOUNCED, FINALIZED
 from ..._stacks.variables import first_argument
 from ..collected import is_closed_by_program
 from ..gate import GATE
+from ..patching import MODULES
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -124,7 +125,7 @@ class _Shut:
 
     def _raise(self, *_: object) -> Any:
         """urllib3's own error for a body that ended too early."""
-        exceptions: Any = sys.modules[f"{self._package}.exceptions"]
+        exceptions: Any = MODULES[f"{self._package}.exceptions"]
         error = exceptions.ProtocolError("Response ended prematurely")
         if self._missing:
             cause = exceptions.IncompleteRead(self._read, self._missing)

@@ -13,6 +13,7 @@ from ..._stacks.raw import code_of
 from ..forwarding import around
 from ..gate import GATE
 from ..losing import note_retries
+from ..patching import MODULES
 from .callers import above, outermost, reads_body, session_above
 from .closing import close, dealloc_warn
 from .compiled import begin_lease
@@ -35,6 +36,7 @@ def patch(patcher: Patcher, codes: Codes) -> None:
     HTTPConnectionPool = module.HTTPConnectionPool  # noqa: N806
     PoolManager = import_module(f"{package}.poolmanager").PoolManager  # noqa: N806
     HTTPResponse = import_module(f"{package}.response").HTTPResponse  # noqa: N806
+    MODULES.note(f"{package}.exceptions")
     opening = partial(_urlopen, codes=codes)
     codes.urlopen = code_of(HTTPConnectionPool.__dict__["urlopen"])
     codes.manager_urlopen = code_of(PoolManager.__dict__["urlopen"])
