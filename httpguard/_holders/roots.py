@@ -7,23 +7,20 @@ import os
 import sys
 from dataclasses import dataclass
 from types import CodeType, ModuleType
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any
 
 from .._model.redaction import printable
-from .._stacks.ownership import is_own
+from .._stacks.ownership import is_own, space_of
 from .._stacks.running import running_frames
 from .._stacks.variables import variables
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Iterator
 
     from .._stacks.ownership import Origins
 
 Spaces = dict[int, tuple[str, dict[str, Any], str]]
 """By the id of a namespace: the name of its module, itself, and its file."""
-
-# A class derived from it may have a property of that name.
-_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
 
 
 @dataclass(slots=True, eq=False)
@@ -53,8 +50,7 @@ def module_spaces() -> Spaces:
     """Name, namespace and file of each module, without running a line of it."""
     spaces: Spaces = {}
     for name, module in list(sys.modules.items()):
-        if issubclass(type(module), ModuleType):
-            space = _space_of(module)
+        if space := space_of(module):
             filename = space.get("__file__")
             if type(filename) is not str:
                 # Typed in, or built in.

@@ -7,11 +7,13 @@ import sys
 from contextlib import suppress
 from fnmatch import fnmatchcase
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from types import ModuleType
+from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import OWN_DIRECTORY
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import CodeType
 
     from .._model.leak import Frame
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 # As it was before anybody watched it: blockbuster, which tests of asyncio use, raises
 # where this is called from a loop.
 GETCWD: Final = os.getcwd
+_space_of: Final[Callable[[Any], dict[str, Any]]] = vars(ModuleType)["__dict__"].__get__
 _SITE_DIRECTORIES: Final = ("site-packages", "dist-packages")
 _SYSTEM_PREFIXES: Final = ("/usr", "/usr/local")
 # Names in angle brackets that are generated code, not something a person
@@ -33,6 +36,11 @@ _SAYS_SO: Final = "generated"
 _NAMELESS: Final = "<string>"
 # Programs that make code as they run have file names without end.
 _MOST_FILES: Final = 4096
+
+
+def space_of(module: Any) -> dict[str, Any]:
+    """The namespace of a module, without running a line of it: some load when asked."""
+    return (issubclass(type(module), ModuleType) and _space_of(module)) or {}
 
 
 class Origins(dict[str, bool]):
@@ -124,7 +132,7 @@ def is_of_runner(filename: str, app: tuple[str, ...]) -> bool:
 def http_package(filename: str, clients: tuple[str, ...]) -> str | None:
     """Which of some imported packages a file belongs to, or None."""
     for name in clients:
-        file = getattr(sys.modules.get(name), "__file__", None)
+        file = space_of(sys.modules.get(name)).get("__file__")
         if file and filename.startswith(_extent(file)):
             return name
     return None
@@ -151,7 +159,7 @@ def module_of(filename: str) -> str:
     if filename.startswith("<"):
         return "__main__"
     for name, module in list(sys.modules.items()):
-        if getattr(module, "__file__", None) == filename:
+        if space_of(module).get("__file__") == filename:
             return name
     path = _absolute(filename)
     return _installed_module(path) or _stem(os.path.basename(path))
@@ -251,7 +259,8 @@ def _library_directories() -> tuple[str, ...]:
 
         paths += [sysconfig.get_path("stdlib"), sysconfig.get_path("platstdlib")]
     # A zipped standard library (python311.zip) lies beside the directory.
-    paths += [path for path in sys.path if path.endswith(".zip") and "python" in path]
+    known = map(str, sys.path)
+    paths += [path for path in known if path.endswith(".zip") and "python" in path]
     # An environment's script directory holds entry points only; the system's
     # (/usr/bin) holds people's programs too.
     with suppress(Exception):

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import OWN_DIRECTORY
 from .._model.leak import Frame
-from .ownership import installed_package
+from .ownership import installed_package, space_of
 from .raw import CUT
 from .submission import MARK
 from .tasks import AWAITED
@@ -227,8 +227,9 @@ def source_line(frame: Frame) -> str:
         linecache.cache.pop(frame.filename, None)
     if not line and not frame.filename.startswith("<"):
         for module in list(sys.modules.values()):
-            if getattr(module, "__file__", None) == frame.filename:
-                line = linecache.getline(frame.filename, frame.lineno, vars(module))
+            space = space_of(module)
+            if space.get("__file__") == frame.filename:
+                line = linecache.getline(frame.filename, frame.lineno, space)
                 break
     return line.strip()
 
