@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import FrameType
 
+    from .._leases.detector import Detector
     from .._model.errors import LeakError
     from .._model.scope import Scope
     from .parts import Parts
@@ -46,7 +47,7 @@ class Scopes:
             self._collect(scope)
             detector = self._parts.detector
             for _ in range(2):
-                if detector.is_left(scope):
+                if _is_left(detector, scope):
                     self._parts.sweep(detector.sweep)
                     for lease in self._parts.registry.left_open(scope):
                         if lease.arrived is not None:
@@ -100,7 +101,7 @@ class Scopes:
         """Judge what was collected, and what a scope has dropped in cycles."""
         detector = self._parts.detector
         self._parts.sweep(detector.bury)
-        if detector.is_left(scope):
+        if _is_left(detector, scope):
             gc.collect()
             self._parts.sweep(lambda: detector.bury(doubtful=True))
 
@@ -171,3 +172,11 @@ def _name(function: object) -> str:
     if isinstance(function, (FunctionType, MethodType, BuiltinMethodType)):
         return function.__qualname__
     return type(function).__qualname__
+
+
+def _is_left(detector: Detector, scope: Scope) -> bool:
+    """Whether a scope has left responses open, or more sessions than it may."""
+    registry = detector.registry
+    return bool(registry.left_open(scope)) or detector.sessions.is_crowded(
+        scope, registry.clock()
+    )

@@ -95,30 +95,39 @@ class Detector:
         for number, lease in enumerate(list(self.registry.leases.values()), 1):
             if not number % _SLICE:
                 self._rest()
-            forgotten = _is_forgotten(lease, now)  # Before we refer to it too.
-            response = lease()
-            # Dead ones are in the deque. One that another thread finalizes is still
-            # referred to, and looks as if the program closed it.
-            if response is None or lease.finalizing or lease.ended:
-                continue
-            if (state := lease.client.state(response)) is _RELEASED:
-                self.registry.release(lease)
-            elif lease.closed is not None:
-                self._overdue(lease, now)
-            elif state is _CUT and not lease.finalizing:
-                # Not by a finalizer in another thread, meanwhile; we did not see when.
-                lease.closed = now
-            elif forgotten:
-                lease.forgotten = True
-                self._bury(lease, now)
-            elif _is_idle(lease, response, now, most) and lease.lonely is None:
-                # If it is: whether it is held or dropped, the next look tells.
-                suspects.append(lease)
-            del response
-        if suspects:
-            self._look_closer(a_few(suspects), now)
+            try:
+                if self._is_suspect(lease, now, most):
+                    suspects.append(lease)
+            except Exception as error:  # Of a response unlike all others: it alone.
+                self.registry.give_up(lease, "sweep", error)
+        few = a_few(suspects)
+        for first in range(0, len(few), _SLICE):
+            self._rest()
+            self._suspects(with_responses(few[first : first + _SLICE]), now)
         self.registry.pools.sweep(now)
         self.sessions.sweep(now)
+
+    def _is_suspect(self, lease: Lease, now: float, most: float) -> bool:
+        """Whether it stands still: held or dropped, if it is, the next look tells."""
+        forgotten = _is_forgotten(lease, now)  # Before we refer to it too.
+        response = lease()
+        # Dead ones are in the deque. One that another thread finalizes is still
+        # referred to, and looks as if the program closed it.
+        if response is None or lease.finalizing or lease.ended:
+            return False
+        if (state := lease.client.state(response)) is _RELEASED:
+            self.registry.release(lease)
+        elif lease.closed is not None:
+            self._overdue(lease, now)
+        elif state is _CUT and not lease.finalizing:
+            # Not by a finalizer in another thread, meanwhile; we did not see when.
+            lease.closed = now
+        elif forgotten:
+            lease.forgotten = True
+            self._bury(lease, now)
+        else:
+            return _is_idle(lease, response, now, most) and lease.lonely is None
+        return False
 
     def close_scope(self, scope: Scope) -> None:
         """Judge what a scope, at its end, has left open."""
@@ -147,7 +156,7 @@ class Detector:
                 self.registry.release(lease)
             elif lease.closed is None:
                 lease.progressed(response, now)
-                if not _was_given_up(lease):
+                if not lease.was_given_up():
                     self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 self._judge(LeakKind.UNRELEASED, lease, now)
@@ -155,17 +164,11 @@ class Detector:
                 self.registry.finish_closed(lease)
             del response
 
-    def is_left(self, scope: Scope) -> bool:
-        """Whether a scope has left responses open, or more sessions than it may."""
-        return bool(self.registry.left_open(scope)) or self.sessions.is_crowded(
-            scope, self.registry.clock()
-        )
-
     def _bury(self, lease: Lease, now: float) -> None:
         """Judge a lease whose response was collected, or might as well be."""
         if self.registry.conclude(lease):
             return
-        if _was_given_up(lease) or (lease.closed is not None and not lease.pool.block):
+        if lease.was_given_up() or (lease.closed is not None and not lease.pool.block):
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
@@ -175,11 +178,6 @@ class Detector:
             dropped = lease.closed is None
             kind = LeakKind.DROPPED if dropped else LeakKind.UNRELEASED
             self._judge(kind, lease, now)
-
-    def _look_closer(self, leases: list[Lease], now: float) -> None:
-        for first in range(0, len(leases), _SLICE):
-            self._rest()
-            self._suspects(with_responses(leases[first : first + _SLICE]), now)
 
     def _suspects(self, suspects: Suspects, now: float) -> None:
         """Judge the suspects that nobody is reading."""
@@ -247,7 +245,7 @@ def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
     if (
         idle < most / 2
         or lease.judged
-        or _was_given_up(lease)
+        or lease.was_given_up()
         or lease.status == _SWITCHING_PROTOCOLS
     ):
         return False
@@ -280,11 +278,3 @@ def _is_doubtful(lease: Lease) -> bool:
         if code.co_flags & CO_ASYNC_GENERATOR:
             return True
     return False
-
-
-def _was_given_up(lease: Lease) -> bool:
-    """Whether the client began to read the body, for itself, and gave up.
-
-    The application never had the response in hands.
-    """
-    return lease.reading and lease.bytes_read > 0

@@ -10,7 +10,7 @@ from functools import lru_cache
 from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.errors import OWN_DIRECTORY
+from .._model.errors import OWN_DIRECTORY, hand_back
 from .._model.leak import Frame
 from .ownership import installed_package, space_of
 from .raw import CUT
@@ -221,16 +221,19 @@ def source_line(frame: Frame) -> str:
 
     Zipapps and notebooks are read through their loaders.
     """
-    known = frame.filename in linecache.cache
-    line = linecache.getline(frame.filename, frame.lineno)
-    if not known and len(linecache.cache) > _MOST_SOURCES:
-        linecache.cache.pop(frame.filename, None)
-    if not line and not frame.filename.startswith("<"):
-        for module in list(sys.modules.values()):
-            space = space_of(module)
-            if space.get("__file__") == frame.filename:
-                line = linecache.getline(frame.filename, frame.lineno, space)
-                break
+    known, line = frame.filename in linecache.cache, ""
+    try:
+        line = linecache.getline(frame.filename, frame.lineno)
+        if not known and len(linecache.cache) > _MOST_SOURCES:
+            linecache.cache.pop(frame.filename, None)
+        if not line and not frame.filename.startswith("<"):
+            for module in list(sys.modules.values()):
+                space = space_of(module)
+                if space.get("__file__") == frame.filename:
+                    line = linecache.getline(frame.filename, frame.lineno, space)
+                    break
+    except Exception as error:  # A loader's, or of what is no name of a file.
+        hand_back(error)
     return line.strip()
 
 

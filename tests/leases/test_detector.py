@@ -431,3 +431,24 @@ def test_a_sweep_keeps_nothing_alive(guard: GuardControl, url: str) -> None:
         assert reference() is None
     finally:
         gc.enable()
+
+
+def test_a_response_that_cannot_be_asked_spares_the_others(
+    guard: GuardControl, url: str
+) -> None:
+    guard.install(max_idle=30)
+    strange = urllib3.PoolManager().request("GET", url, preload_content=False)
+    strange._fp_bytes_read = None  # type: ignore[attr-defined]  # as a subclass may do
+    kept = requests.get(url, stream=True)
+    requests.get(url, stream=True)
+    guard.advance(31)
+    found = guard.check()
+    assert sorted((leak.kind.value, leak.count) for leak in found.leaks) == [
+        ("dropped", 1),
+        ("held", 1),
+    ]
+    assert found.counters["errors"] == 1
+    guard.advance(31)
+    assert guard.check().counters["errors"] == 1
+    kept.close()
+    strange.close()

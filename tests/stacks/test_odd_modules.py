@@ -62,3 +62,18 @@ def test_a_module_that_loads_when_asked_is_not_loaded(
     """
     said = _said(tmp_path, server, source)
     assert said == ["False", "[('dropped', 1), ('held', 14)]", "0"]
+
+
+def test_a_loader_that_fails_costs_no_report(tmp_path: Path, server: Server) -> None:
+    source = """
+    class Loader:
+        def get_source(self, name):
+            raise KeyError(name)
+    globals()["__loader__"] = Loader()
+    globals()["__file__"] = "/no/such/file.py"
+    exec(compile("requests.get(url, stream=True)", __file__, "exec"))
+    """
+    program = write(tmp_path / "program.py", _HEAD + source + _TAIL)
+    done = run(program, server.url("/lines"))
+    assert done.stdout.splitlines() == ["[('dropped', 1)]", "0"]
+    assert "leak dropped /no/such/file.py:1" in done.stderr
