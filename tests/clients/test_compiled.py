@@ -5,6 +5,7 @@ from __future__ import annotations
 import _thread
 import asyncio
 import contextlib
+import decimal
 import gc
 import importlib
 import random
@@ -16,7 +17,10 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 import requests
+import structlog.contextvars
+import trio
 import urllib3
+from opentelemetry import trace
 from structlog.contextvars import bound_contextvars
 from urllib3.response import HTTPResponse
 
@@ -189,6 +193,15 @@ def in_task(function: Callable[[], Any]) -> Any:
     return asyncio.run(task())
 
 
+def in_trio(function: Callable[[], Any]) -> Any:
+    """What a function returns in a task of trio."""
+
+    async def task() -> Any:
+        return here(function)
+
+    return trio.run(task)
+
+
 SCOPE = httpguard.allow("a test")
 
 
@@ -219,7 +232,7 @@ def open_with(
 
 
 @compiled_only
-@pytest.mark.parametrize("wrap", [here, shallow, stranger, in_scope, in_task])
+@pytest.mark.parametrize("wrap", [here, shallow, stranger, in_scope, in_task, in_trio])
 @pytest.mark.parametrize("name", OPENERS)
 def test_a_lease_is_the_same(
     name: str,
@@ -238,10 +251,35 @@ def test_a_lease_is_the_same(
         assert bool(added) == (not compiled or name in LOOKED_AT)
     assert ours == found
     assert ours["opened"] == guard.now
-    deep = wrap in {here, in_task} or (wrap is shallow and name in SEVEN)
+    deep = wrap in {here, in_task, in_trio} or (wrap is shallow and name in SEVEN)
     assert (ours["stack"][-2] is CUT) == deep
     assert ours["client"].name == CLIENTS.get(name, "urllib3")
     assert "r1" in ours["context"].values()
+
+
+@compiled_only
+def test_a_span_alone_is_kept(
+    guard: GuardControl,
+    server: Server,
+    added: list[Any],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(structlog.contextvars, "_CONTEXT_VARS", {})
+    guard.install()
+    span = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=False))
+    for within, kept in (
+        (contextlib.nullcontext(), None),
+        (trace.use_span(span), {"trace_id": f"{1:032x}", "span_id": f"{2:016x}"}),
+        # What else is in the context is nothing to tell.
+        (decimal.localcontext(), None),
+    ):
+        with within:
+            response = by_manager(server.url(BODY))
+        (lease,) = registry().leases.values()
+        found = lease.context and dict(lease.context())
+        assert found == (kept and {**kept, "trace_flags": "00"})
+        end(response)
+    assert not added
 
 
 @compiled_only

@@ -34,12 +34,11 @@ enum slots { SLOTS(INDEX) SLOTS_OF_A_LEASE };
 
 /* The names of other attributes, made once. */
 #define NAMES(X)                                                                       \
-    X(_CONTEXT_VARS)                                                                   \
+    X(GLOBAL_RUN_CONTEXT) X(_CONTEXT_VARS) X(__dict__)                                 \
     X(_active) X(_connection) X(_fp) X(_fp_bytes_read) X(_get_running_loop) X(_name)   \
-    X(_pool) X(asyncio) X(block) X(current_task)                                       \
-    X(get_ident) X(host) X(in_trio_task) X(key) X(length_remaining) X(lowlevel)        \
-    X(opentelemetry) X(port) X(slots) X(sock) X(status) X(structlog) X(tasks) X(trio)  \
-    X(turn)
+    X(_pool) X(asyncio) X(block) X(current_task) X(get_current) X(get_ident) X(host)   \
+    X(key) X(length_remaining) X(opentelemetry) X(port) X(slots) X(sock) X(status)     \
+    X(structlog) X(task) X(tasks) X(trio) X(turn)
 #define DECLARE(name) static PyObject *str_##name;
 NAMES(DECLARE)
 
@@ -357,7 +356,16 @@ may_be_bound(PyObject *modules)
     else if (PyErr_Occurred()) {
         return FAILED;
     }
-    return PyDict_Contains(modules, str_opentelemetry);
+    PyObject *spans = PyDict_GetItemWithError(modules, str_opentelemetry);
+    if (spans == NULL) {
+        return PyErr_Occurred() ? FAILED : NO;
+    }
+    Py_INCREF(spans);
+    PyObject *current = PyObject_CallMethodNoArgs(spans, str_get_current);
+    int any = current == NULL ? -1 : PyObject_IsTrue(current);
+    Py_DECREF(spans);
+    Py_XDECREF(current);
+    return any < 0 ? FAILED : any ? YES : NO;
 }
 
 /* What the log context has bound, None where that is nothing. */
@@ -404,7 +412,8 @@ static PyObject *
 current_task(PyObject *modules)
 {
     PyObject *events = PyDict_GetItemWithError(modules, str_asyncio);
-    PyObject *tasks = NULL, *trio = NULL, *there = NULL, *task = NULL, *loop;
+    PyObject *tasks = NULL, *trio = NULL, *there = NULL, *own = NULL, *task = NULL;
+    PyObject *loop;
 
     if (events != NULL) {
         loop = PyObject_CallMethodNoArgs(events, str__get_running_loop);
@@ -426,21 +435,21 @@ current_task(PyObject *modules)
     if (trio == NULL) {
         return PyErr_Occurred() ? NULL : Py_NewRef(Py_None);
     }
-    trio = PyObject_GetAttr(trio, str_lowlevel);
-    if (trio != NULL) { /* A version before 0.23 has no such function. */
-        there = PyObject_CallMethodNoArgs(trio, str_in_trio_task);
+    /* Local to each thread. By its variables: to miss an attribute makes an error. */
+    there = PyObject_GetAttr(trio, str_GLOBAL_RUN_CONTEXT);
+    own = there == NULL ? NULL : PyObject_GetAttr(there, str___dict__);
+    if (own != NULL && PyDict_Check(own)) {
+        task = PyDict_GetItemWithError(own, str_task);
+        if (task == NULL && !PyErr_Occurred()) {
+            task = Py_None;
+        }
+        Py_XINCREF(task);
     }
-    if (there == Py_False) {
-        task = Py_NewRef(Py_None);
-    }
-    else if (there == Py_True) {
-        task = PyObject_CallMethodNoArgs(trio, str_current_task);
-    }
-    else if (PyErr_ExceptionMatches(PyExc_AttributeError)) {
-        PyErr_Clear();
+    else if (own == NULL && PyErr_ExceptionMatches(PyExc_AttributeError)) {
+        PyErr_Clear(); /* Another version. */
     }
     Py_XDECREF(there);
-    Py_XDECREF(trio);
+    Py_XDECREF(own);
     return task;
 }
 
@@ -983,11 +992,12 @@ PyInit__speedups(void)
     NAMES(INTERN)
     /* The modules that have what is looked for. */
     Py_SETREF(str_structlog, PyUnicode_InternFromString("structlog.contextvars"));
-    Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.trace"));
+    Py_SETREF(str_opentelemetry, PyUnicode_InternFromString("opentelemetry.context"));
     Py_SETREF(str_asyncio, PyUnicode_InternFromString("asyncio.events"));
+    Py_SETREF(str_trio, PyUnicode_InternFromString("trio._core._run"));
     Py_SETREF(str_tasks, PyUnicode_InternFromString("asyncio.tasks"));
     if (str_structlog == NULL || str_opentelemetry == NULL || str_asyncio == NULL ||
-        str_tasks == NULL) {
+        str_tasks == NULL || str_trio == NULL) {
         return NULL;
     }
     return PyModule_Create(&definition);
