@@ -18,9 +18,7 @@ from typing import TYPE_CHECKING, Any
 import pytest
 import requests
 import structlog.contextvars
-import trio
 import urllib3
-from opentelemetry import trace
 from structlog.contextvars import bound_contextvars
 from urllib3.response import HTTPResponse
 
@@ -195,6 +193,7 @@ def in_task(function: Callable[[], Any]) -> Any:
 
 def in_trio(function: Callable[[], Any]) -> Any:
     """What a function returns in a task of trio."""
+    trio = pytest.importorskip("trio")
 
     async def task() -> Any:
         return here(function)
@@ -264,6 +263,7 @@ def test_a_span_alone_is_kept(
     added: list[Any],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    trace = pytest.importorskip("opentelemetry.trace")
     monkeypatch.setattr(structlog.contextvars, "_CONTEXT_VARS", {})
     guard.install()
     span = trace.NonRecordingSpan(trace.SpanContext(1, 2, is_remote=False))
