@@ -80,7 +80,10 @@ class Origins(dict[str, bool]):
 
 
 class Packages(dict[str, "str | None"]):
-    """File name -> the package of an HTTP client that it belongs to, or None."""
+    """File name -> the package of an HTTP client that it belongs to, or None.
+
+    Only where it has one: a test may take the package out of `sys.modules` for a time.
+    """
 
     def __init__(self, clients: tuple[str, ...]) -> None:
         super().__init__()
@@ -89,7 +92,9 @@ class Packages(dict[str, "str | None"]):
     def __missing__(self, filename: str) -> str | None:
         if len(self) >= _MOST_FILES:
             self.clear()
-        self[filename] = known = http_package(filename, self._clients)
+        known = http_package(filename, self._clients)
+        if known is not None:
+            self[filename] = known
         return known
 
 

@@ -114,3 +114,21 @@ def test_who_reads_what_was_closed_gets_the_clients_own_error(
     )
     assert said[0].startswith(error or "StreamClosed")
     assert said[-1] == "0 errors"
+
+
+def test_what_was_away_has_its_own_fix_again(tmp_path: Path, server: Server) -> None:
+    source = """
+    from unittest import mock
+    httpguard.install(check_interval=0)
+    with mock.patch.dict(sys.modules):
+        forget("requests")
+        session.get(base + "/lines", stream=True)  # away
+        httpguard.check()
+    session.get(base + "/lines", stream=True)  # back
+    fixes = {leak.site.lineno: leak.hint for leak in httpguard.check().leaks}
+    print("with requests.get(" in fixes[max(fixes)])
+"""
+    fixed, *said = _said(tmp_path, server, source)
+    assert fixed == "True"
+    dropped = [f"dropped 1 requests at {where}" for where in ("away", "back")]
+    assert sorted(said) == ["0 errors", *dropped]
