@@ -1,12 +1,16 @@
 #!/usr/bin/env bash
-# aiohttp 3.14.5, CPython 3.11: an answer of 200 or 302 that has a header field of more than
-# 8190 bytes (a redirect to a signed URL, say), or more than 128 of them, raises
-# ClientResponseError with `status` 400: to what looks at the status, the request was wrong,
-# and is not worth another try. A line of more than 512 KiB, by `async for line in
-# response.content`, raises LineTooLong with `code` 400, which no `except
-# aiohttp.ClientError` catches. `max_field_size`, `max_headers` and `read_bufsize` of the
-# session make room. httpx 0.28.1 takes them all; requests 2.34.2 takes 100 fields, and
-# says that these are too many.
+# A long header field, or a long line, is a status 400 of aiohttp, which no server has sent;
+# requests and httpx take it.
+#
+# An answer of 200 or 302 that has a header field of more than 8190 bytes (a redirect to a
+# signed URL, say), or more than 128 of them, raises ClientResponseError with `status` 400:
+# to what looks at the status, the request was wrong, and is not worth another try. A line
+# of more than 512 KiB, by `async for line in response.content`, raises LineTooLong with
+# `code` 400, which no `except aiohttp.ClientError` catches. `max_field_size`, `max_headers`
+# and `read_bufsize` of the session make room. httpx 0.28.1 takes them all; requests 2.34.2
+# takes 100 fields, and says that these are too many.
+#
+# Versions: aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   a large field: requests 200, httpx 200, aiohttp ClientResponseError 400, with room 200
@@ -17,8 +21,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'anyio==4.16.0' 'h11==0.16.0' \
+  'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# aiohttp 3.14.5, httpx 0.28.1, httpx2 2.16.2, httplib2 0.32.1, CPython 3.11: a body may be
-# encoded twice, `Content-Encoding: deflate, gzip`, and its encoding written `x-gzip` or
-# `GZIP`. What these do not know they hand out as it came, compressed, with status 200 and
-# no error: aiohttp and httplib2 the body that is encoded twice, all four `x-gzip`, and
-# httplib2 `GZIP`. requests 2.34.2 on urllib3 2.8.0 and curl_cffi 0.17.0 decode each.
+# A body that is encoded twice, or by `x-gzip`, is handed out compressed by aiohttp and
+# httplib2, the second by httpx too, and nothing is raised.
+#
+# A body may be encoded twice, `Content-Encoding: deflate, gzip`, and its encoding written
+# `x-gzip` or `GZIP`. What these do not know they hand out as it came, compressed, with
+# status 200 and no error: aiohttp and httplib2 the body that is encoded twice, all four
+# `x-gzip`, and httplib2 `GZIP`. requests 2.34.2 on urllib3 2.8.0 and curl_cffi 0.17.0
+# decode each.
+#
+# Versions: aiohttp 3.14.5, httpx 0.28.1, httpx2 2.16.2, httplib2 0.32.1, CPython 3.11.
 #
 # Seen (decoded, or raw: as it came):
 #   requests: gzip decoded, GZIP decoded, x-gzip decoded, deflate, gzip decoded
@@ -16,9 +21,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'httplib2==0.32.1' \
-  'curl_cffi==0.17.0' 2>/dev/null
+  'curl_cffi==0.17.0' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gzip

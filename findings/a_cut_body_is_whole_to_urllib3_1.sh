@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# urllib3 1.26.20 and 2.5.0, requests 2.32.5, CPython 3.11: the server announces 1000 bytes,
-# sends 400 and hangs up. With urllib3 1.26, `stream()`, `read(amt)`, `requests.get().content`
-# and `iter_content()` give the 400 as if they were all, and only `read()` raises; with 2.x
-# each raises.
+# urllib3 1.26, and requests on it, take a body that the server has cut for whole; 2.x
+# raises.
+#
+# The server announces 1000 bytes, sends 400 and hangs up. With urllib3 1.26, `stream()`,
+# `read(amt)`, `requests.get().content` and `iter_content()` give the 400 as if they were
+# all, and only `read()` raises; with 2.x each raises.
+#
+# Versions: urllib3 1.26.20 and 2.8.0, requests 2.34.2, CPython 3.11.
 #
 # Seen:
 #   urllib3 1.26.20
@@ -10,7 +14,7 @@
 #   read(100) until empty: 400 bytes
 #   stream(): 400 bytes
 #   requests' content: 400 bytes
-#   urllib3 2.5.0
+#   urllib3 2.8.0
 #   read(): ProtocolError
 #   read(100) until empty: ProtocolError
 #   stream(): ProtocolError
@@ -18,9 +22,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==1.26.20' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==1.26.20'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
@@ -73,16 +77,16 @@ print("stream():", result(lambda: b"".join(open_one().stream())))
 print("requests' content:", result(lambda: requests.get(url).content))
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==2.5.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'urllib3==2.8.0'
 "$work/venv/bin/python" "$work/program.py" | tee -a "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 urllib3 1.26.20
 read(): ProtocolError
 read(100) until empty: 400 bytes
 stream(): 400 bytes
 requests' content: 400 bytes
-urllib3 2.5.0
+urllib3 2.8.0
 read(): ProtocolError
 read(100) until empty: ProtocolError
 stream(): ProtocolError

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# requests 2.32.5 with urllib3 2.5.0, httpx 0.28.1, aiohttp 3.12.15, CPython 3.11: a streamed
-# response is handed out of the `with` of its session, client or connection, and read after
-# that. requests and urllib3 read all of it, and its socket stays until then. httpx and aiohttp
-# raise. http.client returns nothing, as for an empty body, and no error.
+# Read after its session is closed, a response of requests is whole, one of httpx or aiohttp
+# raises, one of http.client is empty.
+#
+# A streamed response is handed out of the `with` of its session, client or connection, and
+# read after that. requests and urllib3 read all of it, and its socket stays until then.
+# httpx and aiohttp raise. http.client returns nothing, as for an empty body, and no error.
+#
+# Versions: requests 2.34.2 with urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   requests: 5000000 bytes
@@ -14,10 +18,10 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'aiohttp==3.12.15' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import contextlib
@@ -106,7 +110,7 @@ for name, ask in (
         print(f"{name}: {type(error).__name__}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests: 5000000 bytes
 urllib3: 5000000 bytes
 httpx: ReadError

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# requests-cache 1.3.3, aiohttp-client-cache 0.15.0, vcrpy 9.4.2, CacheControl 0.14.4,
-# httpx-retries 0.6.0, starlette 1.10.0, with requests 2.34.2, urllib3 2.8.0, httpx 0.28.1 and
-# aiohttp 3.14.5, CPython 3.11: a server sends ten events in a second, and a program streams
-# them. Under a cache or a recorder, and in process with httpx's ASGITransport, it has the
-# first when the last was sent: `stream=True` is accepted, and read to its end before it is
-# handed out; a stream without an end is never handed out. CacheControl, httpx-retries,
-# httpx's WSGITransport and starlette's TestClient let the events through.
+# requests-cache, aiohttp-client-cache, vcrpy and httpx's ASGITransport hand out a stream
+# only when its last event was sent.
+#
+# A server sends an event, and nine more a second later, and a program streams them. Under a
+# cache or a recorder, and in process with httpx's ASGITransport, it has the first when the
+# last was sent: `stream=True` is accepted, and read to its end before it is handed out; a
+# stream without an end is never handed out. CacheControl, httpx-retries, httpx's
+# WSGITransport and starlette's TestClient let the events through.
+#
+# Versions: requests-cache 1.3.3, aiohttp-client-cache 0.15.0, vcrpy 9.4.2, CacheControl
+# 0.14.4, httpx-retries 0.6.0, starlette 1.10.0, with requests 2.34.2, urllib3 2.8.0, httpx
+# 0.28.1 and aiohttp 3.14.5, CPython 3.11.
 #
 # Seen (events sent when the first one was read):
 #   requests: 1
@@ -23,10 +28,11 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
   'requests-cache==1.3.3' 'aiohttp-client-cache==0.15.0' 'vcrpy==9.4.2' \
   'CacheControl==0.14.4' 'httpx-retries==0.6.0' 'starlette==1.10.0' 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 2>/dev/null
+  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'anyio==4.16.0' 'h11==0.16.0' \
+  'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -48,15 +54,24 @@ warnings.simplefilter("ignore")
 from starlette.testclient import TestClient  # noqa: E402
 
 sent = []
+came = threading.Event()  # The first event has come to the program.
 
 
 def events():
-    global sent
-    sent = mine = []
+    sent.clear()
+    came.clear()
     for number in range(10):
-        mine.append(number)
+        sent.append(number)
         yield b"data: %d\n\n" % number
-        time.sleep(0.1)
+        if not number:
+            came.wait(1)
+
+
+def at_first():
+    """How many were sent as the first one is read."""
+    count = len(sent)
+    came.set()
+    return count
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
@@ -97,26 +112,26 @@ def wsgi(environ, start_response):
 def by_requests(session):
     with session, session.get(url, stream=True) as response:
         for _ in response.iter_lines():
-            return len(sent)
+            return at_first()
 
 
 def by_httpx(client):
     with client.stream("GET", url) as response:
         for _ in response.iter_lines():
-            return len(sent)
+            return at_first()
 
 
 async def by_task():
     async with httpx.AsyncClient(transport=httpx.ASGITransport(asgi)) as client:
         async with client.stream("GET", url) as response:
             async for _ in response.aiter_lines():
-                return len(sent)
+                return at_first()
 
 
 async def by_aiohttp(session):
     async with session() as session, session.get(url) as response:
         async for _ in response.content:
-            return len(sent)
+            return at_first()
 
 
 def recorded(program):

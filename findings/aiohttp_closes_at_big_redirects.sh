@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# aiohttp 3.12.15, httpx 0.28.1, requests 2.32.5, CPython 3.11: the client follows a redirect
-# whose own body is large. requests and httpx read that body to its end, forty megabytes that
-# nobody asked for, and use the connection again. aiohttp reads nothing of it, closes the
-# connection, and connects once more to the same server.
+# A redirect with a large body is read whole by requests and httpx, and costs aiohttp its
+# connection.
+#
+# The client follows a redirect whose own body is large. requests and httpx read that body
+# to its end, forty megabytes that nobody asked for, and use the connection again. aiohttp
+# reads nothing of it, closes the connection, and connects once more to the same server.
+#
+# Versions: aiohttp 3.14.5, httpx 0.28.1, requests 2.34.2, CPython 3.11.
 #
 # Seen:
 #   requests: 1 connection(s), the redirect's body went whole
@@ -11,9 +15,10 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.12.15' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -80,7 +85,7 @@ for name, fetch in (
     print(f"{name}: {len(connections)} connection(s), the redirect's body went {whole}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests: 1 connection(s), the redirect's body went whole
 httpx: 1 connection(s), the redirect's body went whole
 aiohttp: 2 connection(s), the redirect's body went not whole

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# requests 2.32.5, urllib3 2.5.0, httpx 0.28.1, aiohttp 3.12.15, CPython 3.11: a streamed
-# answer that has no body at all, to HEAD or with status 204, holds its connection until it
-# is read or closed, in all of them but aiohttp. Who looks at its status and drops it has
-# lost a slot of the pool.
+# A streamed answer to HEAD, or of status 204, holds its connection until it is read or
+# closed, in all but aiohttp.
+#
+# Such an answer has no body at all, so that nothing is left to read; the client holds the
+# connection for it all the same. Who looks at its status and drops it has lost a slot of
+# the pool, and the next request fails.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   HEAD dropped, then the next request:
@@ -18,9 +22,10 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.12.15' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc
@@ -113,7 +118,7 @@ for method, name in (("HEAD", "HEAD"), ("GET", "204")):
     print("  aiohttp", asyncio.run(of_aiohttp(method)))
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 HEAD dropped, then the next request:
   urllib3 EmptyPoolError
   requests EmptyPoolError

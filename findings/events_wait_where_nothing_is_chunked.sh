@@ -1,15 +1,21 @@
 #!/usr/bin/env bash
-# requests 2.34.2 on urllib3 2.8.0, CPython 3.11: events that a server sends in chunks come
-# out of `iter_lines()`, `iter_content()` and sseclient-py 1.9.0 at once. Of a body without
-# chunks, as a proxy with HTTP/1.0 makes it, which ends with its connection or has a length,
-# they wait until 512 bytes are there (a chunk as large as asked for, or with
-# `chunk_size=None` all of it): the first event comes with the last, and of a quiet stream
-# it looks like a hang. `raw.read1()` does not wait, nor do httpx 0.28.1 and aiohttp 3.14.5.
-# ijson 3.6.0 waits for 64 KiB of a file in chunks too, so that an endless array of small
-# items yields none; fed by `httpx`'s `iter_bytes()` it does not wait.
+# `iter_lines()` of requests, and sseclient-py, hand on an event at once where it comes in
+# chunks, and late where a proxy has taken the chunks away; ijson always waits.
+#
+# Events that a server sends in chunks come out of `iter_lines()`, `iter_content()` and
+# sseclient-py 1.9.0 at once. Of a body without chunks, as a proxy with HTTP/1.0 makes it,
+# which ends with its connection or has a length, they wait until 512 bytes are there (a
+# chunk as large as asked for, or with `chunk_size=None` all of it): the first event comes
+# with the last, and of a quiet stream it looks like a hang. `chunk_size=1` and
+# `raw.read1()` do not wait, nor do httpx 0.28.1 and aiohttp 3.14.5. ijson 3.6.0 waits for
+# 64 KiB of a file in chunks too, so that an endless array of small items yields none; fed
+# by `httpx`'s `iter_bytes()` it does not wait.
+#
+# Versions: requests 2.34.2 on urllib3 2.8.0, CPython 3.11.
 #
 # Seen (whether the first event came before the second was sent: chunks, length, neither):
 #   requests, iter_lines(): yes, no, no
+#   requests, iter_lines(chunk_size=1): yes, yes, yes
 #   requests, iter_content(None): yes, no, no
 #   requests, raw.read1(): yes, yes, yes
 #   sseclient-py on requests: yes, no, no
@@ -24,9 +30,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'sseclient-py==1.9.0' 'ijson==3.6.0' \
-  2>/dev/null
+  'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -110,6 +116,7 @@ async def of_aiohttp(address):
 
 for name, program in {
     "requests, iter_lines()": by_requests(lambda response: response.iter_lines()),
+    "requests, iter_lines(chunk_size=1)": by_requests(lambda r: r.iter_lines(chunk_size=1)),
     "requests, iter_content(None)": by_requests(lambda response: response.iter_content(None)),
     "requests, raw.read1()": by_requests(lambda response: iter(response.raw.read1, b"")),
     "sseclient-py on requests": by_requests(lambda r: sseclient.SSEClient(r).events()),
@@ -134,6 +141,7 @@ PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests, iter_lines(): yes, no, no
+requests, iter_lines(chunk_size=1): yes, yes, yes
 requests, iter_content(None): yes, no, no
 requests, raw.read1(): yes, yes, yes
 sseclient-py on requests: yes, no, no

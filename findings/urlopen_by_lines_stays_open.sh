@@ -1,31 +1,36 @@
 #!/usr/bin/env bash
-# CPython 3.10.13, 3.11.7 and 3.12.1: a response of urllib.request that was read to its
-# end by iteration, or by `read1`, does not close itself, as it does after `read`. Who
-# keeps forty of them keeps forty sockets. 3.13.0 closes them. urllib3 2.5.0 lets go of
-# the connection at the end, however it is read.
+# A response of `urlopen` that was read by lines is not closed, before CPython 3.13.
 #
-# Seen with 3.11.7:
-#   by read(): 0 of 40 open
-#   by lines: 40 of 40 open
-#   by read1(): 40 of 40 open
-#   urllib3 by lines: 0 of 40 open
-# With 3.13.0: 0 of 40 each time. PYTHON names another interpreter.
+# A response that was read to its end by iteration, or by `read1`, does not close itself, as
+# it does after `read`. Who keeps forty of them keeps forty sockets. That of 3.13.0 closes
+# itself. urllib3 2.8.0 lets go of the connection at the end, however it is read.
+#
+# Versions: urllib.request of CPython 3.10.13, 3.11.7 and 3.12.1.
+#
+# Seen (sockets of forty responses that are kept, each read to its end):
+#   by read(): 0
+#   by lines: 40
+#   by read1(): 40
+#   urllib3 by lines: 1
+# With 3.13.0: 0 of urllib.request each time. PYTHON names the interpreter.
 set -euo pipefail
-folder=$(mktemp -d)
-trap 'rm -rf "$folder"' EXIT
-cd "$folder"
-"${PYTHON:-python3}" -m venv venv
-venv/bin/python -m pip install -q --disable-pip-version-check 'urllib3==2.5.0' 2>/dev/null
-venv/bin/python - <<'PY'
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'urllib3==2.8.0' \
+  'psutil==7.2.2'
+cat >"$work/program.py" <<'PY'
 import http.server
-import sys
 import threading
 from urllib.request import urlopen
 
+import psutil
 import urllib3
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
     def do_GET(self):
         self.send_response(200)
         self.send_header("Content-Length", "12")
@@ -36,38 +41,49 @@ class Answer(http.server.BaseHTTPRequestHandler):
         pass
 
 
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+server.daemon_threads = True
+server.handle_error = lambda *_: None  # Connections that are dropped.
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}/"
+pools = urllib3.PoolManager()
+
+
 def by_read1(response):
     while response.read1(100):
         pass
 
 
-version = "%d.%d.%d" % sys.version_info[:3]
-seen = {"3.10.13": 40, "3.11.7": 40, "3.12.1": 40, "3.13.0": 0}
-if version not in seen:
-    sys.exit(f"CPython {version} was not looked at, only {', '.join(seen)}")
-server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
-threading.Thread(target=server.serve_forever, daemon=True).start()
-url = f"http://127.0.0.1:{server.server_port}/"
-for name, read in (
-    ("by read()", lambda response: response.read()),
-    ("by lines", list),
-    ("by read1()", by_read1),
-):
-    kept = [urlopen(url) for _ in range(40)]
-    for response in kept:
-        read(response)
-    still = sum(not response.isclosed() for response in kept)
-    print(f"{name}: {still} of {len(kept)} open")
-    expected = 0 if name == "by read()" else seen[version]
-    if still != expected:
-        sys.exit(f"changed: CPython {version} had {expected} open")
+def of_urllib3(url):
+    return pools.request("GET", url, preload_content=False)
 
-manager = urllib3.PoolManager()
-kept = [manager.request("GET", url, preload_content=False) for _ in range(40)]
-for response in kept:
-    list(response)
-still = sum(response.connection is not None for response in kept)
-print(f"urllib3 by lines: {still} of {len(kept)} open")
-if still:
-    sys.exit("changed: urllib3 2.5.0 had 0 open")
+
+def sockets():
+    connections = psutil.Process().net_connections("tcp")
+    return sum(bool(c.raddr) and c.raddr.port == server.server_port for c in connections)
+
+
+for name, opened, read in (
+    ("by read()", urlopen, lambda response: response.read()),
+    ("by lines", urlopen, list),
+    ("by read1()", urlopen, by_read1),
+    ("urllib3 by lines", of_urllib3, list),
+):
+    kept = []
+    for _ in range(40):
+        kept.append(opened(url))
+        read(kept[-1])
+    print(f"{name}: {sockets()}")
 PY
+case $("$work/venv/bin/python" -c 'import platform; print(platform.python_version())') in
+3.10.13 | 3.11.7 | 3.12.1) stay=40 ;;
+3.13.0) stay=0 ;;
+*) echo "looked at with CPython 3.10.13, 3.11.7, 3.12.1 and 3.13.0 only"; exit 1 ;;
+esac
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
+diff - "$work/seen" <<TXT || { echo changed; exit 1; }
+by read(): 0
+by lines: $stay
+by read1(): $stay
+urllib3 by lines: 1
+TXT

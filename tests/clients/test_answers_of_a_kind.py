@@ -117,7 +117,7 @@ async def _answer(session: aiohttp.ClientSession, url: str) -> None:
 @pytest.mark.parametrize(
     ("ask", "path"), [(_lines, "/long-line"), (_answer, "/long-header")]
 )
-def test_what_is_too_long_for_aiopoolsis_closed(
+def test_what_is_too_long_for_aiohttp_is_closed(
     ask: Callable[[aiohttp.ClientSession, str], Awaitable[None]],
     path: str,
     guard: GuardControl,
