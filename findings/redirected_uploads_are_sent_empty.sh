@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2 with urllib3 2.8.0, CPython 3.11: an upload whose body is a generator is
-# read up by the first request. Where the server answers 307 or asks for digest
-# authentication, or a `Retry` tries a 503 again, the second request goes out with an empty
-# body, nothing is raised, and the answer is 200: whatever was stored there is empty now.
-# httpx 0.28.1, httpx2 2.16.2 and aiohttp 3.14.5 raise.
+# After a redirect, a digest or a retry, requests and urllib3 send a generator's upload
+# again without a body, and call it well.
+#
+# An upload whose body is a generator is read up by the first request. Where the server
+# answers 307 or asks for digest authentication, or a `Retry` tries a 503 again, the second
+# request goes out with an empty body, nothing is raised, and the answer is 200: what the
+# program meant to store is empty there. httpx 0.28.1, httpx2 2.16.2 and aiohttp 3.14.5
+# raise.
+#
+# Versions: requests 2.34.2 with urllib3 2.8.0, CPython 3.11.
 #
 # Seen (bytes that came with each request):
 #   requests, 307: 200, bytes [1000, 0]
@@ -19,8 +24,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -67,6 +73,7 @@ class Store(http.server.BaseHTTPRequestHandler):
 
 server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Store)
 server.daemon_threads = True
+server.handle_error = lambda *_: None  # Bodies that are broken off.
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}"
 again = urllib3.Retry(3, status_forcelist=[503])
@@ -129,7 +136,7 @@ for name, program in {
     # A body that was broken off is not stored.
     print(f"{name}: {result}, bytes {stored}")
 PY
-"$work/venv/bin/python" "$work/program.py" 2>/dev/null | tee "$work/seen"
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests, 307: 200, bytes [1000, 0]
 requests, digest: 200, bytes [1000, 0]

@@ -1,12 +1,17 @@
 #!/usr/bin/env bash
-# requests 2.32.5, urllib3 2.5.0 and 1.26.20, CPython 3.11: a call without `stream=True`
-# that raises for a body that is not what its Content-Encoding says, or for a redirect
-# whose Location is no UTF-8, closes nothing, and nobody else has the response. The slot
-# of a pool that blocks is gone for good: the next request finds the pool empty. A body
-# that is cut, or a redirect to nowhere, gives it back.
+# A plain call of requests that cannot decode a body, or read where a redirect leads, loses
+# the slot of a pool that blocks.
+#
+# A server is at fault, and a call without `stream=True` raises: for a body that is not what
+# its Content-Encoding says, or for a redirect whose Location is no UTF-8. It closes
+# nothing, and nobody else has the response. The slot of a pool that blocks is gone for
+# good: the next request finds the pool empty. A body that is cut, or a redirect to nowhere,
+# gives it back.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0 and 1.26.20, CPython 3.11.
 #
 # Seen:
-#   urllib3 2.5.0
+#   urllib3 2.8.0
 #   not gzip: ContentDecodingError, next request EmptyPoolError
 #   not UTF-8: UnicodeDecodeError, next request EmptyPoolError
 #   cut: ChunkedEncodingError, next request 200
@@ -16,9 +21,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import gc
 import http.server
@@ -85,11 +90,11 @@ print("cut:", after("/cut"))
 print("redirect to nowhere:", after("/nowhere"))
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==1.26.20' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'urllib3==1.26.20'
 "$work/venv/bin/python" "$work/program.py" | tee -a "$work/seen"
-diff - "$work/seen" <<'TXT'
-urllib3 2.5.0
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
+urllib3 2.8.0
 not gzip: ContentDecodingError, next request EmptyPoolError
 not UTF-8: UnicodeDecodeError, next request EmptyPoolError
 cut: ChunkedEncodingError, next request 200

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx-retries 0.6.0, aiohttp 3.14.5,
-# aiohttp-retry 2.9.1, openai 3.57.0, boto3 1.43.117, azure-core 1.41.0, CPython 3.11: the
-# server cuts each body, and each client has been told to try three times more. The same
+# The same `Retry` covers a body that is cut under urllib3, and not under requests;
+# azure-core and openai ask again, httpx-retries and aiohttp-retry do not.
+#
+# The server cuts each body, and each client has been told to try three times more. The same
 # `urllib3.Retry` asks four times where urllib3 is called, and once under requests, which
 # reads the body after the retries are over; httpx-retries and aiohttp-retry are like it.
 # openai and azure-core read within their retries and ask four times, a POST that was
 # carried out included. boto3 asks for an object once.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx-retries 0.6.0, aiohttp
+# 3.14.5, aiohttp-retry 2.9.1, openai 3.57.0, boto3 1.44.8, azure-core 1.41.0, CPython 3.11.
 #
 # Seen (requests that reached the server):
 #   urllib3, Retry(3): 4, MaxRetryError
@@ -20,10 +24,11 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'httpx-retries==0.6.0' 'aiohttp==3.14.5' \
-  'aiohttp-retry==2.9.1' 'openai==3.57.0' 'boto3==1.43.117' 'botocore==1.43.117' \
-  'azure-core==1.41.0' 2>/dev/null
+  'aiohttp-retry==2.9.1' 'openai==3.57.0' 'boto3==1.44.8' 'botocore==1.44.8' \
+  'azure-core==1.41.0' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2' \
+  'httpx2==2.16.2' 's3transfer==0.19.3'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

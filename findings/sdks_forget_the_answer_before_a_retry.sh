@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# azure-core 1.41.0, python-gitlab 8.6.0, keystoneauth1 5.18.1, google-auth 2.63.0,
-# google-resumable-media 2.11.0 (requests 2.32.5, urllib3 2.5.0) and aiohttp-retry 2.9.1 (aiohttp
-# 3.12.15), CPython 3.11: a streamed request is refused once (503, 429 or 401, with a body of
-# 2,000,000 bytes), and the SDK asks again by itself. It forgets the refused answer unread, and
-# its connection with it: the second try needs another one. urllib3's own retries read the
-# refused answer, and so does jira 3.10.5: one connection. Under aiohttp nothing takes the
-# forgotten one back before the session is closed.
+# azure-core, python-gitlab, keystoneauth1, google-auth, google-resumable-media and
+# aiohttp-retry forget a refused answer unread before they try again.
+#
+# A streamed request is refused once (503, 429 or 401, with a body of 2,000,000 bytes), and
+# the SDK asks again by itself. It forgets the refused answer unread, and its connection
+# with it: the second try needs another one. urllib3's own retries read the refused answer,
+# and so does jira 3.10.5: one connection. Under aiohttp nothing takes the forgotten one
+# back before the session is closed.
+#
+# Versions: azure-core 1.41.0, python-gitlab 8.6.0, keystoneauth1 5.18.1, google-auth
+# 2.63.0, google-resumable-media 2.11.0 (requests 2.34.2, urllib3 2.8.0) and aiohttp-retry
+# 2.9.1 (aiohttp 3.14.5), CPython 3.11.
 #
 # Seen:
 #   urllib3's Retry: 2 requests, 1 connection(s)
@@ -20,11 +25,11 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 'azure-core==1.41.0' 'python-gitlab==8.6.0' \
-  'keystoneauth1==5.18.1' 'google-auth==2.63.0' 'google-resumable-media==2.11.0' \
-  'jira==3.10.5' 'aiohttp==3.12.15' 'aiohttp-retry==2.9.1' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'azure-core==1.41.0' 'python-gitlab==8.6.0' 'keystoneauth1==5.18.1' \
+  'google-auth==2.63.0' 'google-resumable-media==2.11.0' 'jira==3.10.5' 'aiohttp==3.14.5' \
+  'aiohttp-retry==2.9.1' 'google-crc32c==1.9.0' 'requests-toolbelt==1.0.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc
@@ -151,7 +156,7 @@ for name, status, ask in (
     print(f"{name}: {len(connections)} requests, {len(set(connections))} connection(s)")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 urllib3's Retry: 2 requests, 1 connection(s)
 jira: 2 requests, 1 connection(s)
 azure-core: 2 requests, 2 connection(s)

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: five rounds of
-# one request to each of some hosts. With ten hosts each client has ten connections. With
-# eleven, requests and urllib3 have a new one for every request, since they keep the pools
-# of the ten hosts used last, and the one needed next is always the one just thrown away.
-# `pool_maxsize` does not help, `pool_connections` and `num_pools` do. To other ports of one
-# host it is the same.
+# With an eleventh host in turn, requests and urllib3 make a new connection for each
+# request.
+#
+# A program asks some hosts in turn, five times. With ten hosts each client has ten
+# connections. With eleven, requests and urllib3 have a new one for every request, since
+# they keep the pools of the ten hosts used last, and the one needed next is always the one
+# just thrown away. `pool_maxsize` does not help, `pool_connections` and `num_pools` do. A
+# pool is for a host and a port: here the hosts are ports of one.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   requests, 10 hosts: 50 requests, 10 connections
@@ -17,13 +21,14 @@
 #   aiohttp, 11 hosts: 55 requests, 11 connections
 #   requests, 11 hosts, pool_maxsize=100: 55 requests, 55 connections
 #   requests, 11 hosts, pool_connections=11: 55 requests, 11 connections
+#   urllib3, 11 hosts, num_pools=11: 55 requests, 11 connections
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -82,6 +87,11 @@ async def of_aiohttp(hosts):
     say(f"aiohttp, {hosts} hosts")
 
 
+def by_urllib3(hosts, name, **options):
+    with urllib3.PoolManager(**options) as manager:
+        rounds(lambda url: manager.request("GET", url), hosts, f"urllib3, {hosts} hosts{name}")
+
+
 def by_requests(hosts, name, **options):
     with requests.Session() as session:
         session.mount("http://", HTTPAdapter(**options))
@@ -90,13 +100,13 @@ def by_requests(hosts, name, **options):
 
 for hosts in (10, 11):
     by_requests(hosts, "")
-    with urllib3.PoolManager() as manager:
-        rounds(lambda url: manager.request("GET", url), hosts, f"urllib3, {hosts} hosts")
+    by_urllib3(hosts, "")
     with httpx.Client(trust_env=False) as client:
         rounds(client.get, hosts, f"httpx, {hosts} hosts")
     asyncio.run(of_aiohttp(hosts))
 by_requests(11, ", pool_maxsize=100", pool_maxsize=100)
 by_requests(11, ", pool_connections=11", pool_connections=11)
+by_urllib3(11, ", num_pools=11", num_pools=11)
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
@@ -110,4 +120,5 @@ httpx, 11 hosts: 55 requests, 11 connections
 aiohttp, 11 hosts: 55 requests, 11 connections
 requests, 11 hosts, pool_maxsize=100: 55 requests, 55 connections
 requests, 11 hosts, pool_connections=11: 55 requests, 11 connections
+urllib3, 11 hosts, num_pools=11: 55 requests, 11 connections
 TXT

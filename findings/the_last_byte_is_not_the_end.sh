@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, requests 2.32.5 with urllib3 2.5.0, aiohttp 3.12.15, CPython 3.11: a program
-# reads as many bytes as the body has, and goes. With a Content-Length, urllib3's `read(n)` has
-# given the connection back by then; httpx's iteration, left after the last byte, closes it. Of
-# a chunked body the end is another read: urllib3 keeps the connection until then.
+# httpx closes what is left after its last byte; urllib3 needs one more read of a chunked
+# body.
+#
+# A program reads as many bytes as the body has, and goes. With a Content-Length, urllib3's
+# `read(n)` has given the connection back by then; httpx's iteration, left after the last
+# byte, closes it. Of a chunked body the end is another read: urllib3 keeps the connection
+# until then.
+#
+# Versions: httpx 0.28.1, urllib3 2.8.0, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   urllib3 /fixed: 2 requests, 1 connection(s)
@@ -14,9 +19,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==2.5.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.12.15' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'urllib3==2.8.0' \
+  'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' 'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc
@@ -96,7 +101,7 @@ for path in ("/fixed", "/chunked"):
         print(f"{name} {path}: 2 requests, {len(connections)} connection(s)")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 urllib3 /fixed: 2 requests, 1 connection(s)
 httpx /fixed: 2 requests, 2 connection(s)
 aiohttp /fixed: 2 requests, 1 connection(s)

@@ -1,10 +1,16 @@
 #!/usr/bin/env bash
-# elasticsearch 9.5.1, opensearch-py 3.2.0, boto3 1.43.117, httplib2 0.32.1 and
-# xmlrpc.client of CPython 3.11: the server does what a POST asks for, and the connection
-# breaks before it has answered. These send it again, up to five times in all, though it
-# may not be safe to repeat: each time a document or a message more. requests 2.34.2,
-# httpx 0.28.1 and aiohttp 3.14.5 send it once. `max_retries=0`, `retries={"total_max_attempts": 1}`
-# switch it off in the SDKs; httplib2 and xmlrpc.client have no such argument.
+# A POST that was carried out and not answered is sent up to four times by boto3,
+# elasticsearch, opensearch, httplib2 and xmlrpc.client.
+#
+# The server does what a POST asks for, and the connection breaks before it has answered.
+# These clients send it again, up to four times in all, though it may not be safe to repeat:
+# each time there is a document or a message more. requests 2.34.2, httpx 0.28.1 and aiohttp
+# 3.14.5 send it once. `max_retries=0` of elasticsearch and opensearch and botocore's
+# `retries={"total_max_attempts": 1}` switch it off; httplib2's variable `RETRIES` does not,
+# and xmlrpc.client has no such thing. (boto3 1.43.117 sent it five times.)
+#
+# Versions: elasticsearch 9.5.1, opensearch-py 3.2.0, boto3 1.44.8, httplib2 0.32.1 and
+# xmlrpc.client of CPython 3.11.
 #
 # Seen (all of them raise in the end):
 #   requests: done 1 times
@@ -12,16 +18,22 @@
 #   aiohttp: done 1 times
 #   xmlrpc.client: done 2 times
 #   httplib2: done 2 times
+#   httplib2, RETRIES = 1: done 2 times
 #   elasticsearch, index(): done 4 times
+#   elasticsearch, max_retries=0: done 1 times
 #   opensearch, index(): done 4 times
-#   boto3, send_message(): done 5 times
+#   opensearch, max_retries=0: done 1 times
+#   boto3, send_message(): done 3 times
+#   boto3, total_max_attempts=1: done 1 times
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'httpx==0.28.1' 'aiohttp==3.14.5' 'httplib2==0.32.1' 'elasticsearch==9.5.1' \
-  'opensearch-py==3.2.0' 'boto3==1.43.117' 'botocore==1.43.117' 2>/dev/null
+  'opensearch-py==3.2.0' 'boto3==1.44.8' 'botocore==1.44.8' 'anyio==4.16.0' \
+  'elastic-transport==9.4.2' 'h11==0.16.0' 'httpcore==1.0.9' 's3transfer==0.19.3' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -36,6 +48,7 @@ import httplib2
 import httpx
 import opensearchpy
 import requests
+from botocore.config import Config
 
 done = []
 
@@ -64,13 +77,27 @@ async def of_a_task():
         await session.post(url, data=b"x")
 
 
-def send_message():
+def once_by_httplib2():
+    httplib2.RETRIES = 1
+    httplib2.Http().request(url, "POST", body=b"x")
+
+
+def elastic(**options):
+    elasticsearch.Elasticsearch(url, **options).index(index="i", document={"a": 1})
+
+
+def opensearch(**options):
+    opensearchpy.OpenSearch(url, **options).index(index="i", body={"a": 1})
+
+
+def send_message(config=None):
     queue = boto3.client(
         "sqs",
         endpoint_url=url,
         region_name="us-east-1",
         aws_access_key_id="id",
         aws_secret_access_key="key",
+        config=config,
     )
     queue.send_message(QueueUrl=f"{url}/queue", MessageBody="x")
 
@@ -81,13 +108,15 @@ for name, program in {
     "aiohttp": lambda: asyncio.run(of_a_task()),
     "xmlrpc.client": lambda: xmlrpc.client.ServerProxy(url).pay(),
     "httplib2": lambda: httplib2.Http().request(url, "POST", body=b"x"),
-    "elasticsearch, index()": lambda: elasticsearch.Elasticsearch(url).index(
-        index="i", document={"a": 1}
-    ),
-    "opensearch, index()": lambda: opensearchpy.OpenSearch(url).index(
-        index="i", body={"a": 1}
-    ),
+    "httplib2, RETRIES = 1": once_by_httplib2,
+    "elasticsearch, index()": elastic,
+    "elasticsearch, max_retries=0": lambda: elastic(max_retries=0),
+    "opensearch, index()": opensearch,
+    "opensearch, max_retries=0": lambda: opensearch(max_retries=0),
     "boto3, send_message()": send_message,
+    "boto3, total_max_attempts=1": lambda: send_message(
+        Config(retries={"total_max_attempts": 1})
+    ),
 }.items():
     done.clear()
     try:
@@ -97,14 +126,18 @@ for name, program in {
     else:
         print(f"{name}: no error")
 PY
-"$work/venv/bin/python" "$work/program.py" 2>/dev/null | tee "$work/seen"
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests: done 1 times
 httpx: done 1 times
 aiohttp: done 1 times
 xmlrpc.client: done 2 times
 httplib2: done 2 times
+httplib2, RETRIES = 1: done 2 times
 elasticsearch, index(): done 4 times
+elasticsearch, max_retries=0: done 1 times
 opensearch, index(): done 4 times
-boto3, send_message(): done 5 times
+opensearch, max_retries=0: done 1 times
+boto3, send_message(): done 3 times
+boto3, total_max_attempts=1: done 1 times
 TXT
