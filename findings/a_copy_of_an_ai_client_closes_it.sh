@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# openai 3.57.0, anthropic 2.14.0, groq 1.7.0 (httpx2 2.16.2, httpx 0.28.1), CPython 3.11:
-# `with_options()` gives a client with another time-out. It shares the connections, and to
-# leave its `with` closes the client it came from. The next call there says of anthropic
-# and groq "Connection error.", as for a server that is away, after two more tries; of
-# openai "the client has been closed".
+# `with client.with_options(...)` of openai, anthropic and groq closes the client it came
+# from, whose calls then fail, of the latter two as "Connection error.".
+#
+# `with_options()` gives a client with another time-out. It shares the connections of the
+# one it came from, and to leave its `with` closes them for both. The next call of the first
+# client says "Connection error." of anthropic and groq, as for a server that is away; of
+# openai "the client has been closed". No request is sent.
+#
+# Versions: openai 3.57.0, anthropic 2.14.0, groq 1.7.0 (httpx2 2.16.2, httpx 0.28.1),
+# CPython 3.11.
 #
 # Seen (a call of the first client, after `with client.with_options(timeout=5)`):
 #   openai: RuntimeError('Cannot send a request, as the client has been closed.'), 0 sent
@@ -16,9 +21,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'openai==3.57.0' 'anthropic==2.14.0' 'groq==1.7.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'httpx2==2.16.2' 'httpcore2==2.16.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'openai==3.57.0' \
+  'anthropic==2.14.0' 'groq==1.7.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'httpx2==2.16.2' \
+  'httpcore2==2.16.2' 'anyio==4.16.0' 'h11==0.16.0' 'opentelemetry-api==1.45.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# boto3 and botocore 1.44.8 with urllib3 2.8.0, CPython 3.11: a service answers in JSON, and
-# the connection breaks off in the middle of the body. botocore tells urllib3 not to compare
-# the body with its Content-Length, and takes JSON that it cannot parse for a message that
-# no call reads: the call returns as though there was nothing to list, after one request.
-# A paginator ends there, and so does a program that loops until there is no next token.
-# Answers in XML raise, and so does an object of S3 when its body is read.
+# JSON that breaks off is an answer with nothing in it to boto3: `scan()` returns no items,
+# and raises nothing.
+#
+# A service answers in JSON, and the connection breaks off in the middle of the body.
+# botocore tells urllib3 not to compare the body with its Content-Length, and takes JSON
+# that it cannot parse for a message that no call reads: the call returns as though there
+# was nothing to list, after one request. A paginator ends there, and so does a program that
+# loops until there is no next token. Answers in XML raise, and so does an object of S3 when
+# its body is read.
+#
+# Versions: boto3 and botocore 1.44.8 with urllib3 2.8.0, CPython 3.11.
 #
 # Seen (100 of each, a half of the body):
 #   dynamodb, scan: 1 request(s), nothing
@@ -18,8 +23,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'boto3==1.44.8' \
-  'botocore==1.44.8' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'boto3==1.44.8' \
+  'botocore==1.44.8' 'urllib3==2.8.0' 's3transfer==0.19.3'
 cat >"$work/program.py" <<'PY'
 import http.server
 import json
@@ -69,6 +74,10 @@ def call(service, operation, **options):
     return answer or "nothing"
 
 
+def read():
+    return aws("s3").get_object(Bucket="b", Key="k")["Body"].read()
+
+
 def pages():
     found = aws("dynamodb").get_paginator("scan").paginate(TableName="t")
     return f"{sum(len(page.get('Items', ())) for page in found)} items"
@@ -77,7 +86,6 @@ def pages():
 members = "<member><UserName>a name</UserName></member>" * 100
 users = f"<ListUsersResponse><ListUsersResult>{members}</ListUsersResult></ListUsersResponse>"
 items = {"Items": [{"id": {"S": "an id"}}] * 100, "Count": 100}
-read = lambda: aws("s3").get_object(Bucket="b", Key="k")["Body"].read()  # noqa: E731
 for name, program, whole in (
     ("dynamodb, scan", lambda: call("dynamodb", "scan", TableName="t"), items),
     ("dynamodb, paginator of scan", pages, items),

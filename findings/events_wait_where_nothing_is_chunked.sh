@@ -70,7 +70,7 @@ class Events(http.server.BaseHTTPRequestHandler):
         for part in parts:
             self.wfile.write(b"%x\r\n%b\r\n" % (len(part), part) if how == "chunks" else part)
             if part is parts[0]:
-                in_time.append(came.wait(0.5))
+                in_time.append(came.wait(1))
         if how == "chunks":
             self.wfile.write(b"0\r\n\r\n")
         self.close_connection = True

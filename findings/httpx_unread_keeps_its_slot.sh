@@ -1,8 +1,13 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, httpcore 1.0.9, CPython 3.11: of two streamed responses that a program
-# forgets, the half-read one gives its connection back, and the one that was never read
-# does not, not even where its body is empty. The pool of one connection is then lost
-# for good, and the next request raises a PoolTimeout without a word in it.
+# A response of httpx that was half read and dropped gives its slot back, and one that was
+# never read does not.
+#
+# Of two streamed responses that a program forgets, the half-read one gives its connection
+# back, and the one that was never read does not, not even where its body is empty. The pool
+# of one connection is then lost for good, and the next request raises a PoolTimeout without
+# a word in it.
+#
+# Versions: httpx 0.28.1, httpcore 1.0.9, CPython 3.11.
 #
 # Seen:
 #   half read, dropped: next request 200
@@ -11,9 +16,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'httpx==0.28.1' 'httpcore==1.0.9' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'httpx==0.28.1' \
+  'httpcore==1.0.9' 'anyio==4.16.0' 'h11==0.16.0'
 cat >"$work/forget.py" <<'PY'
 import gc
 import http.server
@@ -67,7 +72,7 @@ print("unread, dropped: next request", forget("/body", read=False))
 print("empty body, dropped: next request", forget("/empty", read=False))
 PY
 "$work/venv/bin/python" "$work/forget.py" | tee "$work/seen"
-diff - "$work/seen" <<'TXT'
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 half read, dropped: next request 200
 unread, dropped: next request PoolTimeout('')
 empty body, dropped: next request PoolTimeout('')

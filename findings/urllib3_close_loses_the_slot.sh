@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# urllib3 2.5.0 and 1.26.20, requests 2.32.5, CPython 3.11: the `close()` of a response
-# that was not read, and the end of its `with`, close the connection and do not give its
-# slot back to a pool that blocks. The next request finds the pool empty. requests'
-# `close()` gives it back, since it calls `release_conn()` as well.
+# `close()` of urllib3's response, and so `with`, does not give its slot of a blocking pool
+# back.
+#
+# The `close()` of a response that was not read, and the end of its `with`, close the
+# connection and do not give its slot back to a pool that blocks. The next request finds the
+# pool empty. requests' `close()` gives it back, since it calls `release_conn()` as well.
+#
+# Versions: urllib3 2.8.0 and 1.26.20, requests 2.34.2, CPython 3.11.
 #
 # Seen:
-#   urllib3 2.5.0
+#   urllib3 2.8.0
 #   close(): next request EmptyPoolError
 #   end of its with: next request EmptyPoolError
 #   close() and release_conn(): next request 200
@@ -18,9 +22,9 @@
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
-python3 -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.32.5' 'urllib3==2.5.0' 2>/dev/null
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
@@ -88,11 +92,11 @@ print("close() and release_conn(): next request", after(close_and_release))
 print("requests' close(): next request", of_requests())
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==1.26.20' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'urllib3==1.26.20'
 "$work/venv/bin/python" "$work/program.py" | tee -a "$work/seen"
-diff - "$work/seen" <<'TXT'
-urllib3 2.5.0
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
+urllib3 2.8.0
 close(): next request EmptyPoolError
 end of its with: next request EmptyPoolError
 close() and release_conn(): next request 200

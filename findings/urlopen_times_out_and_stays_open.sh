@@ -64,12 +64,12 @@ def outcome(response):
         return type(error).__name__
 
 
-response = urlopen(url, timeout=0.5)
+response = urlopen(url, timeout=1)
 print(f"urlopen: {outcome(response)}, {outcome(response)}, {sockets()}")
 response.close()
 print(f"urlopen, closed: {sockets()}")
 pools = urllib3.PoolManager()
-response = pools.request("GET", url, preload_content=False, timeout=0.5)
+response = pools.request("GET", url, preload_content=False, timeout=1)
 print(f"urllib3: {outcome(response)}, {outcome(response)}, {sockets()}")
 over.set()
 PY
