@@ -111,8 +111,8 @@ NOT_CALLED: Final = frozenset(
         "_model.words.nearest",
         "_process.process.Pages.serve_as",
         "_process.process.Process.__init__",
+        "_guard.watcher.Watcher._pause_until",
         "_guard.watcher.Watcher._run",
-        "_guard.watcher.Watcher.pause",  # From CPython 3.12 on.
         "_clients.patching.Later.__init__",
         "_clients.patching.Later.put_on",  # See `test_fault_clients`.
         "_clients.urllib3.mocks.Classes.__init__",

@@ -275,9 +275,9 @@ def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
     assert found(guard.check()) == [("dropped", 1, 0)]
 
 
-def test_the_watcher_is_paused_before_it_has_begun() -> None:
+def test_the_watcher_is_stopped_before_it_has_begun() -> None:
     watcher = _watcher.Watcher(lambda: None, 60)
     watcher._thread = OwnThread(target=lambda: None)
     watcher._stop = threading.Event()
-    watcher.pause()
+    watcher.stop(60)
     assert watcher.idle

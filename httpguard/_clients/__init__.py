@@ -136,6 +136,21 @@ class Patches:
         self._patcher.remove()
         self.unguarded.clear()
 
+    # A part of the process's state, for which a fork matters: see `Forked`.
+
+    def pause(self) -> None:
+        """In the parent, before a fork: it has no threads."""
+
+    def resume(self) -> None:
+        """In the parent, after it."""
+
+    def forget(self) -> None:
+        """In the child: a lock of the import hooks may be another thread's."""
+        if self._hooked:
+            from . import wrapping
+
+            wrapping.forget()
+
     def hook(self, name: str, module: str, patch: Callable[[Patcher], None]) -> None:
         """Patch a module now or when it is imported, for the time until `take_off`."""
         from .wrapping import register_post_import_hook

@@ -7,6 +7,7 @@ imported it by itself, the modules that define them are loaded under a name of o
 from __future__ import annotations
 
 import sys
+import threading
 from importlib import import_module
 from importlib.util import find_spec
 from types import ModuleType
@@ -45,3 +46,9 @@ else:
         register_post_import_hook, wrap_object = _load()
     except Exception:  # Of another version, or frozen in a way of its own.
         from wrapt import register_post_import_hook, wrap_object
+
+
+def forget() -> None:
+    """In a forked child: each import takes wrapt's lock, which a thread had."""
+    space = register_post_import_hook.__globals__
+    space["_post_import_hooks_lock"] = threading.RLock()

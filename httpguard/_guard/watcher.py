@@ -66,6 +66,9 @@ class Watcher:
         self._thread: OwnThread | None = None
         self._stopped: OwnThread | None = None
         self._wanted = False
+        # Whose turn it is: the thread's, unless it waits, or somebody's who forks.
+        # Reentrant: a log handler may fork.
+        self._turn = threading.RLock()
         # When it wakes up by itself, while it waits.
         self.wakes = math.inf
         self._idle = interval > 0
@@ -103,13 +106,12 @@ class Watcher:
             self.stop()
 
     def stop(self, patience: float = 0) -> None:
-        """Let the thread end.
-
-        Args:
-            patience: Seconds to wait for it; it may be in the middle of a report.
-        """
-        thread, self._thread = self._thread, None
+        """Let the thread end; wait so many seconds: it may be in a report."""
         self._wanted = False
+        self._end(patience)
+
+    def _end(self, patience: float) -> None:
+        thread, self._thread = self._thread, None
         self._stopped = thread or self._stopped
         stop, self._stop = self._stop, None
         if stop is not None:
@@ -121,11 +123,7 @@ class Watcher:
                 thread.join(patience)
 
     def wait_for_end(self, patience: float) -> bool:
-        """Wait for the thread that was told to end; whether it has.
-
-        Args:
-            patience: Seconds.
-        """
+        """Wait so many seconds for the thread that was told to end; whether it has."""
         thread = self._stopped
         if thread is None:
             return True
@@ -161,37 +159,34 @@ class Watcher:
             _sleep(_REST)
 
     def pause(self) -> None:
-        """End the thread before a fork and wait for it.
+        """Before a fork: end the thread where CPython warns of it, else have it wait.
 
-        CPython 3.12 warns whoever forks while a second thread runs; a program
-        that had one thread shall not be warned for ours. A greenlet is none, and to
-        wait for it would let others run in the middle of the fork.
+        To end and to start it takes the interpreter from the program's threads: 5 ms
+        for each that computes.
         """
-        if not is_native():
-            return
-        wanted = self._wanted
-        self.stop(_PATIENCE)
-        self._wanted = wanted
+        if sys.version_info >= (3, 12):
+            self._end(_PATIENCE)
+        else:
+            self._turn.acquire(timeout=_PATIENCE)
 
     def resume(self) -> None:
-        """Start it again after a fork, in the parent."""
-        if self._wanted:
+        """Have it go on after a fork, in the parent."""
+        if sys.version_info < (3, 12):
+            with contextlib.suppress(RuntimeError):  # It was not to be had.
+                self._turn.release()
+        elif self._wanted:
             self.start()
 
     def forget(self) -> None:
         """Start anew in a forked child, where the thread does not exist."""
+        self._turn = threading.RLock()
         self._stop = self._thread = None
         self._wanted = False
         self.wakes = math.inf
         self.idle = self.interval > 0
 
     def set_interval(self, interval: float, patience: float = 0) -> None:
-        """Sweep in another rhythm from the next lease on.
-
-        Args:
-            interval: Seconds; 0: not at all.
-            patience: As in `stop`, for a thread in the old rhythm.
-        """
+        """Sweep in another rhythm from the next lease on; 0 seconds: not at all."""
         if interval != self.interval:
             self.interval = interval
             self.stop(patience)
@@ -199,34 +194,39 @@ class Watcher:
     def _run(
         self, stop: threading.Event, interval: float, threads: list[OwnThread]
     ) -> None:
-        """The thread's work.
+        """The thread's work, until another `stop` is set, or to look again.
 
-        Args:
-            stop: Set where it shall look again, or end.
-            threads: Itself, which it cannot ask for while it is not listed.
+        `threads` has itself, which it cannot ask for while it is not listed.
         """
         thread = threads[0]
         due = self.clock() + interval
         # Another interval is no less an end: a stop may come as the thread begins.
         while stop is self._stop and interval == self.interval:
-            # Windows waits for 49 days at most.
-            now = self.clock()
-            pause = min(max(due - now, 0), threading.TIMEOUT_MAX)
-            soon = self._next_look()
-            if soon is not None:
-                pause = min(pause, soon + _LATER)
-            self.wakes = now + pause
+            with self._turn:
+                pause = self._pause_until(due)
             hurried = _wait(stop, pause)
-            self.look_back()
-            self.wakes = math.inf
-            # First: what is set from here on is for the next wait.
-            stop.clear()
-            if hurried or stop is not self._stop:
-                continue
-            late = _sweep_as(thread, self._sweep, self.clock)
-            if late > _STILL:
-                self._stood_still(late)
-            due = self.clock() + interval
+            with self._turn:
+                self.look_back()
+                self.wakes = math.inf
+                # First: what is set from here on is for the next wait.
+                stop.clear()
+                if hurried or stop is not self._stop:
+                    continue
+                late = _sweep_as(thread, self._sweep, self.clock)
+                if late > _STILL:
+                    self._stood_still(late)
+                due = self.clock() + interval
+
+    def _pause_until(self, due: float) -> float:
+        """Seconds to wait for a time, or for something to see before it."""
+        now = self.clock()
+        # Windows waits for 49 days at most.
+        pause = min(max(due - now, 0), threading.TIMEOUT_MAX)
+        soon = self._next_look()
+        if soon is not None:
+            pause = min(pause, soon + _LATER)
+        self.wakes = now + pause
+        return pause
 
 
 def _sweep_as(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 import weakref
 from typing import TYPE_CHECKING, Protocol
+
+from .threads import is_native
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -40,13 +41,20 @@ class Parts:
         self._known = [*alive, weakref.ref(part)]
 
     def pause(self) -> None:
-        """CPython 3.12 and later warn whoever forks while a second thread runs."""
-        if sys.version_info >= (3, 12):
+        """In the parent, before: no thread of ours is in the middle of anything.
+
+        What it holds just then would stay locked in the child for ever: a stream of
+        the program's log, a pool's queue, a module. Nor would the child ever collect
+        garbage, if a collection was under way. And CPython 3.12 and later warn whoever
+        forks while a second thread runs; a program that has one shall not be warned for
+        ours. A greenlet is none, and to wait for it would let others run meanwhile.
+        """
+        if is_native():
             self._tell("pause")
 
     def resume(self) -> None:
         """In the parent, after."""
-        if sys.version_info >= (3, 12):
+        if is_native():
             self._tell("resume")
 
     def forget(self) -> None:

@@ -154,6 +154,7 @@ def patches() -> Patches:
         from .._clients import Patches
 
         PROCESS.patches = Patches()
+        PROCESS.parts.add(PROCESS.patches)
     return PROCESS.patches
 
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import gc
 import sys
-from typing import TYPE_CHECKING
+from itertools import chain, compress, starmap
+from typing import TYPE_CHECKING, Any
 
 from .heap import objects
 from .ownership import is_own
@@ -21,14 +22,26 @@ def frames_of_threads() -> dict[int, FrameType]:
     middle of that would run finalizers, and a thread that is started meanwhile would
     wait for that lock with the global one in hand: for ever. Other versions make none
     there, or collect later.
+
+    The collector is off for one call of C, in which no other thread runs: it would see
+    it off, or switch it off itself, and a fork of it would keep it so.
     """
-    if sys.version_info[:2] != (3, 11) or not gc.isenabled():
+    if sys.version_info[:2] != (3, 11):
         return sys._current_frames()
-    gc.disable()
+    was: list[bool] = []
+    calls: Any = chain(
+        map(was.append, starmap(gc.isenabled, [()])),
+        starmap(gc.disable, [()]),
+        starmap(sys._current_frames, [()]),
+        starmap(gc.enable, compress([()], was)),
+    )
     try:
-        return sys._current_frames()
-    finally:
-        gc.enable()
+        # No local: this frame is among them, and would be a cycle.
+        return list(calls)[2]  # type: ignore[no-any-return]
+    except BaseException:  # Of whoever audits calls, or no memory is left.
+        if was == [True]:
+            gc.enable()
+        raise
 
 
 def innermost_frames(*, here: bool = True, greenlets: bool = True) -> list[FrameType]:

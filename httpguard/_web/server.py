@@ -98,7 +98,8 @@ class Server:
             thread.join(_PATIENCE)
 
     def resume(self) -> None:
-        if not self.closed:
+        # Another thread that forks may have had it go on.
+        if not self.closed and self._thread is None:
             self.start()
 
     def forget(self) -> None:

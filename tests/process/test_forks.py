@@ -122,6 +122,75 @@ if not pid:
 assert os.waitpid(pid, 0)[1] == 0
 leaking.join()
 """
+# The watcher writes, in a lock of a stream's that nobody makes anew in a child.
+FILE = """
+import io
+parent, begun = os.getpid(), threading.Event()
+class Slow(io.RawIOBase):
+    def writable(self):
+        return True
+    def write(self, data):
+        if os.getpid() == parent:
+            begun.set()
+            time.sleep(0.3)
+        return len(data)
+stream = io.TextIOWrapper(io.BufferedWriter(Slow()))
+logging.getLogger("httpguard").addHandler(logging.StreamHandler(stream))
+drop()
+begun.wait()
+pid = os.fork()
+if not pid:
+    child()
+assert os.waitpid(pid, 0)[1] == 0
+"""
+# The collector has the watcher run a finalizer: whoever is forked meanwhile has a
+# collector that is at work for ever, and never collects.
+COLLECTION = """
+import gc, weakref
+begun = threading.Event()
+class Slow:
+    def __del__(self):
+        begun.set()
+        time.sleep(0.3)
+class Collects(logging.Handler):
+    def emit(self, record):
+        if not begun.is_set():
+            slow = Slow()
+            slow.knot = slow
+            del slow
+            gc.collect()
+logging.getLogger("httpguard").addHandler(Collects())
+drop()
+begun.wait()
+pid = os.fork()
+if not pid:
+    knot = threading.Event()
+    knot.knot, gone = knot, weakref.ref(knot)
+    del knot
+    gc.collect()
+    assert gone() is None
+    child()
+assert os.waitpid(pid, 0)[1] == 0
+"""
+# Each import asks wrapt whether it is one to tell of.
+HOOKS = """
+requests.get(sys.argv[1], stream=True).close()  # What it imports is there.
+from httpguard._clients.wrapping import register_post_import_hook
+held, forked = threading.Event(), threading.Event()
+def hold():
+    with register_post_import_hook.__globals__["_post_import_hooks_lock"]:
+        held.set()
+        forked.wait()
+threading.Thread(target=hold).start()
+held.wait()
+assert "colorsys" not in sys.modules
+pid = os.fork()
+if not pid:
+    import colorsys
+    child()
+forked.set()
+assert os.waitpid(pid, 0)[1] == 0
+"""
 # The child of a thread that forks while another one installs.
 INSTALL = """
 import os, sys, threading, time
@@ -188,6 +257,22 @@ def test_a_fork_inside_the_watchers_lock(server: Server, tmp_path: Path) -> None
 
 def test_a_fork_inside_a_report(server: Server, tmp_path: Path) -> None:
     assert len(children(REPORT, server, tmp_path)) == 1
+
+
+def test_a_fork_inside_a_write_to_the_programs_log(
+    server: Server, tmp_path: Path
+) -> None:
+    assert len(children(FILE, server, tmp_path)) == 1
+
+
+def test_a_fork_inside_a_collection_of_the_watchers(
+    server: Server, tmp_path: Path
+) -> None:
+    assert len(children(COLLECTION, server, tmp_path)) == 1
+
+
+def test_a_fork_inside_the_import_hooks_lock(server: Server, tmp_path: Path) -> None:
+    assert len(children(HOOKS, server, tmp_path)) == 1
 
 
 @bare

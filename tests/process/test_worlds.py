@@ -374,19 +374,41 @@ def test_no_thread_can_be_started(
     assert guard.check().counters["errors"] == 0
 
 
-def test_the_watcher_pauses_around_a_fork(url: str) -> None:
-    watcher = Watcher(lambda: None, 60)
+def test_the_watcher_pauses_around_a_fork() -> None:
+    swept = threading.Event()
+    watcher = Watcher(swept.set, 0.01)
     watcher.resume()
     assert watcher.idle
     watcher.start()
     watcher.start()
+    assert swept.wait(60)
     watcher.pause()
-    assert watcher.idle
+    swept.clear()
+    assert not swept.wait(0.1)
     watcher.resume()
-    assert not watcher.idle
+    assert swept.wait(60)
     watcher.stop()
     watcher.resume()
     assert watcher.idle
+
+
+def test_a_fork_waits_for_another_ones_end_in_vain() -> None:
+    swept = threading.Event()
+    watcher = Watcher(swept.set, 0.01)
+    watcher.start()
+    watcher.pause()
+
+    def fork() -> None:
+        watcher.pause()
+        watcher.resume()
+
+    other = threading.Thread(target=fork)
+    other.start()
+    other.join()
+    watcher.resume()
+    swept.clear()
+    assert swept.wait(60)
+    watcher.stop()
 
 
 def test_a_finalizer_may_check_inside_a_sweep(guard: GuardControl, url: str) -> None:

@@ -6,6 +6,7 @@ import logging
 import os
 import socket
 import textwrap
+import threading
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
 
@@ -232,6 +233,16 @@ class TestWorlds:
         path = program.write(tmp_path / "forks.py", source)
         done = program.run(path, timeout=60)
         assert done.stdout.split() == ["True", "True"], done.stderr
+
+    def test_two_threads_that_fork_at_once_leave_one_to_serve(self) -> None:
+        with httpguard.serve() as page:
+            PROCESS.parts.pause()
+            PROCESS.parts.pause()
+            PROCESS.parts.resume()
+            PROCESS.parts.resume()
+            names = [thread.name for thread in threading.enumerate()]
+            assert names.count("httpguard-page") == 1
+            assert ask(page, "/healthz")[0].status == 200
 
     @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
     def test_a_forked_child_lets_go_of_the_page(self, tmp_path: Path) -> None:
