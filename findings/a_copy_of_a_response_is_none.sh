@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: a streamed
-# response of 2,000,000 bytes, unread, is copied: by copy, deepcopy, pickle, or
+# To copy a streamed response, as `dataclasses.asdict` does, downloads it in requests; the
+# copy is closed in httpx, and takes the body away in urllib3, urllib.request and aiohttp.
+#
+# A streamed response of 2,000,000 bytes, unread, is copied: by copy, deepcopy, pickle, or
 # dataclasses.asdict of what has it as a field. requests downloads the body for that, into
 # both. httpx makes a copy that is closed and empty, of a response that stays open. A
 # shallow copy of urllib3's, or of urllib.request's, shares the body: whoever reads first
 # has it, and where the original goes, the copy's is lost.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen (what the copy reads, and then the original):
 #   requests: 2000000, 2000000; downloaded by the copying
@@ -27,9 +31,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import copy

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# CPython 3.10.13, 3.11.7, 3.12.1 and 3.13.0: a server promises 200,000 bytes, sends half of
-# them and hangs up. `read()` of urllib.request and http.client raises IncompleteRead. Each
-# way to read by parts takes the half for the whole, without an error: `read(n)`, and so
-# shutil.copyfileobj, `read1`, `readinto`, and loops over the lines, as csv makes them
-# through io.TextIOWrapper. In a chunked body, parts raise too, and so they do in urllib3
-# 2.8.0.
+# A body that the server has cut is whole to urllib.request and http.client, read by parts
+# or lines; `read()` raises.
+#
+# A server promises 200,000 bytes, sends half of them and hangs up. `read()` of
+# urllib.request and http.client raises IncompleteRead. Each way to read by parts takes the
+# half for the whole, without an error: `read(n)`, and so shutil.copyfileobj, `read1`,
+# `readinto`, and loops over the lines, as csv makes them through io.TextIOWrapper. In a
+# chunked body, parts raise too, and so they do in urllib3 2.8.0.
+#
+# Versions: CPython 3.10.13, 3.11.7, 3.12.1 and 3.13.0.
 #
 # Seen:
 #   read(): IncompleteRead
@@ -22,8 +26,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import csv
 import http.client

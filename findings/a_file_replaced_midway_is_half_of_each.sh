@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# fsspec 2026.9.0 with aiohttp 3.14.5, google-cloud-storage 3.17.1, smart-open 9.0.2,
-# boto3 1.44.8, azure-storage-blob 12.31.1, CPython 3.11: a file is read in parts, and replaced
-# by one of the same length in between. Each answer has an ETag that tells. azure and
-# boto3's downloads send it with the next part (If-Match) and raise. fsspec's `open()` of
-# HTTP, google's `blob.open()`, and smart-open after a seek in an object of S3 ask for the
-# next part without it, and hand out a file that never was: a half of the old and a half of
-# the new, with no error.
+# A file that is replaced while fsspec, google's `blob.open()` or smart-open read it is a
+# half of the old one and a half of the new; downloads of azure and boto3 raise.
+#
+# A file is read in parts, and replaced by one of the same length in between. Each answer
+# has an ETag that tells. azure and boto3's downloads send it with the next part (If-Match)
+# and raise. fsspec's `open()` of HTTP, google's `blob.open()`, and smart-open after a seek
+# in an object of S3 ask for the next part without it, and hand out a file that never was: a
+# half of the old and a half of the new, with no error.
+#
+# Versions: fsspec 2026.9.0 with aiohttp 3.14.5, google-cloud-storage 3.17.1, smart-open
+# 9.0.2, boto3 1.44.8, azure-storage-blob 12.31.1, CPython 3.11.
 #
 # Seen (parts of the old one, and of the new one, in what was read):
 #   fsspec, open: 50 % old, 50 % new
@@ -17,10 +21,12 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'fsspec==2026.9.0' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'fsspec==2026.9.0' \
   'aiohttp==3.14.5' 'google-cloud-storage==3.17.1' 'google-resumable-media==2.11.0' \
   'smart-open==9.0.2' 'boto3==1.44.8' 'botocore==1.44.8' 'azure-storage-blob==12.31.1' \
-  'azure-core==1.41.0' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+  'azure-core==1.41.0' 'requests==2.34.2' 'urllib3==2.8.0' 'google-api-core==2.44.0' \
+  'google-auth==2.63.0' 'google-cloud-core==2.8.0' 'google-crc32c==1.9.0' \
+  'opentelemetry-api==1.45.2' 's3transfer==0.19.3'
 cat >"$work/program.py" <<'PY'
 import http.server
 import io
@@ -152,7 +158,7 @@ for name, program in (
         old, new = (round(100 * whole.count(letter) / SIZE) for letter in (b"o", b"n"))
         print(f"{name}: {old} % old, {new} % new")
 PY
-"$work/venv/bin/python" "$work/program.py" 2>/dev/null | tee "$work/seen"
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 fsspec, open: 50 % old, 50 % new
 google, blob.open: 50 % old, 50 % new

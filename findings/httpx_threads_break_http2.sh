@@ -9,11 +9,11 @@
 #
 # Versions: httpx 0.28.1, httpcore 1.0.9, h2 4.4.1, CPython 3.11.
 #
-# Seen (after some 10 connections; the error is LocalProtocolError, 'Invalid input
-# StreamInputs.SEND_HEADERS in state 5', or RemoteProtocolError, 'ConnectionTerminated
-# error_code:1', or 'Server disconnected'):
+# Seen (after 2 to 50 connections. The error is LocalProtocolError, 'Invalid input
+# StreamInputs.SEND_HEADERS in state 5', RemoteProtocolError, 'ConnectionTerminated
+# error_code:1' or 'Server disconnected', or a KeyError or RuntimeError of httpcore or h2):
 #   one after the other, 300 connections: no error
-#   two threads at once: a ProtocolError of httpx
+#   two threads at once: a request fails
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -60,7 +60,7 @@ def ask(client, begin):
     try:
         for _ in range(2):
             assert len(client.get(url).content) == 90_000
-    except httpx.HTTPError as error:
+    except Exception as error:
         errors.append(error)
 
 
@@ -84,12 +84,13 @@ for number in range(1, 1501):
     if errors:
         break
 print(f"after {number}: {errors[:1]}", file=sys.stderr)
-broken = bool(errors) and isinstance(errors[0], httpx.ProtocolError)
-print(f"two threads at once: {'a ProtocolError of httpx' if broken else errors}", flush=True)
+# Their state is at fault, no network that was slow.
+broken = bool(errors) and isinstance(errors[0], (httpx.ProtocolError, KeyError, RuntimeError))
+print(f"two threads at once: {'a request fails' if broken else errors}", flush=True)
 os._exit(0)
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 one after the other, 300 connections: no error
-two threads at once: a ProtocolError of httpx
+two threads at once: a request fails
 TXT

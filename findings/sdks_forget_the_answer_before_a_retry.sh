@@ -62,7 +62,10 @@ class Answer(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self):
         connections.append(self.client_address)
-        self.send_response(refuse.pop() if refuse else 200)
+        status = refuse.pop() if refuse else 200
+        self.send_response(status)
+        if status == 401:
+            self.send_header("WWW-Authenticate", "Bearer")
         self.send_header("Content-Length", "2000000")
         self.send_header("Retry-After", "0")
         self.end_headers()
