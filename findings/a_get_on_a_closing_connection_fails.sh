@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx2 2.16.2, aiohttp 3.14.5, httplib2
-# 0.32.1, curl_cffi 0.17.0, http.client of CPython 3.11: a server may close a connection that it kept,
-# as its keep-alive ends or it restarts, in the moment that the next request comes. Each of
-# these looks first whether a connection is still open, which cannot see that. requests,
-# httpx, httpx2 and http.client then raise for a GET too, which they could send again;
-# urllib3 and aiohttp send a GET again and raise for a POST; httplib2 and curl_cffi send
-# both again. So a service under load has an error now and then with one client alone.
+# A GET on a connection that the server closes in that moment fails in requests and httpx;
+# urllib3 and aiohttp send it again, httplib2 and curl_cffi a POST too.
+#
+# A server may close a connection that it kept, as its keep-alive ends or it restarts, in
+# the moment that the next request comes. Each of these looks first whether a connection is
+# still open, and cannot see that. requests, httpx, httpx2 and http.client then raise for a
+# GET too, which is safe to repeat; urllib3 and aiohttp send a GET again and raise for a
+# POST; httplib2 and curl_cffi send both again, so that a POST may be carried out twice.
+# Under load, one client has errors now and then that another does not.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx2 2.16.2, aiohttp 3.14.5,
+# httplib2 0.32.1, curl_cffi 0.17.0, http.client of CPython 3.11.
 #
 # Seen (the second request of a connection is not answered; how often it was sent):
 #   requests: GET ConnectionError, sent 1; POST ConnectionError, sent 1
@@ -20,9 +25,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'httplib2==0.32.1' \
-  'curl_cffi==0.17.0' 2>/dev/null
+  'curl_cffi==0.17.0' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.client

@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, httpx2 2.16.2, requests 2.34.2, CPython 3.11: lines of JSON end with `\n`,
-# and a string in them may have any other character as it is. `iter_lines()` of httpx and
-# httpx2, and of requests with `decode_unicode=True`, breaks a line at each that
-# `str.splitlines` takes for an end too, such as U+2028, U+0085 or a form feed: one answer
-# becomes two halves, neither of them JSON. What is built on it fails in the middle of an
-# answer: ollama 0.6.3, and streams of huggingface_hub 2.4.0. aiohttp 3.14.5, urllib3
-# 2.8.0, urllib.request, and requests' lines of bytes break at `\n` and `\r` alone.
+# `iter_lines()` of httpx breaks a line of JSON at U+0085 or U+2028 in its words; ollama and
+# huggingface_hub then fail midway.
+#
+# Lines of JSON end with `\n`, and a string in them may have any other character as it is.
+# `iter_lines()` of httpx and httpx2, and of requests with `decode_unicode=True`, breaks a
+# line at each that `str.splitlines` takes for an end too, such as U+2028, U+0085 or a form
+# feed: one answer becomes two halves, neither of them JSON. What is built on it fails in
+# the middle of an answer: ollama 0.6.3, and streams of huggingface_hub 2.4.0. aiohttp
+# 3.14.5, urllib3 2.8.0, urllib.request, and requests' lines of bytes break at `\n` and `\r`
+# alone.
+#
+# Versions: httpx 0.28.1, httpx2 2.16.2, requests 2.34.2, CPython 3.11.
 #
 # Seen (of 2 lines, of which one has U+0085 in a word):
 #   requests: 2 lines, decoded 3
@@ -21,9 +26,10 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'ollama==0.6.3' \
-  'huggingface_hub==2.4.0' 'openai==3.57.0' 2>/dev/null
+  'huggingface_hub==2.4.0' 'openai==3.57.0' 'anyio==4.16.0' 'h11==0.16.0' \
+  'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# urllib3 2.8.0 and requests 2.34.2, CPython 3.11: where a request is sent again, urllib3 logs
-# a warning with the error as its argument. Whoever keeps the record, as pytest does for each
-# test and `logging.handlers.MemoryHandler` until it is flushed, keeps the error, its
-# traceback, the frames that called, and with them the response that came in the end: its
-# connection stays open though the program has forgotten it, and in a pool that blocks its
-# slot is taken. A handler that writes the text at once keeps nothing.
+# A log record of urllib3's retry that is kept, as pytest keeps it, keeps the response that
+# came in the end, and its connection.
+#
+# Where a request is sent again, urllib3 logs a warning with the error as its argument.
+# Whoever keeps the record, as pytest does for each test and
+# `logging.handlers.MemoryHandler` until it is flushed, keeps the error, its traceback, the
+# frames that called, and with them the response that came in the end: its connection stays
+# open though the program has forgotten it, and in a pool that blocks its slot is taken. A
+# handler that writes the text at once keeps nothing.
+#
+# Versions: urllib3 2.8.0 and requests 2.34.2, CPython 3.11.
 #
 # Seen (open sockets after a stream was forgotten):
 #   urllib3, text written: 0
@@ -15,8 +20,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'psutil==7.2.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'psutil==7.2.2'
 cat >"$work/program.py" <<'PY'
 import gc
 import http.server

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# requests 2.34.2, httpx 0.28.1, httpx2 2.16.2 and python-gitlab 8.6.0 on requests, CPython
-# 3.11: `response.links` parts a `Link` header at the first semicolon of
-# each link, also at one of the URL. The URL is cut there, has no `rel` any more, and so
-# there is no next page: a program that goes on until there is none has a part of all and
-# is told nothing. Of two relations, `rel="next last"`, it makes one of that name.
-# aiohttp 3.14.5 takes the URL for what stands between `<` and `>`, and makes one of two too.
+# `response.links` of requests and httpx has no next page where its URL has a semicolon;
+# python-gitlab lists the first page as all.
+#
+# `response.links` parts a `Link` header at the first semicolon of each link, also at one of
+# the URL. The URL is cut there, has no `rel` any more, and so there is no next page: a
+# program that goes on until there is none has a part of all and is told nothing. Of two
+# relations, `rel="next last"`, it makes one of that name. aiohttp 3.14.5 takes the URL for
+# what stands between `<` and `>`, and makes one of two too.
+#
+# Versions: requests 2.34.2, httpx 0.28.1, httpx2 2.16.2 and python-gitlab 8.6.0 on
+# requests, CPython 3.11.
 #
 # Seen (three pages, one item each, by `links["next"]["url"]`):
 #   requests: of /plain 3 items, of /semicolon 1, of /both 1
@@ -16,9 +21,10 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' \
-  'python-gitlab==8.6.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'python-gitlab==8.6.0' \
+  'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2' \
+  'requests-toolbelt==1.0.0' 'urllib3==2.8.0' 'yarl==1.25.1' 'yarl==1.25.1'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

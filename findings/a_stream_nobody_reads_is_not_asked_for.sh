@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# ollama 0.6.3, cohere 7.3.1, openai 3.57.0, anthropic 2.14.0, groq 1.7.0 and mistralai 3.7.0,
-# CPython 3.11: a call with `stream=True`, or by the method that streams. openai, anthropic,
-# groq and mistralai send it at once. Those of ollama and cohere are generators: nothing is
-# sent before the first event is asked for, so that `pull("m", stream=True)` whose progress
-# nobody wants pulls nothing, and `try: ... except` around the call misses each error.
+# A streamed call of ollama or cohere sends nothing, and raises nothing, before its first
+# event is asked for.
+#
+# A call with `stream=True`, or of the method that streams, is sent at once by openai,
+# anthropic, groq and mistralai. Those of ollama and cohere are generators: nothing is sent
+# before the first event is asked for. So `pull("m", stream=True)` of ollama, whose progress
+# nobody wants, pulls nothing, and a `try: ... except` around the call misses each error.
+#
+# Versions: ollama 0.6.3, cohere 7.3.1, openai 3.57.0, anthropic 2.14.0, groq 1.7.0 and
+# mistralai 3.7.0, CPython 3.11.
 #
 # Seen (requests after the call, and where a 401 is raised):
 #   openai: 1, in the call
@@ -18,9 +23,12 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'ollama==0.6.3' 'cohere==7.3.1' 'openai==3.57.0' 'anthropic==2.14.0' 'groq==1.7.0' \
-  'mistralai==3.7.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'ollama==0.6.3' \
+  'cohere==7.3.1' 'openai==3.57.0' 'anthropic==2.14.0' 'groq==1.7.0' 'mistralai==3.7.0' \
+  'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2' 'httpx==0.28.1' \
+  'httpx2==2.16.2' 'opentelemetry-api==1.45.2' \
+  'opentelemetry-semantic-conventions==0.66b2' 'pydantic==2.14.4' 'requests==2.34.2' \
+  'urllib3==2.8.0' 'pydantic==2.14.4'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
@@ -44,6 +52,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers["Content-Length"]))
         body = b'{"error": {"message": "no"}}'
         self.send_response(401)
+        self.send_header("WWW-Authenticate", "Bearer")
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()

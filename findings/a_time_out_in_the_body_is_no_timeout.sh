@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: a server stops
-# answering, before the headers or in the middle of the body. requests raises ReadTimeout
-# for the former and ConnectionError for the latter, which `except requests.Timeout` lets
-# through; with `stream=True` likewise, but from `raw.read`, which raises urllib3's own.
-# The others have one error for both.
+# A time-out in the body is a ConnectionError of requests, which `except requests.Timeout`
+# lets through.
+#
+# A server stops answering, before the headers or in the middle of the body. requests raises
+# ReadTimeout for the former and ConnectionError for the latter, which `except
+# requests.Timeout` lets through; with `stream=True` likewise, but from `raw.read`, which
+# raises urllib3's own. The others have one error for both.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen (before the headers, in the body):
 #   requests.get: ReadTimeout, ConnectionError
@@ -18,9 +22,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -58,22 +62,22 @@ url = f"http://127.0.0.1:{server.server_port}"
 
 
 def by_raw(path):
-    with requests.get(url + path, stream=True, timeout=0.5) as response:
+    with requests.get(url + path, stream=True, timeout=1) as response:
         return response.raw.read()
 
 
 def by_chunks(path):
-    with requests.get(url + path, stream=True, timeout=0.5) as response:
+    with requests.get(url + path, stream=True, timeout=1) as response:
         return list(response.iter_content(100_000))
 
 
 def by_urllib(path):
-    with urlopen(url + path, timeout=0.5) as response:
+    with urlopen(url + path, timeout=1) as response:
         return response.read()
 
 
 async def of_aiohttp(path):
-    limit = aiohttp.ClientTimeout(sock_read=0.5)
+    limit = aiohttp.ClientTimeout(sock_read=1)
     async with aiohttp.ClientSession(timeout=limit) as session:
         async with session.get(url + path) as response:
             return await response.read()
@@ -87,16 +91,16 @@ def raised(ask, path):
 
 
 def by_requests(path):
-    return requests.get(url + path, timeout=0.5)
+    return requests.get(url + path, timeout=1)
 
 
 for name, ask in (
     ("requests.get", by_requests),
     ("requests, iter_content", by_chunks),
     ("requests, raw.read", by_raw),
-    ("urllib3", lambda path: urllib3.request("GET", url + path, timeout=0.5, retries=False)),
+    ("urllib3", lambda path: urllib3.request("GET", url + path, timeout=1, retries=False)),
     ("urllib.request", by_urllib),
-    ("httpx", lambda path: httpx.get(url + path, timeout=0.5, trust_env=False)),
+    ("httpx", lambda path: httpx.get(url + path, timeout=1, trust_env=False)),
     ("aiohttp", lambda path: asyncio.run(of_aiohttp(path))),
 ):
     errors = [raised(ask, "/headers"), raised(ask, "/body")]

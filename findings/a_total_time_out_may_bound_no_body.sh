@@ -1,11 +1,16 @@
 #!/usr/bin/env bash
-# urllib3 2.8.0, requests 2.34.2, httpx 0.28.1, curl_cffi 0.17.0, aiohttp 3.14.5, CPython 3.11: a
-# server sends a body in 15 parts, 0.2 s apart, and each client may take one second. The
-# second of requests, httpx and urllib.request is that of each read, as their docs say; but
-# urllib3's `Timeout(total=1)` is no total of the body either, and curl_cffi's `timeout`,
-# which is one, is none with `stream=True`: they take all three seconds. aiohttp's `total`
-# holds; it counts the program's own time between two reads too, so that a program that is
-# slow with a large body gets TimeoutError from a server that is not.
+# The total time-out of urllib3, and curl_cffi's of a stream, bound no body; aiohttp's
+# counts the program's own time too.
+#
+# A server sends a body in 15 parts, 0.2 s apart, and each client may take one second. That
+# of requests, httpx and urllib.request is for each read, as their docs say. urllib3's
+# `Timeout(total=1)` is so too, as a note in its docs says and its name does not;
+# curl_cffi's `timeout` is for all, but not with `stream=True`: they take all three seconds.
+# aiohttp's `total` holds; it counts the program's own time between two reads too, so that a
+# program that is slow with a large body gets TimeoutError from a server that is not.
+#
+# Versions: urllib3 2.8.0, requests 2.34.2, httpx 0.28.1, curl_cffi 0.17.0, aiohttp 3.14.5,
+# CPython 3.11.
 #
 # Seen:
 #   requests: whole
@@ -22,8 +27,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'curl_cffi==0.17.0' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'curl_cffi==0.17.0' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0' 'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
