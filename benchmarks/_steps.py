@@ -28,8 +28,8 @@ from httpguard._clients.urllib3.client import URLLIB3
 from httpguard._leases.lease import Lease
 from httpguard._leases.threads import running
 from httpguard._process.process import current
-from httpguard._stacks.capture import capture, capture_brief, number_of
-from httpguard._stacks.sites import place_of
+from httpguard._stacks.capture import capture, capture_brief
+from httpguard._stacks.sites import number_of, place_of
 
 from ._calls import Call, Client, memory_client
 from ._stacks import at_depth

@@ -16,7 +16,7 @@ import httpguard
 from benchmarks._kept import kept
 from benchmarks._shapes import SHAPES, guarded, repeat
 from benchmarks._transport import HOST, memory_session
-from httpguard._leases.verdicts import Verdicts
+from httpguard._leases.table import Verdicts
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -78,7 +78,7 @@ WALLS: Final = frozenset(
         "_model.fork.Parts._tell",
         "_clients.urllib3.pools._waiting",
         "_clients.urllib3.pools._may_come_back",
-        "_clients.urllib3.closing.dealloc_warn",
+        "_clients.urllib3.client.dealloc_warn",
         "_leases.ends.Ends.give_up",
     }
 )
@@ -173,7 +173,7 @@ NOT_CALLED: Final = frozenset(
         # Once, or on other interpreters.
         *(f"_stacks.variables._by_{way}" for way in ("interface", "place", "view")),
         "_stacks.variables._choose",
-        "_stacks.sites.near_site",  # Compiled, and of clients with tasks.
+        "_stacks.capture.near_site",  # Compiled, and of clients with tasks.
         # Of a stack without the application.
         "_leases.table._of_runner",
         "_stacks.sites.runs_others",
@@ -193,7 +193,7 @@ NOT_CALLED: Final = frozenset(
         "_leases.lease.Lease.is_of",
         "_model.plain.as_text",
         "_pools.pool.PoolRef.idle",
-        "_stacks.capture.Proven._make_room",
+        "_stacks.sites.Proven._make_room",
         "_clients.Patches.__init__",
         "_clients.Patches._leave",
         "_clients.Patches._say",
@@ -206,11 +206,11 @@ NOT_CALLED: Final = frozenset(
         "_clients.patching.Patcher.wrap_call",
         "_clients.urllib3.callers.Codes.__init__",
         "_clients.urllib3.client.Urllib3.close",
-        "_clients.urllib3.closing._Shut.__init__",
-        "_clients.urllib3.closing._Shut._raise",
-        "_clients.urllib3.closing._Shut.close",
-        "_clients.urllib3.closing._Shut.isclosed",
-        "_clients.urllib3.closing.shut",
+        "_clients.urllib3.client._Shut.__init__",
+        "_clients.urllib3.client._Shut._raise",
+        "_clients.urllib3.client._Shut.close",
+        "_clients.urllib3.client._Shut.isclosed",
+        "_clients.urllib3.client.shut",
         "_guard.guard.Guard.pause",
         "_guard.guard.Guard.resume",
         "_guard.guard.Guard.settings",

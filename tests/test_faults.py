@@ -20,9 +20,8 @@ from httpguard._guard import reports as _reports
 from httpguard._guard import watcher as _watcher
 from httpguard._leases import registry as _registry
 from httpguard._leases import table as _table
-from httpguard._leases import verdicts as _verdicts
 from httpguard._leases.detector import Detector
-from httpguard._leases.verdicts import Verdicts
+from httpguard._leases.table import Verdicts
 from httpguard._model.event import Event
 from httpguard._model.failure import Failures
 from httpguard._pools import pools as _pools
@@ -53,7 +52,7 @@ POINTS: list[tuple[Any, str]] = [
     (_watcher.Watcher, "start"),
     (Detector, "sweep"),
     (Detector, "bury"),
-    (_verdicts, "place_of"),
+    (_table, "place_of"),
     (_table.Group, "leak"),
     (_table.LeakTable, "add"),
     (_logs, "_to_logging"),

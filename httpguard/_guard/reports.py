@@ -30,8 +30,7 @@ if TYPE_CHECKING:
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
-    from .._leases.table import Group, LeakTable
-    from .._leases.verdicts import Verdicts
+    from .._leases.table import Group, LeakTable, Verdicts
     from .._metrics.observers import Observer, Source
     from .._model.failure import Failures
     from .._model.leak import Frame, LeakKind

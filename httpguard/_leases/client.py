@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 if TYPE_CHECKING:
     import socket
     import weakref
+    from collections.abc import Callable
 
     from .._model.leak import Frame, LeakKind
     from .._pools.pool import PoolRef
@@ -78,6 +79,8 @@ class Client(Protocol):
     """Whether coroutines read its responses, and not threads."""
     takes_in: int = 0
     """Bytes of a body that it reads unasked: a shorter one ends unread. 0: none."""
+    lives_on: Callable[[Lent], bool] | None = None
+    """Whether somebody has what a response that is gone was read from; None: never."""
 
     def state(self, response: Any) -> Ending:
         """How far a response is on its way."""
@@ -131,10 +134,6 @@ class Client(Protocol):
             lease: Of this client.
         """
         return True
-
-    def lives_on(self, lease: Lent) -> bool:
-        """Whether somebody has what a response that is gone was read from."""
-        return False
 
     def release(self, response: Any) -> None:
         """Give the connection of a closed response back: where closing does not."""

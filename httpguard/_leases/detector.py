@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 from .._model.leak import LeakKind
 from .client import Ending
 from .lease import Finding
-from .readers import a_few, being_read, left_alone, with_responses
+from .readers import Explainer, a_few, being_read, left_alone, with_responses
 from .session_detector import SessionDetector
+from .table import Verdicts
 from .threads import runner, strand_of
-from .verdicts import Explainer, Verdicts
 from .wire import is_read_below, is_read_inside
 
 if TYPE_CHECKING:
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from .._model.settings import Settings
     from .lease import Lease
     from .registry import Registry
+    from .sessions import Sessions
 
     Suspects = list[tuple[Lease, Any]]
 
@@ -74,7 +75,7 @@ class Detector:
             over = lease.ended or lease.closed is not None or lease.forgotten
             if not over and _is_doubtful(lease):
                 revived.doubtful.append(lease)
-            elif not over and lease.client.lives_on(lease):
+            elif not over and (lives_on := lease.client.lives_on) and lives_on(lease):
                 lease.revived = True
                 revived.elsewhere.append(lease)
             elif not lease.forgotten:
@@ -100,12 +101,15 @@ class Detector:
                     suspects.append(lease)
             except Exception as error:  # Of a response unlike all others: it alone.
                 self.registry.give_up(lease, "sweep", error)
-        few = a_few(suspects)
+        few = a_few(suspects) if suspects else []
         for first in range(0, len(few), _SLICE):
             self._rest()
             self._suspects(with_responses(few[first : first + _SLICE]), now)
         self.registry.pools.sweep(now)
-        self.sessions.sweep(now)
+        if self.verdicts.counts[LeakKind.SESSION] or _may_be_crowded(
+            self.registry.sessions, self._settings().max_sessions
+        ):
+            self.sessions.sweep(now)
 
     def _is_suspect(self, lease: Lease, now: float, most: float) -> bool:
         """Whether it stands still: held or dropped, if it is, the next look tells."""
@@ -235,6 +239,14 @@ class Detector:
             lease.pool.losses.add(lease, lease.site)
             if self._settings().reclaim:
                 self.lost.append(lease)
+
+
+def _may_be_crowded(sessions: Sessions, limit: int | None) -> bool:
+    """Whether one line has made more sessions than it may: in most sweeps, none."""
+    if sessions.dead:
+        sessions.forget_dead()
+    lines = list(sessions.lines.values())
+    return limit is not None and any(len(line) > limit for line in lines)
 
 
 def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from .._model.scope import Scope
-    from .._stacks.capture import Proven
     from .._stacks.ownership import Origins
+    from .._stacks.sites import Proven
     from .lease import Lease
 
 _MOST_FAULTS: Final = 100
@@ -181,7 +181,8 @@ class Revived:
         known, self.elsewhere = self.elsewhere, []
         gone: list[Lease] = []
         for lease in known:
-            lives = not lease.ended and lease.client.lives_on(lease)
+            lives_on = lease.client.lives_on
+            lives = not lease.ended and lives_on is not None and lives_on(lease)
             (self.elsewhere if lives else gone).append(lease)
         return gone
 

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 from .._model.scope import CURRENT_SCOPE, current_scope
 from .._model.tally import Tally
 from .._pools.pools import Pools
-from .._stacks.capture import BRIEF, Proven, capture
+from .._stacks.capture import capture
 from .._stacks.ownership import Origins
-from .._stacks.raw import CUT
+from .._stacks.raw import BRIEF, CUT
+from .._stacks.sites import Proven
 from .ends import Ends
 from .lease import Lease
 from .sessions import Sessions

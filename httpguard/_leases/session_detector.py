@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .._model.settings import Settings
     from .registry import Registry
     from .sessions import SessionRef
+    from .table import Verdicts
     from .threads import Strand
-    from .verdicts import Verdicts
 
 
 class SessionDetector:

@@ -22,8 +22,7 @@ if TYPE_CHECKING:
     from .._stacks.raw import RawStack
     from .lease import Lease
     from .registry import Registry
-    from .table import LeakTable
-    from .verdicts import Verdicts
+    from .table import LeakTable, Verdicts
 
 
 def take_snapshot(

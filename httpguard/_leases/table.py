@@ -1,34 +1,96 @@
-"""The table of leaks: findings grouped by kind and site, bounded in size."""
+"""What was judged: the counts, and the findings by kind and site, bounded in size."""
 
 from __future__ import annotations
 
 from dataclasses import asdict
 from datetime import datetime, timezone
+from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, Leak, LeakKind
 from .._model.redaction import printable, redact_url
-from .._model.tally import Rhythm
+from .._model.tally import Rhythm, Tally
+from .._stacks.ownership import module_matches, module_of
 from .._stacks.sites import (
+    filenames,
     find_library,
     find_site,
     frame_at,
+    place_of,
     runs_others,
     symbolize,
 )
 from .client import Facts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
+    from .._model.settings import Settings
     from .._stacks.ownership import Origins
-    from .lease import Finding
+    from .lease import Finding, Lease
+    from .registry import Registry
+    from .sessions import SessionRef
 
 # Programs that make code as they run can have sites without end.
 MOST_GROUPS: Final = 1000
 # So many kinds and sites are counted for monitoring, each for good: a count there
 # never falls, and a series that comes and goes is expensive.
 MOST_SERIES: Final = 100
+
+
+class Verdicts:
+    """The counts of one guard."""
+
+    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
+        self._registry = registry
+        self._settings = settings
+        self.counts = dict.fromkeys(LeakKind, 0)
+        self.total = 0
+        self.excused = 0
+        # How often more than `max_open` were open; any thread counts.
+        self.overruns = Tally()
+        # Held responses that were closed for the program.
+        self.shut = 0
+
+    def count(self, kind: LeakKind, leaked: Lease | SessionRef) -> bool:
+        """Count a leak, once; False: `allow` or `ignore` excuses it."""
+        leaked.judged = True
+        if self.excuses(leaked):
+            self.excused += 1
+            return False
+        leaked.kind = kind
+        self.counts[kind] += 1
+        self.total += 1
+        origins = self._registry.origins
+        place = place_of(leaked.stack or (), origins)
+        leaked.site = frame_at(place, origins)
+        self._registry.proven.distrust(place)
+        return True
+
+    def excuses(self, leaked: Lease | SessionRef) -> bool:
+        """Whether `allow` or `ignore` says that it is not to be judged."""
+        if leaked.scope is not None and leaked.scope.allowed is not None:
+            return True
+        return any(_matches(leaked, pattern) for pattern in self._settings().ignore)
+
+    def crowd(self) -> list[Lease]:
+        """The leases that count against ``max_open``."""
+        return [
+            lease
+            for lease in self._registry.open_leases()
+            if not lease.reading and not self.excuses(lease)
+        ]
+
+
+def _matches(leaked: Lease | SessionRef, pattern: str) -> bool:
+    """Whether a URL pattern (it has a slash) or a module pattern fits."""
+    if "/" in pattern:
+        url = leaked.absolute_url
+        return fnmatchcase(url, pattern) or fnmatchcase(url.partition("?")[0], pattern)
+    return any(
+        module_matches(module_of(filename), pattern)
+        for filename in filenames(leaked.stack or ())
+    )
 
 
 class Series:

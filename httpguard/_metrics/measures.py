@@ -14,8 +14,7 @@ if TYPE_CHECKING:
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
-    from .._leases.table import LeakTable
-    from .._leases.verdicts import Verdicts
+    from .._leases.table import LeakTable, Verdicts
     from .._model.leak import Frame, LeakKind
     from .._pools.pool import PoolRef
     from .._pools.pools import Totals

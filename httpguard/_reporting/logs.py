@@ -12,7 +12,7 @@ import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final, Generic, TypeVar
 
-from .._model.streams import Streams, is_shown
+from .._model.streams import Streams, dress, is_shown
 
 if TYPE_CHECKING:
     from .._model.event import Event
@@ -154,7 +154,7 @@ def is_structlog_configured() -> bool:
 def preload() -> None:
     """Import now what is otherwise imported at the first report."""
     from .._text import events  # noqa: F401
-    from . import context, terminal  # noqa: F401
+    from . import context  # noqa: F401
 
     if is_structlog_configured():
         from . import structlog  # noqa: F401
@@ -168,7 +168,6 @@ def _to_logging(event: Event, rendered: Rendered, streams: Streams) -> None:
     """
     from .._model.redaction import printable
     from .context import with_context
-    from .terminal import dress
 
     logger, level = _logger(), _LEVELS[event.level]
     if not logger.isEnabledFor(level):

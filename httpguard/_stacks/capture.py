@@ -6,30 +6,24 @@ never leaks, and nearly all of it is opened by a few lines.
 
 from __future__ import annotations
 
+from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from itertools import repeat
 from typing import TYPE_CHECKING, Any, Final
 
 from .raw import CUT
-from .sites import place_of
 
 if TYPE_CHECKING:
     from collections.abc import Container
     from types import CodeType, FrameType
 
     from .ownership import Origins
-    from .raw import Place, RawStack
+    from .raw import RawStack
 
 # Library frames do not count against the depth, so runaway recursion in one
 # needs a bound of its own.
 _MOST_FRAMES: Final = 256
-BRIEF: Final = 6
-"""Frames of a stack in brief."""
-_ENOUGH: Final = 16
-# Generated code can open responses at places without end.
-_MOST_PLACES: Final = 4096
-_NEVER: Final = -(1 << 60)
-# Items of a stack that cannot be briefer.
-_SHORT: Final = 2 * BRIEF
+_FEW_FRAMES: Final = 12
+_SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
 
 
 def capture(frame: FrameType | None, depth: int, origins: Origins) -> RawStack:
@@ -106,56 +100,23 @@ def capture_brief(frame: Any, proven: Container[int]) -> RawStack:
     return ()
 
 
-def number_of(place: Place) -> int:
-    """A place as a number that `capture_brief` has at hand."""
-    code, offset = place or (CUT, 0)
-    # From CPython 3.11 on the code of a function lies in its code object, so that no
-    # two places have the same number.
-    return id(code) + offset
+def near_site(origins: Origins, frame: FrameType) -> RawStack:
+    """The frames out to the innermost of the application, within the task; else empty.
 
-
-class Proven(set[int]):
-    """The places of sites whose responses have always ended well.
-
-    No lock: what two threads write at once counts once. The address of a code object
-    that is gone may come again, and with it what was known of that one. Where a whole
-    stack has fewer application frames than one in brief, no site is proven.
+    What resumes a coroutine and is none itself is the loop.
     """
-
-    def __init__(self, depth: int) -> None:
-        super().__init__()
-        self._learns = depth >= BRIEF
-        # Place -> how often its responses ended well.
-        self._counts: dict[int, int] = {}
-
-    def learn(self, stack: RawStack, origins: Origins, *, in_task: bool) -> None:
-        """A response ended well. A task's is in brief once it ends with the site."""
-        if not self._learns or (len(stack) <= _SHORT and not in_task):
-            return
-        place = number_of(place_of(stack, origins))
-        if place in self:
-            return  # It lies too deep in libraries.
-        if len(self._counts) >= _MOST_PLACES:
-            self._make_room()
-        self._counts[place] = count = self._counts.get(place, 0) + 1
-        if count >= _ENOUGH:
-            self.add(place)
-
-    def distrust(self, place: Place) -> None:
-        """A response leaked: from now on the whole stack of each is kept."""
-        if not self._learns:
-            return
-        number = number_of(place)
-        self._counts[number] = _NEVER
-        self.discard(number)
-        if len(self._counts) >= _MOST_PLACES:
-            self._make_room()
-
-    def _make_room(self) -> None:
-        """Forget whom to trust, but nobody whom not to; at worst, trust no more."""
-        self.clear()
-        counts = list(self._counts.items())
-        self._counts = {place: count for place, count in counts if count < 0}
-        if len(self._counts) >= _MOST_PLACES:
-            self._learns = False
-            self._counts = {}
+    stack: list[CodeType | int] = []
+    one: FrameType | None = frame
+    for _ in range(_FEW_FRAMES):
+        if one is None:
+            break
+        code = one.f_code
+        stack += (code, one.f_lasti)
+        if origins[code.co_filename]:
+            return tuple(stack)
+        one = one.f_back
+        if code.co_flags & _SUSPENDING and not (
+            one is not None and one.f_code.co_flags & _SUSPENDING
+        ):
+            break
+    return ()

@@ -25,6 +25,8 @@ def _cut() -> None:
 
 CUT: Final = _cut.__code__
 """Stands at the end of a stack in brief."""
+BRIEF: Final = 6
+"""Frames of a stack in brief."""
 
 BEFORE: Final = "opened before httpguard came"
 """In the place of a line."""

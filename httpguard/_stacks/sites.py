@@ -1,4 +1,4 @@
-"""What a stack tells: its frames, its site, and the library that lost a response."""
+"""What a stack tells: frames, site, whether to trust it, the library that lost it."""
 
 from __future__ import annotations
 
@@ -7,19 +7,18 @@ import os
 import sys
 from dataclasses import replace
 from functools import lru_cache
-from inspect import CO_ASYNC_GENERATOR, CO_COROUTINE, CO_GENERATOR
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import OWN_DIRECTORY, hand_back
 from .._model.leak import Frame
 from .ownership import installed_package, space_of
-from .raw import CUT
+from .raw import BRIEF, CUT
 from .submission import MARK
 from .tasks import AWAITED
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Iterable, Iterator
-    from types import CodeType, FrameType
+    from types import CodeType
 
     from .ownership import Origins
     from .raw import Place, RawStack
@@ -54,9 +53,13 @@ _THREADS: Final = (
     f"{os.sep}threading.py",
     os.path.join("multiprocessing", "pool.py"),
 )
-_MOST_FRAMES: Final = 12
+# Generated code can open responses at places without end.
 _MOST_PLACES: Final = 4096
-_SUSPENDING: Final = CO_COROUTINE | CO_GENERATOR | CO_ASYNC_GENERATOR
+# So often a place has to end well; and one that never counts as such.
+_ENOUGH: Final = 16
+_NEVER: Final = -(1 << 60)
+# Items of a stack that cannot be briefer.
+_SHORT: Final = 2 * BRIEF
 NOWHERE: Final = Frame("<unknown>", 0, "<unknown>")
 """The site of a response whose stack was not kept."""
 
@@ -105,28 +108,6 @@ def frame_at(place: Place, origins: Origins) -> Frame:
         # With the code, so that no other one gets its id.
         known = origins.frames[key] = code, frame
     return known[1]
-
-
-def near_site(origins: Origins, frame: FrameType) -> RawStack:
-    """The frames out to the innermost of the application, within the task; else empty.
-
-    What resumes a coroutine and is none itself is the loop.
-    """
-    stack: list[CodeType | int] = []
-    one: FrameType | None = frame
-    for _ in range(_MOST_FRAMES):
-        if one is None:
-            break
-        code = one.f_code
-        stack += (code, one.f_lasti)
-        if origins[code.co_filename]:
-            return tuple(stack)
-        one = one.f_back
-        if code.co_flags & _SUSPENDING and not (
-            one is not None and one.f_code.co_flags & _SUSPENDING
-        ):
-            break
-    return ()
 
 
 def symbolize(stack: RawStack, origins: Origins) -> tuple[Frame, ...]:
@@ -255,3 +236,58 @@ def _line(code: CodeType, offset: int) -> int:
 def frame_of(code: CodeType, offset: int, *, application: bool) -> Frame:
     """A frame with its line and, as in a traceback, its bare function name."""
     return Frame(code.co_filename, _line(code, offset), code.co_name, application)
+
+
+def number_of(place: Place) -> int:
+    """A place as a number that `capture_brief` has at hand."""
+    code, offset = place or (CUT, 0)
+    # From CPython 3.11 on the code of a function lies in its code object, so that no
+    # two places have the same number.
+    return id(code) + offset
+
+
+class Proven(set[int]):
+    """The places of sites whose responses have always ended well.
+
+    No lock: what two threads write at once counts once. The address of a code object
+    that is gone may come again, and with it what was known of that one. Where a whole
+    stack has fewer application frames than one in brief, no site is proven.
+    """
+
+    def __init__(self, depth: int) -> None:
+        super().__init__()
+        self._learns = depth >= BRIEF
+        # Place -> how often its responses ended well.
+        self._counts: dict[int, int] = {}
+
+    def learn(self, stack: RawStack, origins: Origins, *, in_task: bool) -> None:
+        """A response ended well. A task's is in brief once it ends with the site."""
+        if not self._learns or (len(stack) <= _SHORT and not in_task):
+            return
+        place = number_of(place_of(stack, origins))
+        if place in self:
+            return  # It lies too deep in libraries.
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
+        self._counts[place] = count = self._counts.get(place, 0) + 1
+        if count >= _ENOUGH:
+            self.add(place)
+
+    def distrust(self, place: Place) -> None:
+        """A response leaked: from now on the whole stack of each is kept."""
+        if not self._learns:
+            return
+        number = number_of(place)
+        self._counts[number] = _NEVER
+        self.discard(number)
+        if len(self._counts) >= _MOST_PLACES:
+            self._make_room()
+
+    def _make_room(self) -> None:
+        """Forget whom to trust, but nobody whom not to; at worst, trust no more."""
+        self.clear()
+        counts = list(self._counts.items())
+        self._counts = {place: count for place, count in counts if count < 0}
+        if len(self._counts) >= _MOST_PLACES:
+            self._learns = False
+            self._counts = {}

@@ -18,7 +18,7 @@ from structlog.contextvars import bound_contextvars
 import httpguard
 from httpguard._clients.urllib3 import compiled
 from httpguard._leases.lease import Lease
-from httpguard._stacks import sites
+from httpguard._stacks import capture
 from httpguard._stacks.raw import CUT
 
 from ._registry import begun_in, registry
@@ -117,7 +117,7 @@ def interpreted() -> Iterator[None]:
     """Without what is compiled."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(compiled, "open_lease", None)
-        patch.setattr(compiled, "near_site", sites.near_site)
+        patch.setattr(compiled, "near_site", capture.near_site)
         yield
 
 
@@ -265,7 +265,7 @@ class Failing(dict[str, bool]):
 OUTER: Final = "def call(function): return function()"
 
 
-@pytest.mark.parametrize("near_site", [compiled.near_site, sites.near_site])
+@pytest.mark.parametrize("near_site", [compiled.near_site, capture.near_site])
 def test_the_way_to_a_site(near_site: Any) -> None:
     names: dict[str, Any] = {}
     exec(compile(OUTER, "outer.py", "exec"), names)

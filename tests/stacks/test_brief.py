@@ -6,9 +6,9 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from httpguard._stacks import capture
-from httpguard._stacks.capture import Proven
+from httpguard._stacks import sites
 from httpguard._stacks.ownership import Origins
+from httpguard._stacks.sites import Proven
 
 if TYPE_CHECKING:
     from types import CodeType
@@ -18,7 +18,7 @@ MOST = 50
 
 @pytest.fixture(autouse=True)
 def few_places(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(capture, "_MOST_PLACES", MOST)
+    monkeypatch.setattr(sites, "_MOST_PLACES", MOST)
 
 
 def made(number: int) -> CodeType:

@@ -15,14 +15,13 @@ import urllib3
 import httpguard
 from httpguard import LeakError
 from httpguard._stacks import sites
-from httpguard._stacks.capture import Proven
 from httpguard._stacks.ownership import (
     Origins,
     is_application,
     module_matches,
     module_of,
 )
-from httpguard._stacks.sites import find_site, source_line, symbolize
+from httpguard._stacks.sites import Proven, find_site, source_line, symbolize
 from httpguard._text.leaks import describe
 from tests.program import line_of, run, write
 

@@ -15,7 +15,7 @@ from ..gate import GATE
 from ..losing import note_retries
 from ..patching import MODULES
 from .callers import above, outermost, reads_body, session_above
-from .closing import close, dealloc_warn
+from .client import close, dealloc_warn
 from .compiled import begin_lease
 from .mocks import KNOWN, holds_real_connection
 from .pools import POOLS, put_conn
