@@ -20,7 +20,7 @@ def kept() -> Counter[str]:
     """How many items lie in all containers of the same place.
 
     A place is how one gets there from a module of httpguard: ``_process.process.PROCESS
-    .guard.parts.pools._said``, say. Objects of other people are not looked into.
+    .guard.pools._said``, say. Objects of other people are not looked into.
     """
     seen = {id(vars(module)) for module in list(sys.modules.values()) if module}
     seen |= {id(sys.modules)}

@@ -113,7 +113,7 @@ def _tested(**settings: Any) -> Iterator[None]:
     from httpguard._testing.subject import Attribution, Subject
 
     host = enter_session(Settings(**settings))
-    running = Attribution(host.parts.detector, Subject("a session", "outside"))
+    running = Attribution(host.detector, Subject("a session", "outside"))
     test = Subject("a test", "a test")
     host.registry.claim_by(running.claim)
     running.enter(test)

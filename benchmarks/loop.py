@@ -93,7 +93,7 @@ async def _measure(size: int, looks: int, *, rests: bool) -> dict[str, float]:
     installed = current()
     if installed is None:
         raise RuntimeError("httpguard is not installed")
-    installed.parts.watcher._sweep = partial(looked, installed)
+    installed.watcher._sweep = partial(looked, installed)
     session = aiohttp_session(announced=_LENGTH)
     responses: list[Any] = [await session.get(URL) for _ in range(size)]
     gc.collect()

@@ -38,7 +38,7 @@ WALLS: Final = frozenset(
                 "check",
                 "watch",
                 "snapshot",
-                "touch",
+                "opened",
             )
         ),
         *(f"_guard.scopes.Scopes.{name}" for name in ("unfinished", "close")),
@@ -46,16 +46,16 @@ WALLS: Final = frozenset(
             f"_guard.calls.Calls.{name}"
             for name in (
                 "before_request",
-                "step_aside",
                 "made",
                 "own",
-                "opened",
+                "touch",
                 "begin_wait",
                 "end_wait",
                 "explain",
             )
         ),
         "_guard.parts.Parts.raise_due",
+        "_guard.parts.Parts.step_aside",
         # The program's own call passes through it.
         "_stacks.submission.Followed.__call__",
         "_stacks.submission.Followed.__getattr__",
@@ -140,7 +140,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.scopes.Scopes.is_arriving",  # Within a loop.
         "_guard.scopes._bound",  # Where a thread works for a scope.
         "_guard.scopes._name",
-        "_guard.guard.Guard.keep_times",
+        "_guard.parts.Parts.keep_times",
         "_guard.guard.Guard._tell_counts_observer",
         "_guard.guard.Guard.measures",
         "_model.plain._names",
@@ -198,7 +198,7 @@ NOT_CALLED: Final = frozenset(
         "_clients.Patches._leave",
         "_clients.Patches._say",
         "_guard.parts.Parts.close_held",
-        "_guard.parts._close_held",
+        "_leases.held.close_held",
         "_leases.readers.is_read_on",
         "_pools.waits.Share.covers",
         "_clients.patching.Patcher.__init__",
@@ -211,11 +211,8 @@ NOT_CALLED: Final = frozenset(
         "_clients.urllib3.client._Shut.close",
         "_clients.urllib3.client._Shut.isclosed",
         "_clients.urllib3.client.shut",
-        "_guard.guard.Guard.pause",
-        "_guard.guard.Guard.resume",
-        "_guard.guard.Guard.settings",
-        "_guard.guard.Guard.share",
-        "_guard.guard.Guard.table",
+        "_guard.parts.Parts.pause",
+        "_guard.parts.Parts.resume",
         "_guard.reports.Reports.pressure",
         "_guard.strict.Pending.awaited",
         "_guard.watcher.Watcher.resume",
@@ -272,7 +269,7 @@ class Guarded(Control):
         if guard is not None:
             guard.registry.clock = lambda: self.now
             guard.registry.settle()
-            WATCHERS.append(guard.parts.watcher)
+            WATCHERS.append(guard.watcher)
 
     def fork(self) -> None:
         """As `os.fork` does, in parent and child."""
@@ -280,7 +277,7 @@ class Guarded(Control):
         _process.PROCESS.parts.resume()
         guard = _process.current()
         if guard is not None:  # No thread goes on in a child.
-            watcher = guard.parts.watcher
+            watcher = guard.watcher
             ended, watcher._stop = watcher._stop, None
             if ended is not None:
                 ended.set()

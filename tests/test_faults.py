@@ -86,7 +86,7 @@ def test_the_program_goes_on(  # noqa: PLR0917  # Fixtures.
     said = [record for record in caplog.records if "stepped aside" in record.message]
     current = _process.current()
     assert current is not None
-    assert current.parts.outbox.errors >= 1
+    assert current.outbox.errors >= 1
     # Once for each part that failed.
     assert 1 <= len(said) <= 4
     assert "FaultError" in (said[0].exc_text or "")
@@ -181,7 +181,7 @@ def test_the_exit_survives_a_fault(
     current = _process.current()
     assert current is not None
     current.finish()
-    assert current.parts.outbox.errors == 1
+    assert current.outbox.errors == 1
 
 
 def test_too_many_open_survives_a_fault(
@@ -192,7 +192,7 @@ def test_too_many_open_survives_a_fault(
     kept = [requests.get(server.url("/bytes/90000"), stream=True) for _ in range(3)]
     current = _process.current()
     assert current is not None
-    assert current.parts.outbox.errors == 2
+    assert current.outbox.errors == 2
     for response in kept:
         response.close()
 

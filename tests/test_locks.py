@@ -15,7 +15,7 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._guard import parts as _parts
+from httpguard._guard import guard as _guard
 from httpguard._process import process as _process
 from tests.program import run
 
@@ -70,7 +70,7 @@ def test_a_check_says_that_it_could_not(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     guard.install()
-    monkeypatch.setattr(_parts, "PATIENCE", 0.05)
+    monkeypatch.setattr(_guard, "_PATIENCE", 0.05)
     requests.get(url, stream=True)
     with sweep_under_way():
         state = guard.check()
@@ -83,7 +83,7 @@ def test_the_end_of_a_scope_does_not_wait_for_ever(
     guard: GuardControl, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     guard.install()
-    monkeypatch.setattr(_parts, "PATIENCE", 0.05)
+    monkeypatch.setattr(_guard, "_PATIENCE", 0.05)
     with sweep_under_way(), httpguard.no_leaks():
         requests.get(url, stream=True)
     state = guard.check()

@@ -87,7 +87,7 @@ class Attachment:
             return True
         wind_up(*take_off())
         if guard is not None:
-            guard.parts.watcher.wait_for_end(_PATIENCE)
+            guard.watcher.wait_for_end(_PATIENCE)
         self._restore()
         PROCESS.attached = None
         return False

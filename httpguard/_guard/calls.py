@@ -1,14 +1,17 @@
-"""What the wrappers of clients tell the guard."""
+"""What the wrappers of clients, and `touch`, tell the guard."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
+from .._leases.lease import lease_of
 from .._pressure.shortage import describe_shortage
 from .._text.pools import describe_starved
+from .parts import Parts
 from .strict import crowd_error
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
     from types import FrameType
 
     from .._leases.client import Client
@@ -16,10 +19,11 @@ if TYPE_CHECKING:
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.sessions import SessionRef
+    from .._model.settings import Settings
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
     from .._stacks.raw import RawStack
-    from .parts import Parts
+    from .reports import Outbox
 
 # A pool that is out of connections is looked at once in so many seconds: a storm of
 # timeouts is when a program can least pay for it.
@@ -29,18 +33,22 @@ _OFTEN: Final = 1.0
 _SHARE: Final = 32
 
 
-class Calls:
-    """The side of a guard that the wrappers see. Nothing but `LeakError` ever rises."""
+class Calls(Parts):
+    """A part of `Guard`: what the wrappers see. Nothing but `LeakError` ever rises."""
 
-    # Whether it wants to be told of new leases.
-    attentive: bool
-    # Whether sessions are looked at.
-    judges_sessions: bool
+    if TYPE_CHECKING:
 
-    def __init__(self, parts: Parts) -> None:
-        self.parts = parts
-        self.registry = parts.registry
-        self._crowd = Crowd(parts.registry)
+        def sweep(
+            self, judge: Callable[[], None], *, patience: float | None = None
+        ) -> None: ...
+
+        def everything(self) -> None: ...
+
+        def notify(self) -> None: ...
+
+    def __init__(self, registry: Registry, settings: Settings, outbox: Outbox) -> None:
+        self._crowd = Crowd(registry)
+        super().__init__(registry, settings, outbox)
 
     def before_request(self) -> None:
         """Judge what ended since the last time, and sweep where no thread does.
@@ -48,22 +56,21 @@ class Calls:
         Raises:
             LeakError: In strict mode, this thread's leaks past ``max_leaks``.
         """
-        parts = self.parts
         try:
-            if parts.outbox.busy:
+            if self.outbox.busy:
                 return
             registry = self.registry
-            if parts.is_lazy and registry.clock() >= parts.next_sweep:
-                parts.sweep(parts.everything, patience=0)
-                parts.notify()
+            if self.is_lazy and registry.clock() >= self.next_sweep:
+                self.sweep(self.everything, patience=0)
+                self.notify()
             elif registry.dead or registry.resolved:
-                parts.sweep(parts.detector.bury, patience=0)
-            parts.outbox.flush()
-            if parts.detector.held:
-                parts.close_held()
+                self.sweep(self.detector.bury, patience=0)
+            self.outbox.flush()
+            if self.detector.held:
+                self.close_held()
         except Exception as failure:
             self.step_aside("before_request", failure)
-        parts.raise_due(everybody=False)
+        self.raise_due(everybody=False)
 
     def attend_to(self, lease: Lease, response: Any, *, raising: bool = True) -> None:
         """A lease was opened: see to it that it is watched, and count.
@@ -71,17 +78,16 @@ class Calls:
         In strict mode it raises `LeakError` where it is one more than ``max_open``; it
         is closed.
         """
-        parts = self.parts
-        if parts.watcher.idle:
+        if self.watcher.idle:
             self.attend()
-        limit = parts.settings.max_open
+        limit = self.settings.max_open
         if limit is not None and raising and len(self.registry.leases) > limit:
             self._check_crowd(lease, response, limit)
 
     def attend(self) -> None:
         """Something happened that a sweep should see: have the watcher run."""
-        if self.parts.watcher.idle:
-            self.parts.watcher.start()
+        if self.watcher.idle:
+            self.watcher.start()
 
     def begin_wait(
         self,
@@ -94,18 +100,17 @@ class Calls:
 
         Arguments as of `PoolWatch.begin_wait`. The answer is None if we failed.
         """
-        parts = self.parts
         try:
-            waiter = parts.pools.begin_wait(pool, frame, stack, share)
+            waiter = self.pools.begin_wait(pool, frame, stack, share)
             self.attend()
-            soon = parts.pools.next_look()
-            if soon is not None and soon < parts.settings.check_interval:
-                parts.watcher.hurry()
-            if parts.settings.reclaim:
-                parts.sweep(parts.detector.bury, patience=0)
+            soon = self.pools.next_look()
+            if soon is not None and soon < self.settings.check_interval:
+                self.watcher.hurry()
+            if self.settings.reclaim:
+                self.sweep(self.detector.bury, patience=0)
                 for young in (True, False):
-                    if parts.pools.is_dry(pool) and parts.pools.collect(young=young):
-                        parts.sweep(parts.detector.bury, patience=0)
+                    if self.pools.is_dry(pool) and self.pools.collect(young=young):
+                        self.sweep(self.detector.bury, patience=0)
         except Exception as error:
             self.step_aside("begin_wait", error)
             return None
@@ -115,7 +120,7 @@ class Calls:
         """A request got its connection, or an error."""
         if waiter is not None:
             try:
-                self.parts.pools.end_wait(waiter)
+                self.pools.end_wait(waiter)
             except Exception as error:
                 self.step_aside("end_wait", error)
 
@@ -128,7 +133,7 @@ class Calls:
         try:
             now, (when, note) = self.registry.clock(), pool.note
             if now - when >= _OFTEN or (share or pool).name not in note:
-                self.parts.sweep(self.parts.detector.bury, patience=0)
+                self.sweep(self.detector.bury, patience=0)
                 details = describe_shortage(pool, self.registry, now, share)
                 note = f"httpguard: {describe_starved(details)}"
                 pool.note = (now, note)
@@ -154,44 +159,42 @@ class Calls:
         try:
             registry = self.registry
             count = registry.sessions.own(session, pool, registry.origins)
-            limit = self.parts.settings.max_sessions
+            limit = self.settings.max_sessions
             if limit is not None and count > limit:
                 self.attend()
         except Exception as error:
             self.step_aside("own", error)
 
-    def opened(self) -> None:
-        """A request opens connections: now and then, see how many the process has."""
-        descriptors = self.parts.descriptors
+    def touch(self, response: Any) -> bool:
+        """Restart a response's idle clock; whether it is open and guarded."""
         try:
-            if next(descriptors.glances) % descriptors.every:
-                return
-            pressure = descriptors.look(self.registry.clock())
-            if pressure is not None:
-                self.parts.reports.pressure(pressure)
-                self.parts.outbox.flush()
+            lease = lease_of(response)
+            # Of requests' response, and of urllib.request's error.
+            for name in ("raw", "fp"):
+                if lease is None:
+                    lease = lease_of(getattr(response, name, None))
+            if lease is None or lease.closed is not None:
+                return False
+            lease.active = self.registry.clock()
         except Exception as error:
-            self.step_aside("descriptors", error)
-
-    def step_aside(self, where: str, error: Exception) -> None:
-        """Something of ours failed: say so once, and leave the program alone."""
-        self.parts.outbox.step_aside(where, error)
+            self.step_aside("touch", error)
+            return False
+        return True
 
     def _check_crowd(self, lease: Lease, response: Any, limit: int) -> None:
         """Whether the response just opened is one too many."""
-        parts = self.parts
-        strict = parts.settings.strict
+        strict = self.settings.strict
         try:
-            guess = None if strict else self._crowd.guess(lease, limit, parts.detector)
+            guess = None if strict else self._crowd.guess(lease, limit, self.detector)
             if guess:
-                parts.detector.verdicts.overruns.add()
+                self.detector.verdicts.overruns.add()
             if guess is not None:
                 return
-            crowd = parts.detector.verdicts.crowd()
+            crowd = self.detector.verdicts.crowd()
             self._crowd.note(len(crowd), limit)
             if len(crowd) <= limit or not any(one is lease for one in crowd):
                 return
-            responses = parts.reports.overrun(crowd, limit, described=strict)
+            responses = self.reports.overrun(crowd, limit, described=strict)
             if not strict:
                 return
             now = self.registry.clock()

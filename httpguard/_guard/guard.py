@@ -4,21 +4,20 @@ from __future__ import annotations
 
 import gc
 import time
-from collections import deque
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from .._leases.lease import lease_of
 from .._leases.registry import Registry
 from .._leases.snapshots import count_responses, take_counters, take_snapshot
 from .._metrics.measures import take_measures
 from .._model.snapshot import Counters, Snapshot
+from .._model.tally import drain
 from .calls import Calls
-from .parts import Parts
 from .scopes import Scopes
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from .._leases.lease import Finding
     from .._leases.registry import Digest
     from .._leases.table import LeakTable
     from .._metrics.measures import Measures
@@ -29,9 +28,12 @@ if TYPE_CHECKING:
 _EXIT_PATIENCE: Final = 1.0
 # What a snapshot waits: one without the very latest is better than a late one.
 _GLANCE: Final = 0.2
-# Lease times between two sweeps, where monitoring asks for them; a process that
-# ends more in that time tells of the latest ones.
-_MOST_TIMES: Final = 100_000
+# Nobody waits for ever for another thread's sweep. That one may wait itself: a
+# finalizer that the collector runs in the middle of it may ask for a lock (a log
+# handler's, most often) which the thread that waits here holds.
+_PATIENCE: Final = 10.0
+# With no watcher thread, guarded calls look at open responses this often.
+_LAZY_SECONDS: Final = 5.0
 
 
 class CountsObserver(Protocol):
@@ -67,59 +69,30 @@ class Guard(Calls):
         beside: Guard | None = None,
     ) -> None:
         registry = beside.registry if beside else Registry(clock, addresses, digest)
-        parts = Parts(registry, settings, outbox, watch=self.watch, notify=self.notify)
-        super().__init__(parts)
-        self.scopes = Scopes(parts)
         self.counts_observer: CountsObserver | None = None
-        parts.watcher.changed = self._heed
-        self.configure(settings)
+        super().__init__(registry, settings, outbox)
+        self.scopes = Scopes(self)
         if beside is not None:
             self.share(beside)
-        if outbox.observers.members:
-            self.keep_times()
-
-    @property
-    def settings(self) -> Settings:
-        return self.parts.settings
-
-    def share(self, other: Guard | None) -> None:
-        """Have the registry keep what another guard needs too; None: there is none."""
-        self.parts.share(None if other is None else other.settings)
-
-    @property
-    def table(self) -> LeakTable:
-        """What leaked, by site."""
-        return self.parts.table
-
-    def configure(self, settings: Settings) -> None:
-        """Take new settings; what is known stays."""
-        self.parts.settings = settings
-        self.judges_sessions = settings.max_sessions is not None
-        self.reclaims = settings.reclaim
-        self.parts.configure()
-        self._heed()
-        if self.registry.leases:
-            self.attend()
 
     def check(self) -> Snapshot:
         self.watch()
-        if self.parts.settings.strict:
-            self.parts.raise_due(everybody=True)
+        if self.settings.strict:
+            self.raise_due(everybody=True)
         return self.snapshot()
 
     def watch(self) -> None:
         """Sweep and report. It never raises: the application's thread does."""
-        parts = self.parts
         try:
-            if parts.settings.reclaim and self.registry.waiters:
-                parts.pools.collect_for_waiters()
-            parts.sweep(parts.everything)
-            parts.outbox.flush()
-            if parts.detector.held:
-                parts.close_held()
+            if self.settings.reclaim and self.registry.waiters:
+                self.pools.collect_for_waiters()
+            self.sweep(self.everything)
+            self.outbox.flush()
+            if self.detector.held:
+                self.close_held()
             if self.counts_observer is not None:
                 self._tell_counts_observer(self.counts_observer, ended=False)
-            if parts.outbox.observers.members:
+            if self.outbox.observers.members:
                 self.notify()
         except Exception as error:
             self.step_aside("watch", error)
@@ -130,64 +103,132 @@ class Guard(Calls):
         Args:
             most: Describe no more leaks and no more open responses; None: all.
         """
-        parts = self.parts
         try:
-            parts.sweep(parts.detector.bury, patience=_GLANCE)
+            self._glance()
             return take_snapshot(
                 self.registry,
-                parts.detector.verdicts,
-                parts.table,
+                self.detector.verdicts,
+                self.table,
                 most=most,
-                pool_starved=parts.pools.starved,
-                errors=parts.outbox.errors,
+                pool_starved=self.pools.starved,
+                errors=self.outbox.errors,
             )
         except Exception as error:
             self.step_aside("snapshot", error)
-            return Snapshot(counters=Counters(errors=parts.outbox.errors))
+            return Snapshot(counters=Counters(errors=self.outbox.errors))
 
     def measures(self) -> Measures | None:
         """What monitoring is told now; None if that fails. Reports nothing."""
-        parts = self.parts
         try:
-            parts.sweep(parts.detector.bury, patience=_GLANCE)
-            verdicts, table = parts.detector.verdicts, parts.table
+            self._glance()
+            verdicts, table = self.detector.verdicts, self.table
             counters = take_counters(
                 self.registry,
                 verdicts,
                 table,
-                pool_starved=parts.pools.starved,
-                errors=parts.outbox.errors,
+                pool_starved=self.pools.starved,
+                errors=self.outbox.errors,
             )
-            return take_measures(self.registry, verdicts, table, parts.told, counters)
+            return take_measures(self.registry, verdicts, table, self.told, counters)
         except Exception as error:
             self.step_aside("measures", error)
             return None
 
-    def keep_times(self) -> None:
-        """From now on, keep how long leases took, for the observers."""
-        if self.registry.times is None:
-            self.registry.times = deque(maxlen=_MOST_TIMES)
+    def _glance(self) -> None:
+        """Judge what has ended since the last sweep, if anything has."""
+        registry = self.registry
+        if (
+            self.sweeping
+            or registry.dead
+            or registry.faults
+            or registry.resolved
+            or registry.sessions.resolved
+        ):
+            self.sweep(self.detector.bury, patience=_GLANCE)
+
+    def sweep(
+        self, judge: Callable[[], None], *, patience: float | None = None
+    ) -> None:
+        """Judge, one thread at a time; then give back the slots that this has freed.
+
+        A log handler may wait for a thread that waits for the lock: that is why
+        nothing is logged under it.
+
+        Args:
+            judge: What to run under the lock.
+            patience: Seconds to wait for the lock; then nothing is judged.
+
+        Raises:
+            TimeoutError: No patience was given, and the usual one was in vain.
+        """
+        if self.registry.faults:
+            for fault in drain(self.registry.faults):
+                self.step_aside(*fault)
+        lock = self.registry.judging
+        if lock.acquire(timeout=_PATIENCE if patience is None else patience):
+            try:
+                self._judge(judge)
+            finally:
+                lock.release()
+        elif patience is None:
+            msg = f"another thread has been in a sweep for {_PATIENCE:g} s"
+            raise TimeoutError(msg)
+        if self.detector.lost:
+            self.pools.owed.extend(drain(self.detector.lost))
+        if self.pools.owed:
+            self.pools.give_back()
+
+    def _judge(self, judge: Callable[[], None]) -> None:
+        if self.sweeping:
+            return  # A finalizer that runs inside of a sweep has asked for one.
+        self.sweeping = True
+        try:
+            judge()
+            if self.registry.resolved or self.registry.sessions.resolved:
+                self.reports.note_resolved()
+                self.settle_alert()
+        finally:
+            self.sweeping = False
+
+    def everything(self) -> None:
+        """Look at everything: what died, what is open, what is due to be said."""
+        if self.watcher.clock() > self.watcher.wakes:
+            self.watcher.look_back()
+        now = self.registry.clock()
+        self.next_sweep = now + (self.settings.check_interval or _LAZY_SECONDS)
+        self.detector.sweep()
+        self.reports.say_what_is_due(now, self.descriptors.look(now))
+
+    def found(self, finding: Finding) -> None:
+        """Take a finding into the table and its scope, and report it."""
+        group = self.table.add(finding)
+        if self.settings.strict:
+            self.pending.add(finding)
+            self.settle_alert()
+        promise = finding.scope.promise if finding.scope is not None else None
+        if promise is not None:
+            promise.findings.append(finding)
+        # The table keeps the finding, and shall not keep the scope.
+        finding.scope = None
+        self.reports.leaked(group)
+
+    def opened(self) -> None:
+        """A request opens connections: now and then, see how many the process has."""
+        descriptors = self.descriptors
+        try:
+            if next(descriptors.glances) % descriptors.every:
+                return
+            pressure = descriptors.look(self.registry.clock())
+            if pressure is not None:
+                self.reports.pressure(pressure)
+                self.outbox.flush()
+        except Exception as error:
+            self.step_aside("descriptors", error)
 
     def notify(self) -> None:
-        outbox = self.parts.outbox
+        outbox = self.outbox
         if outbox.observers.members:
             outbox.notify(self, self.registry.take_times())
-
-    def touch(self, response: Any) -> bool:
-        """Restart a response's idle clock; whether it is open and guarded."""
-        try:
-            lease = lease_of(response)
-            # Of requests' response, and of urllib.request's error.
-            for name in ("raw", "fp"):
-                if lease is None:
-                    lease = lease_of(getattr(response, name, None))
-            if lease is None or lease.closed is not None:
-                return False
-            lease.active = self.registry.clock()
-        except Exception as error:
-            self.step_aside("touch", error)
-            return False
-        return True
 
     def finish(self, *, is_scope: bool = False) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop.
@@ -195,40 +236,25 @@ class Guard(Calls):
         Args:
             is_scope: Whether what is still open is a leak.
         """
-        parts = self.parts
         try:
             if self.registry.leases or self.registry.sessions.lines:
                 # Garbage in cycles was dropped before the exit, not by it.
                 gc.collect()
-            parts.sweep(parts.everything, patience=_EXIT_PATIENCE)
+            self.sweep(self.everything, patience=_EXIT_PATIENCE)
             if is_scope:
-                parts.sweep(parts.detector.close_process, patience=_EXIT_PATIENCE)
-            parts.watcher.set_interval(0, patience=_EXIT_PATIENCE)
-            parts.reports.summarize()
-            parts.outbox.flush()
+                self.sweep(self.detector.close_process, patience=_EXIT_PATIENCE)
+            self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
+            self.reports.summarize()
+            self.outbox.flush()
             if self.counts_observer is not None:
                 self._tell_counts_observer(self.counts_observer, ended=True)
             self.notify()
         except Exception as error:
             self.step_aside("finish", error)
 
-    # A part of the process's state, for which a fork matters: see `Forked`.
-
-    def pause(self) -> None:
-        self.parts.watcher.pause()
-
-    def resume(self) -> None:
-        self.parts.watcher.resume()
-
-    def forget(self) -> None:
-        """In the child: leaks and threads are the parent's; the registry is empty."""
-        self.parts.begin()
-        self.parts.watcher.forget()
-        self.parts.settle_alert()
-
     def attend(self) -> None:
         """See `Calls`. A process that ends before any sweep has told that it began."""
-        if self.parts.watcher.idle:
+        if self.watcher.idle:
             super().attend()
             try:
                 if self.counts_observer is not None:
@@ -237,10 +263,4 @@ class Guard(Calls):
                 self.step_aside("counts", error)
 
     def _tell_counts_observer(self, observer: CountsObserver, *, ended: bool) -> None:
-        observer(self.parts.table, count_responses(self.registry), ended=ended)
-
-    def _heed(self) -> None:
-        """Whether new leases matter, now that something has changed."""
-        settings = self.parts.settings
-        self.attentive = self.parts.watcher.idle or settings.max_open is not None
-        self.registry.settle()
+        observer(self.table, count_responses(self.registry), ended=ended)

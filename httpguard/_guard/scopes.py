@@ -26,14 +26,14 @@ if TYPE_CHECKING:
     from .._leases.detector import Detector
     from .._model.errors import LeakError
     from .._model.scope import Scope
-    from .parts import Parts
+    from .calls import Calls
 
 
 class Scopes:
     """Judges what a scope leaves. Nothing but `LeakError` ever rises."""
 
-    def __init__(self, parts: Parts) -> None:
-        self._parts = parts
+    def __init__(self, guard: Calls) -> None:
+        self._guard = guard
 
     def bury(self, scope: Scope) -> None:
         """Judge what was dropped, cycles of a scope included. Reports, raises not.
@@ -45,16 +45,16 @@ class Scopes:
         """
         try:
             self._collect(scope)
-            detector = self._parts.detector
+            detector = self._guard.detector
             for _ in range(2):
                 if _is_left(detector, scope):
-                    self._parts.sweep(detector.sweep)
-                    for lease in self._parts.registry.left_open(scope):
+                    self._guard.sweep(detector.sweep)
+                    for lease in self._guard.registry.left_open(scope):
                         if lease.arrived is not None:
                             lease.lonely = None
-            self._parts.outbox.flush()
+            self._guard.outbox.flush()
         except Exception as error:
-            self._parts.outbox.step_aside("bury", error)
+            self._guard.step_aside("bury", error)
 
     def is_arriving(self, scope: Scope) -> bool:
         """Whether a body comes in that a scope left, and ends its lease by itself."""
@@ -62,10 +62,10 @@ class Scopes:
             return any(
                 lease.client.takes_in > 0
                 and (lease.length or 0) <= lease.client.takes_in
-                for lease in self._parts.registry.left_open(scope)
+                for lease in self._guard.registry.left_open(scope)
             )
         except Exception as error:
-            self._parts.outbox.step_aside("is_arriving", error)
+            self._guard.step_aside("is_arriving", error)
             return False
 
     def unfinished(self, scope: Scope) -> list[str]:
@@ -73,7 +73,7 @@ class Scopes:
         try:
             return unfinished(scope) if threading.active_count() > 1 else []
         except Exception as error:
-            self._parts.outbox.step_aside("unfinished", error)
+            self._guard.step_aside("unfinished", error)
             return []
 
     def close(self, scope: Scope, *, raising: bool) -> None:
@@ -85,32 +85,32 @@ class Scopes:
         error = None
         try:
             self._collect(scope)
-            self._parts.sweep(lambda: self._parts.detector.close_scope(scope))
-            self._parts.outbox.flush()
+            self._guard.sweep(lambda: self._guard.detector.close_scope(scope))
+            self._guard.outbox.flush()
         except Exception as failure:
-            self._parts.outbox.step_aside("close_scope", failure)
+            self._guard.step_aside("close_scope", failure)
         scope.over = True  # Whatever failed above.
         try:
             error = self._scope_error(scope, raising=raising)
         except Exception as failure:
-            self._parts.outbox.step_aside("no_leaks", failure)
+            self._guard.step_aside("no_leaks", failure)
         if error is not None:
             raise error
 
     def _collect(self, scope: Scope) -> None:
         """Judge what was collected, and what a scope has dropped in cycles."""
-        detector = self._parts.detector
-        self._parts.sweep(detector.bury)
+        detector = self._guard.detector
+        self._guard.sweep(detector.bury)
         if _is_left(detector, scope):
             gc.collect()
-            self._parts.sweep(lambda: detector.bury(doubtful=True))
+            self._guard.sweep(lambda: detector.bury(doubtful=True))
 
     def _scope_error(self, scope: Scope, *, raising: bool) -> LeakError | None:
         """What a scope that has ended is to raise; or its parent gets to know."""
         findings = [finding for finding in scope.findings if not finding.raised]
         if findings and raising:
             limit = "in a scope that promised none"
-            return leak_error(findings, limit, self._parts.registry.origins)
+            return leak_error(findings, limit, self._guard.registry.origins)
         outer = scope.parent.promise if scope.parent is not None else None
         if outer is not None:
             outer.findings += findings

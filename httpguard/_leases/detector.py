@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
 from .client import Ending
+from .held import Explainer
 from .lease import Finding
-from .readers import Explainer, a_few, being_read, left_alone, with_responses
+from .readers import a_few, being_read, left_alone, with_responses
 from .session_detector import SessionDetector
 from .table import Verdicts
 from .threads import runner, strand_of

@@ -1,6 +1,6 @@
 """Who waits for a response: the look that only suspects pay for.
 
-And what refers to it; at the end of the process, who would still close it.
+And at the end of the process, who would still close it.
 """
 
 from __future__ import annotations
@@ -12,7 +12,6 @@ import weakref
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from .._holders.search import held_by
 from .._model.redaction import printable
 from .._stacks.running import frames_of_threads, innermost_frames
 from .._stacks.tasks import awaited
@@ -21,11 +20,9 @@ from .._stacks.waits import registered, waited_for
 from .wire import descriptor_of, has_waiting_greenlet
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Collection, Iterable
+    from collections.abc import Collection, Iterable
     from types import FrameType
 
-    from .._model.leak import Frame
-    from .._model.settings import Settings
     from .._stacks.ownership import Origins
     from .lease import Lease
     from .registry import Registry
@@ -36,9 +33,6 @@ _BELOW: Final = tuple(
 )
 # Of those that do not tell whether a task waits for them.
 _MOST_SLOW: Final = 10
-# What refers to one: until that is found; and of so many sites.
-_MOST_SEARCHES: Final = 3
-_MOST_SITES: Final = 1000
 # No reads: what a sweep asks of a response from another thread, and what the protocols
 # of asyncio and aiohttp bring into a body, whoever wants it.
 _NO_READS: Final = frozenset(
@@ -158,36 +152,6 @@ def _reader(frame: FrameType, origins: Origins) -> object:
     ):
         return UNBOUND
     return first_argument(frame)
-
-
-class Explainer:
-    """Searches for what refers to a response. One thread at a time."""
-
-    def __init__(self, registry: Registry, settings: Callable[[], Settings]) -> None:
-        self._registry = registry
-        self._settings = settings
-        # How often it was searched for, by site.
-        self._searches: dict[Frame, int] = {}
-
-    def explain(self, lease: Lease, response: Any) -> str | None:
-        """What refers to a response, where that is searched for and found.
-
-        It may have been found when the lease was adopted.
-        """
-        origins = self._registry.origins
-        chain = lease.held_by
-        if chain:
-            return chain
-        try:
-            site = lease.site
-            tries = self._searches.get(site, 0)
-            if tries < _MOST_SEARCHES and len(self._searches) <= _MOST_SITES:
-                chain = held_by(response, origins, self._settings().explain)
-                self._searches[site] = _MOST_SEARCHES if chain else tries + 1
-        except Exception as error:
-            # The leak is reported all the same.
-            self._registry.faults.append(("explain", error.with_traceback(None)))
-        return chain
 
 
 def left_alone(registry: Registry) -> list[Lease]:

@@ -200,7 +200,7 @@ def wind_up(guard: Guard | None, log: JsonLines | None) -> None:
     finally:
         if guard is not None:
             # For good: a request that is under way in another thread still tells it.
-            guard.parts.watcher.set_interval(0)
+            guard.watcher.set_interval(0)
         _close_log(log)
 
 

@@ -34,7 +34,7 @@ class GuardedSession:
         self._judge = judge
         self._collector = collector
         self._root = Subject(_OUTSIDE, "outside of tests")
-        self._running = Attribution(guard.parts.detector, self._root)
+        self._running = Attribution(guard.detector, self._root)
         self._outer_claim = guard.registry.claim
         guard.registry.claim_by(self._claim)
         self._item: pytest.Item | None = None

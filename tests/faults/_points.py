@@ -41,6 +41,7 @@ CORE: Final = (
     "_holders.steps",
     "_leases.detector",
     "_leases.ends",
+    "_leases.held",
     "_leases.lease",
     "_leases.opening",
     "_leases.readers",

@@ -731,9 +731,7 @@ def test_no_counter_falls(
         "httpguard._guard.guard.take_counters",
         lambda *_, **__: dict.fromkeys(guard.check().counters, 0),
     )
-    monkeypatch.setattr(
-        current.parts.detector.verdicts, "counts", dict.fromkeys(LeakKind, 0)
-    )
+    monkeypatch.setattr(current.detector.verdicts, "counts", dict.fromkeys(LeakKind, 0))
     after = scrape()
     for (name, labels), count in before.items():
         if name.endswith("_total"):

@@ -67,7 +67,7 @@ assert not httpguard.check().leaks
 # The lock of its event belongs to C code, and is held for moments only.
 WATCHER = """
 kept = requests.get(sys.argv[1], stream=True)
-lock = _process.current().parts.watcher._stop._cond
+lock = _process.current().watcher._stop._cond
 held = threading.Event()
 def hold():
     with lock:

@@ -417,5 +417,5 @@ def test_a_finalizer_may_check_inside_a_sweep(guard: GuardControl, url: str) -> 
     assert current is not None
     seen = []
 
-    current.parts.sweep(lambda: seen.append(httpguard.check()))
+    current.sweep(lambda: seen.append(httpguard.check()))
     assert len(seen) == 1

@@ -340,7 +340,7 @@ def test_the_loop_goes_on_while_another_thread_sweeps(
         inside.set()
         release.wait(60)
 
-    monkeypatch.setattr(present.parts.descriptors, "look", slow)
+    monkeypatch.setattr(present.descriptors, "look", slow)
     sweeping = threading.Thread(target=httpguard.check)
     sweeping.start()
     assert inside.wait(60)
