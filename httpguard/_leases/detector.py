@@ -91,8 +91,10 @@ class Detector:
 
     def sweep(self) -> None:
         """Look at every open lease. 2 to 3 us each (``benchmarks/``)."""
+        settings = self._settings()
+        crowded = _may_be_crowded(self.registry.sessions, settings.max_sessions)
         self.bury(doubtful=True)
-        now, most = self.registry.clock(), self._settings().max_idle
+        now, most = self.registry.clock(), settings.max_idle
         suspects: list[Lease] = []
         for number, lease in enumerate(list(self.registry.leases.values()), 1):
             if not number % _SLICE:
@@ -107,9 +109,7 @@ class Detector:
             self._rest()
             self._suspects(with_responses(few[first : first + _SLICE]), now)
         self.registry.pools.sweep(now)
-        if self.verdicts.counts[LeakKind.SESSION] or _may_be_crowded(
-            self.registry.sessions, self._settings().max_sessions
-        ):
+        if crowded or self.verdicts.counts[LeakKind.SESSION]:
             self.sessions.sweep(now)
 
     def _is_suspect(self, lease: Lease, now: float, most: float) -> bool:
@@ -219,10 +219,8 @@ class Detector:
         self, kind: LeakKind, lease: Lease, now: float, response: Any = None
     ) -> None:
         """Count a leak, and report it unless it is excused or not sampled."""
-        if lease.ended:
-            return  # While we looked.
-        if not self.verdicts.count(kind, lease):
-            return
+        if lease.ended or not self.verdicts.count(kind, lease):
+            return  # It ended while we looked, or is excused.
         if kind is LeakKind.HELD and self._settings().on_held == "close":
             self.held.append(lease)
         elif lease.pool.block and kind in (LeakKind.DROPPED, LeakKind.UNRELEASED):

@@ -97,7 +97,7 @@ def describe_open(
                 url=redacted(lease.absolute_url),
                 status=lease.status,
                 client=lease.client.name,
-                pool=printed(lease.pool.name),
+                pool=lease.pool.name,
                 thread=printed(lease.thread),
                 opened=today - timedelta(seconds=now - lease.opened),
                 age=now - lease.opened,
@@ -147,9 +147,7 @@ def describe_pools(registry: Registry) -> list[dict[str, Any]]:
         totals.setdefault(name, Totals()).merge(kept)
     for pool in live_pools(registry):
         totals.setdefault(pool.name, Totals()).add(pool)
-    found = [
-        {"pool": printable(name), **total.to_dict()} for name, total in totals.items()
-    ]
+    found = [{"pool": name, **total.to_dict()} for name, total in totals.items()]
     return sorted(found, key=lambda item: -item["connected"])
 
 
@@ -179,7 +177,7 @@ def _pools(registry: Registry, leases: list[Lease]) -> tuple[PoolUse, ...]:
         discarded, reused = pool.discarded.value, max(taken - connected, 0)
         uses.append(
             PoolUse(
-                name=printable(pool.name),
+                name=pool.name,
                 maxsize=pool.maxsize,
                 block=pool.block,
                 open=opened[pool.key],

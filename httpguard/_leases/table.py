@@ -149,7 +149,6 @@ class Group:
     def _leak(self, origins: Origins) -> Leak:
         latest = self.latest
         method, thread = printable(latest.method), printable(latest.thread)
-        pool = printable(latest.pool)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
         culprit = frame_at(self.culprit, origins) if self.culprit else None
@@ -182,7 +181,7 @@ class Group:
             url=url,
             status=latest.status,
             client=latest.client.name,
-            pool=pool,
+            pool=latest.pool,
             thread=thread,
             first_seen=self.first_seen,
             last_seen=self.last_seen,

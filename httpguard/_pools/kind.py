@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final, NamedTuple, Protocol
 
+from .._model.redaction import printable
+
 if TYPE_CHECKING:
     from .._stacks.raw import RawStack
     from .slot import Slot
@@ -13,6 +15,7 @@ DEFAULT_PORTS: Final = {"http": 80, "https": 443}
 
 def name_of(scheme: str, host: str, port: int | None) -> str:
     """What a pool is called in reports: without the port where it is the scheme's."""
+    host = printable(host)
     host = f"[{host}]" if ":" in host.strip("[]") else host
     if port is None or port == DEFAULT_PORTS.get(scheme):
         return f"{scheme}://{host}"

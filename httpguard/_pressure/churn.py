@@ -36,6 +36,6 @@ def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
         "sessions": wasted.sessions,
         "connects": wasted.connects,
         "saved": wasted.saved,
-        "hosts": [printable(host) for host in sorted(wasted.hosts)[:5]],
+        "hosts": sorted(wasted.hosts)[:5],
         "hint": printable(hint),
     }

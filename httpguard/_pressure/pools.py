@@ -8,7 +8,6 @@ from collections import Counter, deque
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.threads import running
-from .._model.redaction import printable
 from .._model.tally import Rhythm
 from .._pools.pools import rate
 from .._pools.slot import GIVEN_UP, is_out
@@ -224,7 +223,7 @@ def describe_pressure(pool: PoolRef) -> dict[str, Any]:
     connected, peak = pool.connected.value, pool.peak
     saved = min(pool.discarded.value, max(connected - peak, 0))
     details = {
-        "pool": printable(pool.name),
+        "pool": pool.name,
         "maxsize": pool.maxsize,
         "peak": peak,
         "connected": connected,

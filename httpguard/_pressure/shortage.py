@@ -56,7 +56,7 @@ def describe_shortage(
     streams = share is not None and share.streams
     known = sum(held["count"] for held in holders) + len(under_way) + pool.losses.count
     return {
-        "pool": printable((share or pool).name),
+        "pool": (share or pool).name,
         "maxsize": most,
         "streams": streams,
         "waiting": len(waiters),

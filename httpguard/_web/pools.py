@@ -112,7 +112,7 @@ def alerts(guard: Source | None) -> list[dict[str, Any]]:
         if not waiting and not pool.losses.count:
             continue
         key = pool.name, pool.maxsize
-        empty = {"pool": printable(pool.name), "waiting": 0, "lost": 0, "size": 0}
+        empty = {"pool": pool.name, "waiting": 0, "lost": 0, "size": 0}
         row = rows.setdefault(key, empty)
         row["waiting"] += waiting
         row["lost"] += pool.losses.count
