@@ -89,7 +89,7 @@ POINTS: Final = [
     and not point.name.startswith(
         (
             "_clients.gate.Gate.",
-            "_guard.guard.CountsObserver.",
+            "_guard.parts.CountsObserver.",
             "_clients.guard.Guard.",
             "_clients.guard.Waiting.",
             "_leases.client.",
@@ -141,7 +141,7 @@ NOT_CALLED: Final = frozenset(
         "_guard.scopes._bound",  # Where a thread works for a scope.
         "_guard.scopes._name",
         "_guard.parts.Parts.keep_times",
-        "_guard.guard.Guard._tell_counts_observer",
+        "_guard.parts.Parts.tell_counts",
         "_guard.guard.Guard.measures",
         "_model.plain._names",
         "_guard.reports.Outbox.notify",
@@ -203,7 +203,6 @@ NOT_CALLED: Final = frozenset(
         "_pools.waits.Share.covers",
         "_clients.patching.Patcher.__init__",
         "_clients.patching.Patcher.unwrap",
-        "_clients.patching.Patcher.wrap_call",
         "_clients.urllib3.callers.Codes.__init__",
         "_clients.urllib3.client.Urllib3.close",
         "_clients.urllib3.client._Shut.__init__",

@@ -85,9 +85,16 @@ class Calls(Parts):
             self._check_crowd(lease, response, limit)
 
     def attend(self) -> None:
-        """Something happened that a sweep should see: have the watcher run."""
+        """Something happened that a sweep should see: have the watcher run.
+
+        A process that ends before any sweep has told that it began.
+        """
         if self.watcher.idle:
             self.watcher.start()
+            try:
+                self.tell_counts(ended=False)
+            except Exception as error:
+                self.step_aside("counts", error)
 
     def begin_wait(
         self,

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import gc
 import time
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final
 
 from .._leases.registry import Registry
-from .._leases.snapshots import count_responses, take_counters, take_snapshot
+from .._leases.snapshots import take_counters, take_snapshot
 from .._metrics.measures import take_measures
 from .._model.snapshot import Counters, Snapshot
 from .._model.tally import drain
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 
     from .._leases.lease import Finding
     from .._leases.registry import Digest
-    from .._leases.table import LeakTable
     from .._metrics.measures import Measures
     from .._model.settings import Settings
     from .reports import Outbox
@@ -34,18 +33,6 @@ _GLANCE: Final = 0.2
 _PATIENCE: Final = 10.0
 # With no watcher thread, guarded calls look at open responses this often.
 _LAZY_SECONDS: Final = 5.0
-
-
-class CountsObserver(Protocol):
-    """Told the counts, not the events."""
-
-    def __call__(self, table: LeakTable, responses: int, *, ended: bool) -> None:
-        """At the first response, after each sweep, and once at the end.
-
-        Args:
-            responses: How many there were until now.
-            ended: Whether the process ends.
-        """
 
 
 class Guard(Calls):
@@ -69,7 +56,6 @@ class Guard(Calls):
         beside: Guard | None = None,
     ) -> None:
         registry = beside.registry if beside else Registry(clock, addresses, digest)
-        self.counts_observer: CountsObserver | None = None
         super().__init__(registry, settings, outbox)
         self.scopes = Scopes(self)
         if beside is not None:
@@ -91,7 +77,7 @@ class Guard(Calls):
             if self.detector.held:
                 self.close_held()
             if self.counts_observer is not None:
-                self._tell_counts_observer(self.counts_observer, ended=False)
+                self.tell_counts(ended=False)
             if self.outbox.observers.members:
                 self.notify()
         except Exception as error:
@@ -246,21 +232,7 @@ class Guard(Calls):
             self.watcher.set_interval(0, patience=_EXIT_PATIENCE)
             self.reports.summarize()
             self.outbox.flush()
-            if self.counts_observer is not None:
-                self._tell_counts_observer(self.counts_observer, ended=True)
+            self.tell_counts(ended=True)
             self.notify()
         except Exception as error:
             self.step_aside("finish", error)
-
-    def attend(self) -> None:
-        """See `Calls`. A process that ends before any sweep has told that it began."""
-        if self.watcher.idle:
-            super().attend()
-            try:
-                if self.counts_observer is not None:
-                    self._tell_counts_observer(self.counts_observer, ended=False)
-            except Exception as error:
-                self.step_aside("counts", error)
-
-    def _tell_counts_observer(self, observer: CountsObserver, *, ended: bool) -> None:
-        observer(self.table, count_responses(self.registry), ended=ended)

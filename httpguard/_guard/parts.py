@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections import deque
 from functools import partial
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from .._clients import client_packages
 from .._leases.detector import Detector
 from .._leases.held import close_held
+from .._leases.snapshots import count_responses
 from .._leases.table import LeakTable
 from .._leases.threads import runner
 from .._metrics.measures import Told
@@ -33,6 +34,18 @@ if TYPE_CHECKING:
 _MOST_TIMES: Final = 100_000
 
 
+class CountsObserver(Protocol):
+    """Told the counts, not the events."""
+
+    def __call__(self, table: LeakTable, responses: int, *, ended: bool) -> None:
+        """At the first response, after each sweep, and once at the end.
+
+        Args:
+            responses: How many there were until now.
+            ended: Whether the process ends.
+        """
+
+
 class Parts:
     """A part of `Guard`: its state, one of each of what it consists of."""
 
@@ -51,6 +64,7 @@ class Parts:
         def attend(self) -> None: ...
 
     def __init__(self, registry: Registry, settings: Settings, outbox: Outbox) -> None:
+        self.counts_observer: CountsObserver | None = None
         self.registry = registry
         self.settings = settings
         self.outbox = outbox
@@ -174,6 +188,11 @@ class Parts:
         """From now on, keep how long leases took, for the observers."""
         if self.registry.times is None:
             self.registry.times = deque(maxlen=_MOST_TIMES)
+
+    def tell_counts(self, *, ended: bool) -> None:
+        observer = self.counts_observer
+        if observer is not None:
+            observer(self.table, count_responses(self.registry), ended=ended)
 
     def step_aside(self, where: str, error: Exception) -> None:
         """Something of ours failed: say so once, and leave the program alone."""

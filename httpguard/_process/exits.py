@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 from .process import PROCESS
 
 if TYPE_CHECKING:
-    from .._guard.guard import CountsObserver
+    from .._guard.parts import CountsObserver
 
 # multiprocessing runs finalizers by priority, the highest first.
 _LAST: Final = -1000

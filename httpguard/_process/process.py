@@ -15,7 +15,8 @@ from .._reporting import Destinations, Members, Run
 
 if TYPE_CHECKING:
     from .._clients import Patches
-    from .._guard.guard import CountsObserver, Guard
+    from .._guard.guard import Guard
+    from .._guard.parts import CountsObserver
     from .._metrics.observers import Observer
     from .._metrics.opentelemetry import OpenTelemetry
     from .._metrics.prometheus import Collector
