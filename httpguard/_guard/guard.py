@@ -78,8 +78,7 @@ class Guard(Calls):
                 self.close_held()
             if self.counts_observer is not None:
                 self.tell_counts(ended=False)
-            if self.outbox.observers.members:
-                self.notify()
+            self.notify()
         except Exception as error:
             self.step_aside("watch", error)
 
@@ -212,9 +211,8 @@ class Guard(Calls):
             self.step_aside("descriptors", error)
 
     def notify(self) -> None:
-        outbox = self.outbox
-        if outbox.observers.members:
-            outbox.notify(self, self.registry.take_times())
+        if self.outbox.observers.members:
+            self.outbox.notify(self, self.registry.take_times())
 
     def finish(self, *, is_scope: bool = False) -> None:
         """The interpreter exits: judge what was dropped before, sum up, stop.
