@@ -161,7 +161,7 @@ class Detector:
                 self.registry.release(lease)
             elif lease.closed is None:
                 lease.progressed(response, now)
-                if not lease.was_given_up():
+                if not _was_given_up(lease):
                     self._judge(LeakKind.OPEN, lease, now, response)
             elif lease.pool.block:
                 self._judge(LeakKind.UNRELEASED, lease, now)
@@ -173,7 +173,7 @@ class Detector:
         """Judge a lease whose response was collected, or might as well be."""
         if self.registry.conclude(lease):
             return
-        if lease.was_given_up() or (lease.closed is not None and not lease.pool.block):
+        if _was_given_up(lease) or (lease.closed is not None and not lease.pool.block):
             self.registry.finish_closed(lease)
         elif lease.judged:
             # Said before, as held or open; it is the same leak.
@@ -248,6 +248,14 @@ def _may_be_crowded(sessions: Sessions, limit: int | None) -> bool:
     return limit is not None and any(len(line) > limit for line in lines)
 
 
+def _was_given_up(lease: Lease) -> bool:
+    """Whether the client began to read the body, for itself, and gave up.
+
+    The application never had the response in hands.
+    """
+    return lease.reading and lease.bytes_read > 0
+
+
 def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
     """Whether an open response made no progress for so many seconds."""
     if lease.progressed(response, now):
@@ -256,7 +264,7 @@ def _is_idle(lease: Lease, response: Any, now: float, most: float) -> bool:
     if (
         idle < most / 2
         or lease.judged
-        or lease.was_given_up()
+        or _was_given_up(lease)
         or lease.status == _SWITCHING_PROTOCOLS
     ):
         return False

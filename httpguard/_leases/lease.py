@@ -164,13 +164,6 @@ class Lease(_ResponseRef):
             self.taken = self.unread = None
         return True
 
-    def was_given_up(self) -> bool:
-        """Whether the client began to read the body, for itself, and gave up.
-
-        The application never had the response in hands.
-        """
-        return self.reading and self.bytes_read > 0
-
     def is_of(self, pool: PoolRef | None) -> bool:
         """Whether a connection that has the id of a dead lease's is that one.
 
