@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# openai 3.57.0, groq 1.7.0, anthropic 2.14.0, ollama 0.6.3, mistralai 3.7.0 and
-# huggingface_hub 2.4.0, CPython 3.11: a proxy gives up on a streamed answer and ends the
-# HTTP body in good order. No end came in the stream itself, no `[DONE]`, `finish_reason`,
-# `message_stop` or `"done": true`, and the loop ends as though all had been said. Where
-# the body stops in an event, openai, groq and anthropic pass over it without a word; the
-# others fail to parse it. A program sees it by the end that never came alone.
+# A stream that a proxy ends early, in good order, is a whole answer to openai, groq,
+# anthropic, ollama, mistralai and huggingface_hub.
+#
+# A proxy gives up on a streamed answer and ends the HTTP body in good order. No end came in
+# the stream itself, no `[DONE]`, `finish_reason`, `message_stop` or `"done": true`, and the
+# loop ends as though all had been said. Where the body stops within an event, openai, groq
+# and anthropic pass over it without a word; the others fail to parse it. A program can tell
+# only by looking itself whether that end came.
+#
+# Versions: openai 3.57.0, groq 1.7.0, anthropic 2.14.0, ollama 0.6.3, mistralai 3.7.0 and
+# huggingface_hub 2.4.0, CPython 3.11.
 #
 # Seen (of an answer that should have been longer; in the second the last event is a half):
 #   openai: 'Take the', 'Take the'
@@ -18,9 +23,11 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'openai==3.57.0' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'openai==3.57.0' \
   'groq==1.7.0' 'anthropic==2.14.0' 'ollama==0.6.3' 'mistralai==3.7.0' \
-  'huggingface_hub==2.4.0' 2>/dev/null
+  'huggingface_hub==2.4.0' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' \
+  'httpcore2==2.16.2' 'httpx==0.28.1' 'httpx2==2.16.2' 'opentelemetry-api==1.45.2' \
+  'opentelemetry-semantic-conventions==0.66b2' 'pydantic==2.14.4' 'pydantic==2.14.4'
 cat >"$work/program.py" <<'PY'
 import http.server
 import json

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, CPython 3.11: five answers, one after the other, each read
-# from `raw` by what knows the end of its own format. tarfile and pickle stop there, and do
-# not see that a chunked body ends as well: each response stays open with its connection,
-# though nothing is left to read, and the next request needs another one. With a
-# Content-Length there is one connection. json, gzip, XML and CSV read one time more, and
-# so do tar archives that are compressed.
+# tarfile and pickle read a response to the end of their own format, and leave a chunked one
+# open.
+#
+# A program reads five answers, one after the other, from `raw`, by what knows the end of
+# its own format. tarfile and pickle stop there, and do not see that a chunked body ends as
+# well: each response stays open with its connection, though nothing is left to read, and
+# the next request needs another one. With a Content-Length there is one connection. json,
+# gzip, XML and CSV read one time more, and so do tar archives that are compressed.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, CPython 3.11.
 #
 # Seen (connections for five answers, and responses still open):
 #   tarfile, r|: with a length 1, 0 open; chunked 5, 5 open
@@ -18,8 +22,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import csv
 import gzip

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# http.client of CPython 3.11, and with it urllib3 2.8.0, requests 2.34.2, httplib2 0.32.1
-# and urllib.request: before its answer a server may send others that only inform, such as
-# `103 Early Hints`, or WebDAV's `102 Processing` while it is at work. These take the first
-# of them, but for a 100, for the answer: status 103, no body, `ok` and `raise_for_status()`
-# content, whatever came after it, an error too. urllib.request raises. httpx 0.28.1,
-# httpx2 2.16.2, aiohttp 3.14.5 and tornado 6.6.1 wait for the answer.
+# `103 Early Hints`, or WebDAV's 102, is the answer to requests, urllib3, httplib2 and
+# http.client: no body, `ok`.
+#
+# Before its answer a server may send others that only inform, such as `103 Early Hints`, or
+# WebDAV's `102 Processing` while it is at work. These take the first of them, but for a
+# 100, for the answer: status 103, no body, `ok` and `raise_for_status()` content, whatever
+# came after it, an error too. urllib.request raises an HTTPError of that status. httpx
+# 0.28.1, httpx2 2.16.2, aiohttp 3.14.5 and tornado 6.6.1 wait for the answer.
+#
+# Versions: urllib3 2.8.0, requests 2.34.2, httplib2 0.32.1, http.client and urllib.request
+# of CPython 3.11.
 #
 # Seen (the answer is 503 in the end):
 #   requests: 100 -> 503, 102 -> 102 ok, 103 -> 103 ok
@@ -16,9 +21,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httplib2==0.32.1' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' \
-  'tornado==6.6.1' 2>/dev/null
+  'tornado==6.6.1' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httplib2 0.32.1, http.client of CPython 3.11: requests sends
-# a file with its Content-Length, but an empty one, or one that was read to its end, in
-# chunks. A server that takes none, as object stores do, so refuses the empty files of many
-# and stores all others. urllib3, httplib2 and http.client send each file in chunks. httpx
-# 0.28.1, httpx2 2.16.2 and aiohttp 3.14.5 give a length of 0.
+# requests sends a file with its length, and an empty one in chunks, which stores refuse;
+# urllib3 sends each in chunks.
+#
+# requests sends a file with its Content-Length, but an empty one, or one that was read to
+# its end, in chunks. A server that takes none, as object stores do, so refuses the empty
+# files of many and stores all others. urllib3, httplib2 and http.client send each file in
+# chunks. httpx 0.28.1, httpx2 2.16.2 and aiohttp 3.14.5 give a length of 0.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httplib2 0.32.1, http.client of CPython 3.11.
 #
 # Seen (of a server that answers 501 to chunks, as S3 does):
 #   requests: with 3 bytes 200, empty 501, read up 501
@@ -17,9 +21,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httplib2==0.32.1' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' \
-  2>/dev/null
+  'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.client

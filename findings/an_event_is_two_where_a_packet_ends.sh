@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# requests 2.34.2, httpx 0.28.1, aiohttp 3.14.5, sseclient-py 1.9.0, httpx-sse 0.4.3,
-# CPython 3.11: one event of a stream whose lines end with "\r\n". Where a packet ends
-# between the two, `iter_lines()` of requests, with text or without, has an empty line
-# more, and an empty line is the end of an event: the program that reads lines gets one
-# event of a name without data, and one of data without a name. The lines of httpx and
-# aiohttp, and the events of the two libraries, do not depend on packets.
+# `iter_lines()` of requests makes two events of one where a packet ends between `\r` and
+# `\n`.
+#
+# The lines of a stream of events end with "\r\n". Where a packet ends between the two,
+# `iter_lines()` of requests, with text or without, has an empty line more, and an empty
+# line is the end of an event: the program that reads lines gets one event of a name without
+# data, and one of data without a name. The lines of httpx and aiohttp, and the events of
+# the two libraries, do not depend on packets.
+#
+# Versions: requests 2.34.2, httpx 0.28.1, aiohttp 3.14.5, sseclient-py 1.9.0, httpx-sse
+# 0.4.3, CPython 3.11.
 #
 # Seen (the events, as name and data):
 #   requests, in one packet: [('tick', '1')]
@@ -23,9 +28,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'sseclient-py==1.9.0' \
-  'httpx-sse==0.4.3' 2>/dev/null
+  'httpx-sse==0.4.3' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# aiohttp 3.14.5, aiohttp-retry 2.9.1, boto3 1.44.8, requests 2.34.2, urllib3 2.8.0, httpx
-# 0.28.1, CPython 3.11: a program uploads a file that it has opened. aiohttp closes it,
-# alone or in a form, and so does boto3's `upload_fileobj`; the others, boto3's `put_object`
-# included, leave it open. So a second try with the same file, as aiohttp-retry makes one
-# after a 503, ends with "I/O operation on closed file", and the refusal is not told.
+# aiohttp and boto3's `upload_fileobj` close the file that they are given, so that a second
+# try with it fails.
+#
+# A program uploads a file that it has opened. aiohttp closes it, alone or in a form, and so
+# does boto3's `upload_fileobj`; the others, boto3's `put_object` included, leave it open.
+# So a second try with the same file, as aiohttp-retry makes one after a 503, ends with "I/O
+# operation on closed file", and the refusal is not told.
+#
+# Versions: aiohttp 3.14.5, aiohttp-retry 2.9.1, boto3 1.44.8, requests 2.34.2, urllib3
+# 2.8.0, httpx 0.28.1, CPython 3.11.
 #
 # Seen:
 #   requests, data: open
@@ -19,9 +24,10 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
   'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'aiohttp-retry==2.9.1' \
-  'boto3==1.44.8' 'botocore==1.44.8' 's3transfer==0.19.3' 2>/dev/null
+  'boto3==1.44.8' 'botocore==1.44.8' 's3transfer==0.19.3' 'anyio==4.16.0' 'h11==0.16.0' \
+  'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -42,9 +48,6 @@ class Store(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_PUT(self):
-        if self.headers.get("Expect"):
-            self.send_response_only(100)
-            self.end_headers()
         if "Content-Length" in self.headers:
             self.rfile.read(int(self.headers["Content-Length"]))
         else:

@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
-# requests 2.34.2, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: a CSV file has a field of two
-# lines, in quotes as RFC 4180 has it. `iter_lines()` of requests and httpx gives lines
-# without their ends, so `csv.reader(response.iter_lines())` glues the two together, and
-# nothing is raised. The lines of aiohttp, urllib3 and urllib.request keep their ends.
+# `csv.reader` over `iter_lines()` of requests or httpx loses the line breaks in fields.
+#
+# A CSV file has a field of two lines, in quotes as RFC 4180 has it. `iter_lines()` of
+# requests and httpx gives lines without their ends, so `csv.reader(response.iter_lines())`
+# glues the two together, and nothing is raised. The lines of aiohttp, urllib3 and
+# urllib.request keep their ends.
+#
+# Versions: requests 2.34.2, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen (the field "two\r\nlines"):
 #   requests, iter_lines: 'twolines'
@@ -15,8 +19,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 'anyio==4.16.0' 'h11==0.16.0' \
+  'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import csv

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# fsspec 2026.9.0 with aiohttp 3.14.5, CPython 3.11: a server that takes no notice of
-# `Range`, as `python -m http.server` does up to 3.14, answers with the whole file, and
-# HTTP allows that. `open()` then refuses to read from the middle; `cat_file(url, start,
-# end)` and `cat_ranges()` give the whole file for the part and raise nothing, and so does
-# the reference filesystem (kerchunk's), which is built on them.
+# fsspec's `cat_file`, `cat_ranges` and references give the whole file for a part, where a
+# server takes no notice of `Range`.
+#
+# A server that takes no notice of `Range`, as `python -m http.server` of CPython 3.11,
+# answers with the whole file, and HTTP allows that. `open()` then refuses to read from the
+# middle; `cat_file(url, start, end)` and `cat_ranges()` give the whole file for the part
+# and raise nothing, and so does the reference filesystem (kerchunk's), which is built on
+# them.
+#
+# Versions: fsspec 2026.9.0 with aiohttp 3.14.5, CPython 3.11.
 #
 # Seen (bytes 100 to 109 of 10000):
 #   open().seek(100), read(10): ValueError
@@ -14,8 +19,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'fsspec==2026.9.0' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'fsspec==2026.9.0' \
+  'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# fsspec 2026.9.0 on aiohttp 3.14.5, CPython 3.11: over HTTP, a server that answers 403 or
-# 503, or closes the connection, is one where the file does not exist: `exists()` and a name
-# `in` a mapper are False, `glob()` and `getitems(on_error="omit")` are empty, `open()` and
-# `info()` raise FileNotFoundError. What skips, or makes anew, the files that are not there
-# does so while the server is restarted. `cat()` raises what happened.
+# Where a server answers 403 or 503, a file does not exist to fsspec: `exists()` is False,
+# `open()` raises FileNotFoundError.
+#
+# Over HTTP, a server that answers 403 or 503, or closes the connection, is one where the
+# file does not exist: `exists()` and a name `in` a mapper are False, `glob()` and
+# `getitems(on_error="omit")` are empty, `open()` raises FileNotFoundError. A program that
+# skips the files that are not there, or makes them anew, does so while the server is
+# restarted. `cat()` raises what happened.
+#
+# Versions: fsspec 2026.9.0 on aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   404: exists() False, in False, glob() [], getitems() {}, open() FileNotFoundError, cat() FileNotFoundError
@@ -14,8 +19,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'fsspec==2026.9.0' \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'fsspec==2026.9.0' \
+  'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import http.server
 import os

@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# mechanize 0.4.10, CPython 3.11: `close()` of what `open()` has returned, of `mechanize.urlopen`'s
-# response, and of the browser, closes no socket where a page is longer than some 8 KiB:
-# the connection stays until the cycle collector comes. The pages that a browser has left,
-# which it closes itself, keep theirs too. To read a page to its end closes it at once, and
-# so does `title()`, which looks into it. The response of urllib.request is closed by its
+# `close()` of mechanize's pages and browsers leaves the connection open until the collector
+# comes.
+#
+# mechanize's `close()` of what `open()` has returned, of the response of its `urlopen`, and
+# of the browser, closes no socket of a large page that was not read to its end: the
+# connection stays until the cycle collector comes. The pages that a browser has left, which
+# it closes itself, keep theirs too. To read a page to its end closes it at once, and so
+# does `title()`, which looks into it. The response of urllib.request is closed by its
 # `close()`.
+#
+# Versions: mechanize 0.4.10, CPython 3.11.
 #
 # Seen (of 10 pages of 100,000 bytes; open sockets, then after the browser's `close()`, then
 # after a collection):
@@ -18,8 +23,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'mechanize==0.4.10' \
-  'psutil==7.2.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'mechanize==0.4.10' \
+  'psutil==7.2.2'
 cat >"$work/program.py" <<'PY'
 import gc
 import http.server
@@ -57,7 +62,6 @@ gc.disable()  # It comes when it comes.
 def sockets():
     connections = psutil.Process().net_connections()
     return sum(bool(c.raddr) and c.raddr.port == server.server_port for c in connections)
-
 
 
 def titled(browser):

@@ -1,11 +1,17 @@
 #!/usr/bin/env bash
-# requests 2.34.2 and urllib3 2.8.0, CPython 3.11: where niquests 3.21.2 is installed beside
-# them, or what asks for it, its urllib3-future 2.25.904 has taken the place of urllib3's
-# files. pip still names 2.8.0, `import urllib3` is another library, and so requests behaves
-# otherwise: here in what it decodes, in lines that come at once, and in status 103. To
-# install urllib3 again brings nothing back: a `.pth` file copies the other over it, as the
-# interpreter starts. What one sees in production, and not in a test of requests alone, may
-# be that. The `.pth` file names an environment variable that leaves it out.
+# requests is another where niquests is installed beside it: urllib3-future is in the place
+# of urllib3, also after urllib3 is installed again.
+#
+# Where niquests 3.21.2 is installed beside requests, also by another package that asks for
+# it, its urllib3-future 2.25.904 takes the place of urllib3's files. pip still names
+# urllib3 2.8.0, `import urllib3` is another library, and so requests behaves otherwise:
+# here in what it decodes, in lines that come at once, and in status 103. To install urllib3
+# again brings nothing back: a `.pth` file copies the other over it, as the interpreter
+# starts. It says how to keep both: install urllib3-future from its source, with
+# `URLLIB3_NO_OVERRIDE=1`. What one sees in production, and not in a test of requests alone,
+# may be that.
+#
+# Versions: requests 2.34.2 and urllib3 2.8.0, CPython 3.11.
 #
 # Seen (x-gzip: is it decoded; line: does a first one come before the second of a body
 # without chunks; hint: what a server answers that sends 103 before 200):
@@ -16,8 +22,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import gzip
 import http.server
@@ -48,7 +54,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         for part in parts:
             self.wfile.write(part)
             if len(parts) > 1 and part is parts[0]:
-                in_time.append(came.wait(0.5))
+                in_time.append(came.wait(2))
 
     def encoded(self):
         self.answer("Content-Encoding", "x-gzip", gzip.compress(b"a line"))
@@ -82,11 +88,11 @@ print(
 )
 PY
 "$work/venv/bin/python" "$work/program.py" 'requests alone' | tee "$work/seen"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'niquests==3.21.2' \
-  'urllib3-future==2.25.904' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'niquests==3.21.2' \
+  'urllib3-future==2.25.904'
 "$work/venv/bin/python" "$work/program.py" 'beside niquests' | tee -a "$work/seen"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check --force-reinstall \
-  --no-deps 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check --force-reinstall \
+  --no-deps 'urllib3==2.8.0'
 "$work/venv/bin/python" "$work/program.py" 'urllib3 installed again' | tee -a "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 requests alone: pip has 2.8.0, import 2.8.0; x-gzip True, line late, hint 103

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# openai 3.57.0 and anthropic 2.14.0 on httpx2 2.16.2, CPython 3.11: five calls, one after
-# the other, each stream read to its end. OpenAI's leaves at "[DONE]" and closes its
-# response one chunk before the end of the body, so that the connection is closed, and the
-# next call makes a new one. AsyncOpenAI reads on and keeps it, and so do Anthropic and
-# calls without `stream=True`.
+# Each stream that OpenAI's client reads to its end costs a connection; AsyncOpenAI's do
+# not.
+#
+# A program makes five calls, one after the other, and reads each stream to its end. OpenAI
+# leaves it at "[DONE]" and closes its response one chunk before the end of the body, so
+# that the connection is closed, and the next call makes a new one. AsyncOpenAI reads on and
+# keeps it, and so do Anthropic and calls without `stream=True`.
+#
+# Versions: openai 3.57.0 and anthropic 2.14.0 on httpx2 2.16.2, CPython 3.11.
 #
 # Seen (connections for five calls):
 #   OpenAI: 1
@@ -15,8 +19,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'openai==3.57.0' 'anthropic==2.14.0' 'httpx2==2.16.2' 'httpcore2==2.16.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'openai==3.57.0' \
+  'anthropic==2.14.0' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' 'h11==0.16.0' \
+  'opentelemetry-api==1.45.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

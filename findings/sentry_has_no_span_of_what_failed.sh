@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# sentry-sdk 2.75.0 with requests 2.34.2, urllib3 2.8.0, aiohttp 3.14.5 and httpx 0.28.1,
-# CPython 3.11: what goes well has its span. A connection that is refused has none at all
-# with requests and urlopen, and with aiohttp no request that failed has; one that the
-# server cuts off has a span of requests and urlopen, but no status. Only httpx's spans
-# say what failed. A span that is not finished goes out with no transaction: a trace shows
-# the time that went by and not on what.
+# requests that fail have no span in sentry-sdk's traces, or one without a status; only
+# httpx's say what failed.
+#
+# A request that goes well has its span. One whose connection is refused has none with
+# requests and urlopen, and with aiohttp none that failed has; one that the server cuts off
+# has a span of requests and urlopen, but no status. Only httpx's spans say what failed: the
+# trace of a task shows the time that went by, and not on what.
+#
+# Versions: sentry-sdk 2.75.0 with requests 2.34.2, urllib3 2.8.0, aiohttp 3.14.5 and httpx
+# 0.28.1, CPython 3.11.
 #
 # Seen (spans of one request):
 #   requests: ok 'ok', refused none, cut off 'None'
@@ -15,8 +19,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'sentry-sdk==2.75.0' \
-  'requests==2.34.2' 'urllib3==2.8.0' 'aiohttp==3.14.5' 'httpx==0.28.1' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'sentry-sdk==2.75.0' 'requests==2.34.2' 'urllib3==2.8.0' 'aiohttp==3.14.5' \
+  'httpx==0.28.1' 'anyio==4.16.0' 'h11==0.16.0' 'httpcore==1.0.9'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

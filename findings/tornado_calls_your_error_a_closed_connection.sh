@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# tornado 6.6.1, CPython 3.11: a program streams a body through `streaming_callback`, and its
-# callback raises. `fetch` does not raise that error, nor one that it caused: it raises
-# HTTPStreamClosedError, "Connection closed", which a body that the server has
-# cut raises too, so that a retry takes it for the network's fault. The program's error is
-# in the log alone. `header_callback` is like it.
+# An error in the program's own `streaming_callback` is "Connection closed" of tornado.
+#
+# A program streams a body through `streaming_callback`, and its callback raises. `fetch`
+# does not raise that error, nor one that it caused: it raises HTTPStreamClosedError,
+# "Connection closed", which a body that the server has cut raises too, so that a retry
+# takes it for the network's fault. The program's error is in the log alone.
+# `header_callback` is like it.
+#
+# Versions: tornado 6.6.1, CPython 3.11.
 #
 # Seen:
 #   streaming_callback raises KeyError: HTTPStreamClosedError, Connection closed
@@ -13,7 +17,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'tornado==6.6.1' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'tornado==6.6.1'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

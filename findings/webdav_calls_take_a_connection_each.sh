@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# webdavclient3 3.14.7 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11: each call of its
-# client is a request with `stream=True`, and where it needs the status alone, it forgets the
-# answer unread. That answer's connection goes with it, though the client has a session: ten
-# calls of `check()`, whose answers to HEAD have no body at all, are ten connections, and
-# `clean()`, `mkdir()` and `upload_to()` are like it. `list()` reads its answer.
+# webdavclient3 streams each answer and forgets it unread: each `check()` takes a new
+# connection.
+#
+# Each call of webdavclient3 is a request with `stream=True`, and where it needs the status
+# alone, it forgets the answer unread. That answer's connection goes with it, though the
+# client has a session: ten calls of `check()`, whose answers to HEAD have no body at all,
+# are ten connections, and `clean()`, `mkdir()` and `upload_to()` are like it. `list()`
+# reads its answer.
+#
+# Versions: webdavclient3 3.14.7 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11.
 #
 # Seen (ten calls of each):
 #   list: 10 requests, 1 connection(s)
@@ -15,8 +20,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'webdavclient3==3.14.7' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'webdavclient3==3.14.7' 'requests==2.34.2' 'urllib3==2.8.0' 'lxml==6.1.3'
 cat >"$work/program.py" <<'PY'
 import contextlib
 import http.server

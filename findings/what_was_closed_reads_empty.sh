@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: a response of
-# 2,000,000 bytes is read after its `with`, one line too far to the left. To requests,
-# urllib3, http.client and urllib.request its body is empty then, with status 200 and no
-# error, whichever way it is read; so is what is left of one that was half read. httpx and
-# aiohttp raise.
+# A response that is read after its `with` is empty, without an error, to requests, urllib3,
+# http.client and urllib.request; httpx and aiohttp raise.
+#
+# A response of 2,000,000 bytes is read after its `with`, one line too far to the left. To
+# requests, urllib3, http.client and urllib.request its body is empty then, with status 200
+# and no error, whichever way it is read; so is what is left of one that was half read.
+# httpx and aiohttp raise.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.
 #
 # Seen:
 #   requests, content: 0 bytes
@@ -19,9 +23,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.client

@@ -1,11 +1,15 @@
 #!/usr/bin/env bash
-# xmlrpc.client of CPython 3.11 (3.10 to 3.15 alike): a call is answered by 500 with
-# a chunked body, as proxies send it. ServerProxy raises ProtocolError and keeps the
-# connection, but reads what is left only of answers with a Content-Length. The next call,
-# which is a good one, is sent on that connection and carried out by the server, and then
-# fails with ResponseNotReady: who calls again has it done twice. Until then the connection
-# is held by an error that nobody has. By a session of requests 2.34.2, which reads what is
-# left, the same calls go well.
+# After an error in chunks, the next call of an xmlrpc.client proxy is carried out and
+# raises.
+#
+# A call is answered by 500 with a chunked body, as proxies send it. ServerProxy raises
+# ProtocolError and keeps the connection, but it reads what is left only where there is a
+# Content-Length. The next call, a good one, is sent on that connection, carried out by the
+# server, and then fails with ResponseNotReady: who calls again has it done twice. Until
+# then the connection is held by an error that nobody has. By a session of requests 2.34.2,
+# which reads what is left, the same calls go well.
+#
+# Versions: xmlrpc.client of CPython 3.10.13, 3.11.7, 3.12.1 and 3.13.0.
 #
 # Seen (and the calls that were carried out):
 #   500 with a length: ProtocolError
@@ -19,8 +23,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
