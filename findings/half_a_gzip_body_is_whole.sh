@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx2 2.16.2, aiohttp 3.14.5, CPython 3.11.
+# A gzip stream without its end is whole to requests, urllib3, httpx and aiohttp; and of two
+# members httpx gives the first alone.
+#
 # A proxy compresses what a server sends, the server breaks off, and the proxy ends its
 # answer in good order: the gzip stream has no end, but the HTTP body has. Python's `gzip`
-# raises EOFError; each client gives what came as if it were all. And of a body of two
-# gzip members (files of logs joined end to end), whole and valid, httpx and httpx2 give
-# the first only.
+# raises EOFError; each client gives what came as if it were all. And of a body of two gzip
+# members (files of logs joined end to end), whole and valid, httpx and httpx2 give the
+# first only.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, httpx2 2.16.2, aiohttp 3.14.5,
+# CPython 3.11.
 #
 # Seen (of 208890 bytes):
 #   gzip.decompress: cut EOFError, two members 208890
@@ -17,8 +22,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gzip

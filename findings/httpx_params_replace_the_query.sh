@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# httpx 0.28.1 and httpx2 2.16.2, CPython 3.11: `params=`, of a call or of the client, takes
-# the place of the query that the URL has. A client that adds a key to each request so asks
-# for the first page again and again, where it follows the link to the next, and loops
-# without end if it does so until there is none. `params={}` alone takes the query away.
-# requests 2.34.2 and aiohttp 3.14.5 add to it.
+# `params=` of httpx takes the place of a URL's query: a client with a key asks for the
+# first page for ever.
+#
+# `params=`, of a call or of the client, takes the place of the query that the URL has. A
+# client that adds a key to each request so asks for the first page again and again, where
+# it follows the link to the next, and loops without end if it does so until there is none.
+# `params={}` alone takes the query away. requests 2.34.2 and aiohttp 3.14.5 add to it.
+#
+# Versions: httpx 0.28.1 and httpx2 2.16.2, CPython 3.11.
 #
 # Seen (each is given `/items?cursor=2`):
 #   requests, of the session: /items?cursor=2&key=k, then /items?cursor=3&key=k
@@ -16,8 +20,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

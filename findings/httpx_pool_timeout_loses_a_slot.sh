@@ -1,10 +1,15 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, httpcore 1.0.9, CPython 3.11: a pool of one connection, whose response is
-# closed just when the wait of the next request for it is over, in a turn of a busy loop.
-# httpcore gives that request a new connection, and the request raises PoolTimeout and
-# leaves it: nobody opens it, it is neither idle nor closed, and its slot is lost for good.
-# So each PoolTimeout may make the pool smaller by one, and a pool that could not keep up
-# for a while never can again. httpx2 2.16.2 hands the connection over.
+# A request of httpx that is given a connection as it raises PoolTimeout loses it: each
+# time-out may make the pool smaller by one, for good; httpx2 does not.
+#
+# In a pool of one connection, a response is closed just when the wait of the next request
+# for it is over, in a turn of a busy loop. httpcore gives that request a new connection,
+# and the request raises PoolTimeout and leaves it: nobody opens it, it is neither idle nor
+# closed, and its slot is lost for good. So each PoolTimeout may make the pool smaller by
+# one, and a pool that could not keep up for a while never can again. httpx2 2.16.2 hands
+# the connection over.
+#
+# Versions: httpx 0.28.1, httpcore 1.0.9, CPython 3.11.
 #
 # Seen:
 #   httpx: PoolTimeout, all later requests: PoolTimeout
@@ -13,8 +18,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'httpx==0.28.1' \
-  'httpcore==1.0.9' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'httpx==0.28.1' \
+  'httpcore==1.0.9' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' 'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import contextlib
@@ -63,7 +68,7 @@ async def main():
 
 asyncio.run(main())
 PY
-"$work/venv/bin/python" "$work/program.py" 2>/dev/null | tee "$work/seen"
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 httpx: PoolTimeout, all later requests: PoolTimeout
 httpx2: answered, all later requests: answered

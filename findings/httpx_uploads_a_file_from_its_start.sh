@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, httpx2 2.16.2, requests 2.34.2, urllib3 2.8.0, aiohttp 3.14.5, CPython 3.11: a
-# program has read the first line of a file, and uploads the rest. requests, urllib3,
+# `files=` of httpx uploads a file from its start, also the part that the program has read
+# already.
+#
+# A program has read the first line of a file, and uploads the rest. requests, urllib3,
 # urllib.request and aiohttp send what is left, in a form too. `files=` of httpx and httpx2
 # goes back and sends the whole file; `content=` of httpx announces the length of the whole,
 # sends the rest, and raises LocalProtocolError.
+#
+# Versions: httpx 0.28.1, httpx2 2.16.2, requests 2.34.2, urllib3 2.8.0, aiohttp 3.14.5,
+# CPython 3.11.
 #
 # Seen ("header\n" was read, "rest\n" is left):
 #   requests, data: 'rest\n'
@@ -20,8 +25,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'requests==2.34.2' \
-  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpx2==2.16.2' 'aiohttp==3.14.5' 'anyio==4.16.0' \
+  'h11==0.16.0' 'httpcore==1.0.9' 'httpcore2==2.16.2'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,9 +1,14 @@
 #!/usr/bin/env bash
-# kubernetes 37.0.2 with urllib3 2.8.0, CPython 3.11: the log of a pod, the last line of which
-# does not end with a newline, as a program leaves it that is killed while it writes or that
-# ends with `print("done", end="")`. `read_namespaced_pod_log` has that line; followed with
-# `Watch().stream`, or with it and `follow=True`, the log ends a line early, though the
-# stream ended well. Lines of urllib3 and requests from the same answer have it too.
+# A log followed by kubernetes' `Watch` has no last line where that does not end with a
+# newline.
+#
+# The last line of a pod's log may have no newline at its end, as where the program is
+# killed while it writes, or ends with `print("done", end="")`. `read_namespaced_pod_log`
+# has that line; followed with `Watch().stream`, or with it and `follow=True`, the log ends
+# a line early, though the stream ended well. Lines of urllib3 and requests from the same
+# answer have it too.
+#
+# Versions: kubernetes 37.0.2 with urllib3 2.8.0, CPython 3.11.
 #
 # Seen:
 #   read_namespaced_pod_log: ['line one', 'line two', 'the reason']
@@ -15,8 +20,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check 'kubernetes==37.0.2' \
-  'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'kubernetes==37.0.2' 'requests==2.34.2' 'urllib3==2.8.0' 'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
