@@ -230,7 +230,7 @@ NOT_CALLED: Final = frozenset(
         "_leases.threads.strand_of",
         "_model.fork.Parts.__init__",
         "_model.words.relative",
-        "_pressure.churn.describe_churn",
+        "_pressure.shortage.describe_churn",
         "_pressure.descriptors._suspects",
         "_pressure.descriptors.sockets_by_state",
         "_reporting.context.Bound.__init__",

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from opentelemetry.metrics import MeterProvider
     from prometheus_client.registry import Collector
 
-    from .._metrics.observers import Instrumentation
+    from .._metrics.measures import Instrumentation
     from .._model.leak import Frame, Leak, LeakKind
     from .._model.settings import Settings
     from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
@@ -47,7 +47,7 @@ FILES: Final = {
         ("Counters", "OpenResponse", "PoolUse", "Snapshot"), "_model.snapshot"
     ),
     "Settings": "_model.settings",
-    "Instrumentation": "_metrics.observers",
+    "Instrumentation": "_metrics.measures",
     **dict.fromkeys(("ASGIApplication", "Page", "WSGIApplication"), "_web"),
 }
 # Those of others, which may not be installed.

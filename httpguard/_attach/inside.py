@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.threads import OwnThread
 from .._process.process import PROCESS, current
-from .._web.figures import by_stdlib
+from .._web.history import by_stdlib
 from .._web.view import View
 from .attachment import arrive, leave
 

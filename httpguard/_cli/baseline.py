@@ -15,7 +15,7 @@ from .._model.words import many
 from .._report.counts import LogCounts
 from .._report.inputs import STDIN, InputError, look_at, read
 from .._report.sites import report_of
-from .help import PlainCommand, PlainGroup
+from .app import PlainCommand, PlainGroup
 from .values import baseline_of_project
 
 if TYPE_CHECKING:

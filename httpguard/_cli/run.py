@@ -11,7 +11,7 @@ from .._model.settings import TABLE, Settings
 from .._run.options import Options
 from .._run.start import prepare
 from .._run.target import starts_target
-from .help import PlainCommand
+from .app import PlainCommand
 
 _SETTINGS: Final = "Settings (the others are HTTPGUARD_… variables)"
 _REPEATED: Final = " May be repeated."

@@ -23,7 +23,7 @@ from .._model.event import (
 )
 from .._model.tally import Rhythm
 from .._model.threads import SIGNALS
-from .._pressure.churn import describe_churn
+from .._pressure.shortage import describe_churn
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable, Verdicts
-    from .._metrics.observers import Observer, Source
+    from .._metrics.measures import Observer, Source
     from .._model.failure import Failures
     from .._model.leak import Frame, LeakKind
     from .._model.settings import Settings

@@ -1,16 +1,18 @@
-"""The state of the guard as numbers for a monitoring system, bounded in number."""
+"""What monitoring is told: the state of the guard as numbers, bounded in number."""
 
 from __future__ import annotations
 
+import abc
 from collections import Counter, defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Final, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .._leases.client import Ending
 from .._leases.ends import MANY
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
@@ -206,3 +208,46 @@ def _pools(
     told.pools.update(summed)
     # Where nothing is open, that is said too, in the order of the first time.
     return {label: summed[label] for label in told.pools}
+
+
+class Source(Protocol):
+    def measures(self) -> Measures | None:
+        """The numbers now; None if that fails."""
+
+    def notify(self) -> None:
+        """Tell the observers what they have not been told yet."""
+
+
+Find: TypeAlias = Callable[[], "Source | None"]
+"""The guard of this moment, None where httpguard is not installed."""
+
+
+class Observer:
+    """Told after each sweep, under no lock. What it raises is logged once."""
+
+    def leases_ended(self, seconds: Sequence[float]) -> None:
+        """Leases ended well, having held their connections for so many seconds."""
+
+    def swept(self, source: Source) -> None:
+        """A sweep is over."""
+
+    # A part of the process's state, for which a fork matters: see `Forked`.
+
+    def pause(self) -> None:
+        """In the parent, before a fork."""
+
+    def resume(self) -> None:
+        """In the parent, after it."""
+
+    def forget(self) -> None:
+        """In the child: begin anew."""
+
+
+class Instrumentation(Observer, abc.ABC):
+    """Metrics and log records on their way to OpenTelemetry, until closed."""
+
+    closed = False
+
+    @abc.abstractmethod
+    def close(self) -> None:
+        """Send nothing more. The instruments stay, without data."""

@@ -17,8 +17,7 @@ from .._pools.kind import DEFAULT_PORTS
 from .._reporting.context import Bound
 from .._text.events import render
 from .._text.leaks import whole_place
-from .measures import OTHER
-from .observers import Instrumentation
+from .measures import OTHER, Instrumentation
 from .table import LEASE_BOUNDS, LEASE_OTEL, LEASE_TEXT, METRICS, Kind, Metric
 
 if TYPE_CHECKING:
@@ -30,8 +29,7 @@ if TYPE_CHECKING:
     from .._model.event import Event
     from .._model.leak import Frame, Leak
     from .._reporting import Destinations, Members
-    from .measures import Measures
-    from .observers import Find, Observer
+    from .measures import Find, Measures, Observer
     from .table import Key
 
 _SCOPE: Final = "httpguard"

@@ -18,13 +18,13 @@ from prometheus_client.exposition import choose_encoder
 from prometheus_client.multiprocess import MultiProcessCollector
 from prometheus_client.utils import floatToGoString
 
-from .observers import Observer
+from .measures import Observer
 from .table import LEASE_BOUNDS, LEASE_NAME, LEASE_TEXT, METRICS, Kind, labels_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Sequence
 
-    from .observers import Find, Source
+    from .measures import Find, Source
     from .table import Metric
 
 Collector: TypeAlias = "GuardCollector | FilePublisher"

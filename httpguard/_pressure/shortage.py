@@ -1,4 +1,7 @@
-"""A starved pool in detail: who waits for a connection, and who has them."""
+"""Who waits for a pool that is starved, and who has it; who makes sessions for nothing.
+
+Both as JSON-ready values.
+"""
 
 from __future__ import annotations
 
@@ -11,14 +14,16 @@ from .._model.leak import LeakKind
 from .._model.redaction import printable, redact_url
 from .._stacks.capture import capture
 from .._stacks.running import innermost_frames
-from .._stacks.sites import find_site, frame_at
+from .._stacks.sites import find_site, frame_at, symbolize
 from .._stacks.variables import first_argument
+from .._text.leaks import place
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
     from types import FrameType
 
     from .._leases.registry import Registry
+    from .._leases.sessions import Wasted
     from .._model.leak import Frame
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
@@ -211,3 +216,30 @@ def _request(
                 return frame
         frame = frame.f_back
     return None
+
+
+def describe_churn(wasted: Wasted, origins: Origins) -> dict[str, Any]:
+    """How many sessions a line has made, and what one shared session would save.
+
+    JSON-ready values. ``maker`` is the innermost frame, a library's where one has made
+    the sessions, and ``site`` the application's line that called it.
+    """
+    frames = symbolize(wasted.stack, origins)
+    site = find_site(wasted.stack, origins)
+    maker = frames[-1] if frames else site
+    hint = (
+        f"one session for all {wasted.sessions:,} would have saved"
+        f" {wasted.saved:,} connects: make it once, and use it for all requests"
+    )
+    if maker != site:
+        hint += f"; they are made at {place(maker)}"
+    return {
+        "site": asdict(site),
+        "maker": asdict(maker),
+        "client": wasted.client,
+        "sessions": wasted.sessions,
+        "connects": wasted.connects,
+        "saved": wasted.saved,
+        "hosts": sorted(wasted.hosts)[:5],
+        "hint": printable(hint),
+    }

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from .._clients import Patches
     from .._guard.guard import Guard
     from .._guard.parts import CountsObserver
-    from .._metrics.observers import Observer
+    from .._metrics.measures import Observer
     from .._metrics.opentelemetry import OpenTelemetry
     from .._metrics.prometheus import Collector
     from .._model.settings import Settings

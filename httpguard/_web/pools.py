@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.kinds import CODES
 from .._model.redaction import printable
 from .._model.words import many
-from .._pressure.churn import describe_churn
+from .._pressure.shortage import describe_churn
 
 if TYPE_CHECKING:
     from .._model.leak import Frame, LeakKind

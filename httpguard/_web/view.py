@@ -12,15 +12,14 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.snapshot import Snapshot
 from .._model.version import __version__
 from .answer import to_json
-from .figures import about, figures
-from .history import History
+from .history import History, about, figures
 from .pools import advice, alerts, by_kind
 from .sites import by_site, with_sources
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .figures import Figures
+    from .history import Figures
     from .source import Source
 
 # Seconds for which one answer is good, at least and at most ...

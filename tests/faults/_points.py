@@ -65,7 +65,6 @@ CORE: Final = (
     "_pools.pools",
     "_pools.slot",
     "_pools.waits",
-    "_pressure.churn",
     "_pressure.descriptors",
     "_pressure.pools",
     "_pressure.shortage",

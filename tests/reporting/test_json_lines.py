@@ -27,8 +27,7 @@ import httpguard
 from httpguard import _reporting
 from httpguard._model.event import Event
 from httpguard._process.process import PROCESS
-from httpguard._reporting.json_lines import append_line
-from httpguard._reporting.truncation import encode, jsonable
+from httpguard._reporting.json_lines import append_line, encode, jsonable
 from httpguard._text.events import render
 from tests.program import ROOT, line_of, run, write
 

@@ -230,7 +230,7 @@ class TestContent:
         pytest.importorskip("psutil")
         source = """
         import json
-        from httpguard._web import figures as _figures
+        from httpguard._web import history as _figures
         print(json.dumps([_figures.figures(), _figures.by_stdlib()]))
         """
         done = program.run(program.write(tmp_path / "figures.py", source))
