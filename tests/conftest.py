@@ -20,6 +20,7 @@ from tests.server import Server
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from httpguard._model.event import Event
 
 # sentry-sdk imports eventlet where that is installed, which imports dnspython, which
 # imports httpx2, and that one trio: over eventlet's sockets, where trio fails.
@@ -79,6 +80,15 @@ def guard() -> Iterator[GuardControl]:
     _process.PROCESS.failures = Failures()
     yield GuardControl()
     httpguard.uninstall()
+
+
+@pytest.fixture
+def events() -> Iterator[list[Event]]:
+    """What is reported."""
+    seen: list[Event] = []
+    _process.PROCESS.destinations.add(seen.append, "test")
+    yield seen
+    _process.PROCESS.destinations.remove(seen.append)
 
 
 @pytest.fixture(scope="session")

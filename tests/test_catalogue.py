@@ -17,7 +17,7 @@ from tests.catalogue import Case, load
 from tests.program import run
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable
 
     from httpguard import Leak
     from tests.conftest import GuardControl
@@ -31,13 +31,8 @@ LEAKS = [case for case in CASES if case.kind]
 KIND = {case.name: case.kind for case in CASES}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def heap_of_libraries() -> Iterator[None]:
-    """Spare every collection below the look at half a million objects of SDKs."""
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+# Spares every collection below the look at half a million objects of SDKs.
+pytestmark = pytest.mark.usefixtures("small_heap")
 
 
 @pytest.mark.parametrize("case", CASES, ids=attrgetter("name"))

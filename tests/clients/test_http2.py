@@ -12,7 +12,6 @@ import pytest
 
 import httpguard
 from httpguard import LeakKind
-from httpguard._process.process import PROCESS
 
 pytest.importorskip("h2")
 pytest.importorskip("hypercorn")
@@ -36,15 +35,6 @@ def server() -> Iterator[Http2Server]:
     """With three streams a connection."""
     with Http2Server() as running:
         yield running
-
-
-@pytest.fixture
-def events() -> Iterator[list[Event]]:
-    """What is said."""
-    seen: list[Event] = []
-    PROCESS.destinations.add(seen.append, "test")
-    yield seen
-    PROCESS.destinations.remove(seen.append)
 
 
 def found() -> list[tuple[LeakKind, int]]:

@@ -12,12 +12,11 @@ import requests
 import urllib3
 
 from httpguard._model.event import SESSION_CHURN
-from httpguard._process.process import PROCESS
 from tests.program import line_of, write
 from tests.running import guarded
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from httpguard._model.event import Event
@@ -35,15 +34,6 @@ class Service:
     def ask(self, url):
         return self.session.get(url).status_code
 """
-
-
-@pytest.fixture
-def advice() -> Iterator[list[Event]]:
-    """What is told of lines that do so."""
-    told: list[Event] = []
-    PROCESS.destinations.add(told.append, "test")
-    yield told
-    PROCESS.destinations.remove(told.append)
 
 
 def of_requests(url: str) -> None:
@@ -75,19 +65,19 @@ def test_one_session_a_request(
     mark: str,
     guard: GuardControl,
     server: Server,
-    advice: list[Event],
+    events: list[Event],
 ) -> None:
     guard.install(strict=True)
     for _ in range(9):
         ask(server.url("/bytes/10"))
     gc.collect()
     assert guard.check().leaks == ()
-    assert advice == []  # Fewer are no matter.
+    assert events == []  # Fewer are no matter.
     for _ in range(3):
         ask(server.url("/bytes/10"))
     gc.collect()
     assert guard.check().leaks == ()
-    (event,) = advice
+    (event,) = events
     assert (event.name, event.level) == (SESSION_CHURN, "info")
     details = event.details
     assert details["client"] == client
@@ -130,17 +120,17 @@ def test_no_session_was_made_for_nothing(
     work: Callable[[Server], None],
     guard: GuardControl,
     server: Server,
-    advice: list[Event],
+    events: list[Event],
 ) -> None:
     guard.install(strict=True)
     work(server)
     gc.collect()
     assert guard.check().leaks == ()
-    assert advice == []
+    assert events == []
 
 
 def test_a_library_makes_them(
-    tmp_path: Path, guard: GuardControl, server: Server, advice: list[Event]
+    tmp_path: Path, guard: GuardControl, server: Server, events: list[Event]
 ) -> None:
     file = tmp_path / "site-packages" / "churnlib.py"
     write(file, LIBRARY)
@@ -151,7 +141,7 @@ def test_a_library_makes_them(
         library.Service().ask(server.url("/bytes/10"))  # Here.
     gc.collect()
     assert guard.check().leaks == ()
-    (event,) = advice
+    (event,) = events
     site, maker = event.details["site"], event.details["maker"]
     here = line(test_a_library_makes_them, "# Here.")
     assert (site["filename"], site["lineno"]) == (__file__, here)

@@ -23,14 +23,11 @@ from tests.pressure.test_pools import (
     line,
     until,
 )
-from tests.pressure.test_pools import events as _events
 
 if TYPE_CHECKING:
     from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
-
-events = _events
 
 
 def opened(pool: urllib3.HTTPConnectionPool) -> urllib3.BaseHTTPResponse:

@@ -23,24 +23,15 @@ from httpguard import PoolUse
 from httpguard._model.event import FD_PRESSURE, POOL_PRESSURE, POOL_STARVED
 from httpguard._pressure import descriptors as _descriptors
 from httpguard._process import process as _process
-from httpguard._process.process import PROCESS
 from tests.program import line_of, run, write
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from httpguard._model.event import Event
     from tests.conftest import GuardControl
     from tests.server import Server
-
-
-@pytest.fixture
-def events() -> Iterator[list[Event]]:
-    seen: list[Event] = []
-    PROCESS.destinations.add(seen.append, "test")
-    yield seen
-    PROCESS.destinations.remove(seen.append)
 
 
 def blocking(server: Server, maxsize: int = 2) -> urllib3.HTTPConnectionPool:
@@ -964,20 +955,19 @@ def test_everything_comes_off(guard: GuardControl) -> None:
     assert [dict(vars(owner)) for owner in owners] == before
 
 
-def test_structlog_gets_sites_as_text(guard: GuardControl, server: Server) -> None:
+def test_structlog_gets_sites_as_text(
+    guard: GuardControl, server: Server, events: list[Event]
+) -> None:
     from httpguard._text.events import render
 
     guard.install(max_wait=0)
-    seen: list[Event] = []
-    PROCESS.destinations.add(seen.append, "test")
     pool = blocking(server, 1)
     held = pool.urlopen("GET", "/bytes/90000", preload_content=False)
     waiting = Waiting(pool)
     guard.check()
     held.drain_conn()
     waiting.join()
-    PROCESS.destinations.remove(seen.append)
-    rendered = render(seen[0])
+    rendered = render(events[0])
     assert rendered is not None
     fields = rendered.fields
     (waiter,) = fields["waiters"]

@@ -20,7 +20,7 @@ from httpguard._stacks.variables import variables
 from tests.catalogue import Case, load
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
 
     from tests.conftest import GuardControl
     from tests.server import Server
@@ -63,12 +63,7 @@ class Locals:
         return {name for name, reference in found if reference() is not None}
 
 
-@pytest.fixture(scope="module", autouse=True)
-def heap_of_libraries() -> Iterator[None]:
-    gc.collect()
-    gc.freeze()
-    yield
-    gc.unfreeze()
+pytestmark = pytest.mark.usefixtures("small_heap")
 
 
 @pytest.mark.parametrize("case", CASES, ids=attrgetter("name"))
