@@ -218,7 +218,6 @@ def _peer(channel: socket.socket) -> int | None:
 
 
 def _packages() -> dict[str, str]:
-    """The folders of what goes along."""
     found = {}
     for name in ("httpguard", "wrapt"):
         spec = find_spec(name)

@@ -48,7 +48,6 @@ Interval = Annotated[
 
 
 def project() -> Project:
-    """What the project of the current directory says."""
     try:
         return read_project(os.getcwd())
     except HTTPGuardError as error:

@@ -236,8 +236,6 @@ class Package(NamedTuple):
 
 
 class Later:
-    """Patches that are promised first."""
-
     def __init__(self, patch: Callable[[Patcher], None]) -> None:
         self._patch = patch
         self._patcher: Patcher | None = None

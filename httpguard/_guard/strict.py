@@ -32,7 +32,6 @@ class Pending:
         self._findings: deque[Finding] = deque(maxlen=_MOST_PENDING)
 
     def __bool__(self) -> bool:
-        """Whether anything is left."""
         return bool(self._findings)
 
     def add(self, finding: Finding) -> None:

@@ -75,7 +75,6 @@ def local_roots(spaces: Spaces, origins: Origins, *, greenlets: bool) -> Iterato
 
 
 def global_roots(spaces: Spaces, origins: Origins) -> Iterator[Root]:
-    """The global variables of the application's modules."""
     # By the package, since to judge thousands of files would take too long.
     packages: dict[str, bool] = {}
     for name, space, filename in list(spaces.values()):

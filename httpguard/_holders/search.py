@@ -229,7 +229,6 @@ class _Search:
         return following
 
     def _way(self, item: object) -> list[Any]:
-        """The objects from one to the target."""
         way = []
         key = id(item)
         while key:

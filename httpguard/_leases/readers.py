@@ -89,7 +89,6 @@ def being_read(suspects: Collection[tuple[Lease, Any]], origins: Origins) -> set
 
 
 def with_responses(leases: Iterable[Lease]) -> list[tuple[Lease, Any]]:
-    """The leases whose response is there, with that response."""
     return [(lease, found) for lease in leases if (found := lease()) is not None]
 
 

@@ -145,7 +145,6 @@ class Logs:
 
 
 def is_structlog_configured() -> bool:
-    """Whether the application has set structlog up."""
     # Half made while another thread imports it.
     configured = getattr(sys.modules.get("structlog"), "is_configured", None)
     return configured is not None and bool(configured())

@@ -68,7 +68,6 @@ def _run_by_python(words: Sequence[str]) -> Target:
 
 
 def _own_options() -> list[str]:
-    """The options that this interpreter itself was started with."""
     rest = sys.argv[1:]
     given = sys.orig_argv[1 : len(sys.orig_argv) - len(rest)]
     if sys.orig_argv[1:] != given + rest:

@@ -71,5 +71,4 @@ def _spawning() -> RawStack:
 
 
 def _offset(code: CodeType, lineno: int) -> int:
-    """An instruction of a line."""
     return next((start for start, _, line in code.co_lines() if line == lineno), 0)

@@ -123,7 +123,6 @@ _LOOPS: Final[dict[str, Callable[[object], Iterable[int]]]] = {
 
 
 def _callers(frame: FrameType) -> Iterator[FrameType]:
-    """A frame and the calls around it."""
     caller: FrameType | None = frame
     while caller is not None:
         yield caller

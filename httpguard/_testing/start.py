@@ -57,7 +57,6 @@ def install(config: pytest.Config) -> Guard | None:
 
 
 def start(config: pytest.Config, *, warn: bool) -> None:
-    """Watch the tests of a session."""
     guard = install(config)
     if guard is None:
         return

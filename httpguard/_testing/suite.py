@@ -84,7 +84,6 @@ class Suite:
 
     @pytest.hookimpl(optionalhook=True)
     def pytest_testnodedown(self, node: Any) -> None:
-        """A worker has ended, or was killed."""
         output = getattr(node, "workeroutput", None) or {}
         self._left_out = self._left_out or output.get(_OUTPUT, True)
 

@@ -119,7 +119,6 @@ def _is_arriving(reference: Reference) -> bool:
 
 
 def _answered() -> Any:
-    """A protocol that has the head of an answer."""
     from aiohttp.client_proto import ResponseHandler
 
     protocol = ResponseHandler(loop=_Loop())  # type: ignore[arg-type]  # enough of one

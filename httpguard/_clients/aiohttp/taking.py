@@ -69,7 +69,6 @@ def _meet(connector: Any, key: Any) -> PoolRef | None:
 
 
 def _wait(wrapped: Method) -> Method:
-    """A request waits for a connection."""
 
     async def wait(self: Any, first: Any, *args: Any, **options: Any) -> Any:
         guard, waiter = GATE.guard, None

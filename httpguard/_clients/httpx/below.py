@@ -77,7 +77,6 @@ def _is_stream(one: object) -> bool:
 
 
 def is_core(stream: object) -> bool:
-    """Whether a stream is httpcore's."""
     return any(kind.__name__ == _CORE for kind in type(stream).__mro__)
 
 

@@ -176,7 +176,6 @@ def _await(wrapped: Method, *, kind: type, empty: type[Exception]) -> Method:
 def _waiting(
     kind: type, empty: type[Exception], *, in_task: bool = False
 ) -> AbstractContextManager[None]:
-    """What surrounds the wait for a connection."""
     try:
         frame = sys._getframe(2)
         # Only the call that waits knows for what pool.

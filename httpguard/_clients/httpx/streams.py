@@ -64,7 +64,6 @@ def _aacquire(wrapped: Method) -> Method:
 
 
 def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
-    """What surrounds the wait for a stream."""
     guard = GATE.guard
     try:
         # The wrapper's caller.

@@ -54,7 +54,6 @@ def adopt_response(
 
 
 def pools_of(manager: Any) -> list[Any]:
-    """The pools that a manager has now."""
     # Its own container locks; of a copy of what it has, none is asked for.
     container = getattr(getattr(manager, "pools", None), "_container", {})
     return list(container.values())
