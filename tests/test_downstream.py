@@ -169,20 +169,44 @@ def test_the_table_is_sound() -> None:
     assert set(JUDGEMENTS) <= set(names)
 
 
-def test_what_a_run_leaves_at_home_is_not_for_the_next(tmp_path: Path) -> None:
+def suite_of(tmp_path: Path, name: str, text: str) -> Suite:
     source = tmp_path / "source"
     source.mkdir()
-    (source / "test_home.py").write_text(
+    (source / name).write_text(text, encoding="utf-8")
+    alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
+    project = replace(PROJECTS[0], options=(), environ=alone)
+    return Suite(project, source, Path(sys.executable), tmp_path, (name,))
+
+
+def test_what_a_run_leaves_at_home_is_not_for_the_next(tmp_path: Path) -> None:
+    suite = suite_of(
+        tmp_path,
+        "test_home.py",
         "from pathlib import Path\n"
         "def test_home():\n"
         "    home = Path.home()\n"
         "    assert not list(home.iterdir())\n"
-        "    (home / 'settings').touch()\n"
+        "    (home / 'settings').touch()\n",
     )
-    alone = (("PYTEST_DISABLE_PLUGIN_AUTOLOAD", "1"),)
-    project = replace(PROJECTS[0], options=(), environ=alone)
-    suite = Suite(project, source, Path(sys.executable), tmp_path, ("test_home.py",))
 
     runs = [suite.run(guarded=False) for _ in range(2)]
 
     assert [run.outcomes for run in runs] == [{"test_home.py::test_home": "passed"}] * 2
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        pytest.param("import not_there\n", "No module named 'not_there'", id="import"),
+        pytest.param("def test_it():\n    assert not 7\n", "assert not 7", id="fails"),
+    ],
+)
+def test_a_suite_of_which_nothing_passes_cannot_lose_a_pass(
+    tmp_path: Path, text: str, said: str
+) -> None:
+    suite = suite_of(tmp_path, "test_one.py", text)
+
+    with pytest.raises(DownstreamError, match="does not run") as raised:
+        suite.run(guarded=False)
+
+    assert said in str(raised.value)
