@@ -114,8 +114,7 @@ COMPANY_PROJECTS: Final = (
             "dill",
             "docker",
             "httpx==0.28.1",
-            "moto[server,s3,sqs,awslambda,dynamodb,cloudformation,sns,batch,ec2,rds]"
-            "==5.2.5",
+            "moto[all,server]==5.2.5",
             "packaging",
             "pytest-cov",
             "pytest-mock",
