@@ -65,6 +65,7 @@ COMPANY_PROJECTS: Final = (
             "pytest-asyncio==1.5.0",
             "pytest-forked",
             "pytest-httpx==0.36.2",
+            "pytest-httpx2==1.0.0",
             "pytest-localserver",
             "pytest-watch",
             "responses",
