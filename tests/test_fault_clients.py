@@ -36,6 +36,7 @@ WALLS: Final = frozenset(
         "_clients.httpx.window.uses_up",
         "_clients.httpx.pools.came_back",
         "_clients.aiohttp.calls._look_around",
+        "_clients.aiohttp.calls._look_back",
         "_clients.aiohttp.calls._opened",
         "_clients.aiohttp.calls.Call.__init__",
         "_clients.aiohttp.connectors._ends",

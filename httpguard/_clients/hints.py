@@ -20,9 +20,11 @@ _STREAMS: Final = {
     "EventStream": "iterate over the `EventStream` to its end",
 }
 # Packages whose `close()` leaves the connection to the cycle collector.
-_CLOSING_NOTHING: Final = frozenset({"mechanize"})
+_CLOSING_NOTHING: Final = frozenset({"mechanize", "pydruid"})
 # "101 Switching Protocols": from there on no body tells where it ends.
 _SWITCHING: Final = 101
+# How an error of requests is named in what holds a response.
+_OF_ERROR: Final = "HTTPError.response"
 _TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
 _SHORTCUTS: Final = frozenset({"delete", "get", "options", "patch", "post", "put"})
 
@@ -45,8 +47,8 @@ _HTTP_CLIENT: Final = {
         f" with it; {_TOUCH}"
     ),
     LeakKind.OPEN: (
-        "read it to its end, or close it, before the scope ends: `with"
-        " connection.getresponse() as response:`"
+        "read it to its end, or close it and its connection, before the scope ends: a"
+        " connection that is used after a response that was closed unread fails"
     ),
     LeakKind.SESSION: (
         "keep one connection to each host and use it again, or call `close()` on each"
@@ -128,7 +130,17 @@ def requests_hint(facts: Facts) -> str:
             " slot of a blocking pool back; who has the `.raw` alone calls"
             " `release_conn()` after `close()`"
         )
-    return _for_response(facts)
+    return _for_response(facts) + _of_between(facts)
+
+
+def _of_between(facts: Facts) -> str:
+    """A word for those whose call has raised."""
+    if not facts.between or facts.kind is LeakKind.OPEN:
+        return ""
+    return (
+        f"; if the call raised, {facts.between} has lost it, should close it, and is to"
+        " be told"
+    )
 
 
 def _for_response(facts: Facts) -> str:
@@ -140,6 +152,11 @@ def _for_response(facts: Facts) -> str:
         )
     if facts.method.upper() == "HEAD":
         return "leave out `stream=True`: an answer to HEAD has no body"
+    if facts.kind is LeakKind.HELD and _OF_ERROR in (facts.held_by or ""):
+        return (
+            "what is held is an error: call `close()` on its `response` when done with"
+            f" it, or keep what it says alone; {_TOUCH}"
+        )
     opened = f"`with {_call(facts.method)} as response:`"
     hint = f"open it with {opened}, or read it to its end, before the last reference"
     hint += " goes"
@@ -261,6 +278,10 @@ def _lost(facts: Facts, culprit: Frame) -> str:
         "adapter": (
             "the answer that it does not hand on, or before it raises",
             "derive from it, and close the answer there",
+        ),
+        "middleware": (
+            "each answer after which it asks again",
+            "have one after it in `middlewares` `await response.read()` of a refusal",
         ),
     }.get(
         facts.lost_by,

@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 
 ADAPTER: Final = "adapter"
 HOOK: Final = "hook"
+MIDDLEWARE: Final = "middleware"
 _RETRY: Final = "retry"
+# Modules of clients that ask again above the client.
+_ASKING_AGAIN: Final = frozenset({"aiohttp.client_middleware_digest_auth"})
 # Leases of late among which is the one of the try before.
 _LATE: Final = 8
 _MOST_FRAMES: Final = 64
@@ -63,12 +66,14 @@ def _note_retry(
         if not before or frame is None or registry.origins[frame.f_code.co_filename]:
             return
         code = frame.f_code
-        if not code.co_flags & _YIELDING and _is_library(
-            code.co_filename, registry.origins
+        between = frame.f_globals.get("__name__") in _ASKING_AGAIN
+        if not code.co_flags & _YIELDING and (
+            between or _is_library(code.co_filename, registry.origins)
         ):
             for value in reachable(_own(frame), _STEPS, _MOST_OBJECTS):
                 if lease := before.pop(id(value), None):
-                    blame(lease, (code, frame.f_lasti), _RETRY)
+                    lost_by = MIDDLEWARE if between else _RETRY
+                    blame(lease, (code, frame.f_lasti), lost_by)
         frame = frame.f_back
 
 

@@ -49,8 +49,11 @@ class Facts(NamedTuple):
         package: The library that the application's line called; empty: the client.
         function: The function of that library.
         culprit: Where it was lost by code between that line and the client.
-        lost_by: ``hook``, ``retry`` or ``adapter``; empty without a culprit.
+        lost_by: ``hook``, ``retry``, ``adapter`` or ``middleware``; empty without a
+            culprit.
         status: Of the response; 0: of a session.
+        between: A library between two frames of the client, as one that has a session
+            of its own class; empty: none.
     """
 
     kind: LeakKind
@@ -64,6 +67,7 @@ class Facts(NamedTuple):
     lost_by: str
     held_by: str | None
     status: int = 0
+    between: str = ""
 
 
 class Client(Protocol):

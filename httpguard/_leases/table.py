@@ -154,7 +154,7 @@ class Group:
         culprit = frame_at(self.culprit, origins) if self.culprit else None
         if culprit == self.site:
             culprit = None
-        package, function = find_library(latest.stack, self.site, origins)
+        package, function, between = find_library(latest.stack, self.site, origins)
         aside = ""
         if not any(frame.application for frame in stack):
             aside = _of_runner(stack, self.site)
@@ -170,6 +170,7 @@ class Group:
             lost_by=self.lost_by,
             held_by=self.held_by,
             status=latest.status,
+            between=between,
         )
         return Leak(
             kind=latest.kind,

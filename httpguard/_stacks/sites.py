@@ -145,12 +145,16 @@ def filenames(stack: RawStack) -> Iterable[str]:
     return dict.fromkeys(code.co_filename for code, _ in pairs(stack))
 
 
-def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, str]:
+def find_library(
+    stack: RawStack, site: Frame, origins: Origins
+) -> tuple[str, str, str]:
     """The installed package, or xmlrpc, that a site has called; the function of it.
 
-    Both empty where it has called the HTTP library itself.
+    Both empty where it has called the HTTP library itself. Then a package whose class
+    derives from one of the library's may come between: the third.
     """
     below: CodeType | None = None
+    between = ""
     entered = ""
     for code, offset in pairs(stack):
         if code.co_filename.startswith(OWN_DIRECTORY) or code is MARK or code is CUT:
@@ -167,14 +171,16 @@ def find_library(stack: RawStack, site: Frame, origins: Origins) -> tuple[str, s
                 entered = code.co_name
         elif not _only_calls(code, below):
             below, entered = code, ""
+            if not origins.packages[code.co_filename]:
+                between = installed_package(code.co_filename)
     else:
         below = None
     if below is None or origins.packages[below.co_filename]:
-        return "", ""
+        return "", "", "" if below is None else between
     package = installed_package(below.co_filename)
     if below.co_filename.endswith(_XMLRPC):
         package = "xmlrpc"
-    return (package, entered or below.co_name) if package else ("", "")
+    return (package, entered or below.co_name, "") if package else ("", "", "")
 
 
 def _only_calls(code: CodeType, below: CodeType | None) -> bool:

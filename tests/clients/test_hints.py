@@ -139,10 +139,11 @@ def test_a_decorator_is_passed_over(
     )
 
 
+@pytest.mark.parametrize("name", ["mechanize", "pydruid"])
 def test_a_library_whose_close_closes_nothing(
-    guard: GuardControl, server: Server, tmp_path: Path
+    name: str, guard: GuardControl, server: Server, tmp_path: Path
 ) -> None:
-    """mechanize: neither its pages' nor its browser's does."""
+    """mechanize's pages and browsers, pydruid's cursors and connections."""
     source = """
     import urllib.request
 
@@ -151,12 +152,12 @@ def test_a_library_whose_close_closes_nothing(
             return urllib.request.urlopen(url)
     """
     guard.install(max_idle=30)
-    with installed(tmp_path, "mechanize", textwrap.dedent(source)) as mechanize:
-        page = mechanize.Browser().open(server.url("/bytes/900000"))  # HERE
+    with installed(tmp_path, name, textwrap.dedent(source)) as library:
+        page = library.Browser().open(server.url("/bytes/900000"))  # HERE
         guard.advance(31)
         leak = only(guard, LeakKind.HELD, 1, "HERE")
     assert leak.hint == (
-        "read to its end what `open` of mechanize returned when done with it: its"
+        f"read to its end what `open` of {name} returned when done with it: its"
         " `close()` leaves the connection open until the cycle collector comes"
     )
     page.close()

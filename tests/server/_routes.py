@@ -152,12 +152,13 @@ def _refused(handler: Handler, rest: list[str]) -> None:
 
 
 @route("auth", "auth-digest")
-def _auth(handler: Handler, _: list[str]) -> None:
-    """401 with a body to whoever brings no Authorization."""
+def _auth(handler: Handler, rest: list[str]) -> None:
+    """401 with a body, of so many bytes, to whoever brings no Authorization."""
     if "Authorization" in handler.headers:
         handler.reply(_TEXT)
     else:
-        handler.reply(_TEXT, status=401, headers={"WWW-Authenticate": _DIGEST})
+        refusal = b"x" * int(rest[0]) if rest else _TEXT
+        handler.reply(refusal, status=401, headers={"WWW-Authenticate": _DIGEST})
 
 
 @route("echo")

@@ -1,0 +1,92 @@
+#!/usr/bin/env bash
+# http.client of CPython 3.11 (3.10.13 and 3.13.0 alike) and urllib3 2.8.0: an answer is
+# closed before it was read, here by its `with`. http.client closes the file below it, and
+# keeps the connection open with the rest of the body on it. The next request on that
+# connection is sent and carried out, and then fails: what should be its status line is the
+# body. Each one after it raises CannotSendRequest, until `close()` of the connection
+# itself. urllib3 closes the connection with the answer, and makes another.
+#
+# Seen:
+#   http.client, read: 1000 bytes, then 1000 bytes
+#   http.client, closed unread: then BadStatusLine, CannotSendRequest
+#   http.client, carried out: /four
+#   urllib3, read: 1000 bytes, then 1000 bytes
+#   urllib3, closed unread: then 1000 bytes, 1000 bytes
+#   urllib3, carried out: /four, /five
+#   http.client, connection closed: then 1000 bytes
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
+  'urllib3==2.8.0' 2>/dev/null
+cat >"$work/program.py" <<'PY'
+import http.client
+import http.server
+import threading
+
+import urllib3
+
+carried_out = []
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        carried_out.append(self.path)
+        self.send_response(200)
+        self.send_header("Content-Length", "1000")
+        self.end_headers()
+        self.wfile.write(b"a body" + b"." * 994)
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+server.daemon_threads = True
+server.handle_error = lambda *_: None  # Connections that are closed.
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}"
+connection = http.client.HTTPConnection("127.0.0.1", server.server_port, timeout=10)
+pool = urllib3.PoolManager()
+
+
+def by_http_client(path):
+    connection.request("GET", path)
+    return connection.getresponse()
+
+
+def by_urllib3(path):
+    return pool.request("GET", url + path, preload_content=False)
+
+
+def body(call, path):
+    try:
+        with call(path) as response:
+            return f"{len(response.read())} bytes"
+    except http.client.HTTPException as error:
+        return type(error).__name__
+
+
+for name, call in (("http.client", by_http_client), ("urllib3", by_urllib3)):
+    print(f"{name}, read: {body(call, '/one')}, then {body(call, '/two')}")
+    with call("/three"):
+        pass
+    carried_out.clear()
+    print(f"{name}, closed unread: then {body(call, '/four')}, {body(call, '/five')}")
+    print(f"{name}, carried out: {', '.join(carried_out)}")
+connection.close()
+print(f"http.client, connection closed: then {body(by_http_client, '/six')}")
+PY
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
+http.client, read: 1000 bytes, then 1000 bytes
+http.client, closed unread: then BadStatusLine, CannotSendRequest
+http.client, carried out: /four
+urllib3, read: 1000 bytes, then 1000 bytes
+urllib3, closed unread: then 1000 bytes, 1000 bytes
+urllib3, carried out: /four, /five
+http.client, connection closed: then 1000 bytes
+TXT

@@ -1,0 +1,88 @@
+#!/usr/bin/env bash
+# httpx 0.28.1, httpx2 2.16.2, openai 3.57.0 (on httpx2), aiohttp 3.14.5, CPython 3.11: a
+# module has an async client, and each task of a worker, test or command calls
+# `asyncio.run`. The connections that are idle in the client belong to the loop before,
+# which is closed. httpx finds that out as it uses one: each second call raises
+# RuntimeError, and the one after it goes well, on a new connection; openai's retries do not
+# help, since it is no error of the network. aiohttp's session goes on with none but the
+# first loop.
+#
+# Seen (four times `asyncio.run` with one client):
+#   httpx: fine, Event loop is closed, fine, Event loop is closed
+#   httpx2: fine, Event loop is closed, fine, Event loop is closed
+#   openai: fine, Event loop is closed, fine, Event loop is closed
+#   aiohttp: fine, Event loop is closed, Event loop is closed, Event loop is closed
+set -euo pipefail
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
+"${PYTHON:-python3}" -m venv "$work/venv"
+"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
+  'httpx==0.28.1' 'httpx2==2.16.2' 'openai==3.57.0' 'aiohttp==3.14.5' 2>/dev/null
+cat >"$work/program.py" <<'PY'
+import asyncio
+import http.server
+import threading
+
+import aiohttp
+import httpx
+import httpx2
+import openai
+
+
+class Answer(http.server.BaseHTTPRequestHandler):
+    protocol_version = "HTTP/1.1"
+
+    def do_GET(self):
+        body = b'{"object": "list", "data": []}'
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(body)))
+        self.end_headers()
+        self.wfile.write(body)
+
+    def log_message(self, *args):
+        pass
+
+
+server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
+server.daemon_threads = True
+server.handle_error = lambda *_: None  # Connections that are closed.
+threading.Thread(target=server.serve_forever, daemon=True).start()
+url = f"http://127.0.0.1:{server.server_port}"
+session = None
+
+
+async def by_aiohttp():
+    global session
+    session = session or aiohttp.ClientSession()
+    async with session.get(url) as response:
+        await response.read()
+
+
+async def seen(call):
+    try:
+        await call()
+    except RuntimeError as error:
+        return str(error)
+    return "fine"
+
+
+for name, call in (
+    ("httpx", lambda client=httpx.AsyncClient(): client.get(url)),
+    ("httpx2", lambda client=httpx2.AsyncClient(): client.get(url)),
+    (
+        "openai",
+        lambda client=openai.AsyncOpenAI(base_url=url, api_key="k"): client.models.list(),
+    ),
+    ("aiohttp", by_aiohttp),
+):
+    print(f"{name}: {', '.join(asyncio.run(seen(call)) for _ in range(4))}")
+session._connector._close()
+PY
+"$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
+diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
+httpx: fine, Event loop is closed, fine, Event loop is closed
+httpx2: fine, Event loop is closed, fine, Event loop is closed
+openai: fine, Event loop is closed, fine, Event loop is closed
+aiohttp: fine, Event loop is closed, Event loop is closed, Event loop is closed
+TXT
