@@ -14,7 +14,7 @@ work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
 "$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'zeep==4.3.3' 'httpx==0.28.1' 'httpcore==1.0.9' 2>/dev/null
+  'zeep[async]==4.3.3' 'httpx==0.28.1' 'httpcore==1.0.9' 2>/dev/null
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc
