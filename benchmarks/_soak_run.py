@@ -51,6 +51,7 @@ class Result:
         interrupted: Whether the user ended it early.
         processes: That did any of it.
         unfinished: Processes that did not come to their end by themselves.
+        code: With which the first process ended; -N: by signal N.
         errors: Failures of its own that httpguard has counted.
         failed: Lines that raised what they should not have, by what it was.
         injected: Faults, by what they were.
@@ -64,6 +65,7 @@ class Result:
     interrupted: bool
     processes: int
     unfinished: int
+    code: int
     errors: int
     failed: dict[str, int]
     injected: dict[str, int]
@@ -93,6 +95,8 @@ class Result:
             "processes that did not end by themselves": self.unfinished,
         }
         found = [f"{count:,} {what}" for what, count in counts.items() if count]
+        if self.code:
+            found.append(f"the service ended with {self.code}")
         if self.is_long and is_flat(self.resident) is False:
             found.append("resident memory grew")
         if self.is_long and is_flat(self.kept) is False:
@@ -135,6 +139,7 @@ def run(service: type[Service], plan: Plan, folder: Path) -> Result:
         interrupted=interrupted,
         processes=len(truth.running) + truth.ended,
         unfinished=len(truth.running) + (not ended),
+        code=running.process.returncode,
         errors=truth.errors,
         failed=dict(truth.failed),
         injected=dict(truth.injected),

@@ -16,7 +16,7 @@ import urllib3
 
 import httpguard
 from httpguard import LeakError
-from httpguard._guard import reports as _reports
+from httpguard._guard import outbox as _outbox
 from httpguard._guard import watcher as _watcher
 from httpguard._leases import registry as _registry
 from httpguard._leases import table as _table
@@ -152,7 +152,7 @@ def test_the_outbox_survives_another_thread_taking_the_last() -> None:
     destinations = Destinations()
     for _, logs in destinations.members:
         destinations.remove(logs)
-    outbox = _reports.Outbox(destinations, Members(), Failures())
+    outbox = _outbox.Outbox(destinations, Members(), Failures())
     destinations.add(lambda _: outbox.events.clear(), "another thread")
     for _ in range(2):
         outbox.events.append(Event(name="x", level="warning"))

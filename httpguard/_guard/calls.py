@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from .._pools.pool import PoolRef
     from .._pools.waits import Share, Waiter
     from .._stacks.raw import RawStack
-    from .reports import Outbox
+    from .outbox import Outbox
 
 # A pool that is out of connections is looked at once in so many seconds: a storm of
 # timeouts is when a program can least pay for it.

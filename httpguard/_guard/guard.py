@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from .._leases.registry import Digest
     from .._metrics.measures import Measures
     from .._model.settings import Settings
-    from .reports import Outbox
+    from .outbox import Outbox
 
 # At exit a sweep and a report under way get this many seconds each to end.
 _EXIT_PATIENCE: Final = 1.0

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from .._leases.lease import Finding
     from .._leases.registry import Registry
     from .._model.settings import Settings
-    from .reports import Outbox
+    from .outbox import Outbox
 
 # Lease times between two sweeps, where monitoring asks for them; a process that
 # ends more in that time tells of the latest ones.
@@ -201,10 +201,12 @@ class Parts:
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def pause(self) -> None:
+        self.outbox.pause()
         self.watcher.pause()
 
     def resume(self) -> None:
         self.watcher.resume()
+        self.outbox.resume()
 
     def forget(self) -> None:
         """In the child: leaks and threads are the parent's; the registry is empty."""

@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import describe_open, describe_pools
-from .._model.errors import hand_back
 from .._model.event import (
     ADVICE,
     COUNTS,
@@ -22,94 +19,22 @@ from .._model.event import (
     Event,
 )
 from .._model.tally import Rhythm
-from .._model.threads import SIGNALS
 from .._pressure.shortage import describe_churn
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Sequence
+    from collections.abc import Callable
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry
     from .._leases.table import Group, LeakTable, Verdicts
-    from .._metrics.measures import Observer, Source
-    from .._model.failure import Failures
     from .._model.leak import Frame, LeakKind
     from .._model.settings import Settings
     from .._model.snapshot import OpenResponse
     from .._pressure.pools import PoolWatch
-    from .._reporting import Destinations, Members
+    from .outbox import Outbox
 
 # The counts are told once a minute at most.
 _MINUTE: Final = 60.0
-# Set while our own report runs: a log handler that makes requests of its own
-# must not start the next one.
-_REPORTING: Final[ContextVar[bool]] = ContextVar("httpguard_reporting", default=False)
-
-
-class Outbox:
-    """Events to report, and the place where our own failures end.
-
-    Args:
-        destinations: Where events go; None: nowhere. Our failures are said still.
-        observers: Told after each sweep.
-        failures: Says what failed.
-    """
-
-    def __init__(
-        self,
-        destinations: Destinations | None,
-        observers: Members[Observer],
-        failures: Failures,
-    ) -> None:
-        self._destinations = destinations
-        # Whether nobody takes an event, so that none needs to be made.
-        self.silent = destinations is None
-        self.observers = observers
-        self._failures = failures
-        self.clear()
-
-    def clear(self) -> None:
-        """Begin anew, as a forked child does."""
-        self.errors = 0
-        # What the next `flush` reports.
-        self.events: deque[Event] = deque()
-
-    @property
-    def busy(self) -> bool:
-        """Whether this thread or task is in the middle of a report of ours."""
-        return _REPORTING.get()
-
-    def flush(self) -> None:
-        """Report everything, outside of any lock of ours."""
-        if not self.events or self._destinations is None or _REPORTING.get():
-            return
-        token = _REPORTING.set(True)
-        try:
-            with SIGNALS.get():
-                while self.events:
-                    try:
-                        event = self.events.popleft()
-                    except IndexError:  # Another thread took the last one.
-                        break
-                    self._destinations.send(event, self.step_aside)
-        finally:
-            _REPORTING.reset(token)
-
-    def notify(self, source: Source, ended: Sequence[float]) -> None:
-        """Tell the monitoring systems; see `Observer`. Lease times are seconds."""
-        if ended:
-            self.observers.tell(lambda one: one.leases_ended(ended), self.step_aside)
-        self.observers.tell(lambda one: one.swept(source), self.step_aside)
-
-    def step_aside(self, where: str, error: Exception) -> None:
-        """Something of ours failed: say so once, and leave the program alone.
-
-        Raises:
-            Exception: It is none of ours, but the program's.
-        """
-        hand_back(error)
-        self.errors += 1
-        self._failures.say(where, error)
 
 
 class Reports:

@@ -116,7 +116,7 @@ def make_guard(
     """A guard that forks concern; nobody tells it anything yet. Raises as `start`."""
     _look_at_the_interpreter()
     from .._guard.guard import Guard
-    from .._guard.reports import Outbox
+    from .._guard.outbox import Outbox
     from .._reporting.context import bound_now
     from .._reporting.logs import preload
 

@@ -65,6 +65,7 @@ def made_up(**changes: object) -> Result:
         interrupted=False,
         processes=1,
         unfinished=0,
+        code=0,
         errors=0,
         failed={},
         injected={},
@@ -80,6 +81,7 @@ def made_up(**changes: object) -> Result:
     [
         ({}, "Every leak counted to the one"),
         ({"unfinished": 1}, "1 processes that did not end by themselves"),
+        ({"code": -9}, "the service ended with -9"),
         ({"errors": 2}, "2 failures inside httpguard"),
         ({"failed": {"read: OSError": 3}}, "3 errors of the service"),
         ({"kept": [50.0] * 9 + [56.0]}, "httpguard's containers grew"),

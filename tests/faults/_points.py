@@ -33,6 +33,7 @@ CORE: Final = (
     "_guard.calls",
     "_guard.guard",
     "_guard.parts",
+    "_guard.outbox",
     "_guard.reports",
     "_guard.scopes",
     "_guard.strict",

@@ -143,6 +143,17 @@ if not pid:
     child()
 assert os.waitpid(pid, 0)[1] == 0
 """
+# A request of another thread is what reports.
+REQUEST = FILE.replace(
+    "drop()\n",
+    """
+httpguard.install(check_interval=0)
+def work():
+    drop()
+    requests.get(sys.argv[1])
+threading.Thread(target=work).start()
+""",
+)
 # The collector has the watcher run a finalizer: whoever is forked meanwhile has a
 # collector that is at work for ever, and never collects.
 COLLECTION = """
@@ -263,6 +274,10 @@ def test_a_fork_inside_a_write_to_the_programs_log(
     server: Server, tmp_path: Path
 ) -> None:
     assert len(children(FILE, server, tmp_path)) == 1
+
+
+def test_a_fork_inside_a_report_of_a_request(server: Server, tmp_path: Path) -> None:
+    assert len(children(REQUEST, server, tmp_path)) == 1
 
 
 def test_a_fork_inside_a_collection_of_the_watchers(
