@@ -241,6 +241,9 @@ def _sweep_as(
         thread.show()
     try:
         sweep()
+    except SystemExit:
+        # Of a handler of the program's logs, which ends who logs: this one goes on.
+        pass
     finally:
         if is_native():
             thread.hide()
