@@ -77,6 +77,23 @@ class Patcher:
                 self._applied.remove(patch)
                 return
 
+    def wrap_call(
+        self, owner: type | ModuleType, name: str, call: Callable[..., Any]
+    ) -> None:
+        """As `wrap`, by a function that gets the original and then the arguments.
+
+        A call takes a frame more: for clients of others, as `docs/adding-a-client.md`
+        shows.
+        """
+
+        def factory(wrapped: Method) -> Method:
+            def wrapper(*args: Any, **kwargs: Any) -> Any:
+                return call(wrapped, *args, **kwargs)
+
+            return wrapper
+
+        self.wrap(owner, name, factory)
+
     def add(self, owner: type, name: str, function: Method) -> None:
         """Give a class an attribute that it does not have."""
         if name not in owner.__dict__:

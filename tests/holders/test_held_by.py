@@ -302,7 +302,7 @@ def test_nothing_is_kept_alive_and_healthy_ones_are_not_searched(
 
     searched: list[object] = []
     monkeypatch.setattr(
-        "httpguard._leases.verdicts.held_by", lambda *a: searched.append(a)
+        "httpguard._leases.held.held_by", lambda *a: searched.append(a)
     )
     with urllib3.PoolManager().request("GET", url, preload_content=False) as response:
         guard.advance(30)
@@ -341,7 +341,7 @@ def test_a_site_is_searched_once(
         searched.append(1)
         return "somebody"
 
-    monkeypatch.setattr("httpguard._leases.verdicts.held_by", search)
+    monkeypatch.setattr("httpguard._leases.held.held_by", search)
     guard.install(max_idle=60)
     pool = urllib3.PoolManager(maxsize=3)
     kept = [pool.request("GET", url, preload_content=False) for _ in range(3)]
