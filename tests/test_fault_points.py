@@ -203,6 +203,7 @@ NOT_CALLED: Final = frozenset(
         "_pools.waits.Share.covers",
         "_clients.patching.Patcher.__init__",
         "_clients.patching.Patcher.unwrap",
+        "_clients.patching.Patcher.wrap_call",
         "_clients.urllib3.callers.Codes.__init__",
         "_clients.urllib3.client.Urllib3.close",
         "_clients.urllib3.client._Shut.__init__",
