@@ -6,6 +6,7 @@ import contextlib
 import logging
 import os
 import sys
+import threading
 import types
 import weakref
 from typing import TYPE_CHECKING, Any
@@ -146,6 +147,35 @@ def test_a_log_handler_that_makes_leaking_requests(
     finally:
         logging.getLogger("httpguard").removeHandler(handler)
     assert 1 <= len(calls) <= 3
+
+
+def test_a_report_that_waits_for_a_fork_is_waited_for_by_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(_outbox, "_clock", lambda: 0.0)  # Nobody's patience ends.
+    told: list[Event] = []
+    destinations = Destinations()
+    destinations.members.clear()
+    destinations.add(told.append, "told")
+    outbox = _outbox.Outbox(destinations, Members(), Failures())
+    outbox.events.append(Event(name="x", level="warning"))
+    outbox.pause()
+    reports = threading.Thread(target=outbox.flush)
+    reports.start()
+    reports.join(0.05)
+
+    def fork() -> None:
+        outbox.pause()
+        outbox.resume()
+
+    other = threading.Thread(target=fork, daemon=True)
+    other.start()
+    other.join(10)
+    assert not other.is_alive()
+    assert not told
+    outbox.resume()
+    reports.join(60)
+    assert len(told) == 1
 
 
 def test_the_outbox_survives_another_thread_taking_the_last() -> None:

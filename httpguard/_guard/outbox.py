@@ -73,20 +73,31 @@ class Outbox:
         if not self.events or self._destinations is None or _REPORTING.get():
             return
         token, here = _REPORTING.set(True), threading.get_ident()
-        # First: whoever forks sees it, or is seen.
-        self._reporting.add(here)
         try:
-            _wait_for(self._forking, here)
             with SIGNALS.get():
                 while self.events:
+                    # For each: others may go on to find more.
+                    self._begin(here)
                     try:
                         event = self.events.popleft()
                     except IndexError:  # Another thread took the last one.
                         break
                     self._destinations.send(event, self.step_aside)
+                    self._reporting.discard(here)
         finally:
             self._reporting.discard(here)
             _REPORTING.reset(token)
+
+    def _begin(self, here: int) -> None:
+        """List a thread as one that reports, when none forks, or it takes too long."""
+        deadline = _clock() + _PATIENCE
+        while True:
+            # First: whoever forks sees it, or is seen. Who waits is waited for by none.
+            self._reporting.add(here)
+            if not self._forking - {here} or _clock() >= deadline:
+                return
+            self._reporting.discard(here)
+            _sleep(_SOON)
 
     def pause(self) -> None:
         """Before a fork: let reports come to their end, in whichever thread.
@@ -95,7 +106,9 @@ class Outbox:
         """
         here = threading.get_ident()
         self._forking.add(here)
-        _wait_for(self._reporting, here)
+        deadline = _clock() + _PATIENCE
+        while self._reporting - {here} and _clock() < deadline:
+            _sleep(_SOON)
 
     def resume(self) -> None:
         """After it, in the parent."""
@@ -116,10 +129,3 @@ class Outbox:
         hand_back(error)
         self.errors += 1
         self._failures.say(where, error)
-
-
-def _wait_for(others: set[int], here: int) -> None:
-    """Wait until no other thread is listed, but not for ever."""
-    deadline = _clock() + _PATIENCE
-    while others - {here} and _clock() < deadline:
-        _sleep(_SOON)

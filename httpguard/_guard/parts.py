@@ -201,12 +201,13 @@ class Parts:
     # A part of the process's state, for which a fork matters: see `Forked`.
 
     def pause(self) -> None:
-        self.outbox.pause()
+        # First: who reports may wait for a fork, and the watcher is one of those.
         self.watcher.pause()
+        self.outbox.pause()
 
     def resume(self) -> None:
-        self.watcher.resume()
         self.outbox.resume()
+        self.watcher.resume()
 
     def forget(self) -> None:
         """In the child: leaks and threads are the parent's; the registry is empty."""
