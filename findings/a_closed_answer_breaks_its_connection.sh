@@ -1,32 +1,38 @@
 #!/usr/bin/env bash
-# http.client of CPython 3.11 (3.10.13 and 3.13.0 alike) and urllib3 2.8.0: an answer is
-# closed before it was read, here by its `with`. http.client closes the file below it, and
-# keeps the connection open with the rest of the body on it. The next request on that
-# connection is sent and carried out, and then fails: what should be its status line is the
-# body. Each one after it raises CannotSendRequest, until `close()` of the connection
-# itself. urllib3 closes the connection with the answer, and makes another.
+# A large answer of http.client that is closed unread leaves its connection unusable: the
+# next request is carried out and fails.
 #
-# Seen:
-#   http.client, read: 1000 bytes, then 1000 bytes
+# An answer is closed before it was read, here by its `with`, and its body is larger than
+# the 8 KiB that http.client reads ahead. http.client keeps the connection open then, with
+# the rest of the body on it. The next request is sent on that connection and carried out,
+# and raises BadStatusLine, since the body comes where the status line should. The one after
+# it raises CannotSendRequest, and is not sent. After `close()` of the connection itself the
+# next one goes well. urllib3 makes another connection, and fails at none.
+#
+# Versions: http.client of CPython 3.10.13, 3.11.7 and 3.13.0, urllib3 2.8.0.
+#
+# Seen (with each of them):
+#   http.client, read: 21000 bytes, then 21000 bytes
 #   http.client, closed unread: then BadStatusLine, CannotSendRequest
 #   http.client, carried out: /four
-#   urllib3, read: 1000 bytes, then 1000 bytes
-#   urllib3, closed unread: then 1000 bytes, 1000 bytes
+#   urllib3, read: 21000 bytes, then 21000 bytes
+#   urllib3, closed unread: then 21000 bytes, 21000 bytes
 #   urllib3, carried out: /four, /five
-#   http.client, connection closed: then 1000 bytes
+#   http.client, connection closed: then 21000 bytes
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import http.client
 import http.server
 import threading
+import time
 
 import urllib3
 
+BODY = b"a body\n" * 3000
 carried_out = []
 
 
@@ -36,9 +42,9 @@ class Answer(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         carried_out.append(self.path)
         self.send_response(200)
-        self.send_header("Content-Length", "1000")
+        self.send_header("Content-Length", str(len(BODY)))
         self.end_headers()
-        self.wfile.write(b"a body" + b"." * 994)
+        self.wfile.write(BODY)
 
     def log_message(self, *args):
         pass
@@ -76,17 +82,18 @@ for name, call in (("http.client", by_http_client), ("urllib3", by_urllib3)):
         pass
     carried_out.clear()
     print(f"{name}, closed unread: then {body(call, '/four')}, {body(call, '/five')}")
+    time.sleep(0.5)
     print(f"{name}, carried out: {', '.join(carried_out)}")
 connection.close()
 print(f"http.client, connection closed: then {body(by_http_client, '/six')}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
-http.client, read: 1000 bytes, then 1000 bytes
+http.client, read: 21000 bytes, then 21000 bytes
 http.client, closed unread: then BadStatusLine, CannotSendRequest
 http.client, carried out: /four
-urllib3, read: 1000 bytes, then 1000 bytes
-urllib3, closed unread: then 1000 bytes, 1000 bytes
+urllib3, read: 21000 bytes, then 21000 bytes
+urllib3, closed unread: then 21000 bytes, 21000 bytes
 urllib3, carried out: /four, /five
-http.client, connection closed: then 1000 bytes
+http.client, connection closed: then 21000 bytes
 TXT

@@ -1,9 +1,16 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, boto3 1.43.117, docker 7.2.0, kubernetes 37.0.1,
-# google-cloud-storage 3.17.1, httpx 0.28.1, openai 3.57.0, azure-core 1.41.0 and aiohttp
-# 3.14.5, CPython 3.11: a client is closed, and a program that still has it calls it once
-# more. Those on requests and urllib3, boto3 among them, do so as though nothing had
-# happened, on a new connection, which no `close()` is left to end. The others raise.
+# A closed client of requests, urllib3, boto3, docker, kubernetes or google-cloud-storage
+# takes the next call, on a new connection.
+#
+# A client is closed, and a program that still has it calls it once more. Those of requests,
+# urllib3, boto3, docker, kubernetes and google-cloud-storage do so as though nothing had
+# happened, on a new connection, which stays open until they are closed a second time.
+# httpx, openai, aiohttp, and azure-core, though it stands on requests too, raise. What
+# closes urllib3's PoolManager is its `clear()`.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, boto3 1.43.117, docker 7.2.0, kubernetes 37.0.1,
+# google-cloud-storage 3.17.1, httpx 0.28.1, openai 3.57.0 on httpx2 2.16.2, azure-core
+# 1.41.0, aiohttp 3.14.5, CPython 3.11.7.
 #
 # Seen (connections that the server has open before `close()`, after it, and after one more
 # call):
@@ -21,10 +28,13 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'boto3==1.43.117' 'docker==7.2.0' \
-  'kubernetes==37.0.1' 'google-cloud-storage==3.17.1' 'httpx==0.28.1' 'openai==3.57.0' \
-  'azure-core==1.41.0' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'boto3==1.43.117' 'botocore==1.43.117' 's3transfer==0.19.3' \
+  'docker==7.2.0' 'kubernetes==37.0.1' 'google-cloud-storage==3.17.1' \
+  'google-cloud-core==2.8.0' 'google-api-core==2.44.0' 'google-auth==2.63.0' \
+  'google-resumable-media==2.11.0' 'google-crc32c==1.9.0' 'httpx==0.28.1' \
+  'httpcore==1.0.9' 'openai==3.57.0' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' \
+  'h11==0.16.0' 'opentelemetry-api==1.45.2' 'azure-core==1.41.0' 'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# pydruid 0.6.9 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11: a cursor of
-# `pydruid.db` reads its rows from a stream as they are asked for. Where not all rows were
-# fetched, `close()` of the cursor, and of its connection, leave that stream open: the
-# socket stays for as long as the cursor is kept, and after that until the cycle collector
-# comes. A cursor whose rows were all fetched has given it back.
+# `close()` of a cursor of pydruid, and of its connection, leaves a result open that was
+# read in part.
+#
+# A cursor of `pydruid.db` reads its rows from a stream as they are asked for. Where not all
+# rows were fetched, `close()` of the cursor, and of its connection, leaves that stream
+# open: the socket stays for as long as the cursor is kept, and after that until the cycle
+# collector comes. A cursor whose rows were all fetched holds none.
+#
+# Versions: pydruid 0.6.9 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11.7.
 #
 # Seen (sockets of ten queries, collector switched off):
 #   all rows, cursors closed: 0
@@ -18,8 +22,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'pydruid==0.6.9' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'pydruid==0.6.9' \
+  'requests==2.34.2' 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import gc
 import http.server

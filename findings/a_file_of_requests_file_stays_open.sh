@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# requests-file 3.0.1 with requests 2.34.2, CPython 3.11: `file://` URLs for requests. The
-# file that an answer stands for stays open after all of it was read, also without
-# `stream=True` and after its session was closed, for as long as the answer is kept: who
-# keeps the answers of many files runs out of descriptors. `close()` and `with` close it; an
-# answer that came over HTTP has let go by then.
+# An answer of requests-file keeps its file open after it was read, for as long as it is
+# kept.
+#
+# requests-file brings `file://` URLs to requests. The file that an answer stands for stays
+# open after all of it was read, also without `stream=True` and after its session was
+# closed. Who keeps twenty answers keeps twenty descriptors. `close()` of the answer closes
+# its file.
+#
+# Versions: requests-file 3.0.1 with requests 2.34.2, CPython 3.11.7.
 #
 # Seen (descriptors of twenty answers that are kept):
 #   read: 20
@@ -13,8 +17,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests-file==3.0.1' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'requests-file==3.0.1' 'requests==2.34.2' 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import os
 import pathlib

@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11: a resource has
-# moved, and the server says so by 301 or 302, as many do for a path without its last `/`.
-# requests sends a PUT there once more after a 301, without its body: the answer is 200, and
-# what was there is empty now. After a 302 requests and httpx ask by GET, for a DELETE too:
-# the answer is 200, and nothing was written or deleted. urllib3 sends each again as it was,
-# a POST too; aiohttp all but POST. 307 and 308 keep method and body in each.
+# A PUT that has moved (301) is sent there without its body by requests; after a 302,
+# requests and httpx make a GET of it, and of a DELETE.
+#
+# A server answers 301 or 302, and the resource is at another path. requests sends a PUT
+# there after a 301, without its body: the answer is 200, and what was there is empty now.
+# After a 302, requests and httpx (which is told to follow redirects) ask by GET, for a
+# DELETE too: the answer is 200, and nothing was written or deleted. urllib3 sends each
+# again as it was, a POST too; aiohttp all but POST. After a 307 each keeps method and body.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.7.
 #
 # Seen (what comes to the new place: method and bytes of five):
 #   301, requests: PUT 0, DELETE 0, GET 0
@@ -23,8 +27,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'httpx==0.28.1' 'httpcore==1.0.9' 'anyio==4.16.0' 'h11==0.16.0' \
+  'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

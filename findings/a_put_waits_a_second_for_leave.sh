@@ -1,9 +1,12 @@
 #!/usr/bin/env bash
-# boto3 1.43.117 with urllib3 2.8.0, minio 7.2.20, CPython 3.11: for each object that it
-# puts, boto3 asks whether it may, by `Expect: 100-continue`, and waits for a second where
-# no answer comes to that. HTTP lets a server take no notice of it, and small stores,
-# emulators and proxies do so: each small object takes a second there, and the CPU is idle.
-# What has no body, and an empty object, is not asked for. minio does not ask.
+# boto3 waits a second with each object where no `100 Continue` comes.
+#
+# For each object that it puts, boto3 asks by `Expect: 100-continue` whether it may. RFC
+# 9110 has a server answer that; the one here does not, as it is behind a proxy of HTTP/1.0.
+# boto3 waits for a second then, and sends the object. It does not wait with an empty
+# object, or with what has no body. minio does not wait.
+#
+# Versions: boto3 and botocore 1.43.117 with urllib3 2.8.0, minio 7.2.20, CPython 3.11.7.
 #
 # Seen (seconds of two calls, at a server that says nothing before it has the body):
 #   boto3, put_object: 2
@@ -15,8 +18,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'boto3==1.43.117' 'botocore==1.43.117' 'urllib3==2.8.0' 'minio==7.2.20' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'boto3==1.43.117' \
+  'botocore==1.43.117' 's3transfer==0.19.3' 'urllib3==2.8.0' 'minio==7.2.20'
 cat >"$work/program.py" <<'PY'
 import io
 import socket

@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0, boto3 1.43.117, openai 3.57.0, httpx 0.28.1, aiohttp
-# 3.14.5, CPython 3.11: a proxy refuses to connect to a host, here by 407 since the password
-# has run out; 403 and 503 are alike. That is an answer, and urllib3, boto3 and openai take
-# it for a failed connection: they ask again, urllib3 and `max_retries=3` of requests four
-# times in all, boto3 ten. So a worker with an old password may lock the account of its user
-# by one call. aiohttp says the status as a number; the others have it in a text alone, and
-# openai "Connection error."
+# A proxy that refuses by 407 is asked up to four times by urllib3 and requests, with the
+# same password, and ten times by boto3 for DynamoDB.
+#
+# A proxy refuses to connect to a host by 407, since the password has run out. That is an
+# answer, and urllib3, boto3 and openai take it for a failed connection: they ask again,
+# with the same password. urllib3, and requests with `max_retries=3`, ask four times in all,
+# openai three, boto3's client of DynamoDB ten. httpx, aiohttp and plain requests ask once.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, boto3 and botocore 1.43.117, openai 3.57.0 on
+# httpx2 2.16.2, httpx 0.28.1, aiohttp 3.14.5, CPython 3.11.7.
 #
 # Seen (times that the proxy was asked, and the error):
 #   requests: 1, ProxyError
@@ -20,11 +23,13 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'boto3==1.43.117' 'botocore==1.43.117' \
-  'openai==3.57.0' 'httpx==0.28.1' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'boto3==1.43.117' 'botocore==1.43.117' 'openai==3.57.0' \
+  'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' 'h11==0.16.0' \
+  'opentelemetry-api==1.45.2' 'httpx==0.28.1' 'httpcore==1.0.9' 'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import asyncio
+import base64
 import socket
 import threading
 
@@ -37,6 +42,7 @@ import urllib3
 from botocore.config import Config
 from botocore.exceptions import ProxyConnectionError
 
+PASSWORD = b"Basic " + base64.b64encode(b"user:old")
 asked = []
 
 
@@ -110,6 +116,7 @@ for name, call in (
         httpx.ProxyError,
         aiohttp.ClientHttpProxyError,
     ) as error:
+        assert all(PASSWORD in request for request in asked)
         print(f"{name}: {len(asked)}, {type(error).__name__}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# requests 2.34.2, urllib3 2.8.0 and urllib.request of CPython 3.11: a body is read through
-# what knows its format, in a `with`. io's wrappers and those of codecs close the response
-# at the end of the block; io's close it too where they are dropped alone, so that a
-# function that reads one line through a TextIOWrapper has closed its caller's response.
-# gzip, bz2, lzma, tarfile and tqdm 4.70.1 leave it open: who writes `with
-# gzip.open(response.raw) as lines:` and leaves before the end has closed nothing.
+# `with gzip.open(response.raw)`, and that of bz2, lzma, tarfile and tqdm, leaves the
+# response open; io's wrappers close it even where they are dropped.
 #
-# Seen (of the three, the same each time):
+# A body is read in part, through what knows its format, in a `with`. gzip, bz2, lzma,
+# tarfile and tqdm leave the response open at the end of the block. io's wrappers and those
+# of codecs close it; io's close it too where they are dropped alone, so that a function
+# that reads some text through a TextIOWrapper has closed its caller's response.
+#
+# Versions: requests 2.34.2, urllib3 2.8.0, tqdm 4.70.1, urllib.request of CPython 3.11.7.
+#
+# Seen (with responses of requests, urllib3 and urllib.request alike):
 #   io.TextIOWrapper: after its with closed, dropped closed
 #   io.BufferedReader: after its with closed, dropped closed
 #   codecs.getreader: after its with closed, dropped open
@@ -19,8 +22,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'requests==2.34.2' 'urllib3==2.8.0' 'tqdm==4.70.1' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'tqdm==4.70.1'
 cat >"$work/program.py" <<'PY'
 import bz2
 import codecs

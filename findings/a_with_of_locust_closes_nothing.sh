@@ -1,10 +1,12 @@
 #!/usr/bin/env bash
-# locust 2.47.0 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11: `with client.get(...,
-# catch_response=True) as response:` is how a task of locust says itself whether an answer
-# was good. The response derives from that of requests, and its `with` does something else:
-# it reports, and closes nothing. A streamed one that was not read to its end stays open
-# after the block for as long as it is kept; that of requests is closed.
-# `contextlib.closing` around it closes.
+# `with client.get(..., catch_response=True)` of locust leaves a streamed response open.
+#
+# `catch_response=True` lets a task of locust say itself whether an answer was good. The
+# response derives from that of requests, and its `with` does something else: it reports,
+# and closes nothing. A streamed one that was not read to its end is open after the block;
+# that of requests is closed. `contextlib.closing` around it closes.
+#
+# Versions: locust 2.47.0 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11.7.
 #
 # Seen (responses that are open after ten blocks, and kept):
 #   requests: 0
@@ -14,8 +16,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'locust==2.47.0' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'locust==2.47.0' \
+  'requests==2.34.2' 'urllib3==2.8.0' 'gevent==26.9.0'
 cat >"$work/program.py" <<'PY'
 import gevent.monkey
 
