@@ -301,9 +301,7 @@ def test_nothing_is_kept_alive_and_healthy_ones_are_not_searched(
     assert reference() is None
 
     searched: list[object] = []
-    monkeypatch.setattr(
-        "httpguard._leases.held.held_by", lambda *a: searched.append(a)
-    )
+    monkeypatch.setattr("httpguard._leases.held.held_by", lambda *a: searched.append(a))
     with urllib3.PoolManager().request("GET", url, preload_content=False) as response:
         guard.advance(30)
         guard.check()
