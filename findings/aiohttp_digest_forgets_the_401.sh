@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# aiohttp 3.14.5, CPython 3.11: its `DigestAuthMiddleware` asks again where a server answers
-# 401, and forgets that answer unread, open as it is. Where its body is larger than what
-# aiohttp takes in unasked, some 512 KiB, the connection stays taken until the session is
-# closed, and the program has nothing that would close it. With `limit=2` the third call
-# raises TimeoutError, and would wait for ever without a time-out. After a small body the
-# connection comes back by itself.
+# aiohttp's `DigestAuthMiddleware` forgets the answer that it was refused by, and a large
+# one keeps its connection taken.
+#
+# The middleware asks again where a server answers 401, and forgets that answer unread, open
+# as it is. Where its body is large the connection stays taken, a collection does not change
+# that, and the program has nothing that would close it. With `limit=2` the second call has
+# no connection to ask again by, and raises TimeoutError, and so does the third. After a
+# small body the connection comes back by itself.
+#
+# Versions: aiohttp 3.14.5, CPython 3.11.7.
 #
 # Seen (three calls, each by a middleware of its own, and the connections still taken):
 #   401 of 1000 bytes: fine, fine, fine; taken 0
@@ -13,8 +17,7 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc

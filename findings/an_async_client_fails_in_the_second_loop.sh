@@ -1,11 +1,14 @@
 #!/usr/bin/env bash
-# httpx 0.28.1, httpx2 2.16.2, openai 3.57.0 (on httpx2), aiohttp 3.14.5, CPython 3.11: a
-# module has an async client, and each task of a worker, test or command calls
-# `asyncio.run`. The connections that are idle in the client belong to the loop before,
-# which is closed. httpx finds that out as it uses one: each second call raises
-# RuntimeError, and the one after it goes well, on a new connection; openai's retries do not
-# help, since it is no error of the network. aiohttp's session goes on with none but the
-# first loop.
+# An async client of httpx or openai that is kept over several `asyncio.run` fails in each
+# second one, a session of aiohttp in all but the first.
+#
+# A module has an async client, and each task of a worker calls `asyncio.run`. The
+# connection that is idle in the client belongs to the loop before, which is closed. Each
+# second call of httpx raises RuntimeError, and the one after it goes well; the retries of
+# openai do not help. aiohttp's session goes on in none but the first loop.
+#
+# Versions: httpx 0.28.1, httpx2 2.16.2, openai 3.57.0 on httpx2, aiohttp 3.14.5, CPython
+# 3.11.7.
 #
 # Seen (four times `asyncio.run` with one client):
 #   httpx: fine, Event loop is closed, fine, Event loop is closed
@@ -16,8 +19,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'httpx==0.28.1' 'httpx2==2.16.2' 'openai==3.57.0' 'aiohttp==3.14.5' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'httpx==0.28.1' \
+  'httpcore==1.0.9' 'openai==3.57.0' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' \
+  'h11==0.16.0' 'opentelemetry-api==1.45.2' 'aiohttp==3.14.5'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server

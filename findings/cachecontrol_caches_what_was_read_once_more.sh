@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# CacheControl 0.14.4 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11: an answer is put
-# into the cache as its body ends. Of a chunked body the end comes after its last byte: who
-# streams it and stops when all bytes are there, as by `raw.read(size)` or the first part of
-# `iter_content(size)`, has read the whole and cached nothing, and asks the server again the
-# next time, and each time after that. With a Content-Length the same program has its answer
-# from the cache.
+# CacheControl caches nothing of a chunked body that was read to its last byte and not once
+# more.
+#
+# An answer is put into the cache as its body ends. Of a chunked body the end comes after
+# its last byte: who streams it and stops when all bytes are there, as by `raw.read(size)`
+# or the first part of `iter_content(size)`, has read the whole and cached nothing, and asks
+# the server again the next time. With a Content-Length the same program has its answer from
+# the cache.
+#
+# Versions: CacheControl 0.14.4 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11.7.
 #
 # Seen (requests that came for two calls):
 #   length, content: 1
@@ -19,8 +23,8 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'CacheControl==0.14.4' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'CacheControl==0.14.4' 'requests==2.34.2' 'urllib3==2.8.0' 'msgpack==1.2.4'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading

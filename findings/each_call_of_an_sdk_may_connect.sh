@@ -1,10 +1,14 @@
 #!/usr/bin/env bash
-# gql 4.4.0, meilisearch 0.43.0 (both on requests 2.34.2), SPARQLWrapper 2.0.0, splunk-sdk
-# 2.1.1 (on urllib.request and http.client), hvac 2.4.0, py-consul 1.8.0, stripe 16.1.0,
-# typesense 2.1.1, CPython 3.11: a program makes one client, and calls it ten times.
-# `execute()` of gql's Client opens a session and closes it for each call, unless it stands
-# in `with client as session:`; meilisearch, SPARQLWrapper and splunk-sdk connect for each
-# call whatever one does. The others have one connection for all.
+# A client of gql, meilisearch, SPARQLWrapper or splunk-sdk connects anew for each call.
+#
+# A program makes one client, and calls it ten times. `execute()` of gql's Client opens a
+# session and closes it for each call, unless it stands in `with client as session:`.
+# meilisearch, SPARQLWrapper and splunk-sdk connect for each call. hvac, py-consul, stripe
+# and typesense have one connection for all.
+#
+# Versions: gql 4.4.0, meilisearch 0.43.0, hvac 2.4.0, py-consul 1.8.0 and stripe 16.1.0
+# (requests 2.34.2, urllib3 2.8.0), typesense 2.1.1 (httpx 0.28.1), SPARQLWrapper 2.0.0 and
+# splunk-sdk 2.1.1 (urllib.request and http.client), CPython 3.11.7.
 #
 # Seen (connections of ten calls):
 #   gql, execute: 10
@@ -20,10 +24,11 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'gql==4.4.0' 'requests==2.34.2' 'urllib3==2.8.0' 'meilisearch==0.43.0' \
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'requests==2.34.2' \
+  'urllib3==2.8.0' 'requests-toolbelt==1.0.0' 'gql==4.4.0' 'meilisearch==0.43.0' \
   'SPARQLWrapper==2.0.0' 'splunk-sdk==2.1.1' 'hvac==2.4.0' 'py-consul==1.8.0' \
-  'stripe==16.1.0' 'typesense==2.1.1' 'requests-toolbelt==1.0.0' 2>/dev/null
+  'stripe==16.1.0' 'typesense==2.1.1' 'httpx==0.28.1' 'httpcore==1.0.9' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading

@@ -1,12 +1,15 @@
 #!/usr/bin/env bash
-# google-auth 2.63.0 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11:
-# `max_allowed_time` of its AuthorizedSession does not end a request that takes longer. It
-# waits for the answer, as long as that may take, and then raises Timeout, and forgets the
-# answer, which may have carried out what was asked. A streamed one is left open: each such
-# call takes a new connection, and one that is kept open where the error is kept. A time-out
-# of requests itself ends the wait, and leaves nothing.
+# A Timeout of google-auth's `max_allowed_time` forgets the answer that came: a streamed one
+# is left open.
 #
-# Seen (three calls of 0.2 s each, that are answered after 0.6 s):
+# `max_allowed_time` of an AuthorizedSession waits for an answer that comes later, as its
+# documentation says, and raises Timeout then, without the answer. A streamed one is left
+# open: each such call takes a new connection, and one that stays open for as long as the
+# error is kept. A time-out of requests itself ends the wait, and leaves nothing open.
+#
+# Versions: google-auth 2.63.0 with requests 2.34.2 and urllib3 2.8.0, CPython 3.11.7.
+#
+# Seen (three calls of 0.2 s each, answered after 0.6 s, whose errors are kept):
 #   max_allowed_time: Timeout after the answer, 1 connection(s), 0 open
 #   max_allowed_time, stream: Timeout after the answer, 3 connection(s), 3 open
 #   timeout, stream: ReadTimeout after the time given, 3 connection(s), 0 open
@@ -14,12 +17,13 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'google-auth==2.63.0' 'requests==2.34.2' 'urllib3==2.8.0' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'google-auth==2.63.0' 'requests==2.34.2' 'urllib3==2.8.0'
 cat >"$work/program.py" <<'PY'
 import http.server
 import threading
 import time
+import weakref
 
 import google.auth.credentials
 import requests
@@ -62,7 +66,7 @@ url = f"http://127.0.0.1:{server.server_port}"
 
 
 def keep(response, *args, **kwargs):
-    answers.append(response)
+    answers.append(weakref.ref(response))
 
 
 def error_of(call):
@@ -79,7 +83,8 @@ def show(name, call):
     errors = [error_of(call) for _ in range(3)]
     raised = type(errors[0]).__name__
     waited = "the answer" if time.monotonic() - started > 1.5 else "the time given"
-    still_open = sum(not answer.raw.closed for answer in answers)
+    left = [answer() for answer in answers if answer() is not None]
+    still_open = sum(not answer.raw.closed for answer in left)
     made = len(set(connections))
     print(f"{name}: {raised} after {waited}, {made} connection(s), {still_open} open")
 

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# httpx 0.28.1 with httpcore 1.0.9 and httpx2 2.16.2, h2 4.4.1, CPython 3.11: a server of
-# HTTP/2 that is to stop, as at a restart or after so many requests, says so by GOAWAY, with
-# the number of the last stream that it will still answer, and goes on to answer it. httpx
-# breaks off where that frame comes: a body that is on its way, and whole a moment later,
-# ends in RemoteProtocolError. Requests on HTTP/1.1 are finished in such a moment.
+# An HTTP/2 answer on its way when the server says that it will stop ends in an error of
+# httpx, though the server finishes it.
+#
+# A server of HTTP/2 that is to stop, as at a restart, says so by GOAWAY, with the number of
+# the last stream that it will still answer, and goes on to answer it. httpx breaks off
+# where that frame comes: a body that is on its way, and whole a moment later, ends in
+# RemoteProtocolError. httpx2 is like it.
+#
+# Versions: httpx 0.28.1 with httpcore 1.0.9, httpx2 2.16.2, h2 4.4.1, CPython 3.11.7.
 #
 # Seen (an answer of ten bytes, and GOAWAY between the first five and the last):
 #   httpx, no GOAWAY: first last
@@ -14,8 +18,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'httpx==0.28.1' 'httpcore==1.0.9' 'httpx2==2.16.2' 'h2==4.4.1' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check 'httpx==0.28.1' \
+  'httpcore==1.0.9' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' 'h11==0.16.0' \
+  'h2==4.4.1' 'hpack==4.2.0' 'hyperframe==6.1.0'
 cat >"$work/program.py" <<'PY'
 import socket
 import threading
@@ -49,7 +54,7 @@ def answer(link, state, stream, going_away):
         # Eight bytes of type 7: the last stream, this one, and NO_ERROR.
         frame = b"\0\0\x08\x07\0" + bytes(4) + stream.to_bytes(4, "big") + bytes(4)
         link.sendall(frame)
-        time.sleep(0.2)
+        time.sleep(1)
     state.send_data(stream, b" last", end_stream=True)
     link.sendall(state.data_to_send())
 

@@ -1,10 +1,13 @@
 #!/usr/bin/env bash
-# huggingface_hub 2.4.0 with httpx2 2.16.2, CPython 3.11: `InferenceClient` enters each
-# streamed answer into an exit stack of its own, which it leaves in its `close()` alone. So
-# a client keeps each answer that it ever had, read or not, and grows by each call; and one
-# whose stream was asked for and not read, as after an error in between, keeps its
-# connection however thoroughly the program forgets the stream. `with InferenceClient() as
-# client:` around some calls, and not around all of a service, ends both.
+# huggingface_hub's `InferenceClient` keeps each streamed answer until it is closed itself,
+# and those that nobody read open.
+#
+# `InferenceClient` enters each streamed answer into an exit stack of its own, which it
+# leaves in its `close()` alone. So a client keeps each answer that it ever had, read or
+# not. One that was asked for and not read keeps its connection open, however thoroughly the
+# program forgets it. When the client is closed and dropped, its answers are gone.
+#
+# Versions: huggingface_hub 2.4.0 with httpx2 2.16.2, CPython 3.11.7.
 #
 # Seen (twenty calls, of which nothing is kept, and the collector has come):
 #   read: 1 connection(s), 20 answers kept, 0 open
@@ -14,8 +17,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'huggingface_hub==2.4.0' 'httpx2==2.16.2' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'huggingface_hub==2.4.0' 'httpx2==2.16.2' 'httpcore2==2.16.2' 'anyio==4.16.0' \
+  'h11==0.16.0'
 cat >"$work/program.py" <<'PY'
 import gc
 import http.server

@@ -1,9 +1,13 @@
 #!/usr/bin/env bash
-# zeep 4.3.3 with httpx 0.28.1, CPython 3.11: `AsyncTransport` has two clients of httpx, one
-# for calls and one, which is not async, for the WSDL and its imports. Its `aclose()`, and
-# so the `async with` of an AsyncClient, closes the first alone: the connection that brought
-# the WSDL stays open, with the transport and what refers to it, one for each client that
-# was made, until the cycle collector comes. `transport.wsdl_client.close()` ends it.
+# zeep's AsyncTransport closes one of its two clients: the connection of the WSDL stays open
+# until the collector comes.
+#
+# `AsyncTransport` has two clients of httpx, one for calls and one, which is not async, for
+# the WSDL. The `async with` of an AsyncClient closes the first alone: the connection that
+# brought the WSDL stays open, one for each client that was made, until the cycle collector
+# comes. `transport.wsdl_client.close()` ends it.
+#
+# Versions: zeep 4.3.3 with httpx 0.28.1 and httpcore 1.0.9, CPython 3.11.7.
 #
 # Seen (of ten clients, each left by its `async with`, collector switched off):
 #   left: 10 of the WSDL open, 0 of calls
@@ -13,8 +17,9 @@ set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 "${PYTHON:-python3}" -m venv "$work/venv"
-"$work/venv/bin/python" -m pip install -q --disable-pip-version-check \
-  'zeep[async]==4.3.3' 'httpx==0.28.1' 'httpcore==1.0.9' 2>/dev/null
+"$work/venv/bin/python" -m pip install -qq --disable-pip-version-check \
+  'zeep[async]==4.3.3' 'httpx==0.28.1' 'httpcore==1.0.9' 'anyio==4.16.0' 'h11==0.16.0' \
+  'lxml==6.1.3'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import gc
