@@ -82,12 +82,11 @@ def raising(response: Any, *_: Any, **__: Any) -> None:
     response.raise_for_status()
 
 
-@pytest.mark.usefixtures("small_heap")
 @pytest.mark.parametrize("in_hook", [True, False])
 def test_what_an_error_holds_is_the_error_s(
     guard: GuardControl, server: Server, *, in_hook: bool
 ) -> None:
-    guard.install()
+    guard.install(explain=10)  # The process of many tests has a big heap.
     session = requests.Session()
     if in_hook:
         session.hooks["response"].append(raising)
