@@ -69,7 +69,7 @@ def test_a_task_that_waits_in_a_read_is_a_reader(
 
     async def program() -> None:
         sleep = asyncio.sleep if run is run_asyncio else trio.sleep
-        async with httpx.AsyncClient() as client:
+        async with httpx.AsyncClient(timeout=60) as client:
             response = await opened(client, server.url(f"/slow/{key}"))
 
             async def finish() -> None:
