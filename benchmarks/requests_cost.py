@@ -1,7 +1,9 @@
 """What a request costs more under httpguard, OpenTelemetry and Sentry.
 
 In one process, in interleaved blocks, with paired differences. In memory the
-CPU time of the process is measured (threads included), on loopback wall time.
+CPU time of the process is measured (threads included), on loopback wall time. Then
+what httpguard adds in memory where requests are made otherwise: from few or many
+frames, in a thread, a task or a greenlet, of a pool that blocks.
 
 Run: ``python -m benchmarks.requests_cost [--quick] [--json FILE]``, with
 ``--beside CHECKOUT`` the httpguard of another checkout takes its turns too.
@@ -17,6 +19,7 @@ from typing import TYPE_CHECKING, Any, Final
 from rich.table import Table
 
 from ._calls import KINDS, Client, memory_client, network_client
+from ._circumstances import CIRCUMSTANCES, ORDINARY
 from ._loopback import loopback_server
 from ._output import console, interval, parser, progress, write
 from ._paired import (
@@ -30,7 +33,16 @@ from ._paired import (
     time_block,
 )
 from ._stacks import DEPTH, deepened
-from ._variants import BESIDE, CONTROL, OTEL, OTEL_SDK, Variant, beside, variants
+from ._variants import (
+    BESIDE,
+    CONTROL,
+    GUARD,
+    OTEL,
+    OTEL_SDK,
+    Variant,
+    beside,
+    variants,
+)
 
 if TYPE_CHECKING:
     import argparse
@@ -61,8 +73,10 @@ _WARM_UP: Final = 120
 _PLANS: Final = {
     ("memory", False): Plan(rounds=60, requests=100, warm_up=_WARM_UP),
     ("loopback", False): Plan(rounds=60, requests=100, warm_up=_WARM_UP),
+    ("places", False): Plan(rounds=60, requests=100, warm_up=_WARM_UP),
     ("memory", True): Plan(rounds=14, requests=50, warm_up=_WARM_UP),
     ("loopback", True): Plan(rounds=10, requests=50, warm_up=_WARM_UP),
+    ("places", True): Plan(rounds=5, requests=50, warm_up=_WARM_UP),
 }
 
 
@@ -92,6 +106,70 @@ def measure(
 
     with progress(title, plan.rounds) as advance:
         return run_rounds(compared, KINDS, block, plan.rounds, advance)
+
+
+def measure_places(guard: Variant, plan: Plan) -> dict[str, dict[str, Spread]]:
+    """What the guard adds to a request, by the name of the circumstance and the kind.
+
+    Args:
+        guard: The variant of it.
+        plan: How long.
+    """
+    calls = {
+        name: memory_client(block=place.block).calls()
+        for name, place in CIRCUMSTANCES.items()
+    }
+    blocks = {
+        f"{name}: {kind}": (name, kind) for name in CIRCUMSTANCES for kind in KINDS
+    }
+
+    def block(key: str) -> float:
+        name, kind = blocks[key]
+        place = CIRCUMSTANCES[name]
+        taken: list[float] = []
+
+        def work() -> None:
+            taken.append(
+                time_block(
+                    deepened(calls[name][kind], place.depth),
+                    warm_up=plan.warm_up,
+                    requests=plan.requests,
+                    clock=time.process_time,
+                )
+            )
+
+        place.run(work)
+        return taken[0]
+
+    with progress("places", plan.rounds) as advance:
+        found = run_rounds({GUARD: guard}, tuple(blocks), block, plan.rounds, advance)
+    places: dict[str, dict[str, Spread]] = {name: {} for name in CIRCUMSTANCES}
+    for key, (name, kind) in blocks.items():
+        places[name][kind] = added(found[key][GUARD])
+    return places
+
+
+def places_table(title: str, places: Mapping[str, Mapping[str, Spread]]) -> Table:
+    """What is printed of them.
+
+    Args:
+        title: Above it.
+        places: What `measure_places` found.
+    """
+    shown = Table(title=title, title_justify="left")
+    shown.add_column("us added per request")
+    for kind in KINDS:
+        shown.add_column(kind, justify="right")
+    for name, found in places.items():
+        shown.add_row(
+            name,
+            *(
+                f"{interval(each, _MICRO)} "
+                f"{each.median / places[ORDINARY][kind].median:.2f}x"
+                for kind, each in found.items()
+            ),
+        )
+    return shown
 
 
 def summarize(figures: Figures[float]) -> dict[str, Any]:
@@ -165,25 +243,30 @@ def main(arguments: Sequence[str] | None = None) -> None:
         plan = _plan(options, where)
         figures = measure(compared, client, clock, plan, where)
         written[where] = summarize(figures)
-        console.print(table(f"{title}; {plan}", figures))
+        console.print(table(f"{title}; x: to '{OTEL}'; {plan}", figures))
 
-    if options.only != "loopback":
+    if options.only in {None, "memory"}:
         run("memory", "In memory, CPU time", memory_client(), time.process_time)
-    if options.only != "memory":
+    if options.only in {None, "loopback"}:
         with loopback_server() as url:
             client = network_client(url)
             run("loopback", "Loopback, wall time", client, time.perf_counter)
-    console.print(
-        "Median of the paired differences and its 95 % confidence interval; "
-        f"x: ratio to '{OTEL}' in this run."
-    )
+    if options.only in {None, "places"}:
+        plan = _plan(options, "places")
+        places = measure_places(compared[GUARD], plan)
+        written["places"] = {
+            name: {kind: each.to_dict() for kind, each in found.items()}
+            for name, found in places.items()
+        }
+        console.print(places_table(f"In memory; x: to the ordinary; {plan}", places))
+    console.print("Medians of the paired differences, 95 % confidence intervals.")
     write(options.json, written)
 
 
 def _options(arguments: Sequence[str] | None) -> argparse.Namespace:
     """The command line."""
     made = parser(__doc__)
-    made.add_argument("--only", choices=("memory", "loopback"))
+    made.add_argument("--only", choices=("memory", "loopback", "places"))
     made.add_argument("--beside", type=Path, metavar="CHECKOUT", help="measure it too")
     for name in ("rounds", "requests"):
         made.add_argument(f"--{name}", type=int, help="instead of the plan's")
