@@ -79,6 +79,8 @@ class Patches:
         self._patcher = Patcher(GATE)
         # The modules whose hook is registered: that runs once, and stays.
         self._hooked: set[tuple[str, str]] = set()
+        # Makes the lock of the import hooks anew; None: there are none.
+        self._renew: Callable[[], None] | None = None
         # The modules that nobody watches, and why.
         self.unguarded: dict[tuple[str, str], str] = {}
         # Copies, by the package in which they lie.
@@ -146,15 +148,15 @@ class Patches:
 
     def forget(self) -> None:
         """In the child: a lock of the import hooks may be another thread's."""
-        if self._hooked:
-            from . import wrapping
-
-            wrapping.forget()
+        # No import: where a command's visit ends with the fork, all of ours is gone.
+        if self._renew is not None:
+            self._renew()
 
     def hook(self, name: str, module: str, patch: Callable[[Patcher], None]) -> None:
         """Patch a module now or when it is imported, for the time until `take_off`."""
-        from .wrapping import register_post_import_hook
+        from .wrapping import forget, register_post_import_hook
 
+        self._renew = forget
         if (name, module) not in self._hooked:
             self._hooked.add((name, module))
             register_post_import_hook(
