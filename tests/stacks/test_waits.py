@@ -152,7 +152,7 @@ def test_a_thread_that_waits_is_innocent(
     thread.start()
     settle(raw, read=True)
     for _ in range(3):
-        guard.advance(61)
+        guard.advance(100)
         assert guard.check().leaks == ()
     sock.shutdown(socket.SHUT_RDWR)
     thread.join()
@@ -179,7 +179,7 @@ def test_a_task_of_trio_that_waits_for_a_socket_is_innocent(
             tasks.start_soon(trio.lowlevel.wait_readable, number)
             await testing.wait_all_tasks_blocked()
             guard.check()  # Sees what was read.
-            guard.advance(61)
+            guard.advance(100)
             assert guard.check().leaks == ()
             tasks.cancel_scope.cancel()
 
@@ -191,7 +191,7 @@ def test_a_task_of_trio_that_waits_for_a_socket_is_innocent(
     until = time.monotonic() + 30
     while not being_read([(lease, raw)], ORIGINS) and time.monotonic() < until:
         time.sleep(0.02)
-    guard.advance(61)
+    guard.advance(100)
     assert guard.check().leaks == ()
     sock.shutdown(socket.SHUT_RDWR)
     thread.join()
@@ -238,7 +238,7 @@ def test_a_thread_that_waits_for_something_else_holds(
     thread = threading.Thread(target=wait, args=(raw, over), daemon=True)
     thread.start()
     settle(raw, read=False)
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     over.set()
     thread.join()
@@ -260,7 +260,7 @@ def test_who_takes_bytes_below_urllib3_between_two_looks_is_innocent(
     # It gives up.
     guard.advance(40)
     assert guard.check().leaks == ()
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count, leak.bytes_read) == (LeakKind.HELD, 1, 0)
     with contextlib.suppress(Exception):
