@@ -72,6 +72,7 @@ WALLS: Final = frozenset(
         "_process.forks._before",
         "_process.forks._in_child",
         "_process.exits.finish",
+        "_model.fork.is_native",
         "_model.fork.Parts.pause",
         "_model.fork.Parts.resume",
         "_model.fork.Parts.forget",

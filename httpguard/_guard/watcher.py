@@ -10,7 +10,8 @@ import time
 from contextvars import Context
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.threads import OwnThread, is_native
+from .._model.fork import is_native
+from .._model.threads import OwnThread
 
 if TYPE_CHECKING:
     from collections.abc import Callable

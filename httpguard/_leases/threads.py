@@ -7,6 +7,7 @@ import weakref
 from sys import modules
 from typing import Any
 
+from .._model.fork import is_native
 from .._stacks.tasks import current_task
 
 Reference = weakref.ref[Any]
@@ -53,7 +54,7 @@ def strand_of(known: Runner) -> Strand:
 def _greenlet() -> Reference | None:
     """The greenlet that runs this, where gevent or eventlet has patched threads."""
     greenlet = modules.get("greenlet")
-    if greenlet is None or threading.get_ident.__module__ == "_thread":
+    if greenlet is None or is_native():
         return None
     return weakref.ref(greenlet.getcurrent())
 

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 from typing import TYPE_CHECKING, Protocol
 
-from .threads import is_native
-
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+
+def is_native() -> bool:
+    """Whether threads are threads, and not gevent's greenlets."""
+    return threading.get_ident.__module__ == "_thread"
 
 
 class Forked(Protocol):

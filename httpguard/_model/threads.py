@@ -7,6 +7,8 @@ from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from typing import Any, Final
 
+from .fork import is_native
+
 try:
     import signal
 except ImportError:  # A system without.
@@ -66,11 +68,6 @@ class OwnThread(threading.Thread):
             with _lock():
                 self._gone = True
                 _listed()[self.ident] = self
-
-
-def is_native() -> bool:
-    """Whether threads are threads, and not gevent's greenlets."""
-    return threading.get_ident.__module__ == "_thread"
 
 
 def _block_signals() -> set[Any]:

@@ -33,7 +33,6 @@ LIGHT = {
     "httpguard._model.report",
     "httpguard._model.scope",
     "httpguard._model.streams",
-    "httpguard._model.threads",
     "httpguard._model.version",
     "httpguard._process",
     "httpguard._process.exits",

@@ -398,13 +398,17 @@ def test_a_fork_waits_for_another_ones_end_in_vain() -> None:
     watcher.start()
     watcher.pause()
 
+    gone_on = threading.Event()
+
     def fork() -> None:
         watcher.pause()
         watcher.resume()
+        gone_on.set()
 
     other = threading.Thread(target=fork)
     other.start()
     other.join()
+    assert gone_on.is_set()
     watcher.resume()
     swept.clear()
     assert swept.wait(60)
