@@ -128,12 +128,12 @@ def texts_of(
     kept.close()
     fetch()
     held = fetch()
-    guard.advance(61)
+    guard.advance(100)
     state = guard.check()
     structlog.configure(processors=[keep])
     try:
         fetch()
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
         current = _process.current()
         assert current is not None

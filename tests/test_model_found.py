@@ -56,7 +56,7 @@ def held(
 ) -> urllib3.BaseHTTPResponse:
     guard.install()
     response = opened(pool)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     return response
 
@@ -114,7 +114,7 @@ def test_a_slot_given_back_late_is_not_lost(
     guard.install()
     response = opened(blocking)
     response.close()
-    guard.advance(61)
+    guard.advance(100)
     (use,) = guard.check().pools
     assert use.lost == 1
     response.release_conn()
@@ -127,7 +127,7 @@ def test_a_resolved_leak_that_is_dropped_at_once_counts_once(
 ) -> None:
     guard.install()
     response = requests.get(server.url("/bytes/90000"), stream=True)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     response.close()
     del response
@@ -164,7 +164,7 @@ def test_the_slot_of_a_held_response_is_lost_when_it_is_closed_only(
 ) -> None:
     response = held(guard, blocking)
     response.close()
-    guard.advance(61)
+    guard.advance(100)
     (use,) = guard.check().pools
     assert (use.open, use.lost) == (0, 1)
     response.release_conn()
@@ -270,7 +270,7 @@ def test_closed_by_a_finalizer_during_a_sweep_is_not_closed_by_the_program(
         return looks
 
     monkeypatch.setattr(Urllib3, "state", another_thread_meanwhile)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     assert found(guard.check()) == [("dropped", 1, 0)]
 

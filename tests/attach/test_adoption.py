@@ -164,7 +164,7 @@ def test_who_reads_is_told(guard: GuardControl, server: Server) -> None:
     reader.start()
     (row,) = come(guard).to_dict()["before"]
     assert row["read_by"] == "a reader"
-    guard.advance(61)
+    guard.advance(100)
     assert not guard.check().leaks
     requests.get(server.url("/finish/key"))
     reader.join(30)
@@ -325,12 +325,12 @@ def test_sessions_of_unknown_lines_are_no_crowd(
         session.get(server.url("/bytes/9"))
     adopted = come(guard)
     assert adopted.to_dict()["sessions"] == {"requests": others + 25}
-    guard.advance(61)
+    guard.advance(100)
     for session in sessions:
         session.get(server.url("/bytes/9").replace("127.0.0.1", "localhost"))
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     assert not guard.check().leaks
     for session in sessions:
         session.close()

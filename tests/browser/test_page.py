@@ -157,7 +157,7 @@ def test_sessions_and_a_full_pool(
     for session in sessions:
         session.get(server.url("/bytes/9"))
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     full = urllib3.HTTPConnectionPool(server.host, server.port, maxsize=2, block=True)
     responses = [
         full.request("GET", "/bytes/90000", preload_content=False) for _ in range(2)

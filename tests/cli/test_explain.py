@@ -64,7 +64,7 @@ def found(
     gc.collect()
     guard.check()
     if kind in {LeakKind.HELD, LeakKind.SESSION}:
-        guard.advance(61)
+        guard.advance(100)
     leaks = guard.check().leaks
     assert len(kept) == 1 + (kind is LeakKind.OPEN and bool(leaks))
     seen = [(str(leak.kind), leak.site.lineno) for leak in leaks]

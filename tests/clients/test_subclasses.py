@@ -319,7 +319,7 @@ def test_a_held_one_is_found(
     get: Callable[..., Any], guard: GuardControl, server: Server
 ) -> None:
     kept = get(server)
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count, leak.site.filename) == (LeakKind.HELD, 1, __file__)
     kept.close()
@@ -340,7 +340,7 @@ def test_one_that_ends_well_is_silent(
         raw.release_conn()
     del response, raw
     gc.collect()
-    guard.advance(61)
+    guard.advance(100)
     state = guard.check()
     assert state.leaks == ()
     assert state.counters["errors"] == 0

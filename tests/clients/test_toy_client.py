@@ -112,7 +112,7 @@ def test_held(guard: GuardControl, toyhttp: Any) -> None:
     pool = toyhttp.Pool("shop.example")
     line = line_here() + 1
     kept = pool.request("/orders")
-    guard.advance(61)
+    guard.advance(100)
     only(guard.check().leaks, LeakKind.HELD, line)
     kept.read()
     state = guard.check()
@@ -139,9 +139,9 @@ def test_whoever_waits_for_it_reads_it(guard: GuardControl, toyhttp: Any) -> Non
     assert reader.ident is not None
     while sys._current_frames()[reader.ident].f_code.co_name != "read":
         time.sleep(0.001)
-    guard.advance(61)
+    guard.advance(100)
     for _ in range(3):
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
     connection.send("/more")
     reader.join()
@@ -152,7 +152,7 @@ def test_closed_for_the_program(guard: GuardControl, toyhttp: Any) -> None:
     guard.install(max_idle=60, on_held="close")
     pool = toyhttp.Pool("shop.example")
     kept = pool.request("/orders")
-    guard.advance(61)
+    guard.advance(100)
     state = guard.check()
     assert state.counters["held_closed"] == 1
     assert kept.closed
@@ -236,9 +236,9 @@ def test_a_crowd_of_sessions(guard: GuardControl, toyhttp: Any) -> None:
         session = toyhttp.Session()
         session.get("shop.example", "/orders").read()
         kept.append(session)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     leak = only(guard.check().leaks, LeakKind.SESSION, line, count=3)
     assert (leak.alive, leak.sockets) == (6, 6)
 
@@ -252,7 +252,7 @@ def test_sessions_that_are_closed(guard: GuardControl, toyhttp: Any) -> None:
         session.close()
         kept.append(session)
     for _ in range(2):
-        guard.advance(61)
+        guard.advance(100)
         assert guard.check().leaks == ()
 
 

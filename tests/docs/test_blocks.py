@@ -135,7 +135,7 @@ def test_a_program_leaks_where_it_says(
             function(url)
     gc.collect()
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     found = [leak.site.lineno for leak in guard.check().leaks]
     lines = enumerate(code.splitlines(), 1)
     assert found == [number for number, line in lines if "# leaks" in line]

@@ -56,7 +56,7 @@ def test_what_is_lost_is_a_leak(
     driver.settle()
     gc.collect()
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     found = {str(leak.kind) for leak in guard.check().leaks}
     del kept

@@ -43,10 +43,10 @@ def httpx_of_threads(guard: GuardControl, server: Server) -> Outcome:
         gc.collect()
         kept = client.send(unread, stream=True)
         got.append(kept.status_code)
-        guard.advance(61)
+        guard.advance(100)
         with suppress(Exception):
             guard.check()
-        guard.advance(61)
+        guard.advance(100)
         kept.close()
         httpguard.snapshot()
         got.append(client.get("/status/404").status_code)
@@ -93,10 +93,10 @@ def httpx_of_tasks(guard: GuardControl, server: Server) -> Outcome:
             gc.collect()
             with suppress(httpx.PoolTimeout):
                 await client.get("/lines")
-            guard.advance(61)
+            guard.advance(100)
             with suppress(Exception):
                 guard.check()
-            guard.advance(61)
+            guard.advance(100)
             with suppress(Exception):
                 guard.check()
             await kept.aclose()
@@ -149,7 +149,7 @@ def aiohttp_of_tasks(guard: GuardControl, server: Server) -> Outcome:
             got.append(kept.status)
             del task
             for _ in range(3):
-                guard.advance(61)
+                guard.advance(100)
                 with suppress(Exception):
                     guard.check()
                 await asyncio.sleep(0)
@@ -173,10 +173,10 @@ def standard_library(guard: GuardControl, server: Server) -> Outcome:
     connection.request("GET", "/bytes/90000")
     kept = connection.getresponse()
     got.append(len(kept.read(10)))
-    guard.advance(61)
+    guard.advance(100)
     with suppress(Exception):
         guard.check()
-    guard.advance(61)
+    guard.advance(100)
     with suppress(Exception):
         guard.check()
     kept.close()

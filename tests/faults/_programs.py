@@ -80,14 +80,14 @@ def everyday(guard: Control, server: Server) -> Outcome:
         cycle.append(cycle)  # type: ignore[arg-type]  # a cycle
         del cycle
     held = requests.get(url, stream=True)
-    guard.advance(61)
+    guard.advance(100)
     with _somebody_polls():
         httpguard.check()
     got.append(len(held.content))
     httpguard.check()
     got += _below(guard, server)
     gc.collect()
-    guard.advance(61)
+    guard.advance(100)
     got.append(type(httpguard.check()))
     got.append(type(httpguard.snapshot()))
     kept.close()
@@ -128,7 +128,7 @@ def structured(guard: Control, server: Server) -> Outcome:
         with ThreadPoolExecutor(1) as executor:
             got.append(executor.submit(len, "work").result())
         got.append(len(requests.get(url).content))
-        guard.advance(61)
+        guard.advance(100)
         httpguard.check()
         guard.fork()
         got.append(len(requests.get(url, stream=True).content))
@@ -230,7 +230,7 @@ def held_by(keep: Callable[[Any], object]) -> Program:
     def held(guard: Control, server: Server) -> Outcome:
         guard.install(explain=60)
         holder = [keep(_open(server.url("/bytes/90000")))]
-        guard.advance(61)
+        guard.advance(100)
         got: Outcome = [type(httpguard.check())]
         holder.clear()
         gc.collect()
@@ -244,7 +244,7 @@ def held_elsewhere(guard: Control, server: Server) -> Outcome:
     guard.install(explain=60)
     nowhere = _Nowhere()
     nowhere.keep(server.url("/bytes/90000"))
-    guard.advance(61)
+    guard.advance(100)
     got: Outcome = [type(httpguard.check())]
     nowhere.drop()
     return got
@@ -396,7 +396,7 @@ def pooled(guard: Control, server: Server) -> Outcome:
     for _ in range(20):
         responses = [_unread(small), _unread(small)]
         got += [len(response.read()) for response in responses]
-    guard.advance(61)
+    guard.advance(100)
     got.append(type(httpguard.check()))
     _unread(small).close()
     response = _unread(small)
@@ -461,7 +461,7 @@ def _below(guard: Control, server: Server) -> Outcome:
     pool = urllib3.HTTPConnectionPool(server.host, server.port, block=True)
     with pool.request("GET", "/bytes/90000", preload_content=False) as response:
         got.append(response.status)
-    guard.advance(61)
+    guard.advance(100)
     httpguard.check()
     del response
     lines: Any = manager.request("GET", server.url("/lines"), preload_content=False)

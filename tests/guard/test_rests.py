@@ -52,7 +52,7 @@ def test_a_sweep_rests_between_leases(
     assert guard.check().leaks == ()
     assert len(rests) == SIZE // 2
     rests.clear()
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.HELD, SIZE)
     # And between suspects.
@@ -78,7 +78,7 @@ def test_a_sweep_that_rests_keeps_nothing(
     monkeypatch.setattr(Watcher, "rest", drop)
     guard.install()
     responses += open_some(server)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     assert dead[0] == SIZE
     (leak,) = guard.check().leaks
@@ -96,7 +96,7 @@ def test_who_reads_while_it_rests_is_innocent(
         "GET", server.url("/bytes/90000"), preload_content=False
     )
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     late.append(lambda: response.read(10))
     assert guard.check().leaks == ()
     assert late == []

@@ -235,7 +235,7 @@ def hold_one(guard: GuardControl, app: Any, url: str, hold: Hold) -> str | None:
     guard.install(max_idle=60, explain=GENEROUS)
     pool = urllib3.PoolManager()
     app.cache = hold(pool.request("GET", url, preload_content=False))
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
     return leak.held_by
@@ -279,7 +279,7 @@ def test_a_requests_response_and_a_local_of_another_thread(
     thread = threading.Thread(target=work)
     thread.start()
     ready.wait()
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     done.set()
     thread.join()
@@ -343,7 +343,7 @@ def test_a_site_is_searched_once(
     guard.install(max_idle=60)
     pool = urllib3.PoolManager(maxsize=3)
     kept = [pool.request("GET", url, preload_content=False) for _ in range(3)]
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.count, leak.held_by, len(searched)) == (3, "somebody", 1)
     for response in kept:
@@ -355,7 +355,7 @@ def test_explain_0_searches_nothing(
 ) -> None:
     guard.install(max_idle=60, explain=0)
     app.cache = urllib3.PoolManager().request("GET", url, preload_content=False)  # type: ignore[attr-defined]
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert leak.held_by is None
 
@@ -379,7 +379,7 @@ def test_no_time_finds_nothing_and_breaks_nothing(
     cache[-1] = [urllib3.PoolManager().request("GET", url, preload_content=False)]
     app.cache = [[[cache]]]  # type: ignore[attr-defined]
     del cache
-    guard.advance(61)
+    guard.advance(100)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.held_by) == (LeakKind.HELD, None)
     assert guard.check().counters["errors"] == 0
@@ -427,7 +427,7 @@ def test_the_list_is_named_not_the_loops_variable(
         for body in bodies:
             body.read(10)
         guard.check()
-        guard.advance(61)
+        guard.advance(100)
         (leak,) = guard.check().leaks
         return leak.held_by
 
@@ -461,7 +461,7 @@ def test_what_only_a_cycle_keeps(guard: GuardControl, url: str) -> None:
     gc.disable()
     try:
         Knot(urllib3.PoolManager().request("GET", url, preload_content=False))
-        guard.advance(61)
+        guard.advance(100)
         (leak,) = guard.check().leaks
     finally:
         gc.enable()
@@ -483,7 +483,7 @@ def test_the_look_leaves_no_copy_of_the_locals(guard: GuardControl, url: str) ->
         mine = locals()
         kept = urllib3.PoolManager().request("GET", url, preload_content=False)
         (reference,) = _open()
-        guard.advance(61)
+        guard.advance(100)
         (leak,) = guard.check().leaks
         assert "kept (local of work()" in str(leak.held_by)
         del kept
@@ -494,7 +494,7 @@ def test_the_look_leaves_no_copy_of_the_locals(guard: GuardControl, url: str) ->
     def other() -> None:
         kept = urllib3.PoolManager().request("GET", url, preload_content=False)
         (reference,) = _open()
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
         del kept
         assert reference() is None

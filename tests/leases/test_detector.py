@@ -68,7 +68,7 @@ def test_the_next_request_says_what_is_resolved(
 ) -> None:
     guard.install(check_interval=60)
     response = stream(url)
-    guard.advance(61)
+    guard.advance(100)
     assert [leak.kind for leak in guard.check().leaks] == [LeakKind.HELD]
     response.drain_conn()
     caplog.clear()
@@ -83,7 +83,7 @@ def test_held_is_said_once_and_resolved(
     guard.install()
     response = stream(url)
     for _ in range(3):
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
     assert caplog.text.count("leak held") == 1
     response.read()
@@ -96,7 +96,7 @@ def test_held_is_said_once_and_resolved(
 def test_closing_resolves_too(guard: GuardControl, url: str) -> None:
     guard.install()
     response = requests.get(url, stream=True)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     response.close()
     assert guard.check().leaks[0].resolved == 1
@@ -105,7 +105,7 @@ def test_closing_resolves_too(guard: GuardControl, url: str) -> None:
 def test_held_then_dropped_is_one_leak(guard: GuardControl, url: str) -> None:
     guard.install()
     response = stream(url)
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     del response
     state = guard.check()
@@ -141,7 +141,7 @@ def test_a_reader_blocked_in_a_read_is_innocent(
     while not is_read(response):
         time.sleep(0.01)
     for _ in range(3):
-        guard.advance(61)
+        guard.advance(100)
         assert guard.check().leaks == ()
     hang_up(response)
     reader.join()
@@ -158,7 +158,7 @@ def test_a_reader_below_urllib3_is_innocent(
     reader.start()
     while not is_read(response):
         time.sleep(0.01)
-    guard.advance(61)
+    guard.advance(100)
     assert guard.check().leaks == ()
     hang_up(response)
     reader.join()
@@ -216,7 +216,7 @@ def test_sampling_keeps_the_counters_exact(guard: GuardControl, url: str) -> Non
         "released": 1,
         "dropped": 3,
     }
-    guard.advance(61)
+    guard.advance(100)
     assert guard.check().counters["held"] == 1
     kept.release_conn()
     assert guard.check().counters["resolved"] == 1
@@ -247,7 +247,7 @@ def test_closed_and_parked_ends_well_without_a_leak(
     response = pool.request("GET", "/bytes/90000", preload_content=False)
     response.close()
     assert guard.check().open == ()
-    guard.advance(61)
+    guard.advance(100)
     state = guard.check()
     assert (state.leaks, state.counters["closed"]) == ((), 1)
 
@@ -277,7 +277,7 @@ def test_switched_protocols_are_not_held(guard: GuardControl, url: str) -> None:
     assert current is not None
     (lease,) = current.registry.leases.values()
     lease.status = 101
-    guard.advance(61)
+    guard.advance(100)
     assert guard.check().leaks == ()
     response.release_conn()
 
@@ -286,9 +286,9 @@ def test_a_response_closed_below_is_no_held_leak(guard: GuardControl, url: str) 
     guard.install()
     response = stream(url)
     response._fp.close()  # type: ignore[union-attr]
-    guard.advance(61)
+    guard.advance(100)
     assert guard.check().leaks == ()
-    guard.advance(61)
+    guard.advance(100)
     state = guard.check()
     assert (state.leaks, state.counters["closed"]) == ((), 1)
 
@@ -424,7 +424,7 @@ def test_a_sweep_keeps_nothing_alive(guard: GuardControl, url: str) -> None:
     gc.disable()
     try:
         response = stream(url)
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
         reference = weakref.ref(response)
         del response

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 def judged(guard: GuardControl) -> tuple[httpguard.Leak, ...]:
     """The leaks when nothing was used for longer than `max_idle`."""
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     return guard.check().leaks
 
 
@@ -712,7 +712,7 @@ def test_a_pool_is_unused_since_its_last_new_connection(
     guard.install(max_sessions=3)
     managers = [urllib3.PoolManager() for _ in range(6)]
     pools = [manager.connection_from_url(server.url("/")) for manager in managers]
-    guard.advance(61)
+    guard.advance(100)
     for pool in pools:
         pool.request("GET", "/lines")
     guard.advance(59)
@@ -729,7 +729,7 @@ def test_a_request_that_took_longer_than_idle_sessions_may(
     guard.install(max_sessions=3)
     kept = [requests.Session() for _ in range(6)]
     answers = [session.get(server.url("/bytes/90000"), stream=True) for session in kept]
-    guard.advance(61)
+    guard.advance(100)
     for answer in answers:
         answer.raw.read(10)
     assert guard.check().leaks == ()
@@ -761,10 +761,10 @@ def test_plain_requests_that_took_long(guard: GuardControl, server: Server) -> N
         thread.start()
     while sum(use.connected for use in httpguard.snapshot().pools) < len(pools):
         time.sleep(0.01)
-    guard.advance(61)
+    guard.advance(100)
     arrived.set()
     for thread in asking:
         thread.join()
     assert guard.check().leaks == ()
-    guard.advance(61)
+    guard.advance(100)
     assert [leak.count for leak in guard.check().leaks] == [3]

@@ -133,7 +133,7 @@ def test_pools_are_told_apart(
     guard.advance(2)
     # Of pools of one name one is said at a time.
     guard.check()
-    guard.advance(61)
+    guard.advance(100)
     guard.check()
     first._put_conn(None)
     end(held, waiting)
@@ -144,7 +144,7 @@ def test_pools_are_told_apart(
     ]
     assert (lost["holders"], lost["lost_slots"], lost["unknown"]) == ([], 1, 0)
     assert lost["hint"].startswith("close or read the responses at the lines that lost")
-    assert (busy["maxsize"], busy["waiting"], busy["longest_wait"]) == (2, 2, 66)
+    assert (busy["maxsize"], busy["waiting"], busy["longest_wait"]) == (2, 2, 105)
     assert [holder["count"] for holder in busy["holders"]] == [2]
     assert (busy["lost"], busy["lost_slots"], busy["unknown"]) == ([], 0, 0)
     assert busy["hint"].startswith("read or close the open responses")
@@ -216,7 +216,7 @@ def test_so_many_discards_are_pressure(
     # The next minutes have none.
     for _ in range(12):
         pool.request("GET", "/lines")
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
     assert len(named(events, POOL_PRESSURE)) == said
 
@@ -230,7 +230,7 @@ def test_pressure_is_said_of_the_first_minute_and_of_the_tenth(
     for _ in range(11):
         for _ in range(10):
             crowd(pool, 3)
-        guard.advance(61)
+        guard.advance(100)
         guard.check()
         said.append(len(named(events, POOL_PRESSURE)))
     assert said == [1] * 9 + [2] * 2
