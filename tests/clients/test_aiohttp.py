@@ -201,7 +201,7 @@ def test_a_task_that_waits_in_a_read_is_a_reader(
             await asyncio.sleep(0.01)
             for _ in range(3):
                 guard.check()
-                guard.advance(31)
+                guard.advance(40)
                 assert guard.check().leaks == ()
             await session.get(server.url(f"/finish/{key}"))
             assert len(await task) == 90_000
@@ -222,7 +222,7 @@ def test_who_waits_for_the_end_is_a_reader(
             task = asyncio.create_task(response.content.wait_eof())
             await asyncio.sleep(0.01)
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             assert guard.check().leaks == ()
             await session.get(server.url(f"/finish/{key}"))
             await task
@@ -242,7 +242,7 @@ def test_a_reader_who_was_cancelled_reads_no_more(
             with pytest.raises(asyncio.TimeoutError):
                 await asyncio.wait_for(response.content.readany(), 0.01)
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             guard.check()
             assert found() == [(LeakKind.HELD, 1)]
 
@@ -259,7 +259,7 @@ def test_another_thread_looks_twice(
         async with aiohttp.ClientSession() as session:
             response = await session.get(server.url(BIG))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             await loop.run_in_executor(None, guard.check)
             assert httpguard.snapshot().leaks == ()
             await loop.run_in_executor(None, guard.check)
@@ -288,7 +288,7 @@ def test_what_comes_in_is_no_read(
         async with aiohttp.ClientSession() as session:
             response = await session.get(server.url(BIG))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             feeds = threading.Thread(
                 target=response.content.feed_data, args=(Part(b"more"),)
             )
@@ -317,7 +317,7 @@ def test_what_the_loop_receives_is_no_read(guard: GuardControl, server: Server) 
         async with aiohttp.ClientSession() as session:
             response = await session.get(server.url(BIG))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             transport: Any = response.connection and response.connection.transport
             sock, transport._sock = transport._sock, SimpleNamespace(recv=came.get)
             receives = threading.Thread(target=transport._read_ready__data_received)
@@ -752,7 +752,7 @@ def test_on_held_close_closes_what_no_task_reads(
         async with aiohttp.ClientSession() as session:
             responses = [await session.get(server.url(BIG)) for _ in range(2)]
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             # In the loop's thread, and in another one.
             assert guard.check().counters["held_closed"] == 2
             assert all(response.closed for response in responses)
@@ -763,7 +763,7 @@ def test_on_held_close_closes_what_no_task_reads(
             assert session.connector._acquired == set()
             late = await session.get(server.url(BIG))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             await loop.run_in_executor(None, guard.check)
             await loop.run_in_executor(None, guard.check)
             await asyncio.sleep(0)
@@ -786,7 +786,7 @@ def test_on_held_close_leaves_those_of_a_loop_that_is_closed(
     run_asyncio(program)
     for _ in range(3):
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
     assert guard.check().counters["held_closed"] == 0
     assert guard.check().counters["errors"] == 0
     kept[0]._connector._close()
@@ -806,7 +806,7 @@ def test_sessions_that_one_line_makes_and_never_closes(
             kept.append(session)
         await settled()
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
         (leak,) = guard.check().leaks
         assert (leak.kind, leak.count) == (LeakKind.SESSION, 2)
         assert leak.client == "aiohttp"
@@ -834,7 +834,7 @@ def test_sessions_that_are_closed_or_share_a_connector_are_no_crowd(
                     await session.close()
                 kept.append(session)
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             assert found() == []
             for session in kept:
                 await session.close()
@@ -865,7 +865,7 @@ def test_a_websocket_is_never_accused(run: Any, guard: GuardControl) -> None:
             socket = await session.ws_connect(f"http://{host}:{port}/")
             for _ in range(3):
                 guard.check()
-                guard.advance(31)
+                guard.advance(40)
             await socket.send_str("x")
             assert (await socket.receive()).data == "x"
             assert guard.check().counters["opened"] == 0

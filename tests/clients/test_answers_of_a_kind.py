@@ -80,7 +80,7 @@ def test_what_is_sent_again_has_one_line(
     gc.collect()
     if kept:
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
     only(guard, LeakKind.HELD if kept else LeakKind.DROPPED)
 
 

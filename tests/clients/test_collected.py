@@ -412,7 +412,7 @@ def test_sessions_that_a_finalizer_closes(
         use()
     gc.collect()
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     assert guard.check().leaks == ()
 
 
@@ -427,7 +427,7 @@ def test_sessions_that_are_kept_open(
         session.request("GET", server.url("/bytes/10"))
         kept.append(session)
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.SESSION, 4)
     for session in kept:
@@ -447,7 +447,7 @@ def test_a_closed_session_whose_answers_keep_an_evicted_pool(
         kept.append(session.get(other))
         session.close()
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     for leak in guard.check().leaks:
         assert leak.kind is LeakKind.SESSION
         assert "never closed" not in str(leak)

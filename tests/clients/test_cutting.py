@@ -70,5 +70,5 @@ def test_one_that_is_kept_is_no_leak(guard: GuardControl, server: Server) -> Non
     kept = by_urllib3(server.url("/bytes/900000"))
     cut(kept)
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     assert guard.check().leaks == ()

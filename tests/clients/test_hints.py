@@ -154,7 +154,7 @@ def test_a_library_whose_close_closes_nothing(
     guard.install(max_idle=30)
     with installed(tmp_path, name, textwrap.dedent(source)) as library:
         page = library.Browser().open(server.url("/bytes/900000"))  # HERE
-        guard.advance(31)
+        guard.advance(40)
         leak = only(guard, LeakKind.HELD, 1, "HERE")
     assert leak.hint == (
         f"read to its end what `open` of {name} returned when done with it: its"
@@ -175,7 +175,7 @@ def test_a_block_that_is_never_left(
         closed.enter_context(make(client, url))
         kept.enter_context(make(client, url))  # HERE
         closed.close()
-        guard.advance(31)
+        guard.advance(40)
         leak = only(guard, LeakKind.HELD, 1, "HERE")
         kept.close()
     assert leak.hint == (
@@ -194,7 +194,7 @@ def test_a_block_of_a_task_that_is_never_left(
             await block.__aenter__()  # HERE
             async with sdk.ablock(client, server.url("/bytes/900000")):
                 pass
-            guard.advance(31)
+            guard.advance(40)
             leak = only(guard, LeakKind.HELD, 1, "HERE")
             await block.__aexit__(None, None, None)
             return leak
@@ -213,7 +213,7 @@ def test_a_block_of_httpx_itself_has_httpx_s_hint(
     with httpx.Client() as client:
         kept = contextlib.ExitStack()
         kept.enter_context(client.stream("GET", server.url("/bytes/900000")))  # HERE
-        guard.advance(31)
+        guard.advance(40)
         leak = only(guard, LeakKind.HELD, 1, "HERE")
         kept.close()
     assert leak.hint.startswith("call `response.close()` when done with it")
@@ -255,7 +255,7 @@ def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> 
     read = bedrock.invoke_model_with_response_stream(modelId="m")
     assert [event["chunk"]["bytes"] for event in read["body"]] == [b"x"] * 500
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     leak = only(guard, LeakKind.HELD, 2, "HERE")
     assert leak.hint.startswith(
         "iterate over the `EventStream` to its end, or call its `close()` when done"
@@ -263,7 +263,7 @@ def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> 
     for answer in kept:
         answer["body"].close()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert [leak.resolved for leak in guard.check().leaks] == [2]
 
 
@@ -274,7 +274,7 @@ def test_a_body_of_botocore(guard: GuardControl, server: Server) -> None:
     kept = s3.get_object(Bucket="bucket", Key="key")  # HERE
     assert s3.get_object(Bucket="bucket", Key="key")["Body"].read()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     leak = only(guard, LeakKind.HELD, 1, "HERE")
     assert leak.hint.startswith(
         "read the `StreamingBody` to its end, or call its `close()` when done with it;"

@@ -61,7 +61,7 @@ def test_dropped_and_held_streams_are_found_and_read_ones_not(
         kept = opened(client, server.url("/held"))
         gc.collect()
         assert found() == [(LeakKind.DROPPED, 2)]
-        guard.advance(31)
+        guard.advance(40)
         assert found() == [(LeakKind.DROPPED, 2), (LeakKind.HELD, 1)]
         # One connection, that is in use as long as one stream is.
         (pool,) = guard.check().pools
@@ -87,7 +87,7 @@ def test_streams_of_tasks(
             guard.check()
             gc.collect()
             assert found() == [(LeakKind.DROPPED, 1)]
-            guard.advance(31)
+            guard.advance(40)
             assert found() == [(LeakKind.DROPPED, 1), (LeakKind.HELD, 1)]
             await kept.aclose()
 
@@ -107,7 +107,7 @@ def test_a_thread_that_waits_for_its_stream_reads(
             pass
         for _ in range(3):
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             assert guard.check().leaks == ()
         with httpx.Client(**HTTP2) as other:
             other.get(server.url("/finish"))
@@ -204,7 +204,7 @@ def test_requests_that_find_streams_do_not_starve(
                 async with trio.open_nursery() as tasks:
                     for _ in range(9):
                         tasks.start_soon(client.get, server.url("/read"))
-            guard.advance(31)
+            guard.advance(40)
             (pool,) = guard.check().pools
             assert (pool.waiting, pool.lost) == (0, 0)
 

@@ -280,7 +280,7 @@ def test_who_waits_reads(
     time.sleep(0.05)
     for _ in range(3):
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
         assert guard.check().leaks == ()
     urlopen(server.url(f"/finish/{key}")).read()
     thread.join()
@@ -318,7 +318,7 @@ def test_what_is_held_can_be_closed(guard: GuardControl, server: Server) -> None
     response.read(10)
     chunked = urlopen(server.url("/chunked/9"))
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     guard.check()
     for one, size in ((response, 10), (response, None), (chunked, None)):
         with pytest.raises(IncompleteRead) as raised:
@@ -338,7 +338,7 @@ def test_a_held_one_that_is_dropped_is_resolved(
     guard.install(max_idle=30)
     kept = [urlopen(server.url("/bytes/90000"))]
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert guard.check().counters["held"] == 1
     kept.clear()
     assert guard.check().counters["resolved"] == 1
@@ -352,7 +352,7 @@ def test_a_session_that_is_closed_is_resolved(
     for _, response in kept:
         response.read()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert found() == [(LeakKind.SESSION, 2)]
     for connection, _ in kept:
         connection.close()
@@ -379,7 +379,7 @@ def test_one_connection_to_each_thread(guard: GuardControl, server: Server) -> N
         thread.start()
         done.acquire()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert guard.check().leaks == ()
     leave.set()
     for thread in threads:
@@ -476,7 +476,7 @@ def test_closing_what_is_held_leaves_its_connection_usable(
     response.read(10)
     guard.check()
     before = connection.sock
-    guard.advance(31)
+    guard.advance(40)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
     assert before is not None
@@ -500,7 +500,7 @@ def test_closing_what_is_held_leaves_another_answer_alone(
     connection.request("GET", "/bytes/90000")
     later = connection.getresponse()
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     assert len(guard.check().leaks) == 1
     assert len(later.read()) == 90_000
     with pytest.raises(IncompleteRead):
@@ -519,7 +519,7 @@ def test_whoever_closes_what_is_below_a_response_has_closed_it(
     if both:
         response.fp.close()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     leaks = guard.check().leaks
     assert [(leak.kind, leak.count) for leak in leaks] == [(LeakKind.HELD, 1)] * (
         not both

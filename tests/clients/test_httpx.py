@@ -50,7 +50,7 @@ def test_a_response_that_a_task_keeps_is_held(
         async with httpx.AsyncClient() as client:
             response = await opened(client, server.url("/lines"))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             (leak,) = guard.check().leaks
             assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
             assert leak.site.function == "opened"
@@ -76,7 +76,7 @@ def test_a_task_that_waits_in_a_read_is_a_reader(
                 await sleep(0.05)
                 for _ in range(3):
                     guard.check()
-                    guard.advance(31)
+                    guard.advance(40)
                     assert guard.check().leaks == ()
                 await client.get(server.url(f"/finish/{key}"))
 
@@ -105,7 +105,7 @@ def test_a_generator_parked_at_its_yield_is_no_reader(
             chunks = response.aiter_raw(10)
             assert await anext_of(chunks)
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             guard.check()
             assert found() == [(LeakKind.HELD, 1)]
             await chunks.aclose()
@@ -127,7 +127,7 @@ def test_another_thread_looks_twice_at_what_tasks_read(
         async with httpx.AsyncClient() as client:
             response = await opened(client, server.url("/lines"))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             await asyncio.to_thread(guard.check)
             assert httpguard.snapshot().leaks == ()
             await asyncio.to_thread(guard.check)
@@ -151,7 +151,7 @@ def test_a_thread_that_waits_in_a_read_is_a_reader(
             time.sleep(0.001)
         for _ in range(3):
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             assert guard.check().leaks == ()
         client.get(server.url(f"/finish/{key}"))
         thread.join()
@@ -223,7 +223,7 @@ def test_on_held_close_closes_what_no_thread_reads(
         request = client.build_request("GET", server.url("/lines"))
         response = client.send(request, stream=True)
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
         assert guard.check().counters["held_closed"] == 1
         assert response.is_closed
         with pytest.raises(httpx.StreamClosed) as raised:
@@ -241,7 +241,7 @@ def test_on_held_close_leaves_those_of_tasks(
         async with httpx.AsyncClient() as client:
             response = await opened(client, server.url("/lines"))
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             assert guard.check().counters["held_closed"] == 0
             assert not response.is_closed
             assert await response.aread()
@@ -275,7 +275,7 @@ def test_clients_that_one_line_makes_and_never_closes(
         client.get(server.url("/lines"))
         kept.append(client)
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert found() == [(LeakKind.SESSION, 2)]
     for client in kept:
         client.close()
@@ -291,7 +291,7 @@ def test_clients_that_are_closed_are_no_crowd(
             client.get(server.url("/lines"))
         kept.append(client)
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert found() == []
 
 
@@ -677,7 +677,7 @@ def test_one_sweep_looks_for_few_among_all_objects(
         async with httpx.AsyncClient() as client:
             kept = [await opened(client, server.url("/lines")) for _ in range(25)]
             guard.check()
-            guard.advance(31)
+            guard.advance(40)
             for count in (10, 20, 25):
                 assert found() == [(LeakKind.HELD, count)]
             for response in kept:
@@ -785,7 +785,7 @@ def test_a_transport_may_put_a_stream_of_its_own_around(
         status(client, end=False)
         gc.collect()
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
         found = {leak.kind: leak for leak in guard.check().leaks}
         assert set(found) == {LeakKind.DROPPED, LeakKind.HELD}
         for leak in found.values():

@@ -170,7 +170,7 @@ def test_what_a_stream_of_the_program_is_around(
             ask()
         gc.collect()
         guard.check()
-        guard.advance(31)
+        guard.advance(40)
         found = {leak.kind: leak for leak in guard.check().leaks}
         kept.close()
     assert {kind: leak.count for kind, leak in found.items()} == {

@@ -595,7 +595,7 @@ def test_a_hint_for_the_raw_body_alone(guard: GuardControl, server: Server) -> N
     guard.install(max_idle=10)
     kept = requests.get(server.url("/bytes/90000"), stream=True).raw
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     leak = only(guard)
     assert leak.kind is LeakKind.HELD
     assert "what is held is the `.raw`" in leak.hint

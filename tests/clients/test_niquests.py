@@ -83,7 +83,7 @@ def test_niquests_itself(
     kept = [niquests.get(server.url("/lines"), stream=True)]
     gc.collect()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     snapshot = guard.check()
     assert (snapshot.leaks, snapshot.counters["errors"]) == ((), 0)
     assert snapshot.counters["opened"] == 0
@@ -107,7 +107,7 @@ def test_requests_on_top_of_the_fork(guard: GuardControl, server: Server) -> Non
         assert len(response.read()) == 90_000
     gc.collect()
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     snapshot = guard.check()
     assert (snapshot.leaks, snapshot.counters["errors"]) == ((), 0)
     if replaced:
@@ -143,7 +143,7 @@ def test_others_stay_guarded(guard: GuardControl, server: Server) -> None:
     ]
     kept.append(urlopen(server.url("/lines")))
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     found = [(str(leak.kind), leak.client) for leak in guard.check().leaks]
     assert sorted(found) == [("held", "httpx"), ("held", "urllib.request")]
     assert "niquests" in sys.modules

@@ -119,7 +119,7 @@ def test_held_and_closed_for_the_program(
     guard.install(vendored=[place], max_idle=30, on_held="close")
     kept = unread(load(place, "urllib3"), server)
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     assert found() == [("held", 1, f"{place}.urllib3", "unread")]
     with pytest.raises(load(place, "urllib3").exceptions.ProtocolError):
         kept.read()
@@ -145,7 +145,7 @@ def test_sessions_are_named(guard: GuardControl, server: Server, place: str) -> 
     for session in kept:
         session.get(server.url("/lines"))
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.SESSION, 2)
     assert leak.client == f"{place}.requests"
@@ -253,7 +253,7 @@ def test_managers_are_named(guard: GuardControl, server: Server, place: str) -> 
     for manager in kept:
         manager.request("GET", server.url("/lines"))
     guard.check()
-    guard.advance(31)
+    guard.advance(40)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.count) == (LeakKind.SESSION, 2)
     assert leak.client == f"{place}.urllib3"

@@ -56,7 +56,7 @@ def test_progress_keeps_a_response_innocent(guard: GuardControl, url: str) -> No
         assert guard.check().leaks == ()
     guard.advance(50)
     assert guard.check().leaks == ()  # 50 s since the sweep that saw progress.
-    guard.advance(11)
+    guard.advance(20)
     (leak,) = guard.check().leaks
     assert (leak.kind, leak.bytes_read, leak.length) == (LeakKind.HELD, 40, 90000)
     assert leak.idle == 61
@@ -441,14 +441,14 @@ def test_a_response_that_cannot_be_asked_spares_the_others(
     strange._fp_bytes_read = None  # type: ignore[attr-defined]  # as a subclass may do
     kept = requests.get(url, stream=True)
     requests.get(url, stream=True)
-    guard.advance(31)
+    guard.advance(40)
     found = guard.check()
     assert sorted((leak.kind.value, leak.count) for leak in found.leaks) == [
         ("dropped", 1),
         ("held", 1),
     ]
     assert found.counters["errors"] == 1
-    guard.advance(31)
+    guard.advance(40)
     assert guard.check().counters["errors"] == 1
     kept.close()
     strange.close()

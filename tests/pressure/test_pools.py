@@ -662,7 +662,7 @@ def test_a_held_response_is_closed_and_says_so(
     held = pool.urlopen("GET", path, preload_content=False)
     held.read(100)
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     snapshot = guard.check()
     assert [str(leak.kind) for leak in snapshot.leaks] == ["held"]
     assert snapshot.counters["held_closed"] == 1
@@ -686,7 +686,7 @@ def test_requests_says_so_too(guard: GuardControl, server: Server) -> None:
     guard.install(on_held="close", max_idle=10)
     held = requests.get(server.url("/bytes/90000"), stream=True)
     guard.check()
-    guard.advance(11)
+    guard.advance(20)
     guard.check()
     with pytest.raises(requests.exceptions.ChunkedEncodingError) as caught:
         _ = held.content
@@ -729,7 +729,7 @@ def test_a_pool_that_is_too_small_is_told_its_size(
     guard.advance(30)
     guard.check()
     assert events == []
-    guard.advance(31)
+    guard.advance(40)
     guard.check()
     guard.check()
     (event,) = events
