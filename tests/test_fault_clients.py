@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 # The walls: what stands in these is one `try`, or can not fail.
 WALLS: Final = frozenset(
     {
+        "_clients.httpx.notes.explain_silence",
         "_clients.httpx.notes.hand_on",
         "_clients.httpx.pools._waiting",
         "_clients.httpx.responses.opened",
@@ -32,6 +33,7 @@ WALLS: Final = frozenset(
         "_clients.httpx.cut_off.left_behind",
         "_clients.httpx.pools.take_lease",
         "_clients.httpx.pools.end",
+        "_clients.httpx.window.uses_up",
         "_clients.httpx.pools.came_back",
         "_clients.aiohttp.calls._look_around",
         "_clients.aiohttp.calls._look_back",

@@ -228,38 +228,3 @@ def test_reclaim_closes_no_connection_that_others_use(
         assert len(kept.read()) == len(BODY)
         (pool,) = guard.check().pools
         assert pool.connected == 1
-
-
-@pytest.mark.parametrize("reclaim", [False, True])
-@pytest.mark.parametrize("http2", [False, True])
-def test_what_the_loop_of_a_generator_closes_is_its_to_close(
-    *, httpx: Any, http2: bool, reclaim: bool, guard: GuardControl, server: Http2Server
-) -> None:
-    """It was collected while suspended: the loop has it again, and closes the block."""
-
-    class Holder:
-        pass
-
-    guard.install(reclaim=reclaim)
-
-    async def program() -> None:
-        options = HTTP2 | {"http1": not http2, "http2": http2}
-        async with httpx.AsyncClient(**options) as client:
-
-            async def pages() -> Any:
-                async with client.stream("GET", server.url("/read")) as response:
-                    yield response.status_code
-
-            holder: Any = Holder()
-            holder.holder, holder.pages = holder, pages()
-            assert await anext(holder.pages) == 200
-            del holder
-            gc.collect()
-            assert guard.check().leaks == ()
-            for _ in range(3):
-                await asyncio.sleep(0.05)
-                assert guard.check().leaks == ()
-            counters = guard.check().counters
-            assert (counters["opened"], counters["released"]) == (1, 1)
-
-    asyncio.run(program())

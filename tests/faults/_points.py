@@ -95,7 +95,7 @@ CLIENTS: Final = (
         f"_clients.httpx.{name}"
         for name in ("client", "cut_off", "notes", "pools", "reclaiming", "responses")
     ),
-    *(f"_clients.httpx.{name}" for name in ("streams", "transports")),
+    *(f"_clients.httpx.{name}" for name in ("streams", "transports", "window")),
     *(f"_clients.aiohttp.{name}" for name in ("calls", "client", "connectors")),
     *(f"_clients.aiohttp.{name}" for name in ("taking",)),
     *(f"_clients.http_client.{name}" for name in ("client", "connections")),

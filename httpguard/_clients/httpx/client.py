@@ -123,8 +123,10 @@ class Httpx(Client):
         """It is a stream, of a response: that of another has another connection."""
         if not is_core(one) or LEASED not in vars(one):
             return False
-        slot = lease.slot
-        return slot is None or slot() is one._pool_request.connection
+        taken, slot = one._pool_request, lease.slot
+        return slot is None or any(
+            part is slot() for part in (taken.connection, taken, one)
+        )
 
     def lives_on(self, lease: Lent) -> bool:
         """Of httpx2, and where a response is made anew of another's stream.
@@ -234,7 +236,7 @@ def release(connection: Any) -> None:
     """Have the loop of a connection that a cancelled task has left behind close it."""
     left = getattr(connection, LEFT, None)
     if left is not None:
-        left(connection)
+        left.close(connection)
 
 
 def is_free(connection: Any) -> bool:

@@ -19,7 +19,8 @@ from ..._stacks.variables import Unknown, first_argument, variable
 from ..gate import GATE
 from .client import CLIENTS, LEFT, CorePart, is_free, is_stuck, release
 from .pools import came_back, end, meet, take_lease
-from .reclaiming import leave
+from .reclaiming import Left
+from .window import uses_up
 
 if TYPE_CHECKING:
     from types import FrameType
@@ -70,7 +71,10 @@ def _aclose(wrapped: Method) -> Method:
             return
         lease = take_lease(self)
         if lease is not None:
-            lease.ended = True
+            if uses_up(self, lease):
+                lease = None
+            else:
+                lease.ended = True
         is_lost = False
         try:
             await wrapped(self)
@@ -98,7 +102,7 @@ def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
         taken = stream._pool_request
         if lease is not None:
             lease.ended = False
-            leave(stream._pool, taken.connection, taken)
+            _leave(stream._pool, taken.connection, taken)
             lease.closed = registry.clock()
             registry.leases[lease.key] = lease
             registry.bury(lease)
@@ -205,6 +209,16 @@ def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
         )
     lease = registry.leases.get(id(connection))
     if lease is not None:
-        leave(pool, connection, taken)
+        _leave(pool, connection, taken)
         lease.closed = registry.clock()
         registry.bury(lease)
+
+
+def _leave(pool: Any, connection: Any, request: Any) -> None:
+    """Remember that a connection is nobody's, and where it may be closed.
+
+    The pool's request may have it still; None: none has.
+    """
+    guard = GATE.guard
+    reclaims = guard is not None and guard.reclaims
+    setattr(connection, LEFT, Left(pool, request) if reclaims else None)

@@ -2,14 +2,19 @@
 
 httpx raises an error of its own, from httpcore's; SDKs raise theirs from that one.
 OpenAI's says "Request timed out.", as of a slow server, where nothing was sent.
+
+And what no error of httpcore's says: who has used up what a connection takes in.
 """
 
 from __future__ import annotations
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from ..._pools.waits import Share
 from ..gate import GATE
+from .reclaiming import bytes_left
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -17,6 +22,8 @@ if TYPE_CHECKING:
     from ..patching import Method, Patcher
 
 _MOST_CAUSES: Final = 4
+# The most that comes in at once, by default.
+_A_FRAME: Final = 2**14
 
 
 def patch_sdks(patcher: Patcher, sdks: Mapping[str, Iterable[tuple[str, str]]]) -> None:
@@ -71,3 +78,31 @@ def _await(wrapped: Method) -> Method:
             raise
 
     return request
+
+
+def explain_silence(client: Any, url: Any, error: BaseException) -> None:
+    """Say with a timeout of a read who has used up what its connection takes in.
+
+    Over HTTP/2 that is one amount for all responses of a connection: while some have
+    all of it unread, the server may send nothing to the others.
+    """
+    guard = GATE.guard
+    if guard is None or type(error).__name__ != "ReadTimeout":
+        return
+    with suppress(Exception):  # Another transport, or no HTTP/2.
+        pool = client._transport_for_url(url)._pool
+        known = GATE.registry.pools.get(pool)
+        for connection in list(pool._connections):
+            http2: Any = getattr(connection, "_connection", None)
+            if known is None or not hasattr(http2, "_h2_state"):
+                continue
+            left = bytes_left(http2)
+            if left >= _A_FRAME:
+                continue
+            error.add_note(
+                f"httpguard: the server may send {left:,} more bytes over this HTTP/2"
+                " connection, as nobody has read what it sent to other requests:"
+            )
+            share = Share(known.name, http2._max_streams, streams=True)
+            guard.explain(known, error, share)
+            return

@@ -16,6 +16,7 @@ from ..patching import as_coroutine_function
 from ..sessions import aclosing, closing
 from .below import LEASED
 from .reclaiming import refill
+from .window import uses_up
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -195,7 +196,7 @@ def stream_close(wrapped: Method) -> Method:
         lease = take_lease(self)
         # A dead one too: nothing but a finalizer, or a generator that the collector
         # ends, has the stream of a response that is gone.
-        if lease is not None:
+        if lease is not None and not uses_up(self, lease):
             end(lease)
         try:
             wrapped(self)

@@ -15,7 +15,7 @@ from ..patching import is_wrapped
 from ..sessions import aclosing, closing
 from .below import core_stream
 from .cut_off import left_behind
-from .notes import hand_on
+from .notes import explain_silence, hand_on
 from .pools import _OWNER, lend, meet
 from .reclaiming import Mark, loop_here
 
@@ -55,6 +55,7 @@ def _send(wrapped: Method, *, client: Httpx) -> Method:
                 response = wrapped(self, request, **options)
             except Exception as error:
                 hand_on(error)
+                explain_silence(self, request.url, error)
                 left_behind(self, request, error, sys._getframe(1))
                 raise
             # Most are read inside.
@@ -82,6 +83,7 @@ def _asend(wrapped: Method, *, client: Httpx) -> Method:
                 response = await wrapped(self, request, **options)
             except BaseException as error:
                 hand_on(error)
+                explain_silence(self, request.url, error)
                 left_behind(self, request, error, sys._getframe())
                 raise
             if not response.is_closed:
@@ -120,9 +122,14 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
         own = registry.addresses
         if known is None or (own and (request.url.host, request.url.port) in own):
             return
-        shared = response.extensions.get("http_version") == b"HTTP/2"
-        if guard.reclaims and not shared:
+        mine = (
             Mark(taken, stream, owner, loop_here() if client.is_async else None)
+            if guard.reclaims
+            else None
+        )
+        multiplexed = known.block and (
+            response.extensions.get("http_version") == b"HTTP/2"
+        )
         GATE.begin(
             client,
             owner,
@@ -135,8 +142,13 @@ def opened(client: Httpx, response: Any, frame: FrameType, asked: Any = None) ->
             frame=frame,
             reading=asked is not None,
             # The key is httpcore's stream: with HTTP/2 many have one connection.
-            held=taken.connection if known.block and not shared else None,
+            held=taken.connection if known.block and not multiplexed else None,
         )
+        if multiplexed and mine is not None:
+            lease = registry.leases.get(id(stream))
+            if lease is not None:
+                lease.slot = mine.slot
+                lease.turn = 0 if lease.slot is None else lease.slot.turn
     except LeakError:
         raise
     except Exception as error:

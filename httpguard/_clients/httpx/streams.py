@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 from contextlib import nullcontext
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.waits import Share
@@ -15,6 +16,7 @@ from ..._stacks.variables import first_argument
 from ..gate import GATE
 from ..guard import Waiting
 from ..losing import note_retries
+from .reclaiming import is_retired
 
 if TYPE_CHECKING:
     from contextlib import AbstractContextManager
@@ -31,16 +33,23 @@ _MOST_FRAMES: Final = 8
 
 def patch(patcher: Patcher, core: str) -> None:
     module = sys.modules[f"{core}._synchronization"]
-    patcher.wrap(module.Semaphore, "acquire", _acquire)
+    gone = sys.modules[core].ConnectionNotAvailable
+    patcher.wrap(module.Semaphore, "acquire", partial(_acquire, gone=gone))
     patcher.wrap(module.AsyncSemaphore, "acquire", _aacquire)
 
 
-def _acquire(wrapped: Method) -> Method:
-    """A request takes a stream, and waits for one where all are in use."""
+def _acquire(wrapped: Method, *, gone: type[Exception]) -> Method:
+    """A request takes a stream, and waits for one where all are in use.
+
+    `gone` is what tells the pool to use another connection.
+    """
 
     def acquire(self: Any) -> None:
         with _waiting():
             wrapped(self)
+        if _is_retired(sys._getframe(1)):
+            self.release()  # For the next one that waits.
+            raise gone
 
     return acquire
 
@@ -75,6 +84,17 @@ def _waiting(*, in_task: bool = False) -> AbstractContextManager[None]:
     except Exception as error:
         GATE.fault("httpcore", error)
     return nullcontext()
+
+
+def _is_retired(frame: FrameType) -> bool:
+    """Whether a connection is to have no more requests, of the frame that asks it."""
+    try:
+        return frame.f_code.co_name == _REQUESTS[0] and is_retired(
+            first_argument(frame)
+        )
+    except Exception as error:
+        GATE.fault("httpcore", error)
+        return False
 
 
 def _pool_above(frame: FrameType) -> PoolRef | None:
