@@ -8,7 +8,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import MORE
-from .._model.redaction import MOST_SOURCE, printable
+from .._model.redaction import printable, printable_source
 from .._stacks.ownership import GETCWD
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .._stacks.sites import source_line
@@ -56,7 +56,7 @@ def texts_of(leak: Leak) -> Texts:
     sources = [source_line(frame) for frame in stack]
     *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
     whole = printable(_WHOLE(leak.site))
-    sources = [printable(source, MOST_SOURCE) for source in sources]
+    sources = list(map(printable_source, sources))
     frames = list(map(_format_frame, stack, where, sources))
     report = (
         f"{_above_stack(leak, site, culprit)}\n"

@@ -266,3 +266,15 @@ def test_the_line_is_read_where_the_leak_does_not_carry_it(tmp_path: Path) -> No
     assert leak == place(
         tmp_path / "app.py", kind="held", function="main", source="second  # here"
     )
+
+
+def test_a_line_is_known_with_and_without_its_secrets(tmp_path: Path) -> None:
+    line = 'get("http://host/p?token=secret", stream=True)'
+    write(tmp_path / "app.py", line)
+    leak = place_at("dropped", Frame(str(tmp_path / "app.py"), 1, "fetch"))
+    known = Baseline.of([leak], tmp_path)
+    assert [entry.source for entry in known.entries] == [line.replace("secret", "…")]
+    older = Baseline.of([place(tmp_path / "app.py", source=line)], tmp_path)
+    other = place(tmp_path / "app.py", source=line.replace("token", "key"))
+    for baseline in (known, older):
+        assert baseline.split([leak, other]).new == (other,)

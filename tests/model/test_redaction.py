@@ -9,7 +9,7 @@ import unicodedata
 
 import pytest
 
-from httpguard._model.redaction import printable, redact_url
+from httpguard._model.redaction import printable, redact_source, redact_url
 
 
 @pytest.mark.parametrize(
@@ -136,3 +136,42 @@ def test_what_can_not_be_printed_is_escaped_wherever_it_stands() -> None:
     for character in map(chr, range(sys.maxunicode + 1)):
         if unicodedata.category(character) in {"Cc", "Cs", "Zl", "Zp"}:
             assert character not in printable(f"a {character} b")
+
+
+@pytest.mark.parametrize(
+    ("line", "expected"),
+    [
+        ('get(url + "/p?token=secret&x=2#f")', 'get(url + "/p?token=…&x=…#…")'),
+        ('get("http://user:secret@host/p")', 'get("http://…@host/p")'),
+        ('get("http://host/p?secret")', 'get("http://host/p?…")'),
+        ('get("http://host/#/p?secret")', 'get("http://host/#…")'),
+        ('get(url + "?token=secret")', 'get(url + "?token=…")'),
+        ('get(f"{url}&token=secret")', 'get(f"{url}&token=…")'),
+        ('get(f"{url}/p?a={a}&token=secret")', 'get(f"{url}/p?a={a}&token=…")'),
+        ('C["/p?a=secret"] = get("/p?a=b=c&d")', 'C["/p?a=…"] = get("/p?a=…&…")'),
+    ],
+)
+def test_secrets_go_from_lines_of_source(line: str, expected: str) -> None:
+    assert redact_source(line) == expected
+    assert redact_source(expected) == expected
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        'get(f"http://{user}:{password}@{host}/p?q={q}#{f}")',
+        'get("http://host/p?q=%s&r=%(r)s" % q)',
+        'get("http://host/p?%s" % urlencode(q))',
+        "get(f\"{url}?q={q['a']}\")",
+        "wanted = flags & mask and flags&mask==mask or a&b",
+        'found = re.match(r"(?P<name>x)?=(?:3|/)?", line)  # why? x=1',
+    ],
+)
+def test_lines_of_source_that_tell_nothing_stay(line: str) -> None:
+    assert redact_source(line) == line
+
+
+@pytest.mark.parametrize("piece", ["://{", "?a={", "x", "&a=b", "?"])
+@pytest.mark.timeout(5)
+def test_generated_code_takes_no_longer(piece: str) -> None:
+    assert len(redact_source(piece * 100_000)) <= 2_000

@@ -7,8 +7,10 @@ from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
+import pytest
 import requests
 
+import httpguard
 from httpguard import Frame, Leak, LeakKind
 from httpguard._report.lines import find_leak
 from httpguard._text.leaks import describe
@@ -120,6 +122,28 @@ def test_the_first_line_is_short(guard: GuardControl, server: Server) -> None:
     assert stack[1].startswith("  > tests/text/test_leaks.py:")
     # Whoever reads a machine's form has all of it.
     assert len(leak.to_dict()["stack"]) > 5
+
+
+def test_secrets_in_the_source_stay_there(
+    guard: GuardControl, server: Server, caplog: pytest.LogCaptureFixture
+) -> None:
+    guard.install(strict=True)
+    base = server.url("/bytes/90000")
+    kept = {"?token=hunter2": requests.get(f"{base}?a=hunter2", stream=True)}  # held
+    requests.get(base + "?q=1&token=hunter2#hunter2", stream=True)  # dropped
+    guard.advance(61)
+    with pytest.raises(httpguard.LeakError) as raised:
+        guard.check()
+    leaks = httpguard.snapshot().leaks
+    assert sorted(leak.kind.value for leak in leaks) == ["dropped", "held"]
+    texts = [caplog.text, str(raised.value), *map(str, leaks)]
+    assert not [text for text in texts if "hunter2" in text]
+    for line in (
+        '{"?token=…": requests.get(f"{base}?a=…", stream=True)}  # held',
+        'requests.get(base + "?q=…&token=…#…", stream=True)  # dropped',
+    ):
+        assert all(line in text for text in texts[:2])
+    kept.clear()
 
 
 def test_a_long_request_stands_below(guard: GuardControl, server: Server) -> None:
