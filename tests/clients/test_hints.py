@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import inspect
+import sys
 import textwrap
 from typing import TYPE_CHECKING, Any
 from xmlrpc.client import ProtocolError, ServerProxy
@@ -331,6 +332,41 @@ def test_the_words_of_async_httpx(
         "read to its end what `stream` of hintlib returned, or close it when done with"
         " it (a response: `await response.aclose()`);"
     )
+
+
+def test_the_words_of_httpx_on_aiohttp(guard: GuardControl, server: Server) -> None:
+    openai = pytest.importorskip("openai")
+    if sys.version_info < (3, 11) or not hasattr(openai, "DefaultAioHttpClient"):
+        pytest.skip("openai has no client of httpx on aiohttp here")
+    guard.install(max_idle=5)
+
+    async def main() -> tuple[Leak, ...]:
+        async with openai.DefaultAioHttpClient() as client:
+            request = client.build_request("GET", server.url("/bytes/900000"))
+            async with client.stream("GET", request.url):
+                pass
+            await client.send(request)
+            kept = await client.send(request, stream=True)
+            guard.check()
+            guard.advance(6)
+            guard.check()
+            await kept.aclose()
+            del kept
+            await client.send(request, stream=True)
+            for _ in range(4):
+                gc.collect()
+                await asyncio.sleep(0)
+                guard.check()
+            return guard.check().leaks
+
+    leaks = {leak.kind: leak for leak in asyncio.run(main())}
+    assert leaks.keys() == {LeakKind.HELD, LeakKind.DROPPED}
+    assert {leak.count for leak in leaks.values()} == {1}
+    assert {leak.site.function for leak in leaks.values()} == {"main"}
+    assert {leak.client for leak in leaks.values()} == {"aiohttp"}
+    held, dropped = leaks[LeakKind.HELD].hint, leaks[LeakKind.DROPPED].hint
+    assert held.startswith("`await response.aclose()` when done with it")
+    assert dropped.startswith("open it with `async with client.stream(...)")
 
 
 @pytest.mark.parametrize("kind", ["Service", "Httpx"])

@@ -48,6 +48,28 @@ _HINTS: Final = {
         " response:`"
     ),
 }
+# Who calls httpx on aiohttp, of these packages, has responses and clients of httpx.
+_UNDER_HTTPX: Final = frozenset({"anthropic", "httpx_aiohttp", "openai"})
+_HTTPX_HINTS: Final = {
+    LeakKind.DROPPED: (
+        "open it with `async with client.stream(...) as response:`, or `await"
+        " response.aclose()` before the last reference goes: aiohttp, which is under"
+        " this client of httpx, keeps a forgotten response, and its connection"
+    ),
+    LeakKind.HELD: (
+        "`await response.aclose()` when done with it, or open it with `async with"
+        " client.stream(...)`; if it is still needed, have it opened in `with"
+        " httpguard.allow(...)`"
+    ),
+    LeakKind.UNRELEASED: "`await response.aclose()`",
+    LeakKind.SESSION: (
+        "make one client, use it for all requests, and `await client.aclose()` at the"
+        " end; or make it with `async with`"
+    ),
+    LeakKind.OPEN: (
+        "close it before the scope ends: `async with client.stream(...) as response:`"
+    ),
+}
 
 
 class References:
@@ -200,7 +222,8 @@ class Aiohttp(Client):
         return close(response, note)
 
     def hint(self, facts: Facts) -> str:
-        return of_library(facts, "`release()` or `close()`") or _HINTS[facts.kind]
+        hints = _HTTPX_HINTS if facts.between in _UNDER_HTTPX else _HINTS
+        return of_library(facts, "`release()` or `close()`") or hints[facts.kind]
 
 
 AIOHTTP: Final = Aiohttp()
