@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.errors import BaselineError
 from .._model.leak import LeakKind
-from .._model.redaction import MOST_SOURCE, redact_source
+from .._model.redaction import MOST_SOURCE, redact_within
 from .._stacks.sites import source_line
 
 if TYPE_CHECKING:
@@ -143,7 +143,7 @@ def place_of(leak: Any) -> Place:
 def place_at(kind: str, site: Frame, source: str | None = None) -> Place:
     """A place, its source read from the file where the leak does not carry it."""
     text = source_line(site) if source is None else source.strip()
-    return Place(kind, site.filename, site.function, redact_source(text)[:MOST_SOURCE])
+    return Place(kind, site.filename, site.function, redact_within(text)[:MOST_SOURCE])
 
 
 def portable_name(filename: str, root: str) -> str:
@@ -180,7 +180,7 @@ def is_same_source(one: str, other: str) -> bool:
 
     Reports put a mark in place of the last character they keep.
     """
-    one, other = (redact_source(text)[: MOST_SOURCE - 1] for text in (one, other))
+    one, other = (redact_within(text)[: MOST_SOURCE - 1] for text in (one, other))
     return not (one and other) or one == other
 
 

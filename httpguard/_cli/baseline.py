@@ -11,7 +11,7 @@ import typer
 from .._baseline.baseline import Baseline
 from .._baseline.file import ANYWHERE, Place, place_at
 from .._model.errors import BaselineError
-from .._model.redaction import redact_source
+from .._model.redaction import redact_within
 from .._model.words import many
 from .._report.counts import LogCounts
 from .._report.inputs import STDIN, InputError, look_at, read
@@ -238,10 +238,10 @@ def _is_there(baseline: Baseline, entry: Entry) -> bool:
     """Whether a file still has an entry's line; of installed ones, yes."""
     if entry.file.startswith(ANYWHERE):
         return True
-    source = redact_source(entry.source)
+    source = redact_within(entry.source)
     try:
         with open(baseline.path_of(entry), encoding="utf-8", errors="replace") as file:
-            lines = {redact_source(line.strip())[: len(source)] for line in file}
+            lines = {redact_within(line.strip())[: len(source)] for line in file}
     except OSError:
         return False
     return not source or source in lines

@@ -12,7 +12,7 @@ from collections import deque
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.redaction import printable, redact_url
+from .._model.redaction import printable, printable_within, redact_url
 from .._stacks.variables import variables
 
 if TYPE_CHECKING:
@@ -219,7 +219,7 @@ def _key_of(space: Any, child: object) -> str:
     """The name under which a namespace has the child."""
     for name, value in list(space.items()):
         if value is child:
-            return printable(str(name)) if type(name) is str else "..."
+            return printable_within(str(name)) if type(name) is str else "..."
     return "..."
 
 

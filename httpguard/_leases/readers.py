@@ -12,7 +12,7 @@ import weakref
 from types import CodeType, FunctionType, ModuleType
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.redaction import printable
+from .._model.redaction import printable_within
 from .._stacks.running import frames_of_threads, innermost_frames
 from .._stacks.tasks import awaited
 from .._stacks.variables import UNBOUND, UNREADABLE, first_argument
@@ -112,7 +112,7 @@ def readers_of(
         while frame is not None:
             key = parts.get(id(_reader(frame, origins)))
             if key in found:
-                found[key] = printable(names.get(ident, f"thread-{ident}"))
+                found[key] = printable_within(names.get(ident, f"thread-{ident}"))
             frame = frame.f_back
     return found
 

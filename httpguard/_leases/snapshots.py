@@ -8,7 +8,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from .._model.leak import LeakKind
-from .._model.redaction import printable, redact_url
+from .._model.redaction import printable, printable_within, redact_url
 from .._model.snapshot import Counters, OpenResponse, PoolUse, Snapshot
 from .._pools.pools import Totals, rate
 from .._stacks.sites import find_site, symbolize
@@ -85,6 +85,7 @@ def describe_open(
     """
     read = _reader(origins)
     redacted, printed = cache(redact_url), cache(printable)
+    named = cache(printable_within)
     today = datetime.now(timezone.utc)
     found = []
     for lease in leases:
@@ -98,7 +99,7 @@ def describe_open(
                 status=lease.status,
                 client=lease.client.name,
                 pool=lease.pool.name,
-                thread=printed(lease.thread),
+                thread=named(lease.thread),
                 opened=today - timedelta(seconds=now - lease.opened),
                 age=now - lease.opened,
                 idle=now - lease.active,

@@ -8,7 +8,7 @@ from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame, Leak, LeakKind
-from .._model.redaction import printable, redact_url
+from .._model.redaction import printable, printable_within, redact_url
 from .._model.tally import Rhythm, Tally
 from .._stacks.ownership import module_matches, module_of
 from .._stacks.sites import (
@@ -148,7 +148,7 @@ class Group:
 
     def _leak(self, origins: Origins) -> Leak:
         latest = self.latest
-        method, thread = printable(latest.method), printable(latest.thread)
+        method, thread = printable(latest.method), printable_within(latest.thread)
         url = redact_url(latest.url) if method else ""
         stack = symbolize(latest.stack, origins)
         culprit = frame_at(self.culprit, origins) if self.culprit else None

@@ -39,16 +39,16 @@ _KNOWN: Final = re.compile(
 _HEXADECIMAL: Final = re.compile(r"[0-9A-Fa-f]{32,}")
 _UUID: Final = re.compile(r"[0-9A-Fa-f]{8}(?:-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")
 _BASE64: Final = re.compile(r"[\w+=~-]+", re.ASCII)
-# What in a line of source may be a URL; which of it may be a secret. A name in
-# braces, or ``%s``, is put in later: it tells nothing.
-_IN_SOURCE: Final = re.compile(r"[^\s'\"`]+")
+# What in a line of source or a name may be a URL; what of that may be a secret. A name
+# in braces, or ``%s``, is put in later: it tells nothing.
+_WITHIN: Final = re.compile(r"[^\s'\"`]+")
 _PUT_IN: Final = r"(?:\{[^&#]*|%s|%\(\w+\)s)"
-_USER_INFO_IN_SOURCE: Final = re.compile(rf"(?<=://)(?!{_PUT_IN}@)[^/?#@]*@")
-_VALUE_IN_SOURCE: Final = re.compile(
+_USER_INFO_WITHIN: Final = re.compile(rf"(?<=://)(?!{_PUT_IN}@)[^/?#@]*@")
+_VALUE_WITHIN: Final = re.compile(
     rf"(?<=[?&])([\w.\[\]%~+-]+=)(?!=|{_PUT_IN}(?:[&#]|$))[^&#]+"
 )
-_WORD_IN_SOURCE: Final = re.compile(r"(?<=[?&])(?!%s)[\w.%~+-]+(?=[&#]|$)")
-_FRAGMENT_IN_SOURCE: Final = re.compile(rf"(?<=#)(?!{_PUT_IN}$).+")
+_WORD_WITHIN: Final = re.compile(r"(?<=[?&])(?!%s)[\w.%~+-]+(?=[&#]|$)")
+_FRAGMENT_WITHIN: Final = re.compile(rf"(?<=#)(?!{_PUT_IN}$).+")
 _LETTERS_OR_DIGITS: Final = re.compile(r"[A-Z]?[a-z]+|[A-Z]+|[0-9]+")
 _SEPARATORS: Final = re.compile(r"[-_+=~]")
 _SHORTEST_RANDOM: Final = 20
@@ -94,29 +94,29 @@ def redact_url(url: str) -> str:
     return printable(url)
 
 
-def printable_source(line: str) -> str:
-    """A line of source, as a report shows it."""
-    return printable(redact_source(line), MOST_SOURCE)
+def printable_within(text: str, limit: int = _MAX_LENGTH) -> str:
+    """As `printable`, of a text of the program's in which URLs may be."""
+    return printable(redact_within(text), limit)
 
 
-def redact_source(line: str) -> str:
-    """A line of source, its URLs without user info, query values and fragments.
+def redact_within(text: str) -> str:
+    """A line of source or a name, its URLs without user info, query values, fragments.
 
     Their paths stay: code would look random, too. At most ten times what is shown is
     looked at, and the rest left out.
     """
-    return _IN_SOURCE.sub(_redact_found, line[: 10 * MOST_SOURCE])
+    return _WITHIN.sub(_redact_found, text[: 10 * MOST_SOURCE])
 
 
 def _redact_found(found: re.Match[str]) -> str:
     text = found[0]
     if not ("?" in text or "&" in text or "://" in text):
         return text
-    text = _VALUE_IN_SOURCE.sub(rf"\g<1>{HIDDEN}", text)
+    text = _VALUE_WITHIN.sub(rf"\g<1>{HIDDEN}", text)
     if "/" in text.partition("?")[0]:
-        text = _USER_INFO_IN_SOURCE.sub(f"{HIDDEN}@", text)
-        text = _WORD_IN_SOURCE.sub(HIDDEN, text)
-    return _FRAGMENT_IN_SOURCE.sub(HIDDEN, text)
+        text = _USER_INFO_WITHIN.sub(f"{HIDDEN}@", text)
+        text = _WORD_WITHIN.sub(HIDDEN, text)
+    return _FRAGMENT_WITHIN.sub(HIDDEN, text)
 
 
 def printable(text: str, limit: int = _MAX_LENGTH) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.lease import lease_of
 from .._model.leak import LeakKind
-from .._model.redaction import printable, redact_url
+from .._model.redaction import printable, printable_within, redact_url
 from .._stacks.capture import capture
 from .._stacks.running import innermost_frames
 from .._stacks.sites import find_site, frame_at, symbolize
@@ -91,7 +91,7 @@ def _waiters(
             "count": len(group),
             "longest": round(now - group[0].since, 3),
             "longer": any(waiter.longer for waiter in group),
-            "threads": [printable(w.thread) for w in group[:_MOST_THREADS]],
+            "threads": [printable_within(w.thread) for w in group[:_MOST_THREADS]],
         }
         for site, group in groups.items()
     ]

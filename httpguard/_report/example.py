@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
-from .._model.redaction import printable, printable_source
+from .._model.redaction import MOST_SOURCE, printable, printable_within
 from .._stacks.sites import source_line
 from .lines import place_of, shown, whole
 
@@ -112,7 +112,7 @@ def _stack_of_text(text: str) -> tuple[Step, ...]:
         below = lines[number + 1] if number + 1 < len(lines) else ""
         source = below.strip() if below.startswith(" " * 8) else ""
         place = printable(match[2]), int(match[3]), printable(match[4])
-        source = printable_source(source)
+        source = printable_within(source, MOST_SOURCE)
         steps.append(_step(*place, own=match[1] == ">", source=source))
     return tuple(steps[-_MOST_FRAMES:])
 
@@ -129,4 +129,4 @@ def _source(frame: Frame) -> str:
     """
     if frame.lineno <= 0 or not frame.filename.endswith(".py"):
         return ""
-    return printable_source(source_line(frame))
+    return printable_within(source_line(frame), MOST_SOURCE)

@@ -11,7 +11,7 @@ from rich.table import Table
 from rich.text import Text
 
 from .._model.kinds import CODES
-from .._model.redaction import printable_source
+from .._model.redaction import MOST_SOURCE, printable_within
 from .._model.words import many
 from .._report.result import shorten, what_leaked
 
@@ -102,7 +102,7 @@ def _count(site: Site) -> str:
 
 def _place(site: Site, root: str) -> Text:
     text = Text(shorten(site.place, root), style="bold")
-    source = printable_source(site.source)
+    source = printable_within(site.source, MOST_SOURCE)
     if source:
         text.append(f"\n  {source}", style="not bold")
     example = site.example

@@ -19,7 +19,7 @@ from _pytest._code.code import (
 
 from .._model.kinds import MORE
 from .._model.leak import LeakKind
-from .._model.redaction import printable_source, redact_source
+from .._model.redaction import printable_within, redact_within
 from .._model.words import leaked, many
 from .._stacks.sites import source_line
 from .._text.leaks import bytes_read, request, short_path
@@ -130,7 +130,7 @@ def _crowd_traceback(crowd: Crowd, style: str) -> ReprTraceback:
 def _entry(site: Frame, message: str, explanation: list[str], style: str) -> ReprEntry:
     source = source_around(site)
     if style == "short" and source:
-        lines = [f"    {printable_source(source_line(site))}"]
+        lines = [f"    {printable_within(source_line(site))}"]
     else:
         lines = [f"    {line}".rstrip() for line in source[:-1]]
         lines += [f">   {line}" for line in source[-1:]]
@@ -145,7 +145,7 @@ def _short_entry(frame: Frame) -> ReprEntry:
     place = ReprFileLocation(
         short_path(frame.filename), frame.lineno, f"in {frame.function}"
     )
-    source = printable_source(source_line(frame))
+    source = printable_within(source_line(frame))
     return ReprEntry([f"    {source}"] if source else [], None, None, place, "short")
 
 
@@ -211,7 +211,7 @@ def source_around(frame: Frame) -> list[str]:
         indent = " " * (_indent(head) + 4)
         begin = frame.lineno - _SOME_ABOVE
         chosen = [head, f"{indent}...", *lines[begin - 1 : frame.lineno]]
-    lines = [redact_source(line.expandtabs().rstrip()) for line in chosen]
+    lines = [redact_within(line.expandtabs().rstrip()) for line in chosen]
     return dedent("\n".join(lines)).split("\n")
 
 

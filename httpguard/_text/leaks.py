@@ -8,8 +8,8 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.kinds import MORE
-from .._model.redaction import printable, printable_source
-from .._stacks.ownership import GETCWD
+from .._model.redaction import MOST_SOURCE, printable, printable_within
+from .._stacks.ownership import GETCWD, installed_package
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
 from .._stacks.sites import source_line
 
@@ -56,7 +56,7 @@ def texts_of(leak: Leak) -> Texts:
     sources = [source_line(frame) for frame in stack]
     *where, site, culprit = places([*stack, leak.site, leak.culprit or leak.site])
     whole = printable(_WHOLE(leak.site))
-    sources = list(map(printable_source, sources))
+    sources = [printable_within(source, MOST_SOURCE) for source in sources]
     frames = list(map(_format_frame, stack, where, sources))
     report = (
         f"{_above_stack(leak, site, culprit)}\n"
@@ -155,14 +155,14 @@ def _folded(packages: Sequence[str]) -> list[str]:
 
 @lru_cache(maxsize=256)
 def _package(filename: str) -> str:
-    """The top-level package or module of a library's file, by its path alone."""
+    """The top-level package or module of a library's file, wherever it is installed."""
     if filename.startswith("<"):  # <frozen runpy>
         return printable(filename.strip("<>").rpartition(" ")[2].partition(".")[0])
     parts = _SEPARATORS.split(filename)
     for number in range(len(parts) - 2, -1, -1):
         if _LIBRARY.fullmatch(parts[number]):
             return printable(parts[number + 1].removesuffix(".py"))
-    return printable(parts[-1].removesuffix(".py"))
+    return printable(installed_package(filename) or parts[-1].removesuffix(".py"))
 
 
 def short_path(filename: str) -> str:

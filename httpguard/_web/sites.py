@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._leases.snapshots import bytes_read, describe_open
 from .._model.leak import Frame
-from .._model.redaction import printable, printable_source
+from .._model.redaction import MOST_SOURCE, printable, printable_within
 from .._stacks.sites import find_site, source_line
 
 if TYPE_CHECKING:
@@ -128,4 +128,5 @@ def with_sources(row: dict[str, Any]) -> dict[str, Any]:
 @lru_cache(maxsize=4096)
 def _shown(filename: str, lineno: int, function: str) -> tuple[str, str, str]:
     source = source_line(Frame(filename, lineno, function))
-    return printable(filename), printable(function), printable_source(source)
+    source = printable_within(source, MOST_SOURCE)
+    return printable(filename), printable(function), source

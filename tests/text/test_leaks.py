@@ -14,9 +14,11 @@ import httpguard
 from httpguard import Frame, Leak, LeakKind
 from httpguard._report.lines import find_leak
 from httpguard._text.leaks import describe
-from tests.program import ROOT
+from tests.program import ROOT, write
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from tests.conftest import GuardControl
     from tests.server import Server
 
@@ -144,6 +146,40 @@ def test_secrets_in_the_source_stay_there(
     ):
         assert all(line in text for text in texts[:2])
     kept.clear()
+
+
+def test_secrets_in_names_stay_there(guard: GuardControl, server: Server) -> None:
+    guard.install()
+    url = server.url("/bytes/90000")
+    kept = type("Kept", (), {})()
+
+    def download() -> None:
+        setattr(kept, f"{url}?token=hunter2", requests.get(url, stream=True))
+
+    thread = threading.Thread(target=download, name=f"get {url}?token=hunter2")
+    thread.start()
+    thread.join()
+    guard.advance(61)
+    (leak,) = guard.check().leaks
+    (response,) = httpguard.snapshot().open
+    assert leak.thread == response.thread == f"get {url}?token=…"
+    assert leak.held_by is not None
+    assert f"Kept.{url}?token=…" in leak.held_by
+
+
+@pytest.mark.parametrize("installed", [True, False])
+def test_what_is_installed_beside_the_program_has_its_name(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, installed: bool
+) -> None:
+    """As ``pip install --target`` lays it."""
+    write(tmp_path / "flask" / "app.py", "")
+    if installed:
+        write(tmp_path / "flask-3.dist-info" / "METADATA", "Name: flask\nVersion: 3\n")
+        write(tmp_path / "flask-3.dist-info" / "RECORD", "flask/app.py,,\n")
+    monkeypatch.syspath_prepend(tmp_path)
+    below = Frame(str(tmp_path / "flask" / "app.py"), 1511, "wsgi_app")
+    folded, *_ = format_stack((below, SITE), SITE).splitlines()
+    assert folded == f"    … 1 frame: {'flask' if installed else 'app'}"
 
 
 def test_a_long_request_stands_below(guard: GuardControl, server: Server) -> None:
