@@ -66,7 +66,6 @@ _XMLRPC_SESSION: Final = (
     " ServerProxy(...) as proxy:`"
 )
 _URLOPEN: Final = "`with urllib.request.urlopen(...) as response:`"
-_HTTP_ERROR: Final = "an `HTTPError` is a response too, and has `close()`"
 
 
 def http_client_hint(facts: Facts) -> str:
@@ -79,15 +78,17 @@ def http_client_hint(facts: Facts) -> str:
 
 def urllib_request_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib.request, or the error that has it."""
-    found = of_library(facts, "`close()`")
-    if found:
+    if found := of_library(facts, "`close()`"):
         return found
     if facts.kind is LeakKind.HELD:
-        return f"call `close()` when done with it, or open it with {_URLOPEN}; {_TOUCH}"
+        way = f"when done with it, or open it with {_URLOPEN}"
+        if "HTTPError." in (facts.held_by or ""):
+            way = "on the `HTTPError` that is held, or keep what it says alone"
+        return f"call `close()` {way}; {_TOUCH}"
     hint = f"open it with {_URLOPEN}"
     if facts.kind is LeakKind.OPEN:
         hint = f"close it before the scope ends: {_URLOPEN}"
-    return f"{hint}; {_HTTP_ERROR}"
+    return f"{hint}; an `HTTPError` is a response too, and has `close()`"
 
 
 def urllib3_hint(facts: Facts) -> str:

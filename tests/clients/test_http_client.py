@@ -399,7 +399,19 @@ def test_touch_takes_the_error_of_urllib(guard: GuardControl, server: Server) ->
     guard.advance(20)
     (leak,) = guard.check().leaks
     assert str(leak.held_by).endswith("HTTPError.fp")
+    assert leak.hint.startswith("call `close()` on the `HTTPError` that is held, or")
     error.close()
+
+
+def test_who_holds_no_error_is_told_of_a_block(
+    guard: GuardControl, server: Server
+) -> None:
+    guard.install(max_idle=30, explain=60)
+    response = urlopen(server.url("/bytes/90000"))
+    guard.advance(31)
+    (leak,) = guard.check().leaks
+    assert leak.hint.startswith("call `close()` when done with it, or open it with")
+    response.close()
 
 
 def test_strict_raises_at_the_next_request(guard: GuardControl, server: Server) -> None:

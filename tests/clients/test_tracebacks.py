@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
+import http.client
 import socket
 import sys
 import traceback
+import urllib.parse
 import urllib.request
 from contextlib import suppress
 from importlib.metadata import version
@@ -164,6 +167,33 @@ def crowd(url: str) -> None:
     del first, second
 
 
+def crowd_by_urllib(url: str) -> None:
+    with urllib.request.urlopen(url), urllib.request.urlopen(url):
+        raise AssertionError
+
+
+def crowd_by_http_client(url: str) -> None:
+    host, path = urllib.parse.urlsplit(url)[1:3]
+    connection = http.client.HTTPConnection(host)
+    connection.request("GET", path)
+    with requests.get(url, stream=True), contextlib.closing(connection):
+        connection.getresponse()
+
+
+def crowd_by_httpx(url: str) -> None:
+    with httpx.Client() as client, requests.get(url, stream=True):
+        client.send(client.build_request("GET", url), stream=True)
+
+
+def crowd_by_aiohttp(url: str) -> None:
+    async def main() -> None:
+        more = f"{url}00"
+        async with aiohttp.ClientSession() as one, one.get(more), one.get(more):
+            raise AssertionError
+
+    asyncio.run(main())
+
+
 def scope(url: str) -> None:
     with httpguard.no_leaks():
         leak(url)
@@ -193,7 +223,14 @@ def scope_in_a_task(url: str) -> None:
     "call",
     [
         *(ask, sweep, ask_by_httpx, ask_by_urllib, ask_in_a_task, ask_by_aiohttp),
-        *(crowd, scope, decorated, raising, scope_in_a_task),
+        *(
+            crowd,
+            crowd_by_urllib,
+            crowd_by_http_client,
+            crowd_by_httpx,
+            crowd_by_aiohttp,
+        ),
+        *(scope, decorated, raising, scope_in_a_task),
     ],
 )
 def test_a_leak_error_has_no_frame_of_ours(

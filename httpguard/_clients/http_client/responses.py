@@ -14,7 +14,7 @@ import sys
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._leases.lease import ANNOUNCED
-from ..._model.errors import LeakError
+from ..._model.errors import LeakError, hide_own
 from ..collected import is_closed_by_program
 from ..gate import GATE
 from ..patching import MODULES, Later, is_wrapped
@@ -114,7 +114,11 @@ def patch_responses(patcher: Patcher, is_left_alone: Callable[[Any], bool]) -> N
             if GATE.guard is not None:
                 url = self.__dict__.get(URL)
                 if url is not None or not is_left_alone(self):
-                    _opened(self, response, url, sys._getframe(1))
+                    try:
+                        _opened(self, response, url, sys._getframe(1))
+                    except LeakError as error:
+                        hide_own(error)
+                        raise
             return response
 
         return getresponse
