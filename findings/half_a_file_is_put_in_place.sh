@@ -5,9 +5,9 @@
 # A store has a new file only when that is whole, so that the old one should stay where the
 # program fails as it writes. s3fs, adlfs and webdav4 close their file as the error leaves
 # the `with`, and to close it is to finish the upload: the half takes the place of what was
-# there, and what reads it finds no fault. Google's `blob.open("wb")` lets the upload go,
-# but `blob.open("w")`, and an io.TextIOWrapper around the former, finish it. smart-open
-# finishes none, in either mode. The error itself comes out of each `with`.
+# there. Google's `blob.open("wb")` lets the upload go, but `blob.open("w")`, and an
+# io.TextIOWrapper around the former, finish it. smart-open finishes none, in either mode.
+# The error itself comes out of each `with`.
 #
 # Versions: s3fs and fsspec 2026.9.0, adlfs 2026.8.0, webdav4 0.11.0, google-cloud-storage
 # 3.17.1, smart-open 9.0.2 with boto3 1.43.117, CPython 3.11.
