@@ -40,7 +40,6 @@ WALLS: Final = frozenset(
         "_clients.aiohttp.calls._opened",
         "_clients.aiohttp.calls.Call.__init__",
         "_clients.aiohttp.connectors._ends",
-        "_clients.http_client.client._Shut.close",
         "_clients.http_client.connections.is_left_alone",
         "_clients.http_client.responses._opened",
         "_clients.http_client.responses._lease_of",

@@ -21,18 +21,13 @@ class Guard(LeaseObserver, Protocol):
 
     registry: Registry
     judges_sessions: bool
-    """Whether sessions are looked at."""
     reclaims: bool
-    """Whether lost slots are given back."""
 
-    def before_request(self) -> None:
-        """A guarded call begins; may raise `LeakError`."""
+    def before_request(self) -> None: ...
 
-    def step_aside(self, where: str, error: Exception) -> None:
-        """A wrapper failed: it is said once."""
+    def step_aside(self, where: str, error: Exception) -> None: ...
 
-    def attend(self) -> None:
-        """Something happened that the watcher should look at."""
+    def attend(self) -> None: ...
 
     def begin_wait(
         self,
@@ -40,27 +35,21 @@ class Guard(LeaseObserver, Protocol):
         frame: FrameType,
         stack: RawStack | None = None,
         share: Share | None = None,
-    ) -> Waiter | None:
-        """A request is about to wait for a connection, or for a stream of one."""
+    ) -> Waiter | None: ...
 
-    def end_wait(self, waiter: Waiter | None) -> None:
-        """It waits no more."""
+    def end_wait(self, waiter: Waiter | None) -> None: ...
 
-    def opened(self) -> None:
-        """A request is about to open a connection."""
+    def opened(self) -> None: ...
 
     def explain(
         self, pool: PoolRef, error: BaseException, share: Share | None = None
-    ) -> None:
-        """It got none: say to the program why."""
+    ) -> None: ...
 
     def made(
         self, session: Any, client: Client, frame: FrameType, *, lonely: bool = False
-    ) -> SessionRef | None:
-        """The program made a session."""
+    ) -> SessionRef | None: ...
 
-    def own(self, session: SessionRef, pool: PoolRef) -> None:
-        """A session made a pool."""
+    def own(self, session: SessionRef, pool: PoolRef) -> None: ...
 
 
 class Waiting:

@@ -59,8 +59,9 @@ class PoolGate:
         """A request has taken a connection of a pool; a fresh one has no socket yet."""
         guard = self.guard
         try:
-            known = self.registry.pools.get(pool)
-            if guard is not None and known is not None:
+            # As `Pools.get`, without a call.
+            known = self.registry.pools.known.get(id(pool))
+            if guard is not None and known is not None and known() is pool:
                 known.took(connection, fresh=fresh, now=self.registry.clock())
                 if fresh:
                     guard.opened()

@@ -305,7 +305,7 @@ def test_a_held_one_of_httpx(guard: GuardControl, server: Server, sdk: Any) -> N
     leak = only(guard, LeakKind.HELD, 1, "HERE")
     assert leak.hint.startswith(
         "read to its end what `stream` of hintlib returned, or close it when done with"
-        " it (a response: `close()`);"
+        " it (a response: `response.close()`);"
     )
     response.close()
 

@@ -18,6 +18,7 @@ from ..._leases.references import references
 from ..._model.leak import LeakKind
 from ..gate import GATE
 from ..hints import of_library
+from ..shut import noted
 
 if TYPE_CHECKING:
     import socket
@@ -246,10 +247,7 @@ def _close(response: Any, taken: int, note: str) -> None:
         return
     from aiohttp import ClientConnectionError
 
-    error = ClientConnectionError("Connection closed")
-    if hasattr(error, "add_note"):  # CPython 3.11 and later.
-        error.add_note(note)
-    content.set_exception(error)
+    content.set_exception(noted(ClientConnectionError("Connection closed"), note))
     response.close()
 
 

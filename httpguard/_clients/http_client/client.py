@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from socket import SocketIO
 from typing import TYPE_CHECKING, Any, Final
 
@@ -10,6 +11,7 @@ from ..._leases.wire import number_of, real_socket
 from ..gate import GATE
 from ..hints import http_client_hint, urllib_request_hint
 from ..patching import MODULES
+from ..shut import Shut
 
 if TYPE_CHECKING:
     import socket
@@ -59,7 +61,8 @@ class HttpClient(Client):
         connection = _waiting_for(response)
         if connection is not None:
             connection.close()
-        response.fp = _Shut(left, note)
+        kind = MODULES["http.client"].IncompleteRead
+        response.fp = Shut(partial(kind, b"", left), note)
         return True
 
     hint = staticmethod(http_client_hint)
@@ -112,30 +115,3 @@ def _raw(response: Any) -> Any:
         return response.__dict__["fp"].raw
     except (AttributeError, KeyError, ValueError):  # Another file, or a detached one.
         return None
-
-
-class _Shut:
-    """In the place of the file of a response that is closed: every read says so.
-
-    http.client ends a body that was closed under it without a word, and a program
-    would take half a body for the whole of it.
-    """
-
-    def __init__(self, missing: int | None, note: str) -> None:
-        self._missing = missing
-        self._note = note
-
-    def _raise(self, *_: object) -> Any:
-        """http.client's own error for a body that ended too early."""
-        error = MODULES["http.client"].IncompleteRead(b"", self._missing)
-        if hasattr(error, "add_note"):  # CPython 3.11 and later.
-            error.add_note(self._note)
-        raise error
-
-    read = read1 = readinto = readline = peek = _raise
-
-    def flush(self) -> None:
-        """Nothing to write."""
-
-    def close(self) -> None:
-        """It is."""

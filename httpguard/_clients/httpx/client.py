@@ -10,6 +10,7 @@ from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
 from ..hints import of_library
 from ..patching import MODULES
+from ..shut import noted
 from .below import LEASED, core_stream, is_chain, is_core, streams_of
 
 if TYPE_CHECKING:
@@ -21,55 +22,45 @@ if TYPE_CHECKING:
 _MOST_LAYERS: Final = 6
 _HINTS: Final = {
     LeakKind.DROPPED: (
-        "open it with `with client.stream(...) as response:`, or call `read()` or"
-        " `close()` before the last reference goes: the slot of an unread response"
+        "open it with `{enter}with client.stream(...) as response:`, or call `{read}`"
+        " or `{close}` before the last reference goes: the slot of an unread response"
         " never comes back"
     ),
     LeakKind.HELD: (
-        "call `response.close()` when done with it, or open it with `with"
+        "call `{close}` when done with it, or open it with `{enter}with"
         " client.stream(...)`; if it is still needed, say so with"
         " `httpguard.touch(response)`"
     ),
-    LeakKind.UNRELEASED: "call `response.close()`",
+    LeakKind.UNRELEASED: "call `{close}`",
     LeakKind.SESSION: (
-        "make one Client, use it for all requests, and call `close()` at the end; or"
-        " make it with `with {name}.Client() as client:`"
+        "make one client, use it for all requests, and close it at the end; or make it"
+        " with `{enter}with {name}.{client}() as client:`"
     ),
     LeakKind.OPEN: (
-        "close it before the scope ends: `with client.stream(...) as response:`"
+        "close it before the scope ends: `{enter}with client.stream(...) as response:`"
     ),
 }
-_ASYNC_HINTS: Final = {
-    LeakKind.DROPPED: (
-        "open it with `async with client.stream(...) as response:`, or `await"
-        " response.aread()` or `await response.aclose()` before the last reference"
-        " goes: the slot of an unread response never comes back"
-    ),
-    LeakKind.HELD: (
-        "`await response.aclose()` when done with it, or open it with `async with"
-        " client.stream(...)`; if it is still needed, say so with"
-        " `httpguard.touch(response)`"
-    ),
-    LeakKind.UNRELEASED: (
-        "`await asyncio.shield(response.aclose())` in a `finally`, or let its task come"
-        " to its end: the task was cancelled as it closed the response, and httpcore"
-        " then keeps the connection for good"
-    ),
-    LeakKind.SESSION: (
-        "make one AsyncClient, use it for all requests, and `await client.aclose()` at"
-        " the end; or make it with `async with {name}.AsyncClient() as client:`"
-    ),
-    LeakKind.OPEN: (
-        "close it before the scope ends: `async with client.stream(...) as response:`"
-    ),
+_CANCELLED: Final = (
+    "`await asyncio.shield(response.aclose())` in a `finally`, or let its task come to"
+    " its end: the task was cancelled as it closed the response, and httpcore then"
+    " keeps the connection for good"
+)
+_WORDS: Final = {
+    "enter": "",
+    "read": "response.read()",
+    "close": "response.close()",
+    "client": "Client",
+}
+_ASYNC_WORDS: Final = {
+    "enter": "async ",
+    "read": "await response.aread()",
+    "close": "await response.aclose()",
+    "client": "AsyncClient",
 }
 
 
 class Httpx(Client):
     """The sync side of httpx or httpx2."""
-
-    _hints = _HINTS
-    _closing = "`close()`"
 
     def __init__(self, name: str, core: str) -> None:
         self.name = name
@@ -145,23 +136,21 @@ class Httpx(Client):
         closed = MODULES[self.name].StreamClosed
 
         def iter_raw(_chunk_size: int | None = None) -> Any:
-            error = closed()
-            if hasattr(error, "add_note"):  # CPython 3.11 and later.
-                error.add_note(note)
-            raise error
+            raise noted(closed(), note)
 
         response.iter_raw = iter_raw
         return True
 
     def hint(self, facts: Facts) -> str:
-        found = of_library(facts, self._closing)
-        return found or self._hints[facts.kind].format(name=self.name)
+        words = _ASYNC_WORDS if self.is_async else _WORDS
+        found = of_library(facts, f"`{words['close']}`")
+        if not found and self.is_async and facts.kind is LeakKind.UNRELEASED:
+            return _CANCELLED
+        return found or _HINTS[facts.kind].format(name=self.name, **words)
 
 
 class AsyncHttpx(Httpx):
     is_async = True
-    _hints = _ASYNC_HINTS
-    _closing = "`await response.aclose()`"
 
     def is_awaited(self, response: Any) -> bool | None:
         """The stream of anyio tells, under asyncio and uvloop.

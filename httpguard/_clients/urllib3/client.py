@@ -14,6 +14,7 @@ from ..collected import is_closed_by_program
 from ..gate import GATE
 from ..hints import urllib3_hint
 from ..patching import MODULES
+from ..shut import Shut
 
 if TYPE_CHECKING:
     import socket
@@ -109,7 +110,7 @@ def is_cut(connection: Any) -> bool:
 URLLIB3: Final = Urllib3()
 
 
-# In finalizers too runs what comes before `_Shut`: no lock, no log.
+# In finalizers too runs what comes before `shut`: no lock, no log.
 
 
 def close(wrapped: Method) -> Method:
@@ -193,52 +194,20 @@ def _in_finalizer(response: Any, frame: FrameType | None) -> bool:
     return False
 
 
-class _Shut:
-    """In the place of a body that is closed: every read says so.
-
-    urllib3 ends a body that was closed under it without a word where it is chunked
-    or read by `stream`, and a program would take half a body for the whole of it.
-    That is why this one does not call itself closed; the response does.
-    """
-
-    closed: Final = False
-
-    def __init__(self, read: int, missing: int | None, note: str, package: str) -> None:
-        self._package = package
-        self._read = read
-        self._note = note
-        self._missing = missing
-        # http.client's response has the file of the socket there.
-        self.fp = self
-
-    def _raise(self, *_: object) -> Any:
-        """urllib3's own error for a body that ended too early."""
-        exceptions: Any = MODULES[f"{self._package}.exceptions"]
-        error = exceptions.ProtocolError("Response ended prematurely")
-        if self._missing:
-            cause = exceptions.IncompleteRead(self._read, self._missing)
-            error = exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
-        # CPython 3.11 and later.
-        if hasattr(error, "add_note"):
-            error.add_note(self._note)
-        raise error
-
-    read = read1 = readinto = readline = peek = _raise
-
-    def isclosed(self) -> bool:
-        """urllib3 asks before it reads."""
-        return False
-
-    def close(self) -> None:
-        """It is."""
-
-
 def shut(response: HTTPResponse, note: str, package: str) -> None:
     """Close a response and give its connection back; what reads it later is told."""
-    stub = _Shut(response._fp_bytes_read, response.length_remaining, note, package)
+    exceptions: Any = MODULES[f"{package}.exceptions"]
+    read, missing = response._fp_bytes_read, response.length_remaining
+
+    def error() -> Any:
+        if not missing:
+            return exceptions.ProtocolError("Response ended prematurely")
+        cause = exceptions.IncompleteRead(read, missing)
+        return exceptions.ProtocolError(f"Connection broken: {cause!r}", cause)
+
     response.close()
     response.release_conn()
-    response._fp = stub  # type: ignore[assignment]  # it is read like one
+    response._fp = Shut(error, note)  # type: ignore[assignment]  # it is read like one
     # From now on `closed` is what `io.IOBase` says.
     response.auto_close = False
     io.IOBase.close(response)

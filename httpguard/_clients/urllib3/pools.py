@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import queue
 import sys
-from contextlib import nullcontext
 from functools import partial
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final
@@ -19,11 +18,7 @@ from ..gate import GATE
 from ..sessions import closing
 
 if TYPE_CHECKING:
-    from contextlib import AbstractContextManager
-
-    from ..._pools.pool import PoolRef
     from ..._pools.slot import Slot
-    from ..guard import Guard
     from ..patching import Method, Patcher
 
 # Somebody else's hand on a pool's queue is waited for, in seconds: it may be this
@@ -108,13 +103,13 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
         # An empty list: who waits is noted, and costs a stack.
         # `queue`: of the standard library's, urllib3's own and gevent's queues.
         if self.block and not getattr(self.pool, "queue", True):
+            GATE.pool(self, POOLS)
             # Called from here: the program's tracebacks have one frame of ours.
-            with _waiting(self, empty):
+            with GATE.waiting(self, sys._getframe(1), empty):
                 connection = wrapped(self, timeout)
         else:
             connection = wrapped(self, timeout)
         try:
-            # By `_took`, since it has an open connection.
             known = GATE.registry.pools.known[id(self)]
             if connection.sock is not None and (
                 # As `slot_of`, without a call.
@@ -126,33 +121,12 @@ def _get_conn(wrapped: Method, *, empty: type[Exception]) -> Method:
                 return connection
         except Exception as error:  # It was opened before `install`.
             hand_back(error)
-        _took(self, connection)
+        if GATE.pool(self, POOLS) is not None:
+            sock = getattr(connection, "sock", None)
+            GATE.took(self, connection, fresh=sock is None)
         return connection
 
     return _get_conn
-
-
-def _waiting(pool: Any, empty: type[Exception]) -> AbstractContextManager[None]:
-    """What surrounds the taking of a connection of a pool that has none to give."""
-    guard = GATE.guard
-    if guard is None or _meet(guard, pool) is None:
-        return nullcontext()
-    return GATE.waiting(pool, sys._getframe(2), empty)
-
-
-def _took(pool: Any, connection: Any) -> None:
-    """A request has taken a connection, and there may be something to note."""
-    guard = GATE.guard
-    known = None if guard is None else _meet(guard, pool)
-    if guard is None or known is None:
-        return
-    try:
-        fresh = connection.sock is None
-        known.took(connection, fresh=fresh, now=guard.registry.clock())
-        if fresh:
-            guard.opened()
-    except Exception as error:
-        guard.step_aside("get_conn", error)
 
 
 def put_conn(wrapped: Method) -> Method:
@@ -197,27 +171,23 @@ def _may_come_back(pool: Any, connection: Any) -> bool:
 
     False: there is no room. The pool may have been given another one instead.
     """
-    guard = GATE.guard
-    if guard is not None:
-        try:
-            # As `Pools.get`, without a call.
-            known = guard.registry.pools.known.get(id(pool))
-            return known is None or known() is not pool or known.comes_back(connection)
-        except Exception as error:
-            guard.step_aside("put_conn", error)
-    return True
+    try:
+        # As `Pools.get`, without a call.
+        known = GATE.registry.pools.known.get(id(pool))
+        return known is None or known() is not pool or known.comes_back(connection)
+    except Exception as error:
+        GATE.fault("put_conn", error)
+        return True
 
 
 def _discarded(pool: Any, connection: Any) -> None:
     """A pool was full, or is closed, and has closed a connection that came back."""
-    guard = GATE.guard
-    if guard is not None:
-        try:
-            known = guard.registry.pools.get(pool)
-            if known is not None and known.discards(connection):
-                guard.attend()
-        except Exception as error:
-            guard.step_aside("put_conn", error)
+    try:
+        known = GATE.registry.pools.get(pool)
+        if known is not None and known.discards(connection) and GATE.guard is not None:
+            GATE.guard.attend()
+    except Exception as error:
+        GATE.fault("put_conn", error)
 
 
 def _cut(wrapped: Method) -> Method:
@@ -241,12 +211,3 @@ def _cut(wrapped: Method) -> Method:
         wrapped(self)
 
     return close
-
-
-def _meet(guard: Guard, pool: Any) -> PoolRef | None:
-    """Know a pool, from here on if need be; None if that fails."""
-    try:
-        return guard.registry.pools.meet(pool, POOLS, guard.registry.clock())
-    except Exception as error:
-        guard.step_aside("meet", error)
-        return None
