@@ -17,11 +17,11 @@ def _patch(patcher: Patcher) -> None:
     connectors.patch(patcher)
     taking.patch(patcher)
     calls.patch(patcher)
-    AIOHTTP.references.calibrate()
+    AIOHTTP.calibrate()
 
 
 def _adopters() -> Adopters:
-    from .adopting import adopters
+    from .connectors import adopters
 
     return adopters()
 

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from ..._stacks.raw import RawStack
     from ..patching import Method, Patcher
 
-_SWITCHING_PROTOCOLS: Final = 101
+SWITCHING_PROTOCOLS: Final = 101
 # Between a call of a session and what it runs, middlewares included.
 _MOST_FRAMES: Final = 30
 # Among so many tasks those are looked for that hold the connections of a pool.
@@ -169,7 +169,7 @@ def _opened(
         protocol, url = connection._protocol, response._url
         if (
             protocol is None
-            or response.status == _SWITCHING_PROTOCOLS
+            or response.status == SWITCHING_PROTOCOLS
             or protocol.upgraded
             or (registry.addresses and (url.host, url.port) in registry.addresses)
         ):

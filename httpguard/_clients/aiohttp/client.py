@@ -73,37 +73,6 @@ _HTTPX_HINTS: Final = {
 }
 
 
-class References:
-    """How many references aiohttp itself has to the body of an open response."""
-
-    def __init__(self) -> None:
-        # None: not to be known, so that nobody is accused.
-        self.to_body: int | None = None
-
-    def calibrate(self) -> None:
-        """Count those of an answer that we make, with what is installed."""
-        self.to_body = None
-        with suppress(Exception):  # Of a version that is built otherwise.
-            protocol = _answered()
-            counts = references([_result(protocol.read())[1]])
-            if counts is not None:
-                # `ClientResponse.content` is one more.
-                self.to_body = counts[0] + 1
-
-
-def is_forgotten(reference: Reference, known: References) -> bool:
-    """Whether nobody has a response, nor its body or connection. About 1 us.
-
-    Whoever keeps only the body reads on. One that will arrive by itself, since it is
-    short enough, gives its connection back then: nobody has to do anything.
-    """
-    if known.to_body is None:
-        return False
-    own = _own(reference)
-    counts = references(_parts(reference)) if own else None
-    return counts == [own, known.to_body, 1] and not _is_arriving(reference)
-
-
 def _own(reference: Reference) -> int:
     """The references of aiohttp's callbacks to a response; 0: it is not open."""
     response = reference()
@@ -180,7 +149,19 @@ class Aiohttp(Client):
     takes_in = 2**19  # Of a session without a `read_bufsize` of its own.
 
     def __init__(self) -> None:
-        self.references = References()
+        # How many references aiohttp itself has to the body of an open response; None:
+        # not to be known, so that nobody is accused.
+        self._to_body: int | None = None
+
+    def calibrate(self) -> None:
+        """Count those of an answer that we make, with what is installed."""
+        self._to_body = None
+        with suppress(Exception):  # Of a version that is built otherwise.
+            protocol = _answered()
+            counts = references([_result(protocol.read())[1]])
+            if counts is not None:
+                # `ClientResponse.content` is one more.
+                self._to_body = counts[0] + 1
 
     def state(self, response: Any) -> Ending:
         connection = response._connection
@@ -215,12 +196,19 @@ class Aiohttp(Client):
         )
 
     def is_forgotten(self, reference: Reference) -> bool:
-        """Its protocol keeps the body, and that the response."""
-        return is_forgotten(reference, self.references)
+        """Whether nobody has a response, nor its body or connection. About 1 us.
+
+        Whoever keeps only the body reads on. One that will arrive by itself, since it
+        is short enough, gives its connection back then: nobody has to do anything.
+        """
+        own = 0 if self._to_body is None else _own(reference)
+        counts = references(_parts(reference)) if own else None
+        return counts == [own, self._to_body, 1] and not _is_arriving(reference)
 
     def close(self, response: Any, note: str) -> bool:
         """By the response's own loop."""
-        return close(response, note)
+        taken = response.content._cursor
+        return ask(response._loop, partial(_close, response, taken, note))
 
     def hint(self, facts: Facts) -> str:
         hints = _HTTPX_HINTS if facts.between in _UNDER_HTTPX else _HINTS
@@ -228,16 +216,6 @@ class Aiohttp(Client):
 
 
 AIOHTTP: Final = Aiohttp()
-
-
-def close(response: Any, note: str) -> bool:
-    """Have a response closed that nobody reads, so that a later read says why.
-
-    False: its loop is closed.
-    """
-    return ask(
-        response._loop, partial(_close, response, response.content._cursor, note)
-    )
 
 
 def _close(response: Any, taken: int, note: str) -> None:

@@ -1,6 +1,7 @@
 """aiohttp's connectors: who has a connection, who waits, what comes back.
 
-And its sessions: where they are made, and that they are closed.
+And its sessions: where they are made, and that they are closed; and what of all this
+was there before httpguard came.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from ..._pools.kind import PoolFacts, PoolKind
 from ..._pools.slot import GIVEN_UP
 from ..gate import GATE
 from ..importlib_bootstrap import made
+from ..patching import is_wrapped
 from ..sessions import aclosing, closing
-from .calls import under_way
+from .calls import SWITCHING_PROTOCOLS, announced, under_way
 from .client import AIOHTTP, ask
 
 if TYPE_CHECKING:
     from types import CodeType, FrameType
 
     from ..._leases.registry import Registry
+    from ..._pools.pool import PoolRef
     from ..._pools.slot import Slot
     from ..._stacks.raw import RawStack
-    from ..patching import Method, Patcher
+    from ..patching import Adopters, Method, Patcher
 
 # Seconds until a response that somebody has in hands is looked at again: a look of ours
 # has it for a moment, whoever has got it by way of aiohttp's own parts for long.
@@ -194,3 +197,64 @@ def _note(session: Any, frame: FrameType) -> None:
     """A session is made: remember where. `aiohttp.request` closes its own."""
     if frame.f_globals.get("__name__") != "aiohttp.client":
         GATE.session(session, AIOHTTP, frame)
+
+
+def adopters() -> Adopters:
+    module = sys.modules.get("aiohttp")
+    if module is None or not is_wrapped(module.ClientSession.close):
+        return {}
+    return {
+        module.ClientResponse: _adopt_response,
+        module.BaseConnector: _adopt,
+        module.ClientSession: _adopt_session,
+    }
+
+
+def _adopt(connector: Any, key: Any = None) -> PoolRef | None:
+    """Know a connector, by the name of some host that it is connected to.
+
+    Not every connector notes whose the connections are that it has lent: `key` is of
+    such a host, where one is known.
+    """
+    known = GATE.registry.pools.get(connector)
+    keys = [*connector._acquired_per_host, *connector._conns]
+    if key is not None:
+        keys.insert(0, key)
+    if known is None and keys and not connector._closed:
+        known = GATE.pool(connector, Connector(keys[0]))
+    return known
+
+
+def _adopt_response(response: Any) -> None:
+    """As one that is opened; not while its head has not come."""
+    connection = response._connection
+    protocol = getattr(connection, "_protocol", None)
+    if (
+        protocol is None
+        or response.status in {None, SWITCHING_PROTOCOLS}
+        or response._headers is None
+        or protocol.upgraded
+    ):
+        return
+    GATE.adopt(
+        AIOHTTP,
+        response,
+        protocol,
+        _adopt(connection._connector, connection._key),
+        method=response.method,
+        url=str(response._url),
+        status=response.status,
+        length=announced(response),
+        taken=protocol,
+    )
+    if response._session is not None:
+        _adopt_session(response._session)
+
+
+def _adopt_session(session: Any) -> None:
+    connector = vars(session).get("_connector")
+    if connector is None or not session._connector_owner:
+        return
+    known = _adopt(connector)
+    pools = [] if known is None else [(connector, known.ask)]
+    GATE.adopt_session(session, AIOHTTP, pools)

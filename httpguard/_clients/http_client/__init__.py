@@ -17,7 +17,7 @@ def _patch(patcher: Patcher) -> None:
 
 
 def _adopters() -> Adopters:
-    from .adopting import adopters
+    from .connections import adopters
 
     return adopters()
 

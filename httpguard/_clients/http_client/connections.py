@@ -3,27 +3,30 @@
 urllib3's connections derive from these. A program that uses urllib3 alone pays for its
 connections here, and nothing for its requests: what these run through is wrapped once
 the program makes a connection of http.client's own, or sends a request by one.
+
+And what of all this was there before httpguard came.
 """
 
 from __future__ import annotations
 
 import sys
 from typing import TYPE_CHECKING, Any, Final
+from urllib.parse import urlsplit
 
 from ..._model.errors import LeakError, hide_own
 from ..gate import GATE
-from ..patching import MODULES, Later
+from ..patching import MODULES, Later, is_wrapped
 from ..sessions import closing, maker
 from ..urllib3.mocks import Classes
-from .client import HTTP_CLIENT, is_urllib
+from .client import HTTP_CLIENT, LENGTH, URLLIB_REQUEST, is_urllib
 from .pools import CONNECTIONS, HOSTS, address_of
-from .responses import URL, connection_class, patch_responses
+from .responses import COUNTING, URL, connection_class, is_real, patch_responses
 
 if TYPE_CHECKING:
     from types import FrameType
 
     from ..._pools.pool import PoolRef
-    from ..patching import Method, Patcher
+    from ..patching import Adopters, Method, Patcher
 
 # From a request's caller down to its first line.
 _MOST_FRAMES: Final = 4
@@ -74,11 +77,6 @@ def patch(patcher: Patcher) -> None:
     _REST.promise(patcher)
     patcher.wrap(kind, "__init__", _init)
     patcher.wrap(kind, "request", _request)
-
-
-def begin_to_see() -> None:
-    """Patch the rest: there may be responses already."""
-    _REST.put_on()
 
 
 def _init(wrapped: Method) -> Method:
@@ -175,3 +173,56 @@ def _takes(
     known = GATE.pool(connection, CONNECTIONS, connection)
     GATE.took(connection, connection, fresh=connection.sock is None)
     return known
+
+
+def adopters() -> Adopters:
+    module = sys.modules.get("http.client")
+    if module is None or not is_wrapped(connection_class().__dict__["request"]):
+        return {}
+    _REST.put_on()
+    return {connection_class(): _adopt_of, module.HTTPResponse: _adopt_left}
+
+
+def _adopt_of(connection: Any) -> None:
+    """A connection's response, if it is no other client's."""
+    if is_left_alone(connection):
+        return
+    response = connection.__dict__.get("_HTTPConnection__response")
+    if response is not None and _holds(response):
+        GATE.adopt(
+            HTTP_CLIENT,
+            response,
+            response,
+            GATE.pool(connection, CONNECTIONS),
+            method=connection._method or "",
+            url="",
+            status=response.status,
+            length=None,
+        )
+
+
+def _adopt_left(response: Any) -> None:
+    """A response to which urllib.request has given its URL, as nobody else does."""
+    url = response.__dict__.get("url")
+    if isinstance(url, str) and _holds(response):
+        parts = urlsplit(url)
+        GATE.adopt(
+            URLLIB_REQUEST,
+            response,
+            response,
+            HOSTS.meet((parts.scheme, parts.hostname or "unknown", parts.port)),
+            method=getattr(response, "_method", None) or "",
+            url=url,
+            status=response.status,
+            length=None,
+        )
+
+
+def _holds(response: Any) -> bool:
+    """Whether a response holds a socket; if so, its reads are counted from here on."""
+    if response.length == 0 or not is_real(response):
+        return False
+    if response.length is None:
+        COUNTING.put_on()
+    response.__dict__.setdefault(LENGTH, response.length)
+    return True

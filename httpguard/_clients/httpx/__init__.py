@@ -64,8 +64,8 @@ def _patch(name: str, patcher: Patcher) -> None:
 
 
 def _adopters(name: str) -> Adopters:
-    from .adopting import adopters
     from .client import CLIENTS
+    from .responses import adopters
 
     return adopters(*CLIENTS[name])
 
