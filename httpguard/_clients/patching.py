@@ -6,7 +6,6 @@ And by what a client says which: its `Package`.
 from __future__ import annotations
 
 import functools
-import os
 import sys
 from contextlib import suppress
 from importlib import import_module
@@ -253,25 +252,23 @@ class Package(NamedTuple):
 
 
 class Later:
+    """A patch that is put on when it is first needed."""
+
     def __init__(self, patch: Callable[[Patcher], None]) -> None:
         self._patch = patch
-        self._patcher: Patcher | None = None
+        self._patchers: list[Patcher] = []
         self.is_on = False
-        # Who puts it on, by the number of the process: a fork may leave it half done.
-        self._claims: dict[int, object] = {}
 
     def promise(self, patcher: Patcher) -> None:
         """It is still to be patched, or again after `uninstall`."""
-        self._patcher = patcher
+        self._patchers[:] = [patcher]
         self.is_on = False
-        self._claims.clear()
 
     def put_on(self) -> None:
         """Patch it now. One thread does; no other waits for that."""
-        if self.is_on or self._patcher is None:
+        try:
+            patcher = self._patchers.pop()
+        except IndexError:
             return
-        claim = object()
-        if self._claims.setdefault(os.getpid(), claim) is not claim:
-            return
-        self._patch(self._patcher)
+        self._patch(patcher)
         self.is_on = True

@@ -19,11 +19,10 @@ from .importlib_bootstrap import made
 from .losing import ADAPTER, HOOK, blame, note_retries, place_of_callable, stop_reading
 from .patching import Method, Package, is_wrapped
 from .sessions import closing
-from .urllib3.adopting import adopt_response, pools_of
 from .urllib3.callers import CODES, above, is_api, session_above
 from .urllib3.client import Urllib3
 from .urllib3.mocks import holds_real_connection
-from .urllib3.package import is_itself
+from .urllib3.package import adopt_response, is_itself, pools_of
 from .urllib3.pools import POOLS
 from .urllib3.responses import hand_over, lend_lost
 

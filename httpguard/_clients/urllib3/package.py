@@ -6,15 +6,19 @@ import io
 import sys
 from functools import partial
 from importlib import import_module
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from ..._stacks.raw import code_of
-from ..patching import LeftAloneError, Package
+from ..gate import GATE
+from ..patching import LeftAloneError, Package, is_wrapped
 from .callers import CODES
+from .mocks import holds_real_connection
+from .pools import POOLS
 
 if TYPE_CHECKING:
     from ..patching import Adopters, Patcher
     from .callers import Codes
+    from .client import Urllib3
 
 # Attributes of a response by which its end and its progress are seen.
 _ATTRIBUTES: Final = frozenset(
@@ -79,15 +83,64 @@ def _unknown_part(package: str) -> str:
     return f"HTTPResponse has no {min(missing)}" if missing else ""
 
 
-def _adopters(codes: Codes) -> Adopters:
-    from .adopting import adopters
-
-    return adopters(codes.urllib3)
-
-
 def is_itself(module: str) -> bool:
     """Whether a module that was imported bears its own name."""
     return getattr(sys.modules.get(module), "__name__", None) == module
+
+
+def _adopters(codes: Codes) -> Adopters:
+    client = codes.urllib3
+    module = sys.modules.get(f"{client.name}.connectionpool")
+    pool = getattr(module, "HTTPConnectionPool", None)
+    if pool is None or not is_wrapped(pool._put_conn):
+        return {}
+    return {
+        pool: _adopt_pool,
+        sys.modules[f"{client.name}.response"].HTTPResponse: partial(
+            adopt_response, client=client
+        ),
+        sys.modules[f"{client.name}.poolmanager"].PoolManager: partial(
+            _adopt_manager, client=client
+        ),
+    }
+
+
+def adopt_response(
+    response: Any, client: Urllib3, method: Any = None, url: Any = None
+) -> None:
+    """A response of urllib3; method and URL as given, or as it has them."""
+    if not holds_real_connection(response) or response._pool is None:
+        return
+    below = response._original_response
+    left = response.length_remaining
+    GATE.adopt(
+        client,
+        response,
+        response._connection,
+        GATE.pool(response._pool, POOLS),
+        method=method or getattr(below, "_method", None) or "",
+        url=url or response._request_url or "",
+        status=response.status,
+        length=None if left is None else left + response._fp_bytes_read,
+        taken=response._connection,
+    )
+
+
+def pools_of(manager: Any) -> list[Any]:
+    # Its own container locks; of a copy of what it has, none is asked for.
+    container = getattr(getattr(manager, "pools", None), "_container", {})
+    return list(container.values())
+
+
+def _adopt_pool(pool: Any) -> None:
+    if getattr(pool, "pool", None) is not None:
+        GATE.pool(pool, POOLS)
+
+
+def _adopt_manager(manager: Any, client: Urllib3) -> None:
+    pools = [(pool, POOLS) for pool in pools_of(manager)]
+    # It may be an adapter's of requests, and the session's then.
+    GATE.adopt_session(manager, client, pools, claims=False)
 
 
 PACKAGE: Final = urllib3_package(CODES)
