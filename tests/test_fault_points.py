@@ -158,6 +158,11 @@ NOT_CALLED: Final = frozenset(
         "_clients.requests.adopt_answer",
         "_clients.requests.adopt_session",
         "_clients.requests.requests_package",
+        # See `test_fault_clients`.
+        "_clients.tasks._create_task",
+        "_clients.tasks._is_of_client",
+        "_clients.tasks._note",
+        "_clients.tasks.patch_tasks",
         "_clients.urllib3.package._adopters",
         "_clients.urllib3.package._adopt_manager",
         "_clients.urllib3.package._adopt_pool",

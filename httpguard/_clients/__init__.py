@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from .aiohttp import PACKAGE as AIOHTTP
 from .docker import DOCKER, patch_docker
-from .executors import EXECUTORS, patch_executors
 from .gate import GATE
 from .http_client import PACKAGE as HTTP_CLIENT
 from .httpx import PACKAGE as HTTPX
@@ -21,6 +20,7 @@ from .httpx import PACKAGE2 as HTTPX2
 from .patching import LeftAloneError, Patcher
 from .requests import PACKAGE as REQUESTS
 from .requests import requests_package
+from .tasks import EXECUTORS, patch_executors
 from .urllib3.callers import Codes
 from .urllib3.client import Urllib3
 from .urllib3.package import PACKAGE as URLLIB3

@@ -12,7 +12,6 @@ from .._leases.adoption import adopt
 from .._leases.lease import FINALIZED, Lease
 from .._leases.registry import Registry
 from .opening_gate import OpeningGate
-from .pool_gate import PoolGate
 
 if TYPE_CHECKING:
     from .._leases.client import Client
@@ -20,7 +19,7 @@ if TYPE_CHECKING:
     from .guard import Guard
 
 
-class Gate(PoolGate, OpeningGate):
+class Gate(OpeningGate):
     """What a client's wrappers may call. Nothing but `LeakError` ever rises.
 
     The registry is there at any time: one that stays empty where there is no guard.

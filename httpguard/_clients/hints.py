@@ -25,18 +25,31 @@ _CLOSING_NOTHING: Final = frozenset({"mechanize", "pydruid"})
 _SWITCHING: Final = 101
 # How an error of requests is named in what holds a response.
 _OF_ERROR: Final = "HTTPError.response"
-_TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
+_SAY_SO: Final = "say so with `httpguard.touch(response)`"
+_TOUCH: Final = f"if it is still needed, {_SAY_SO}"
 _SHORTCUTS: Final = frozenset({"delete", "get", "options", "patch", "post", "put"})
 
-URLLIB3_SESSION: Final = (
-    "make one PoolManager and use it for all requests; or make it with"
-    " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
-)
-REQUESTS_SESSION: Final = (
-    "make one Session, use it for all requests, and close it at the end; or"
-    " make it with `with requests.Session() as session:`"
-)
-
+_URLLIB3: Final = {
+    LeakKind.SESSION: (
+        "make one PoolManager and use it for all requests; or make it with"
+        " `with urllib3.PoolManager() as http:`, or call `clear()` at the end"
+    ),
+    LeakKind.UNRELEASED: (
+        "call `release_conn()` after `close()`: closing alone, as `with` does, does not"
+        " give the slot of a blocking pool back"
+    ),
+}
+_REQUESTS: Final = {
+    LeakKind.SESSION: (
+        "make one Session, use it for all requests, and close it at the end; or"
+        " make it with `with requests.Session() as session:`"
+    ),
+    LeakKind.UNRELEASED: (
+        "close the requests response itself, not its `.raw`: only that gives the slot"
+        " of a blocking pool back; who has the `.raw` alone calls `release_conn()`"
+        " after `close()`"
+    ),
+}
 _HTTP_CLIENT: Final = {
     LeakKind.DROPPED: (
         "read it to its end, or call `close()` on it in a `finally:`, before the last"
@@ -78,32 +91,39 @@ def http_client_hint(facts: Facts) -> str:
 
 def urllib_request_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib.request, or the error that has it."""
-    if found := of_library(facts, "`close()`"):
-        return found
-    if facts.kind is LeakKind.HELD:
-        way = f"when done with it, or open it with {_URLOPEN}"
-        if "HTTPError." in (facts.held_by or ""):
-            way = "on the `HTTPError` that is held, or keep what it says alone"
-        return f"call `close()` {way}; {_TOUCH}"
-    hint = f"open it with {_URLOPEN}"
-    if facts.kind is LeakKind.OPEN:
-        hint = f"close it before the scope ends: {_URLOPEN}"
-    return f"{hint}; an `HTTPError` is a response too, and has `close()`"
+    hint = by_block(facts.kind, _URLOPEN)
+    if facts.kind is not LeakKind.HELD:
+        hint += "; an `HTTPError` is a response too, and has `close()`"
+    elif "HTTPError." in (facts.held_by or ""):
+        hint = "call `close()` on the `HTTPError` that is held, or keep what it says"
+        hint += f" alone; {_TOUCH}"
+    return of_library(facts, "`close()`") or hint
+
+
+def by_block(
+    kind: LeakKind,
+    block: str,
+    close: str = "call `close()`",
+    rest: str = "",
+    keep: str = _SAY_SO,
+) -> str:
+    """Of a response that is closed as a block ends; what is dropped has a `rest`."""
+    if kind is LeakKind.HELD:
+        return (
+            f"{close} when done with it, or open it with {block}; if it is still"
+            f" needed, {keep}"
+        )
+    if kind is LeakKind.OPEN:
+        return f"close it before the scope ends: {block}"
+    if kind is LeakKind.UNRELEASED:
+        return close
+    return f"open it with {block}{rest}"
 
 
 def urllib3_hint(facts: Facts) -> str:
     """For whoever holds a response of urllib3."""
-    if facts.kind is LeakKind.SESSION:
-        return of_library(facts, "") or URLLIB3_SESSION
     found = of_library(facts, "`close()` and then `release_conn()`")
-    if found:
-        return found
-    if facts.kind is LeakKind.UNRELEASED:
-        return (
-            "call `release_conn()` after `close()`: closing alone, as `with` does,"
-            " does not give the slot of a blocking pool back"
-        )
-    return _for_urllib3(facts)
+    return found or _URLLIB3.get(facts.kind) or _for_urllib3(facts)
 
 
 def _for_urllib3(facts: Facts) -> str:
@@ -120,28 +140,14 @@ def _for_urllib3(facts: Facts) -> str:
 
 def requests_hint(facts: Facts) -> str:
     """For whoever holds a response of requests."""
-    if facts.kind is LeakKind.SESSION:
-        return of_library(facts, "") or REQUESTS_SESSION
-    found = of_library(facts, "`close()`")
+    found = of_library(facts, "`close()`") or _REQUESTS.get(facts.kind)
     if found:
         return found
-    if facts.kind is LeakKind.UNRELEASED:
-        return (
-            "close the requests response itself, not its `.raw`: only that gives the"
-            " slot of a blocking pool back; who has the `.raw` alone calls"
-            " `release_conn()` after `close()`"
-        )
-    return _for_response(facts) + _of_between(facts)
-
-
-def _of_between(facts: Facts) -> str:
-    """A word for those whose call has raised."""
-    if not facts.between or facts.kind is LeakKind.OPEN:
-        return ""
-    return (
-        f"; if the call raised, {facts.between} has lost it, should close it, and is to"
-        " be told"
-    )
+    hint = _for_response(facts)
+    if facts.between and facts.kind is not LeakKind.OPEN:
+        hint += f"; if the call raised, {facts.between} has lost it, should close it,"
+        hint += " and is to be told"
+    return hint
 
 
 def _for_response(facts: Facts) -> str:
@@ -158,14 +164,9 @@ def _for_response(facts: Facts) -> str:
             "what is held is an error: call `close()` on its `response` when done with"
             f" it, or keep what it says alone; {_TOUCH}"
         )
-    opened = f"`with {_call(facts.method)} as response:`"
-    hint = f"open it with {opened}, or read it to its end, before the last reference"
-    hint += " goes"
-    if facts.kind is LeakKind.HELD:
-        hint = f"call `close()` when done with it, or open it with `with`; {_TOUCH}"
-    elif facts.kind is LeakKind.OPEN:
-        hint = f"close it before the scope ends: {opened}"
-    return hint + _at_its_end(facts)
+    block = f"`with {_call(facts.method)} as response:`"
+    rest = ", or read it to its end, before the last reference goes"
+    return by_block(facts.kind, block, rest=rest) + _at_its_end(facts)
 
 
 def _call(method: str) -> str:

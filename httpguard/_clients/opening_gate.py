@@ -10,6 +10,7 @@ from .._model.plain import as_text
 from .._model.scope import CURRENT_SCOPE
 from .._stacks.raw import CUT
 from .losing import note_retries
+from .pool_gate import PoolGate
 from .urllib3 import compiled
 
 if TYPE_CHECKING:
@@ -19,21 +20,12 @@ if TYPE_CHECKING:
     from .._leases.registry import Registry
     from .._pools.pool import PoolRef
     from .._stacks.raw import RawStack
-    from .guard import Guard
 
 
-class OpeningGate:
+class OpeningGate(PoolGate):
     """A part of `Gate`."""
 
     __slots__ = ()
-
-    if TYPE_CHECKING:
-        guard: Guard | None
-        registry: Registry
-
-        def fault(self, where: str, error: Exception) -> None: ...
-
-        def task_stack(self, frame: FrameType, site: RawStack) -> RawStack: ...
 
     def begin(
         self,

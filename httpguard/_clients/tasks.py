@@ -1,7 +1,8 @@
-"""asyncio: where a task was made that has no line of the program.
+"""Where a task was made, or work for a thread, that has no line of the program.
 
-As ``create_task(client.send(...))`` makes one, for which nobody waits at first. Tasks
-of the program's own coroutines are left alone.
+As ``create_task(client.send(...))`` makes a task, for which nobody waits at first.
+Those of the program's own coroutines are left alone. ``asyncio.to_thread``,
+``loop.run_in_executor`` and requests-futures submit to one class of threads.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ import sys
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any, Final
 
+from .._stacks.capture import capture
 from .._stacks.ownership import is_own
+from .._stacks.submission import DEPTH, Followed, submission
 from .._stacks.tasks import MADE
 from .gate import GATE
 
@@ -20,6 +23,7 @@ if TYPE_CHECKING:
 
     from .patching import Method, Patcher
 
+EXECUTORS: Final = "concurrent.futures.thread"
 _ANYIO: Final = f"{os.sep}anyio{os.sep}"
 # Of a stack: tasks of a library may make the next one without end.
 _MOST_ITEMS: Final = 128
@@ -70,3 +74,24 @@ def _is_of_client(coroutine: Any) -> bool:
     return (
         _ANYIO in filename or is_own(filename) or origins.packages[filename] is not None
     )
+
+
+def patch_executors(patcher: Patcher) -> None:
+    """Remember who submits."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    def submit(wrapped: Method) -> Method:
+        def submit(self: Any, fn: Any, /, *args: Any, **kwargs: Any) -> Any:
+            registry = GATE.registry
+            if registry.submissions:
+                try:
+                    frame = sys._getframe(1)
+                    here = capture(frame, DEPTH, registry.origins)
+                    fn = Followed(fn, here + submission(frame))
+                except Exception as error:
+                    GATE.fault("follow_executors", error)
+            return wrapped(self, fn, *args, **kwargs)
+
+        return submit
+
+    patcher.wrap(ThreadPoolExecutor, "submit", submit)

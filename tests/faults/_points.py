@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 # What runs inside a guarded program whatever its settings are.
 CORE: Final = (
     "_clients",
-    "_clients.executors",
+    "_clients.tasks",
     "_clients.forwarding",
     "_clients.gate",
     "_clients.patching",

@@ -17,7 +17,7 @@ from ..._leases.lease import Lease
 from ..._leases.references import references
 from ..._model.leak import LeakKind
 from ..gate import GATE
-from ..hints import of_library
+from ..hints import by_block, of_library
 from ..shut import noted
 
 if TYPE_CHECKING:
@@ -27,50 +27,27 @@ if TYPE_CHECKING:
     from ..._leases.client import Facts, Reference
 
 _HEAD: Final = b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n"
-_HINTS: Final = {
-    LeakKind.DROPPED: (
-        "open it with `async with session.get(...) as response:`, or `await"
-        " response.read()` or call `response.release()` before the last reference"
-        " goes: aiohttp keeps a forgotten response, and its connection, for as long as"
-        " the session is open"
-    ),
-    LeakKind.HELD: (
-        "call `response.release()` when done with it, or open it with `async with"
-        " session.get(...) as response:`; if it is still needed, say so with"
-        " `httpguard.touch(response)`"
-    ),
-    LeakKind.UNRELEASED: "call `response.release()`",
-    LeakKind.SESSION: (
-        "make one ClientSession, use it for all requests, and `await session.close()`"
-        " at the end; or make it with `async with aiohttp.ClientSession() as session:`"
-    ),
-    LeakKind.OPEN: (
-        "read or release it before the scope ends: `async with session.get(...) as"
-        " response:`"
-    ),
-}
+_SESSION: Final = (
+    "make one ClientSession, use it for all requests, and `await session.close()` at"
+    " the end; or make it with `async with aiohttp.ClientSession() as session:`"
+)
+_BLOCK: Final = "`async with session.get(...) as response:`"
+_REST: Final = (
+    ", or `await response.read()` or call `response.release()` before the last"
+    " reference goes: aiohttp keeps a forgotten response, and its connection, for as"
+    " long as the session is open"
+)
 # Who calls httpx on aiohttp, of these packages, has responses and clients of httpx.
 _UNDER_HTTPX: Final = frozenset({"anthropic", "httpx_aiohttp", "openai"})
-_HTTPX_HINTS: Final = {
-    LeakKind.DROPPED: (
-        "open it with `async with client.stream(...) as response:`, or `await"
-        " response.aclose()` before the last reference goes: aiohttp, which is under"
-        " this client of httpx, keeps a forgotten response, and its connection"
-    ),
-    LeakKind.HELD: (
-        "`await response.aclose()` when done with it, or open it with `async with"
-        " client.stream(...)`; if it is still needed, have it opened in `with"
-        " httpguard.allow(...)`"
-    ),
-    LeakKind.UNRELEASED: "`await response.aclose()`",
-    LeakKind.SESSION: (
-        "make one client, use it for all requests, and `await client.aclose()` at the"
-        " end; or make it with `async with`"
-    ),
-    LeakKind.OPEN: (
-        "close it before the scope ends: `async with client.stream(...) as response:`"
-    ),
-}
+_HTTPX_SESSION: Final = (
+    "make one client, use it for all requests, and `await client.aclose()` at the end;"
+    " or make it with `async with`"
+)
+_HTTPX_BLOCK: Final = "`async with client.stream(...) as response:`"
+_HTTPX_REST: Final = (
+    ", or `await response.aclose()` before the last reference goes: aiohttp, which is"
+    " under this client of httpx, keeps a forgotten response, and its connection"
+)
 
 
 def _own(reference: Reference) -> int:
@@ -211,8 +188,17 @@ class Aiohttp(Client):
         return ask(response._loop, partial(_close, response, taken, note))
 
     def hint(self, facts: Facts) -> str:
-        hints = _HTTPX_HINTS if facts.between in _UNDER_HTTPX else _HINTS
-        return of_library(facts, "`release()` or `close()`") or hints[facts.kind]
+        is_httpx = facts.between in _UNDER_HTTPX
+        found = of_library(facts, "`release()` or `close()`")
+        if not found and facts.kind is LeakKind.SESSION:
+            return _HTTPX_SESSION if is_httpx else _SESSION
+        if not found and is_httpx:
+            close, keep = (
+                "`await response.aclose()`",
+                "have it opened in `with httpguard.allow(...)`",
+            )
+            return by_block(facts.kind, _HTTPX_BLOCK, close, _HTTPX_REST, keep)
+        return found or by_block(facts.kind, _BLOCK, "call `response.release()`", _REST)
 
 
 AIOHTTP: Final = Aiohttp()

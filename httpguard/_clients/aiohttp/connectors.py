@@ -102,13 +102,7 @@ def _response_of(protocol: Any) -> weakref.ref[Any] | None:
 
 
 def _free(reference: weakref.ref[Any], loop: Any, again: float = _AGAIN) -> None:
-    """In the loop: close a response that nobody has.
-
-    Args:
-        reference: To the response.
-        loop: Its.
-        again: After so many seconds it is looked at once more, if somebody has it.
-    """
+    """In the loop: close a response that nobody has; look `again` if somebody does."""
     if AIOHTTP.is_forgotten(reference):
         reference().close()  # type: ignore[union-attr]  # somebody keeps it
     elif getattr(reference(), "_connection", None) is not None:

@@ -31,8 +31,11 @@ class HttpClient(Client):
         sock = self.socket(response)
         # Not `_closed`: urllib.request closes the socket, and the file below a response
         # keeps it.
-        cut = _has_let_go(response) if sock is None else number_of(sock) < 0
-        return Ending.CUT if cut else Ending.OPEN
+        if sock is not None:
+            return Ending.CUT if number_of(sock) < 0 else Ending.OPEN
+        raw = _raw(response)  # Of which the program may have closed the file.
+        is_cut = type(raw) is SocketIO and raw.__dict__["_sock"] is None
+        return Ending.CUT if is_cut else Ending.OPEN
 
     def bytes_read(self, response: Any) -> int:
         """What has no length is counted by `Gate.read`.
@@ -92,12 +95,6 @@ def is_read(response: Any) -> bool:
 def is_urllib(frame: FrameType) -> bool:
     """Whether urllib.request does it, for a request of its own."""
     return frame.f_globals.get("__name__") == "urllib.request"
-
-
-def _has_let_go(response: Any) -> bool:
-    """Whether the program has closed the file below a response."""
-    raw = _raw(response)
-    return type(raw) is SocketIO and raw.__dict__["_sock"] is None
 
 
 def _waiting_for(response: Any) -> Any:

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 
     from ..._pools.pool import PoolRef
     from ..patching import Adopters, Method, Patcher
+    from .client import HttpClient
 
 # From a request's caller down to its first line.
 _MOST_FRAMES: Final = 4
@@ -189,16 +190,8 @@ def _adopt_of(connection: Any) -> None:
         return
     response = connection.__dict__.get("_HTTPConnection__response")
     if response is not None and _holds(response):
-        GATE.adopt(
-            HTTP_CLIENT,
-            response,
-            response,
-            GATE.pool(connection, CONNECTIONS),
-            method=connection._method or "",
-            url="",
-            status=response.status,
-            length=None,
-        )
+        known = GATE.pool(connection, CONNECTIONS)
+        _adopt(HTTP_CLIENT, response, known, connection._method)
 
 
 def _adopt_left(response: Any) -> None:
@@ -206,16 +199,16 @@ def _adopt_left(response: Any) -> None:
     url = response.__dict__.get("url")
     if isinstance(url, str) and _holds(response):
         parts = urlsplit(url)
-        GATE.adopt(
-            URLLIB_REQUEST,
-            response,
-            response,
-            HOSTS.meet((parts.scheme, parts.hostname or "unknown", parts.port)),
-            method=getattr(response, "_method", None) or "",
-            url=url,
-            status=response.status,
-            length=None,
-        )
+        host = parts.scheme, parts.hostname or "unknown", parts.port
+        method = getattr(response, "_method", None)
+        _adopt(URLLIB_REQUEST, response, HOSTS.meet(host), method, url)
+
+
+def _adopt(
+    client: HttpClient, response: Any, known: PoolRef | None, method: Any, url: str = ""
+) -> None:
+    facts = {"method": method or "", "url": url, "status": response.status}
+    GATE.adopt(client, response, response, known, length=None, **facts)
 
 
 def _holds(response: Any) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..._leases.client import Client, Ending
 from ..._leases.references import references
 from ..._leases.wire import real_socket
 from ..._model.leak import LeakKind
-from ..hints import of_library
+from ..hints import by_block, of_library
 from ..patching import MODULES
 from ..shut import noted
 from .below import LEASED, core_stream, is_chain, is_core, streams_of
@@ -21,46 +22,44 @@ if TYPE_CHECKING:
 # TLS, maybe in TLS, is around a socket's stream.
 _MOST_LAYERS: Final = 6
 _HINTS: Final = {
-    LeakKind.DROPPED: (
-        "open it with `{enter}with client.stream(...) as response:`, or call `{read}`"
-        " or `{close}` before the last reference goes: the slot of an unread response"
-        " never comes back"
-    ),
-    LeakKind.HELD: (
-        "call `{close}` when done with it, or open it with `{enter}with"
-        " client.stream(...)`; if it is still needed, say so with"
-        " `httpguard.touch(response)`"
-    ),
-    LeakKind.UNRELEASED: "call `{close}`",
     LeakKind.SESSION: (
         "make one client, use it for all requests, and close it at the end; or make it"
         " with `{enter}with {name}.{client}() as client:`"
     ),
-    LeakKind.OPEN: (
-        "close it before the scope ends: `{enter}with client.stream(...) as response:`"
+}
+_ASYNC_HINTS: Final = {
+    **_HINTS,
+    LeakKind.UNRELEASED: (
+        "`await asyncio.shield(response.aclose())` in a `finally`, or let its task come"
+        " to its end: the task was cancelled as it closed the response, and httpcore"
+        " then keeps the connection for good"
     ),
 }
-_CANCELLED: Final = (
-    "`await asyncio.shield(response.aclose())` in a `finally`, or let its task come to"
-    " its end: the task was cancelled as it closed the response, and httpcore then"
-    " keeps the connection for good"
+_BLOCK: Final = "`{enter}with client.stream(...) as response:`"
+_REST: Final = (
+    ", or {read} or {close} before the last reference goes: the slot of an"
+    " unread response never comes back"
 )
 _WORDS: Final = {
     "enter": "",
-    "read": "response.read()",
-    "close": "response.close()",
+    "read": "call `response.read()`",
+    "close": "`response.close()`",
+    "end": "call `response.close()`",
     "client": "Client",
 }
 _ASYNC_WORDS: Final = {
     "enter": "async ",
-    "read": "await response.aread()",
-    "close": "await response.aclose()",
+    "read": "`await response.aread()`",
+    "close": "`await response.aclose()`",
+    "end": "`await response.aclose()`",
     "client": "AsyncClient",
 }
 
 
 class Httpx(Client):
     """The sync side of httpx or httpx2."""
+
+    _hints: ClassVar = _HINTS
 
     def __init__(self, name: str, core: str) -> None:
         self.name = name
@@ -84,30 +83,18 @@ class Httpx(Client):
         """None with HTTP/2, whose sockets many responses share."""
         if response.extensions.get("http_version") == b"HTTP/2":
             return None
-        try:
-            sock = response.extensions["network_stream"].get_extra_info("socket")
-        except Exception:  # Closed meanwhile.
-            return None
+        sock = _socket_of(response)
         # asyncio and trio have something around theirs.
-        sock = getattr(sock, "_sock", sock)
-        return real_socket(sock)
+        return real_socket(getattr(sock, "_sock", sock))
 
     def readers(self, response: Any) -> list[object]:
         return [response, *streams_of(response)]
 
     def is_awaited(self, response: Any) -> bool | None:
         """One that mocket makes up is never idle: it holds nothing."""
-        try:
-            sock = response.extensions["network_stream"].get_extra_info("socket")
-        except Exception:  # Closed meanwhile.
-            return False
-        return type(sock).__module__.startswith("mocket.")
+        return type(_socket_of(response)).__module__.startswith("mocket.")
 
     def is_forgotten(self, reference: Reference) -> bool:
-        """In httpx the response and its stream refer to each other.
-
-        About 0.3 us where somebody has it.
-        """
         return is_forgotten(reference)
 
     def is_lent(self, one: Any, lease: Lent) -> bool:
@@ -143,14 +130,15 @@ class Httpx(Client):
 
     def hint(self, facts: Facts) -> str:
         words = _ASYNC_WORDS if self.is_async else _WORDS
-        found = of_library(facts, f"`{words['close']}`")
-        if not found and self.is_async and facts.kind is LeakKind.UNRELEASED:
-            return _CANCELLED
-        return found or _HINTS[facts.kind].format(name=self.name, **words)
+        hint = self._hints.get(facts.kind)
+        hint = hint or by_block(facts.kind, _BLOCK, "{end}", _REST)
+        found = of_library(facts, words["close"])
+        return found or hint.format(name=self.name, **words)
 
 
 class AsyncHttpx(Httpx):
     is_async = True
+    _hints = _ASYNC_HINTS
 
     def is_awaited(self, response: Any) -> bool | None:
         """The stream of anyio tells, under asyncio and uvloop.
@@ -202,8 +190,17 @@ class CorePart(Httpx):
         return self._hint
 
 
+def _socket_of(response: Any) -> Any:
+    with suppress(Exception):  # Closed meanwhile.
+        return response.extensions["network_stream"].get_extra_info("socket")
+    return None
+
+
 def is_forgotten(reference: Reference) -> bool:
-    """Whether only a response's own stream refers to it, and nobody to its streams."""
+    """Whether only a response's own stream refers to it, and nobody to its streams.
+
+    About 0.3 us where somebody has it.
+    """
     if references([reference()]) != [1]:
         return False
     # Of httpx2 that one is the program's.
@@ -225,7 +222,7 @@ def release(connection: Any) -> None:
     """Have the loop of a connection that a cancelled task has left behind close it."""
     left = getattr(connection, LEFT, None)
     if left is not None:
-        left.close(connection)
+        left(connection)
 
 
 def is_free(connection: Any) -> bool:

@@ -19,7 +19,7 @@ from ..._stacks.variables import Unknown, first_argument, variable
 from ..gate import GATE
 from .client import CLIENTS, LEFT, CorePart, is_free, is_stuck, release
 from .pools import came_back, end, meet, take_lease
-from .reclaiming import Left
+from .reclaiming import leave
 from .window import uses_up
 
 if TYPE_CHECKING:
@@ -50,11 +50,8 @@ class CutOff(CorePart):
         release(response)
 
 
-_CLIENTS: Final = {
-    (side.core, hint, side.is_async): CutOff(side, hint)
-    for sides in CLIENTS.values()
-    for side in sides
-    for hint in (_CANCELLED, _TIMED_OUT)
+_SIDES: Final = {
+    (side.core, side.is_async): side for sides in CLIENTS.values() for side in sides
 }
 
 
@@ -102,16 +99,14 @@ def _look_at(stream: Any, lease: Lease | None, frame: FrameType) -> bool:
         taken = stream._pool_request
         if lease is not None:
             lease.ended = False
-            _leave(stream._pool, taken.connection, taken)
+            leave(stream._pool, taken.connection, taken)
             lease.closed = registry.clock()
             registry.leases[lease.key] = lease
             registry.bury(lease)
         elif not _is_destroyed():
             method, url = taken.request.method, bytes(taken.request.url)
-            _begin(
-                *(stream._pool, taken.connection, _text(method), _text(url), frame),
-                taken=taken,
-            )
+            asked = method.decode("ascii", "replace"), url.decode("ascii", "replace")
+            _begin(stream._pool, taken.connection, asked, frame, taken=taken)
     except Exception as error:
         registry.give_up(lease, "httpcore", error)
         return False
@@ -132,7 +127,7 @@ def left_behind(
             return
         for connection in list(pool._connections):
             if _is_nobodys(pool, connection):
-                _begin(pool, connection, request.method, request.url, frame)
+                _begin(pool, connection, (request.method, request.url), frame)
     except Exception as failure:
         GATE.fault("httpcore", failure)
 
@@ -151,10 +146,8 @@ def _look_at_wait(request: Any, error: Exception, frame: FrameType) -> None:
         with pool._optional_thread_lock:
             is_lost = _is_nobodys(pool, taken.connection)
         if is_lost:
-            _begin(
-                *(pool, taken.connection, request.method, request.url, frame),
-                hint=_TIMED_OUT,
-            )
+            asked = request.method, request.url
+            _begin(pool, taken.connection, asked, frame, hint=_TIMED_OUT)
         return
 
 
@@ -172,53 +165,31 @@ def _is_destroyed() -> bool:
     return sys.exc_info()[0] is GeneratorExit
 
 
-def _text(part: bytes) -> str:
-    return part.decode("ascii", "replace")
-
-
-def _begin(  # noqa: PLR0917  # As of `GATE.begin`.
+def _begin(
     pool: Any,
     connection: Any,
-    method: Any,
-    url: Any,
+    asked: tuple[Any, Any],
     frame: FrameType,
+    *,
     hint: str = _CANCELLED,
     taken: Any = None,
 ) -> None:
     """Open a lease of what no application has, closed already.
 
-    `taken` is the pool's request that has it; None: none has.
+    `asked` is method and URL, `taken` the pool's request that has it; None: none has.
     """
     registry = GATE.registry
     known, core = meet(pool), type(pool).__module__.partition(".")[0]
-    client = _CLIENTS.get((core, hint, hasattr(pool, "aclose")))
-    if known is None or client is None or not known.block or hasattr(connection, LEFT):
+    side = _SIDES.get((core, hasattr(pool, "aclose")))
+    if known is None or side is None or not known.block or hasattr(connection, LEFT):
         return
     known.know(connection)  # One that was never opened is new.
     with suppress(LeakError):  # The program's own error is on its way.
-        GATE.begin(
-            client,
-            connection,
-            connection,
-            known,
-            method=method,
-            url=url,
-            status=0,
-            length=None,
-            frame=frame,
-        )
+        facts = {"method": asked[0], "url": asked[1], "status": 0, "length": None}
+        client = CutOff(side, hint)
+        GATE.begin(client, connection, connection, known, frame=frame, **facts)
     lease = registry.leases.get(id(connection))
     if lease is not None:
-        _leave(pool, connection, taken)
+        leave(pool, connection, taken)
         lease.closed = registry.clock()
         registry.bury(lease)
-
-
-def _leave(pool: Any, connection: Any, request: Any) -> None:
-    """Remember that a connection is nobody's, and where it may be closed.
-
-    The pool's request may have it still; None: none has.
-    """
-    guard = GATE.guard
-    reclaims = guard is not None and guard.reclaims
-    setattr(connection, LEFT, Left(pool, request) if reclaims else None)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.waits import Share
 from ..gate import GATE
-from .reclaiming import bytes_left
+from .reclaiming import window_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -44,15 +44,12 @@ def hand_on(error: BaseException) -> None:
             if cause is None:
                 return
             for note in getattr(cause, "__notes__", ()):
-                if note.startswith("httpguard: ") and note not in _notes(error):
+                known = getattr(error, "__notes__", ())
+                if note.startswith("httpguard: ") and note not in known:
                     error.add_note(note)
             cause = cause.__cause__
     except Exception as failure:
         GATE.fault("note", failure)
-
-
-def _notes(error: BaseException) -> Any:
-    return getattr(error, "__notes__", ())
 
 
 def _call(wrapped: Method) -> Method:
@@ -96,7 +93,7 @@ def explain_silence(client: Any, url: Any, error: BaseException) -> None:
             http2: Any = getattr(connection, "_connection", None)
             if known is None or not hasattr(http2, "_h2_state"):
                 continue
-            left = bytes_left(http2)
+            left = window_of(http2).current_window_size
             if left >= _A_FRAME:
                 continue
             error.add_note(

@@ -16,17 +16,20 @@ last response that somebody reads.
 from __future__ import annotations
 
 import weakref
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from functools import partial
 from sys import modules
 from typing import TYPE_CHECKING, Any, Final
 
 from ..._pools.slot import Slot
 from ..gate import GATE
-from .client import is_forgotten
+from .client import LEFT, is_forgotten
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Iterator
+
+    # None: no loop.
+    Start = Callable[[Any], object] | None
 
 # On a request of a pool.
 _MARK: Final = "_httpguard_mark"
@@ -49,7 +52,7 @@ class Mark:
         request: Any,
         stream: Any,
         response: Any,
-        where: Callable[[Any], object] | None,
+        where: Start,
     ) -> None:
         self.response = weakref.ref(response)
         self.stream = weakref.ref(stream)
@@ -72,20 +75,19 @@ class Mark:
         """Whether nobody can read it any more."""
         return self.stream() is None or is_forgotten(self.response)
 
-    def cancel(self) -> None:
-        """Tell the server, with the next request, and forget what came in.
-
-        By a task of its loop.
-        """
+    async def cancel(self, request: Any) -> None:
+        """Tell the server, and forget what came in. By a task of its loop."""
         events = self.http2._events.get(self.id)
-        if events is None:
-            return
+        if events is not None:
+            self._reset(events)
+        await self.http2._response_closed(self.id)
+        # Others may read from this connection, and wait for what it takes no more.
+        with suppress(Exception):  # httpcore remembers that for its next request.
+            await self.http2._write_outgoing_data(request.request)
+
+    def _reset(self, events: list[Any]) -> None:
         kinds = {type(event).__name__ for event in events}
-        unread = sum(
-            event.flow_controlled_length
-            for event in events
-            if type(event).__name__ == "DataReceived"
-        )
+        unread = waiting(events)
         events.clear()
         state = self.http2._h2_state
         with suppress(Exception):  # The server has ended the connection meanwhile.
@@ -95,26 +97,26 @@ class Mark:
                 state.reset_stream(self.id, _CANCEL)
 
 
-def mark_of(request: Any) -> Mark | None:
-    """What is known of a request of a pool."""
-    found: Mark | None = getattr(request, _MARK, None)
-    return found
+def waiting(events: Any) -> int:
+    """The bytes of what has come in of a stream."""
+    return sum(
+        event.flow_controlled_length
+        for event in list(events)
+        if type(event).__name__ == "DataReceived"
+    )
 
 
-def bytes_left(http2: Any) -> int:
-    """How many bytes the server may send to all of a connection's requests together."""
-    window = http2._h2_state._inbound_flow_control_window_manager
-    left: int = window.current_window_size
-    return left
+def window_of(http2: Any) -> Any:
+    """What a connection takes in before somebody reads, for all requests together."""
+    return http2._h2_state._inbound_flow_control_window_manager
 
 
 def is_used_up(http2: Any) -> bool:
     """Whether the next request of a connection waits, or gets nothing to read."""
-    if is_retired(http2):
-        return True
     # What a lowered limit has left counts, too.
     most: int = http2._max_streams + getattr(http2, "_max_streams_deficit", 0)
-    return len(http2._events) >= most or bytes_left(http2) < _LITTLE
+    left: int = window_of(http2).current_window_size
+    return is_retired(http2) or len(http2._events) >= most or left < _LITTLE
 
 
 def is_retired(http2: Any) -> bool:
@@ -135,7 +137,7 @@ def refill(pool: Any, slot: Slot) -> bool | None:
     The slot is of that connection, or of that request of HTTP/2. See `PoolKind.refill`.
     """
     for request in list(pool._requests):
-        mine = mark_of(request)
+        mine: Mark | None = getattr(request, _MARK, None)
         # Without one it waits, maybe for this connection: httpcore has promised one
         # that was idle to all who waited.
         if mine is None or slot() is None:
@@ -144,98 +146,115 @@ def refill(pool: Any, slot: Slot) -> bool | None:
             continue
         if not mine.is_lost:
             return None  # Somebody may yet read it; a look of ours has it for a moment.
-        if hasattr(pool, "aclose"):
-            return mine.where is not None and _ask(pool, request, mine)
-        return _close(pool, request, mine)
+        if mine.http2 is None:
+            return _shut(pool, request.connection, request, mine.where)
+        return _end_stream(pool, request, mine)
     return False
 
 
-def _close(pool: Any, request: Any, mine: Mark) -> bool | None:
-    """In a pool of threads."""
-    lock = pool._optional_thread_lock._lock
-    if not lock.acquire(timeout=_PATIENCE):
-        return None
-    try:
-        if request not in pool._requests:
+def _end_stream(pool: Any, request: Any, mine: Mark) -> bool | None:
+    """Give back a stream of HTTP/2. As `_shut`."""
+    if hasattr(pool, "aclose"):
+
+        async def close() -> None:
+            if request in pool._requests:
+                pool._requests.remove(request)
+                try:
+                    await mine.cancel(request)
+                finally:
+                    closing = pool._assign_requests_to_connections()
+                await pool._close_connections(closing)
+
+        return start(mine.where, close)
+    with _patience(pool) as is_ours:
+        if is_ours and request not in pool._requests:
             return False
-        if mine.http2 is None:
-            pool._requests.remove(request)
-            request.connection.close()  # Which the pool then takes out.
-        elif is_used_up(mine.http2):
-            retire(mine.http2)
-            pool._requests.remove(request)
-            # Which wakes who waits for a stream, and closes a connection without any.
-            mine.http2._response_closed(mine.id)
-        else:
-            return None  # No need yet.
+        if not is_ours or not is_used_up(mine.http2):
+            return None  # Or no need yet.
+        retire(mine.http2)
+        pool._requests.remove(request)
+        # Which wakes who waits for a stream, and closes a connection without any.
+        mine.http2._response_closed(mine.id)
         closing = pool._assign_requests_to_connections()
-    finally:
-        lock.release()
     pool._close_connections(closing)
     return True
 
 
-def _ask(pool: Any, request: Any, mine: Mark) -> bool:
-    """In a pool of coroutines: by a task in its loop."""
+def _shut(pool: Any, connection: Any, request: Any, where: Start) -> bool | None:
+    """Close a connection, from any thread, and give its place to the next request.
 
-    async def close() -> None:
-        if request in pool._requests:
-            pool._requests.remove(request)
-            try:
-                await _aclose(request, mine)
-            finally:
-                closing = pool._assign_requests_to_connections()
-            await pool._close_connections(closing)
-
-    return start(mine.where, close)
-
-
-class Left:
-    """Where a connection is closed that a request has left in a pool.
-
-    Made where the request was: a task's is closed in its loop. The pool may have the
-    request still; None: it has not.
+    False: that is done, or its loop is over. None: another thread has the pool.
     """
-
-    __slots__ = ("_pool", "_request", "_where")
-
-    def __init__(self, pool: Any, request: Any) -> None:
-        self._pool = weakref.ref(pool)
-        # The pool alone keeps it: its connection has this here.
-        self._request = (lambda: None) if request is None else weakref.ref(request)
-        self._where = loop_here() if hasattr(pool, "aclose") else None
-
-    def close(self, connection: Any) -> None:
-        """From any thread."""
-        pool = self._pool()
-        if pool is None:
-            return
-        if self._where is None:
-            pool._close_connections(self._take_out(pool, connection))
-            return
+    if hasattr(pool, "aclose"):
 
         async def close() -> None:
-            if connection not in pool._connections:
-                return  # Gone since, with its pool say.
-            closing = self._take_out(pool, connection)
-            await connection.aclose()
+            closing = _take_out(pool, connection, request)
             await pool._close_connections(closing)
 
-        start(self._where, close)
-
-    def _take_out(self, pool: Any, connection: Any) -> Any:
-        """Have a pool forget a connection; those that it has to close since."""
-        with pool._optional_thread_lock:
-            if connection in pool._connections:
-                pool._connections.remove(connection)
-            request = self._request()
-            if request in pool._requests:  # Others may be promised it: they wait on.
-                pool._requests.remove(request)
-            return pool._assign_requests_to_connections()
+        return start(where, close)
+    with _patience(pool) as is_ours:
+        if not is_ours:
+            return None
+        closing = _take_out(pool, connection, request)
+    pool._close_connections(closing)
+    return bool(closing)
 
 
-def start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
-    """Have a loop close something; False where it is over."""
+@contextmanager
+def _patience(pool: Any) -> Iterator[bool]:
+    """Around what is done to a pool of threads; False: another one has it for long."""
+    lock = pool._optional_thread_lock._lock
+    is_ours = lock.acquire(timeout=_PATIENCE)
+    try:
+        yield is_ours
+    finally:
+        if is_ours:
+            lock.release()
+
+
+def _take_out(pool: Any, connection: Any, request: Any) -> list[Any]:
+    """Have a pool forget both; the connections to close then.
+
+    None of these: they are gone since, with their pool say. Without a request it was
+    gone before.
+    """
+    is_there = request is None or request in pool._requests
+    if not is_there or connection not in pool._connections:
+        return []
+    pool._connections.remove(connection)
+    if request is not None:  # Others may be promised its connection: they wait on.
+        pool._requests.remove(request)
+    return [connection, *pool._assign_requests_to_connections()]
+
+
+def leave(pool: Any, connection: Any, request: Any) -> None:
+    """Say on a connection that it is nobody's, and how it is closed if that is wanted.
+
+    Called where its request was: a task's is closed in that one's loop. The pool may
+    have the request still; None: it has not.
+    """
+    guard = GATE.guard
+    if guard is None or not guard.reclaims:
+        setattr(connection, LEFT, None)
+        return
+    where = loop_here()
+    # The pool alone keeps them: its connection has this here.
+    its_pool = weakref.ref(pool)
+    its_request = weakref.ref(pool if request is None else request)
+
+    def close(connection: Any) -> None:
+        pool, request = its_pool(), its_request()
+        if pool is not None:
+            request = request if request in pool._requests else None
+            _shut(pool, connection, request, where)
+
+    setattr(connection, LEFT, close)
+
+
+def start(where: Start, close: Callable[[], Awaitable[None]]) -> bool:
+    """Have a loop close something; False where it is over, or not known."""
+    if where is None:
+        return False
 
     async def closes() -> None:
         try:
@@ -250,19 +269,7 @@ def start(where: Any, close: Callable[[], Awaitable[None]]) -> bool:
     return True
 
 
-async def _aclose(request: Any, mine: Mark) -> None:
-    http2 = mine.http2
-    if http2 is None:
-        await request.connection.aclose()
-        return
-    mine.cancel()
-    await http2._response_closed(mine.id)
-    # Others may read from this connection, and wait for what it takes no more.
-    with suppress(Exception):  # httpcore remembers that for its next request.
-        await http2._write_outgoing_data(request.request)
-
-
-def loop_here() -> Callable[[Any], object] | None:
+def loop_here() -> Start:
     """How a task is started from any thread in the loop that runs here."""
     events: Any = modules.get("asyncio.events")
     loop = None if events is None else events._get_running_loop()

@@ -10,13 +10,13 @@ from __future__ import annotations
 
 from collections import Counter
 from contextlib import suppress
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, ClassVar, Final
 
 from ..._model.leak import LeakKind
 from ..._stacks.sites import place_of
 from ..gate import GATE
 from .client import CLIENTS, Httpx
-from .reclaiming import loop_here, retire, start
+from .reclaiming import loop_here, retire, start, waiting, window_of
 
 if TYPE_CHECKING:
     from ..._leases.lease import Lease
@@ -31,21 +31,22 @@ _MOST_LINES: Final = 100
 _MOST: Final = 1 / 2
 _SOME: Final = 1 / 16
 
-_HINT: Final = (
-    "read it to its end (`{read}`) before it is closed: over HTTP/2 what comes in of an"
-    " answer that was closed unread is never taken off the connection's account, and"
-    " once that is full no answer comes in any more; or leave HTTP/2 off"
-)
-
 
 class _Unread(Httpx):
     """Of httpx's responses that were closed: nobody asks after them any more."""
 
+    _hints: ClassVar = {
+        LeakKind.UNRELEASED: (
+            "read it to its end ({read}) before it is closed: over HTTP/2 what comes"
+            " in of an answer that was closed unread is never taken off the"
+            " connection's account, and once that is full no answer comes in any more;"
+            " or leave HTTP/2 off"
+        )
+    }
+
     def __init__(self, side: Httpx) -> None:
         super().__init__(side.name, side.core)
         self.is_async = side.is_async
-        read = "await response.aread()" if side.is_async else "response.read()"
-        self._hints = {LeakKind.UNRELEASED: _HINT.format(read=read)}
 
 
 _UNREAD: Final = {
@@ -71,7 +72,7 @@ def uses_up(stream: Any, lease: Lease) -> bool:
         if response is None or guard is None or not lease.pool.block:
             return False
         share = _charge(http2, number, lease)
-        most = _window(http2).max_window_size
+        most = window_of(http2).max_window_size
         if share < most * _SOME or _lost(http2, number) < most * _MOST:
             return False
         if guard.reclaims:
@@ -95,7 +96,7 @@ def _charge(http2: Any, number: int, lease: Lease) -> int:
     has none, and gets none.
     """
     h2_stream = http2._h2_state.streams.get(number)
-    unread = _waiting(http2._events.get(number, ()))
+    unread = waiting(http2._events.get(number, ()))
     if not unread and (h2_stream is None or h2_stream.closed):
         return 0
     place = place_of(lease.stack or (), GATE.registry.origins)
@@ -119,10 +120,6 @@ def _charge(http2: Any, number: int, lease: Lease) -> int:
     return ended[place] + share
 
 
-def _window(http2: Any) -> Any:
-    return http2._h2_state._inbound_flow_control_window_manager
-
-
 def _unread(window: Any) -> int:
     """The bytes that have come in, and that nobody has acknowledged."""
     return int(
@@ -132,21 +129,12 @@ def _unread(window: Any) -> int:
 
 def _lost(http2: Any, closing: int = 0) -> int:
     """The bytes of a connection that nobody will acknowledge, a `closing` one's too."""
-    waiting = [
-        _waiting(events)
+    waited = [
+        waiting(events)
         for number, events in list(http2._events.items())
         if number != closing
     ]
-    return _unread(_window(http2)) - sum(waiting)
-
-
-def _waiting(events: Any) -> int:
-    """The bytes of what has come in of a stream."""
-    return sum(
-        event.flow_controlled_length
-        for event in list(events)
-        if type(event).__name__ == "DataReceived"
-    )
+    return _unread(window_of(http2)) - sum(waited)
 
 
 def _repair(stream: Any, http2: Any) -> None:
@@ -162,6 +150,4 @@ def _repair(stream: Any, http2: Any) -> None:
             http2._h2_state.increment_flow_control_window(_lost(http2))
             await http2._write_outgoing_data(request)
 
-    where = loop_here()
-    if where is not None:
-        start(where, give_back)
+    start(loop_here(), give_back)

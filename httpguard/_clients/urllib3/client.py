@@ -41,7 +41,10 @@ class Urllib3(Client):
         connection = response._connection
         if connection is None:
             return _RELEASED
-        if is_cut(connection):
+        # `socket.socket` and `ssl.SSLSocket` tell that the program closed them, as
+        # docker's ``CancellableStream.close`` does; other sockets never look cut.
+        sock = getattr(connection, "sock", None)
+        if sock is not None and getattr(sock, "_closed", False) is True:
             return _CUT
         return _CLOSED if response.closed else _OPEN
 
@@ -95,16 +98,6 @@ class Urllib3(Client):
         response.release_conn()
 
     hint = staticmethod(urllib3_hint)
-
-
-def is_cut(connection: Any) -> bool:
-    """Whether the program closed the socket of a connection.
-
-    docker's ``CancellableStream.close`` does so.
-    """
-    # `socket.socket` and `ssl.SSLSocket` tell so; other sockets never look cut.
-    sock = getattr(connection, "sock", None)
-    return sock is not None and getattr(sock, "_closed", False) is True
 
 
 URLLIB3: Final = Urllib3()

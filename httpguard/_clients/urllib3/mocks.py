@@ -2,17 +2,11 @@
 
 from __future__ import annotations
 
-from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-# Mocks that replay a recorded response through a real pool: nothing is held.
-# vcrpy does so by its class of http.client response; what it lets through has a
-# real one. The others fake the socket.
-_MOCKED_BODIES: Final = ("vcr.",)
-_MOCKED_SOCKETS: Final = ("httpretty.", "mocket.")
 _MOST_CLASSES: Final = 256
 
 
@@ -42,13 +36,14 @@ def _is_response(kind: type) -> bool:
     )
 
 
-def _is_real(mocks: tuple[str, ...], kind: type) -> bool:
-    return not kind.__module__.startswith(mocks)
-
-
 _IS_RESPONSE: Final = Classes(_is_response)
-_REAL_BODY: Final = Classes(partial(_is_real, _MOCKED_BODIES))
-REAL_SOCKET: Final = Classes(partial(_is_real, _MOCKED_SOCKETS))
+# Mocks that replay a recorded response through a real pool: nothing is held.
+# vcrpy does so by its class of http.client response; what it lets through has a
+# real one. The others fake the socket.
+_REAL_BODY: Final = Classes(lambda kind: not kind.__module__.startswith("vcr."))
+REAL_SOCKET: Final = Classes(
+    lambda kind: not kind.__module__.startswith(("httpretty.", "mocket."))
+)
 """Class of a socket -> whether it is of the real world."""
 # In the order in which `_speedups.c` names them.
 KNOWN: Final = (_IS_RESPONSE, _REAL_BODY, REAL_SOCKET)
