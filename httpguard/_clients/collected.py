@@ -46,16 +46,13 @@ def is_closed_by_program(response: object, frame: FrameType | None) -> bool:
     if last is not None and not _is_of_file(last):
         # What `urllib.error.HTTPError` derives from closes as the interpreter does.
         return last.f_globals.get("__name__") != "tempfile"
-    return frame is not None and (frame.f_code.co_name == "__del__" or _is_left(frame))
+    return frame is not None and _is_ending(frame)
 
 
 def _is_inside_an_ending(frame: FrameType | None) -> bool:
-    """Whether a finalizer of the program, or a generator that ends, has called."""
-    while frame is not None:
-        if frame.f_code.co_name == "__del__" or _is_left(frame):
-            return True
+    while frame is not None and not _is_ending(frame):
         frame = frame.f_back
-    return False
+    return frame is not None
 
 
 def _is_of_file(frame: FrameType) -> bool:
@@ -65,10 +62,14 @@ def _is_of_file(frame: FrameType) -> bool:
     )
 
 
-def _is_left(frame: FrameType) -> bool:
-    """Whether a generator or coroutine ends: a ``with`` may have no name for it."""
-    return bool(frame.f_code.co_flags & _SUSPENDED) and isinstance(
-        sys.exc_info()[1], GeneratorExit
+def _is_ending(frame: FrameType) -> bool:
+    """Whether it is a finalizer of the program, or a generator or coroutine that ends.
+
+    A ``with`` of these may have no name for the response.
+    """
+    return frame.f_code.co_name == "__del__" or (
+        bool(frame.f_code.co_flags & _SUSPENDED)
+        and isinstance(sys.exc_info()[1], GeneratorExit)
     )
 
 

@@ -36,11 +36,9 @@ _MOST_FRAMES: Final = 4
 _GUARDED: Final = ".urllib3.connection"
 
 
-def _is_anothers(kind: type) -> bool:
-    return any(f".{one.__module__}".endswith(_GUARDED) for one in kind.__mro__)
-
-
-_IS_ANOTHERS: Final = Classes(_is_anothers)
+_IS_ANOTHERS: Final = Classes(
+    lambda kind: any(f".{one.__module__}".endswith(_GUARDED) for one in kind.__mro__)
+)
 """Class of a connection -> whether another client guards what it opens."""
 
 

@@ -82,13 +82,6 @@ def _new_pool(wrapped: Method, *, codes: Codes, kind: type) -> Method:
     return _new_pool
 
 
-def _api_above(frame: FrameType | None) -> FrameType | None:
-    """The call of a function such as `requests.get`, which makes itself a session."""
-    while frame is not None and not is_api(frame):
-        frame = frame.f_back
-    return frame
-
-
 def _own(guard: Guard, owner: SessionRef, pool: Any) -> None:
     registry = guard.registry
     guard.own(owner, registry.pools.meet(pool, POOLS, registry.clock()))
@@ -101,9 +94,11 @@ def _sender(guard: Guard, frame: FrameType | None, codes: Codes) -> SessionRef |
         if frame.f_code is codes.session_send:
             session = first_argument(frame)
             known = sessions.get(session)
-            api = _api_above(frame)
-            if known is None and api is not None and type(session) is not Unknown:
-                known = guard.made(session, codes.client, api, lonely=True)
+            # `requests.get` and the like make themselves a session.
+            while frame is not None and not is_api(frame):
+                frame = frame.f_back
+            if known is None and frame is not None and type(session) is not Unknown:
+                known = guard.made(session, codes.client, frame, lonely=True)
             return known
         frame = frame.f_back
     return None
