@@ -25,8 +25,7 @@ _CLOSING_NOTHING: Final = frozenset({"mechanize", "pydruid"})
 _SWITCHING: Final = 101
 # How an error of requests is named in what holds a response.
 _OF_ERROR: Final = "HTTPError.response"
-_SAY_SO: Final = "say so with `httpguard.touch(response)`"
-_TOUCH: Final = f"if it is still needed, {_SAY_SO}"
+_TOUCH: Final = "if it is still needed, say so with `httpguard.touch(response)`"
 _SHORTCUTS: Final = frozenset({"delete", "get", "options", "patch", "post", "put"})
 
 _URLLIB3: Final = {
@@ -95,8 +94,10 @@ def urllib_request_hint(facts: Facts) -> str:
     if facts.kind is not LeakKind.HELD:
         hint += "; an `HTTPError` is a response too, and has `close()`"
     elif "HTTPError." in (facts.held_by or ""):
-        hint = "call `close()` on the `HTTPError` that is held, or keep what it says"
-        hint += f" alone; {_TOUCH}"
+        end = (
+            "call `close()` on the `HTTPError` that is held, or keep what it says alone"
+        )
+        hint = f"{end}; {_TOUCH}"
     return of_library(facts, "`close()`") or hint
 
 
@@ -105,14 +106,11 @@ def by_block(
     block: str,
     close: str = "call `close()`",
     rest: str = "",
-    keep: str = _SAY_SO,
+    keep: str = _TOUCH,
 ) -> str:
     """Of a response that is closed as a block ends; what is dropped has a `rest`."""
     if kind is LeakKind.HELD:
-        return (
-            f"{close} when done with it, or open it with {block}; if it is still"
-            f" needed, {keep}"
-        )
+        return f"{close} when done with it, or open it with {block}; {keep}"
     if kind is LeakKind.OPEN:
         return f"close it before the scope ends: {block}"
     if kind is LeakKind.UNRELEASED:

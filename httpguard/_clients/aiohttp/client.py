@@ -44,6 +44,9 @@ _HTTPX_SESSION: Final = (
     " or make it with `async with`"
 )
 _HTTPX_BLOCK: Final = "`async with client.stream(...) as response:`"
+_HTTPX_KEEP: Final = (
+    "if it is still needed, have it opened in `with httpguard.allow(...)`"
+)
 _HTTPX_REST: Final = (
     ", or `await response.aclose()` before the last reference goes: aiohttp, which is"
     " under this client of httpx, keeps a forgotten response, and its connection"
@@ -193,11 +196,8 @@ class Aiohttp(Client):
         if not found and facts.kind is LeakKind.SESSION:
             return _HTTPX_SESSION if is_httpx else _SESSION
         if not found and is_httpx:
-            close, keep = (
-                "`await response.aclose()`",
-                "have it opened in `with httpguard.allow(...)`",
-            )
-            return by_block(facts.kind, _HTTPX_BLOCK, close, _HTTPX_REST, keep)
+            close = "`await response.aclose()`"
+            return by_block(facts.kind, _HTTPX_BLOCK, close, _HTTPX_REST, _HTTPX_KEEP)
         return found or by_block(facts.kind, _BLOCK, "call `response.release()`", _REST)
 
 
