@@ -12,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 
 from .._model.threads import OwnThread
 from .._process.process import PROCESS, current
-from .._web.history import by_stdlib
 from .._web.view import View
 from .attachment import arrive, leave
 
@@ -56,8 +55,7 @@ class Visit:
         self._clean = clean
         self._incoming = b""
         self._stays = self._has_arrived = False
-        # What it has of its own it shall not import for us.
-        self._view = View(current, measure=by_stdlib)
+        self._view = View(current)
         self._wake_reader, self._wake_writer = os.pipe()
         self._thread: threading.Thread | None = threading.current_thread()
         self._pausing = False

@@ -10,32 +10,43 @@ from __future__ import annotations
 
 import contextlib
 import os
-from dataclasses import replace
-from typing import TYPE_CHECKING, TypeVar
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Generic, TypeVar
 
 from .._model.errors import BaselineError
-from . import Comparison
 from .file import (
     ANYWHERE,
     Entry,
-    Place,
     dump,
     ends_alike,
     is_same_source,
     parse,
-    place_at,
     place_of,
     portable_name,
 )
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .._model.leak import Leak
-
-__all__ = ["Baseline", "Entry", "Place", "load_known", "place_at"]
+    from .file import Place
 
 T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison(Generic[T]):
+    """Leaks beside a baseline.
+
+    Args:
+        new: Leaks that it does not tolerate.
+        known: Leaks that it tolerates.
+        fixed: Its entries that no leak needed: they can go.
+    """
+
+    new: tuple[T, ...]
+    known: tuple[T, ...]
+    fixed: tuple[Entry, ...]
 
 
 def load_known(path: str) -> Baseline:
@@ -104,14 +115,13 @@ class Baseline:
                 os.remove(draft)
             raise BaselineError(f"cannot write the baseline {name}: {error}") from error
 
-    def split(
-        self, leaks: Iterable[T], place: Callable[[T], Place] = place_of
-    ) -> Comparison[T]:
+    def split(self, leaks: Iterable[T]) -> Comparison[T]:
+        """Leaks, places, or the sites of a report: what `place_of` takes."""
         new: list[T] = []
         known: list[T] = []
         needed: set[Entry] = set()
         for leak in leaks:
-            matches = self.matches(place(leak))
+            matches = self.matches(place_of(leak))
             needed.update(matches)
             (known if matches else new).append(leak)
         fixed = tuple(entry for entry in self.entries if entry not in needed)

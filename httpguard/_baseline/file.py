@@ -136,8 +136,10 @@ class Place:
 
 
 def place_of(leak: Any) -> Place:
-    """Of a `Leak`, or a `Place` as it is."""
-    return leak if isinstance(leak, Place) else place_at(str(leak.kind), leak.site)
+    """Of a `Leak` or a site of a report; a `Place` as it is."""
+    if isinstance(leak, Place):
+        return leak
+    return place_at(str(leak.kind), leak.site, getattr(leak, "source", None))
 
 
 def place_at(kind: str, site: Frame, source: str | None = None) -> Place:

@@ -41,41 +41,30 @@ def _root() -> None:
     # The help is in `httpguard.cli`. Without this a single command were no command.
 
 
-class PlainCommand(TyperCommand):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return [_plain(param) for param in super().get_params(ctx)]
+class _Plain:
+    """Parameters whose types are not shown: their metavars say what they take."""
 
+    def get_params(self, ctx: Any) -> list[Any]:
+        found: list[Any] = super().get_params(ctx)  # type: ignore[misc]
+        for param in found:
+            if getattr(param, "is_flag", False):
+                param.metavar = ""
+            elif param.param_type_name == "argument":
+                # Of typer 0.20 and later: its metavar is the name alone.
+                param.display_type_rich = lambda ctx: ""  # noqa: ARG005
+        return found
+
+
+class PlainCommand(_Plain, TyperCommand):
     def collect_usage_pieces(self, ctx: Any) -> list[str]:
         """``[OPTIONS] FILE...``, without the braces of a required argument."""
         arguments = [
-            param.metavar or param.name.upper()
+            param.metavar
             for param in self.get_params(ctx)
             if param.param_type_name == "argument"
         ]
         return [self.options_metavar, *arguments]
 
 
-class PlainGroup(TyperGroup):
-    def get_params(self, ctx: Any) -> list[Any]:
-        return [_plain(param) for param in super().get_params(ctx)]
-
-
-def _plain(param: Any) -> Any:
-    """A parameter whose type is not shown where it tells nothing."""
-    if getattr(param, "is_flag", False):
-        param.metavar = ""
-    elif param.param_type_name == "argument":
-        # Of typer 0.20 and later: its metavar is the name alone.
-        param.display_type_rich = lambda ctx: ""  # noqa: ARG005
-    elif param.metavar is None and hasattr(param, "display_type"):
-        param.display_type_rich = lambda ctx: _label(param.display_type(ctx))
-    return param
-
-
-def _label(label: str) -> str:
-    """A type as a person reads it: ``<list[a|b]>`` is ``a|b``."""
-    label = label.strip("<>")
-    if label.startswith("list["):
-        label = label[len("list[") : -1]
-    words = {"int": "NUMBER", "int range": "NUMBER", "float": "NUMBER", "str": "TEXT"}
-    return words.get(label, label)
+class PlainGroup(_Plain, TyperGroup):
+    pass

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
 from .._baseline.baseline import Baseline
-from .._baseline.file import ANYWHERE, Place, place_at
+from .._baseline.file import ANYWHERE, place_of
 from .._model.errors import BaselineError
 from .._model.redaction import redact_within
 from .._model.words import many
@@ -22,7 +21,10 @@ from .values import baseline_of_project
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
-    from .._baseline.file import Entry
+    from .._baseline.file import Entry, Place
+
+    _Source = Baseline | dict[Place, None]
+    """A baseline, or the leaks that a log has, each place once."""
 
 _File = Annotated[
     str | None,
@@ -93,15 +95,14 @@ def update(
         if os.path.exists(file)
         else Baseline((), os.path.dirname(os.path.abspath(file)))
     )
-    found = _read(sources)
-    _tell_foreign(found, refuse=prune)
+    found = _read(sources, refuse=prune)
     after = before.without(_unused(before, found)) if prune else before
     for source in found:
-        if source.baseline is not None:
-            after = after.merged(source.baseline)
-        else:
-            new = before.split(source.places).new
+        if not isinstance(source, Baseline):
+            new = before.split(source).new
             after = after.merged(Baseline.of(new, before.root))
+        else:
+            after = after.merged(source)
     _save(before, after, file)
 
 
@@ -124,8 +125,7 @@ def prune(
     """
     file = file or baseline_of_project()
     before = _load(file)
-    found = _read(sources or ())
-    _tell_foreign(found, refuse=True)
+    found = _read(sources or (), refuse=True)
     fixed = _unused(before, found) if sources else _gone(before)
     for entry in fixed:
         typer.echo(f"- {entry}")
@@ -135,41 +135,38 @@ def prune(
     _save(before, before.without(fixed), file)
 
 
-@dataclass(slots=True)
-class _Source:
-    """What was read from one file.
+def _read(names: Iterable[str], *, refuse: bool) -> list[_Source]:
+    """Logs and baselines, as they come; ``-``: standard input.
 
-    Args:
-        places: The leaks that a log has, each place once.
-        baseline: What it is, if it is a baseline.
-        damaged: Lines that look like ours and cannot be read.
-        foreign: It has no line of httpguard: perhaps it is another program's.
+    A log without a line of httpguard is perhaps another program's: that something is
+    not in it says nothing. It may be refused.
     """
-
-    name: str
-    places: dict[Place, None] = field(default_factory=dict)
-    baseline: Baseline | None = None
-    damaged: int = 0
-    foreign: bool = False
+    try:
+        return [_read_source(name, refuse=refuse) for name in names]
+    except BaselineError as error:
+        raise typer.BadParameter(str(error), param_hint="SOURCE") from error
 
 
-def _read_source(name: str) -> _Source:
-    """Read a log or a baseline, whichever it is; ``-``: standard input."""
+def _read_source(name: str, *, refuse: bool) -> _Source:
     if _is_baseline(name):
-        return _Source(name, baseline=Baseline.load(name))
+        return Baseline.load(name)
     counts = LogCounts()
     try:
         for source in look_at([name]):
-            read(source, counts, lambda _: None)
+            read(source, counts)
     except InputError as error:
         raise BaselineError(f"cannot read {error}") from error
     sites = report_of(counts).sites
-    places = dict.fromkeys(
-        place_at(site.kind, site.frame, site.source) for site in sites if site.lineno
-    )
     damaged = sum(counts.problems.values())
     damaged += sum(site.events for site in sites if not site.lineno)
-    return _Source(name, places, None, damaged, not any(counts.ours.values()))
+    if damaged:
+        typer.echo(f"{name}: {many(damaged, 'damaged line')}", err=True)
+    if not any(counts.ours.values()):
+        told = f"no line of httpguard in {name}"
+        if refuse:
+            raise BaselineError(f"{told}: nothing was taken out for want of it")
+        typer.echo(told, err=True)
+    return dict.fromkeys(place_of(site) for site in sites if site.lineno)
 
 
 def _is_baseline(name: str) -> bool:
@@ -190,43 +187,13 @@ def _load(file: str) -> Baseline:
         raise typer.BadParameter(str(error), param_hint="FILE") from error
 
 
-def _read(names: Iterable[str]) -> list[_Source]:
-    found = []
-    for name in names:
-        try:
-            source = _read_source(name)
-        except BaselineError as error:
-            raise typer.BadParameter(str(error), param_hint="SOURCE") from error
-        if source.damaged:
-            typer.echo(f"{name}: {many(source.damaged, 'damaged line')}", err=True)
-        found.append(source)
-    return found
-
-
-def _tell_foreign(sources: Iterable[_Source], *, refuse: bool) -> None:
-    """Say which sources have no line of httpguard, or refuse them.
-
-    That something is not in them says nothing.
-    """
-    for source in sources:
-        if source.foreign:
-            told = f"no line of httpguard in {source.name}"
-            if refuse:
-                raise typer.BadParameter(
-                    f"{told}: nothing was taken out for want of it",
-                    param_hint="SOURCE",
-                )
-            typer.echo(told, err=True)
-
-
 def _unused(baseline: Baseline, sources: Iterable[_Source]) -> list[Entry]:
     unused = set(baseline.entries)
     for source in sources:
-        if source.baseline is None:
-            unused &= set(baseline.split(source.places).fixed)
+        if not isinstance(source, Baseline):
+            unused &= set(baseline.split(source).fixed)
         else:
-            rebased = Baseline((), baseline.root).merged(source.baseline)
-            unused -= set(rebased.entries)
+            unused -= set(Baseline((), baseline.root).merged(source).entries)
     return [entry for entry in baseline.entries if entry in unused]
 
 

@@ -14,7 +14,10 @@ def demo(
     *,
     client: Annotated[
         str,
-        typer.Option(help=f"The HTTP client of the program: {' or '.join(SHOWS)}."),
+        typer.Option(
+            metavar="TEXT",
+            help=f"The HTTP client of the program: {' or '.join(SHOWS)}.",
+        ),
     ] = "requests",
     source: Annotated[
         bool,

@@ -16,7 +16,7 @@ import typer
 
 from .._model.errors import HTTPGuardError
 from .._model.extras import require
-from .._model.leak import LeakKind  # noqa: TC001  # typer looks at it.
+from .._model.leak import LeakKind
 from .._report.counts import LogCounts
 from .._report.inputs import InputError, look_at, read
 from .._report.sites import parse_since, report_of, select
@@ -63,7 +63,9 @@ def report(
     ] = "",
     kind: Annotated[
         list[LeakKind] | None,
-        typer.Option(help="Only this kind; may be repeated."),
+        typer.Option(
+            metavar="|".join(LeakKind), help="Only this kind; may be repeated."
+        ),
     ] = None,
     site: Annotated[
         list[str] | None,
@@ -81,6 +83,7 @@ def report(
         Form,
         typer.Option(
             "--format",
+            metavar="text|json|github",
             help="What is printed: text for people, JSON, or annotations for"
             " GitHub's workflows.",
         ),
@@ -128,7 +131,10 @@ def report(
     ] = None,
     engine: Annotated[
         EngineName,
-        typer.Option(help="Who reads: this process, or Spark, for more than it can."),
+        typer.Option(
+            metavar="plain|spark",
+            help="Who reads: this process, or Spark, for more than it can.",
+        ),
     ] = EngineName.PLAIN,
     master: Annotated[
         str,
@@ -234,12 +240,10 @@ def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
 
 def _beside(made: Report, path: str) -> Report:
     """Without the sites that a baseline tolerates."""
-    from .._baseline.baseline import load_known, place_at
+    from .._baseline.baseline import load_known
 
     try:
-        compared = load_known(path).split(
-            made.sites, lambda site: place_at(site.kind, site.frame, site.source)
-        )
+        compared = load_known(path).split(made.sites)
     except HTTPGuardError as error:
         raise typer.BadParameter(str(error), param_hint="'--baseline'") from error
     fixed = tuple(map(str, compared.fixed))

@@ -8,9 +8,8 @@ import typer
 
 from .._model.errors import HTTPGuardError
 from .._model.settings import TABLE, Settings
-from .._run.options import Options
+from .._run.options import Options, split
 from .._run.start import prepare
-from .._run.target import starts_target
 from .app import PlainCommand
 
 _SETTINGS: Final = "Settings (the others are HTTPGUARD_… variables)"
@@ -27,26 +26,9 @@ class Command(PlainCommand):
     """A command whose options end where the program begins."""
 
     def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
-        own = self._count_own(args)
-        rest = args[own + 1 :] if args[own : own + 1] == ["--"] else args[own:]
+        own, program = split(args)
         # Without a program: typer says what is missing, which may be a value.
-        words = [*args[:own], "--", *rest] if rest else args[:own]
-        return super().parse_args(ctx, words)
-
-    def _count_own(self, args: list[str]) -> int:
-        with_value = {
-            name
-            for option in self.params
-            if not getattr(option, "is_flag", False)
-            for name in option.opts
-            if name.startswith("-")
-        }
-        index = 0
-        while index < len(args) and args[index] != "--":
-            if starts_target(args[index]):
-                break
-            index += 2 if args[index] in with_value else 1
-        return min(index, len(args))
+        return super().parse_args(ctx, [*own, "--", *program] if program else own)
 
 
 def run(

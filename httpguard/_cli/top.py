@@ -38,6 +38,7 @@ def top(
     token: Annotated[
         str | None,
         typer.Option(
+            metavar="TEXT",
             envvar="HTTPGUARD_SERVE_TOKEN",
             show_envvar=True,
             help="The page's token, if it has one.",

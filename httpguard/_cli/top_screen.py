@@ -43,23 +43,24 @@ def screen(
         choice: None where there are no keys.
     """
     before = what_was_before(state.get("attached", {}))
-    other = _OTHER_LINES + (_WRAPPED if height >= _TALL else 0)
+    tall = height >= _TALL
+    other = _OTHER_LINES + (_WRAPPED if tall else 0)
     other += sum(text.plain.count("\n") + 1 for text in before)
     rows = max((height - other) // 3, _FEWEST) if height else 0
-    parts: list[RenderableType] = [
-        _head(state),
-        _figures(state),
-        Text(),
-        *_leaks(state, rows, choice),
-        *_fix(state, choice, wraps=height >= _TALL),
-        Text(),
-        *_open(state, rows),
-        Text(),
-        *_pools(state, rows),
-    ]
-    parts[2:2] = before
+    parts: list[RenderableType] = [_head(state)]
     if not state.get("installed"):
-        parts.insert(1, Text("httpguard is not installed in this program", "yellow"))
+        parts.append(Text("httpguard is not installed in this program", "yellow"))
+    parts += [_figures(state), *before, Text()]
+    if choice is None:
+        parts += _leaks(state, state["leaks"], rows, None)
+    else:
+        leaks = choice.sort(state["leaks"])
+        # The last one where there are fewer now.
+        selected = min(choice.row, len(leaks) - 1)
+        parts += _leaks(state, leaks, rows, selected)
+        if leaks:
+            parts.append(_fix(leaks[selected], wraps=tall))
+    parts += [Text(), *_open(state, rows), Text(), *_pools(state, rows)]
     if choice is not None:
         parts.append(Text(HELP, "dim", no_wrap=True, overflow="ellipsis"))
     if note:
@@ -94,11 +95,9 @@ def _figures(state: dict[str, Any]) -> Text:
 
 
 def _leaks(
-    state: dict[str, Any], most: int, choice: Choice | None
+    state: dict[str, Any], leaks: list[dict[str, Any]], most: int, selected: int | None
 ) -> list[RenderableType]:
     table = _table("kind", ">count", "site", "request", ">last")
-    leaks = state["leaks"] if choice is None else choice.sort(state["leaks"])
-    selected = None if choice is None else _selected(leaks, choice)
     # The selected row is always among those that there is room for.
     first = max((selected or 0) - most + 1, 0) if most else 0
     for number, leak in enumerate(leaks[first : first + most if most else None], first):
@@ -115,21 +114,10 @@ def _leaks(
     return _titled("Leaks", table, rows, "No leak so far.")
 
 
-def _selected(leaks: list[dict[str, Any]], choice: Choice) -> int:
-    """The number of the selected row: the last one where there are fewer now."""
-    return min(choice.row, max(len(leaks) - 1, 0))
-
-
-def _fix(
-    state: dict[str, Any], choice: Choice | None, *, wraps: bool
-) -> list[RenderableType]:
-    if choice is None or not state["leaks"]:
-        return []
-    leaks = choice.sort(state["leaks"])
-    hint = printable(str(leaks[_selected(leaks, choice)].get("hint", "")))
+def _fix(leak: dict[str, Any], *, wraps: bool) -> Text:
+    hint = printable(str(leak.get("hint", "")))
     overflow: Any = "fold" if wraps else "ellipsis"
-    text = Text.assemble(("fix: ", "green"), hint, no_wrap=not wraps, overflow=overflow)
-    return [text]
+    return Text.assemble(("fix: ", "green"), hint, no_wrap=not wraps, overflow=overflow)
 
 
 def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
@@ -149,23 +137,16 @@ def _open(state: dict[str, Any], most: int) -> list[RenderableType]:
 
 
 def _pools(state: dict[str, Any], most: int) -> list[RenderableType]:
-    """Pools that have something open or lost, those of one name together."""
+    """Pools that have something open or lost."""
     table = _table(">in use", ">lost", "pool", "when full")
-    groups: dict[tuple[str, bool], list[dict[str, Any]]] = {}
-    for pool in state["pools"]:
-        if pool["open"] or pool["lost"]:
-            groups.setdefault((str(pool["name"]), pool["block"]), []).append(pool)
-    pools = list(groups.items())
-    for (name, block), alike in pools[: most or None]:
-        taken, size, lost = (
-            sum(pool[field] for pool in alike) for field in ("taken", "size", "lost")
-        )
-        times = f" ({len(alike)} pools)" if len(alike) > 1 else ""
+    pools = [pool for pool in state["pools"] if pool["open"] or pool["lost"]]
+    for pool in pools[: most or None]:
+        times = f" ({pool['count']} pools)" if pool["count"] > 1 else ""
         table.add_row(
-            Text(f"{taken} of {size}"),
-            Text(str(lost), "red" if lost else ""),
-            _line(f"{name}{times}"),
-            Text("requests wait" if block else "opens more"),
+            Text(f"{pool['taken']} of {pool['size']}"),
+            Text(str(pool["lost"]), "red" if pool["lost"] else ""),
+            _line(f"{pool['name']}{times}"),
+            Text("requests wait" if pool["block"] else "opens more"),
         )
     rows = len(pools) + state["left_out"]["pools"]
     return _titled("Pools", table, rows, "None is in use.")

@@ -82,7 +82,9 @@ def _form(magic: bytes, name: str) -> str:
     return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "plain"
 
 
-def read(source: Input, counts: LogCounts, advance: Callable[[int], None]) -> None:
+def read(
+    source: Input, counts: LogCounts, advance: Callable[[int], None] = lambda _: None
+) -> None:
     """Count all lines of a file that may be ours. Raises `InputError`.
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line

@@ -125,10 +125,10 @@ class Site:
         for step in self.example.stack:
             if (step.filename, step.lineno) == (self.filename, self.lineno):
                 return step.source
-        return source_line(self.frame)
+        return source_line(self.site)
 
     @property
-    def frame(self) -> Frame:
+    def site(self) -> Frame:
         return Frame(self.filename, self.lineno, self.function)
 
 

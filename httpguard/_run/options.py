@@ -64,22 +64,30 @@ class Options(NamedTuple):
         return {name: value for name, value in found.items() if value is not None}
 
 
+def split(words: Sequence[str]) -> tuple[list[str], list[str]]:
+    """Our own words, and the program, which may be missing."""
+    own = 0
+    while own < len(words) and words[own] != "--" and not starts_target(words[own]):
+        own += 2 if words[own] in _VALUES else 1
+    rest = list(words[own:])
+    return list(words[:own]), rest[1:] if rest[:1] == ["--"] else rest
+
+
 def read_quickly(words: Sequence[str]) -> tuple[list[str], Options] | None:
     """The program and the options before it, where they are spelled out.
 
     None where there is anything else: a call for help, ``--log=FILE``, an error.
     """
+    own, program = split(words)
     found: dict[str, Any] = {}
-    rest = list(words)
-    while rest and rest[0] != "--" and not starts_target(rest[0]):
-        word = rest.pop(0)
+    given = iter(own)
+    for word in given:
         if word in _FLAGS:
             found[_FLAGS[word]] = not word.startswith(_NO)
-        elif word in _VALUES and rest:
-            name, value = _VALUES[word], rest.pop(0)
-            repeated = name in _REPEATED
-            found[name] = (*found.get(name, ()), value) if repeated else value
-        else:
+            continue
+        value = next(given, None)
+        if word not in _VALUES or value is None:
             return None
-    program = rest[1:] if rest[:1] == ["--"] else rest
+        name = _VALUES[word]
+        found[name] = (*found.get(name, ()), value) if name in _REPEATED else value
     return (program, Options(**found)) if program else None

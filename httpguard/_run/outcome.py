@@ -54,7 +54,7 @@ def _read_log(path: str, outcome: Outcome) -> None:
 
     counts = LogCounts()
     for source in look_at([path]):
-        read(source, counts, lambda _: None)
+        read(source, counts)
     outcome.found = sites_of(counts)
     outcome.crowded = counts.events[TOO_MANY_OPEN]
     told = {name.partition(".")[2] for name in (POOL_STARVED, *ADVICE)}

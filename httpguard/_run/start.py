@@ -1,12 +1,16 @@
-"""From the options of `httpguard run` to what is run."""
+"""From the options of `httpguard run` to its exit code: files, program, table."""
 
 from __future__ import annotations
 
+import contextlib
 import os
+import shutil
 import sys
-from typing import TYPE_CHECKING, Final
+import tempfile
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.errors import ConfigError
+from .._model.project import read_project, with_project
 from .._model.settings import (
     TABLE,
     check,
@@ -15,20 +19,25 @@ from .._model.settings import (
     variable,
 )
 from .._model.words import nearest
-from .session import Run
-from .target import find_target
+from .child import become, run_child
+from .environment import NO_RUN, VERBOSE, guarded_environment
+from .target import TargetError, find_target
 
 if TYPE_CHECKING:
-    from .options import Options
+    from collections.abc import Iterator, Mapping
 
+    from .._baseline.baseline import Baseline
+    from .options import Options
+    from .target import Target
+
+# As LeakSanitizer's.
+LEAKED: Final = 23
 # A killed process loses what it leaked since the last sweep.
 _CHECK_INTERVAL: Final = "1"
 
 
 def prepare(program: list[str], options: Options) -> Run:
     """Check everything before the program begins. Raises `HTTPGuardError`."""
-    from .._model.project import read_project
-
     variables = _variables(options)
     settings = load_settings({}, {**os.environ, **variables})
     if options.log is not None:
@@ -69,8 +78,6 @@ def prepare(program: list[str], options: Options) -> Run:
 
 def _variables(options: Options) -> dict[str, str]:
     """What the project and the command line say, as variables of the environment."""
-    from .._model.project import with_project
-
     told = with_project(os.environ, os.getcwd())
     variables = {
         "HTTPGUARD_CHECK_INTERVAL": _CHECK_INTERVAL,
@@ -117,3 +124,83 @@ def _refuse_beside_exec(options: Options) -> None:
 
 def _warn(message: str) -> None:
     sys.stderr.write(f"httpguard run: {message}\n")
+
+
+class Run(NamedTuple):
+    """What is run, and how.
+
+    Args:
+        settings: Variables that the command's options stand for.
+        baseline: Known leaks, which are not shown and fail nothing.
+        tolerated: More leaks than this make the exit code `LEAKED` where it would be
+            0. None: no number of them does.
+        enabled: False: the settings say that nothing is to be guarded.
+    """
+
+    target: Target
+    options: Options
+    settings: Mapping[str, str]
+    baseline: Baseline | None
+    tolerated: int | None
+    enabled: bool
+
+    def start(self) -> int:
+        """Run the program and show what leaked, or become it.
+
+        Returns the exit code; negative: the signal that ended the program. Raises
+        `TargetError` where it could not be started.
+        """
+        try:
+            if self.options.become:
+                become(self.target, guarded_environment(self.settings, NO_RUN))
+            return self._run()
+        except OSError as error:
+            name = self.target.arguments[0]
+            raise TargetError(
+                f"cannot run {name!r}: {error.strerror or error}"
+            ) from None
+
+    def _run(self) -> int:
+        told = {VERBOSE: "1"} if self.options.verbose else {}
+        with _files() as run:
+            environment = guarded_environment({**self.settings, **told}, run)
+            code = run_child(self.target, environment)
+            # What only the end needs is imported at the end.
+            from .._baseline.baseline import Baseline
+            from .outcome import read_outcome
+            from .telling import tell
+
+            outcome = read_outcome(run)
+        comparison = (self.baseline or Baseline()).split(outcome.found)
+        try:
+            tell(outcome, comparison, self.options, enabled=self.enabled)
+        except KeyboardInterrupt:
+            pass
+        except OSError:
+            # Whoever reads standard error has gone, a terminal that hung up say. What
+            # cannot be flushed at exit would make the code 120.
+            sys.stderr = None
+        leaks = sum(site.leaks for site in comparison.new)
+        failed = self.tolerated is not None and leaks > self.tolerated
+        return LEAKED if failed and code == 0 else code
+
+
+@contextlib.contextmanager
+def _files() -> Iterator[str]:
+    """The start of the names of a run's files, which are there for its time."""
+    directory = tempfile.mkdtemp(prefix="httpguard-run-")
+    try:
+        # Where a server's workers give up root's rights, they still report. The
+        # name cannot be guessed, and the directory not be listed.
+        shared = hasattr(os, "geteuid") and os.geteuid() == 0
+        run = os.path.join(directory, os.urandom(16).hex())
+        if shared:
+            os.chmod(directory, 0o711)  # noqa: S103  # See above.
+        for suffix in (".jsonl", ".processes"):
+            with open(run + suffix, "xb"):
+                pass
+            if shared:
+                os.chmod(run + suffix, 0o622)  # noqa: S103  # See above.
+        yield run
+    finally:
+        shutil.rmtree(directory, ignore_errors=True)

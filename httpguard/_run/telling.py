@@ -16,7 +16,7 @@ from .._model.words import many
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from .._baseline import Comparison
+    from .._baseline.baseline import Comparison
     from .._report.result import Site
     from .options import Options
     from .outcome import Outcome

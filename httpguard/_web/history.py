@@ -131,9 +131,6 @@ def _run(
 
 _STARTED: Final = time.time()
 
-Figures = dict[str, float | int | None]
-"""Threads, file descriptors, memory and CPU time; None: not to be had."""
-
 
 def about() -> dict[str, Any]:
     """What does not change while the process runs."""
@@ -146,56 +143,28 @@ def about() -> dict[str, Any]:
     }
 
 
-def figures() -> Figures:
-    try:
-        import psutil
-    except ImportError:
-        return by_stdlib()
-    process = psutil.Process()
-    with process.oneshot():
-        times = process.cpu_times()
-        count = getattr(process, "num_fds", None) or process.num_handles
-        return {
-            "uptime": round(max(time.time() - process.create_time(), 0.0), 3),
-            "threads": process.num_threads(),
-            "fds": count(),
-            "fd_limit": limit_of_descriptors(),
-            "rss": process.memory_info().rss,
-            "cpu_seconds": round(times.user + times.system, 3),
-        }
+def figures() -> dict[str, float | int | None]:
+    """Threads, file descriptors, memory and CPU time; None: not to be had.
 
-
-def by_stdlib() -> Figures:
-    limit = limit_of_descriptors()
-    return {
-        "uptime": round(_uptime(), 3),
-        "threads": threading.active_count(),
-        "fds": count_descriptors(limit or 0),
-        "fd_limit": limit,
-        "rss": _memory(),
-        "cpu_seconds": round(time.process_time(), 3),
-    }
-
-
-def _uptime() -> float:
-    """Seconds since the process began, where /proc tells.
-
-    Else since this module was imported: when the page was first served.
+    Where /proc does not tell, the process began when this module was imported, and its
+    threads are those that Python knows.
     """
+    limit = limit_of_descriptors()
+    uptime, threads, rss = time.time() - _STARTED, threading.active_count(), None
     with (
         contextlib.suppress(OSError, ValueError, IndexError, AttributeError),
         open("/proc/self/stat", "rb") as file,
     ):
-        ticks = int(file.read().rpartition(b")")[2].split()[19])
-        now = time.clock_gettime(time.CLOCK_BOOTTIME)
-        return max(now - ticks / os.sysconf("SC_CLK_TCK"), 0.0)
-    return max(time.time() - _STARTED, 0.0)
-
-
-def _memory() -> int | None:
-    with (
-        contextlib.suppress(OSError, ValueError, IndexError),
-        open("/proc/self/statm", "rb") as file,
-    ):
-        return int(file.read().split()[1]) * os.sysconf("SC_PAGE_SIZE")
-    return None
+        # From the third field on.
+        stat = file.read().rpartition(b")")[2].split()
+        ticks = int(stat[19]) / os.sysconf("SC_CLK_TCK")
+        uptime = time.clock_gettime(time.CLOCK_BOOTTIME) - ticks
+        threads, rss = int(stat[17]), int(stat[21]) * os.sysconf("SC_PAGE_SIZE")
+    return {
+        "uptime": round(max(uptime, 0.0), 3),
+        "threads": threads,
+        "fds": count_descriptors(limit or 0),
+        "fd_limit": limit,
+        "rss": rss,
+        "cpu_seconds": round(time.process_time(), 3),
+    }

@@ -19,7 +19,6 @@ from .sites import by_site, with_sources
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from .history import Figures
     from .source import Source
 
 # Seconds for which one answer is good, at least and at most ...
@@ -59,14 +58,12 @@ class View:
         clock: Callable[[], float] = time.monotonic,
         used: Callable[[], float] = time.thread_time,
         most: int = _MOST_BYTES,
-        measure: Callable[[], Figures] | None = None,
     ) -> None:
         self.history = History(find, clock)
         self._find = find
         self._clock = clock
         self._used = used
         self._most = most
-        self._measure = measure
         self._lock = threading.Lock()
         self._document: Document | None = None
         self._made = self._cost = 0.0
@@ -136,7 +133,7 @@ class View:
             if guard
             else {},
             "program": about(),
-            "process": (self._measure or figures)(),
+            "process": figures(),
             "open_now": sites.open_now,
             "open_sites": sites.rows,
             "sessions": _sessions(guard),
