@@ -6,7 +6,6 @@ import abc
 import sys
 import threading
 from collections.abc import Callable
-from types import TracebackType  # noqa: TC003  # For typing.get_type_hints.
 from typing import TYPE_CHECKING, Any, NoReturn, TypeVar
 
 from .._model.errors import HTTPGuardError, hide_own
@@ -36,17 +35,10 @@ class _Context(abc.ABC):
         self._missed = 0
 
     def __enter__(self) -> None:
-        """Responses opened from here on belong to this scope."""
         scope = Scope(current_scope(), self._reason)
         self._tokens[scope] = CURRENT_SCOPE.set(scope)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """The scope ends."""
+    def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         scope, carried = self._leave()
         try:
             self._close(scope, raising=error is None)
@@ -58,16 +50,11 @@ class _Context(abc.ABC):
                 scope.over = True
 
     async def __aenter__(self) -> None:
-        """As `__enter__`."""
         self.__enter__()
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: object, error: BaseException | None, traceback: object
     ) -> None:
-        """As `__exit__`."""
         self.__exit__(kind, error, traceback)
 
     def __call__(self, function: _F) -> _F:
@@ -156,7 +143,6 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             raise TypeError(msg)
 
     def __enter__(self) -> None:
-        """Install if need be."""
         try:
             if not _installing.enter_temporary():
                 self._missed += 1
@@ -175,10 +161,7 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
             ) from error
 
     async def __aexit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
+        self, kind: object, error: BaseException | None, traceback: object
     ) -> None:
         """As `__exit__`, but other tasks run while it waits."""
         try:
@@ -198,7 +181,6 @@ class no_leaks(_Context):  # noqa: N801  # Used like a function.
         return no_leaks()
 
     def _close(self, scope: Scope | None, *, raising: bool) -> None:
-        """Judge what is left and raise it."""
         if scope is None:
             return
         guard = _process.PROCESS.guard
@@ -243,7 +225,6 @@ class allow(_Context):  # noqa: N801  # Used like a function.
         self._reason = str(reason)
 
     def __enter__(self) -> None:
-        """Responses opened from here on are not judged."""
         try:
             super().__enter__()
         except Exception as error:

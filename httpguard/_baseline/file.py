@@ -83,11 +83,10 @@ def parse(text: str, name: str) -> list[Entry]:
             f" this httpguard reads version {VERSION}"
         )
     entries = []
-    for number, fields in enumerate(data["leaks"]):
+    for number, fields in enumerate(data["leaks"], 1):
         wrong = _wrong(fields)
         if wrong is not None:
-            line = _line_of_entry(text, number)
-            raise BaselineError(f"{name}, line {line}: {wrong}")
+            raise BaselineError(f"{name}, entry {number}: {wrong}")
         entries.append(Entry(**fields))
     return entries
 
@@ -107,18 +106,6 @@ def _wrong(fields: object) -> str | None:
     if fields["kind"] not in _KINDS:
         return f"kind is {fields['kind']!r}; accepted: {', '.join(_KINDS)}"
     return None
-
-
-def _line_of_entry(text: str, number: int) -> int:
-    """The line on which an entry begins, in text that is known to be JSON."""
-    decoder = json.JSONDecoder()
-    position = text.index("[", text.index('"leaks"')) + 1
-    for _ in range(number + 1):
-        while text[position] in " \t\r\n,":
-            position += 1
-        begin = position
-        _, position = decoder.raw_decode(text, position)
-    return text.count("\n", 0, begin) + 1
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ import gc
 import json
 import os
 import sys
-from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final
@@ -23,9 +22,6 @@ from .._report.sites import parse_since, report_of, select
 from .values import COUNT, project
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
-
-    from .._report.inputs import Input
     from .._report.result import Report
 
 _FOUND: Final = 23
@@ -214,28 +210,13 @@ def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
         # Lines make millions of objects, and no cycle.
         gc.disable()
         counts = LogCounts(begin)
-        with _progress(inputs) as advance:
-            for source in inputs:
-                read(source, counts, advance)
+        for source in inputs:
+            read(source, counts)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
     finally:
         gc.enable()
     return counts
-
-
-@contextmanager
-def _progress(inputs: list[Input]) -> Iterator[Callable[[int], None]]:
-    if not sys.stderr.isatty():
-        yield lambda _read: None
-        return
-    from rich.console import Console
-    from rich.progress import Progress
-
-    sizes = [source.size for source in inputs]
-    with Progress(console=Console(stderr=True), transient=True) as bar:
-        task = bar.add_task("reading", total=sum(sizes) if all(sizes) else None)
-        yield lambda read: bar.advance(task, read)
 
 
 def _beside(made: Report, path: str) -> Report:

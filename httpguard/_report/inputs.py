@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
 import sys
 from dataclasses import dataclass
 from functools import partial
@@ -13,15 +12,13 @@ from .._model.errors import HTTPGuardError
 from .._model.extras import MissingExtraError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Iterable
 
     from .counts import LogCounts
 
 STDIN: Final = "-"
 # A file without line ends (a core dump, say) must not be taken into memory whole.
 _LONGEST_LINE: Final = 64 << 20
-# Progress is told after so many lines.
-_LINES: Final = 4096
 
 
 class InputError(HTTPGuardError):
@@ -35,12 +32,10 @@ class Input:
     Args:
         path: As given; ``-`` is standard input.
         form: ``plain``, ``gzip`` or ``zstd``, by its first bytes.
-        size: In bytes; 0 if not known.
     """
 
     path: str
     form: str
-    size: int
 
     @property
     def name(self) -> str:
@@ -55,7 +50,7 @@ def look_at(paths: Iterable[str]) -> list[Input]:
 def _look_at(path: str) -> Input:
     if path == STDIN:
         # Told apart when it is read: nothing may be waiting there yet.
-        return Input(path, "plain", 0)
+        return Input(path, "plain")
     try:
         with open(path, "rb") as file:
             form = _form(file.read(4), path)
@@ -64,10 +59,9 @@ def _look_at(path: str) -> Input:
                 raise InputError(
                     f"{path} is not a plain file; pipe it in and say `-` instead"
                 )
-            size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise InputError(f"{path}: {error.strerror or error}") from error
-    return Input(path, form, size)
+    return Input(path, form)
 
 
 def _form(magic: bytes, name: str) -> str:
@@ -82,20 +76,16 @@ def _form(magic: bytes, name: str) -> str:
     return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "plain"
 
 
-def read(
-    source: Input, counts: LogCounts, advance: Callable[[int], None] = lambda _: None
-) -> None:
+def read(source: Input, counts: LogCounts) -> None:
     """Count all lines of a file that may be ours. Raises `InputError`.
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line
     can still be read. Of compressed data that is damaged, what came before counts.
-    `advance` is told the bytes of the file that were read since the last call.
     Raises `MissingExtraError` where nothing is there to read zstd.
     """
     name, number = source.name, 0
     counts.begin(name)
     with _open(source) as raw:
-        told = 0
         text = io.TextIOWrapper(
             _decompressed(raw, source), "utf-8", "replace", newline="\n"
         )
@@ -113,9 +103,6 @@ def read(
                 ):
                     problem = counts.take(name, line.rstrip("\r\n"))
                     counts.note_damage(name, number, problem)
-                if not number % _LINES and raw.seekable():
-                    advance(raw.tell() - told)
-                    told = raw.tell()
         except InputError:
             raise
         except Exception as error:  # Each form of compression has its own.

@@ -35,6 +35,7 @@ class Tally:
     __slots__ = (
         "_largest",
         "_resolved",
+        "_resolved_before",
         "_since",
         "_unit",
         "events",
@@ -48,7 +49,7 @@ class Tally:
         self._since = since
         self._unit = MINUTE if fine else HOUR
         self._largest: dict[int, int] = {}
-        self._resolved: dict[int, int] | None = None
+        self._resolved = self._resolved_before = 0
         self.host = ""
         self.program = ""
         self.events = 0
@@ -64,6 +65,7 @@ class Tally:
         """
         if self._since is not None and (seen is None or seen < self._since):
             span = _BEFORE
+            self._resolved_before = max(self._resolved_before, resolved)
         else:
             span = _UNTIMED if seen is None else seen // self._unit
             self.events += 1
@@ -71,16 +73,12 @@ class Tally:
                 self.first = first
             if seen is not None and (self.last is None or seen > self.last):
                 self.last = seen
-        largest = self._largest
-        if count > largest.get(span, -1):
-            largest[span] = count
-            if len(largest) > _MOST_MINUTES and self._unit == MINUTE:
+            if resolved:
+                self._resolved = max(self._resolved, resolved)
+        if count > self._largest.get(span, -1):
+            self._largest[span] = count
+            if len(self._largest) > _MOST_MINUTES:
                 self._coarsen()
-                span = span if span < 0 else span * MINUTE // HOUR
-        if resolved:
-            ended = self._resolved = self._resolved or {}
-            if resolved > ended.get(span, 0):
-                ended[span] = resolved
         return span != _BEFORE
 
     def merge(self, other: Tally) -> None:
@@ -90,24 +88,23 @@ class Tally:
         times = (self.first, other.first, self.last, other.last)
         known = [time for time in times if time is not None]
         self.first, self.last = min(known, default=None), max(known, default=None)
+        self._resolved = max(self._resolved, other._resolved)
+        self._resolved_before = max(self._resolved_before, other._resolved_before)
         if other._unit != self._unit:
             self._coarsen()
             other._coarsen()
         _put(self._largest, other._largest)
-        if other._resolved:
-            self._resolved = self._resolved or {}
-            _put(self._resolved, other._resolved)
         if len(self._largest) > _MOST_MINUTES:
             self._coarsen()
 
     def _coarsen(self) -> None:
         """Keep hours instead of minutes."""
-        if self._unit == HOUR:
-            return
-        self._unit = HOUR
-        self._largest = _by_hour(self._largest)
-        if self._resolved:
-            self._resolved = _by_hour(self._resolved)
+        if self._unit == MINUTE:
+            self._unit = HOUR
+            minutes, self._largest = self._largest, {}
+            for span, count in minutes.items():
+                hour = span if span < 0 else span * MINUTE // HOUR
+                _put(self._largest, {hour: count})
 
     @property
     def minutes(self) -> int:
@@ -118,41 +115,24 @@ class Tally:
 
         None: at no known time.
         """
-        grown = _growth(self._largest)
-        return {
-            None if span < 0 else span * self.minutes: more
-            for span, more in grown.items()
-        }
+        highest = 0
+        grown: dict[int | None, int] = {}
+        for span in sorted(self._largest):
+            more = self._largest[span] - highest
+            if more > 0:
+                highest = self._largest[span]
+                if span != _BEFORE:
+                    grown[None if span < 0 else span * self.minutes] = more
+        return grown
 
     def resolved(self) -> int:
         """How many of them ended well in the time asked for."""
-        return sum(_growth(self._resolved or {}).values())
+        return max(self._resolved - self._resolved_before, 0)
 
 
 def _put(mine: dict[int, int], others: dict[int, int]) -> None:
     for span, count in others.items():
         mine[span] = max(count, mine.get(span, 0))
-
-
-def _by_hour(minutes: dict[int, int]) -> dict[int, int]:
-    hours: dict[int, int] = {}
-    for span, count in minutes.items():
-        hour = span if span < 0 else span * MINUTE // HOUR
-        hours[hour] = max(count, hours.get(hour, 0))
-    return hours
-
-
-def _growth(largest: dict[int, int]) -> dict[int, int]:
-    """What each span added to the largest before it; but for the time before."""
-    highest = 0
-    grown = {}
-    for span in sorted(largest):
-        more = largest[span] - highest
-        if more > 0:
-            highest = largest[span]
-            if span != _BEFORE:
-                grown[span] = more
-    return grown
 
 
 def time_of(microseconds: int | None) -> datetime | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import linecache
 import os
 import re
@@ -203,33 +204,25 @@ def source_around(frame: Frame) -> list[str]:
     lines = linecache.getlines(frame.filename)
     if not 0 < frame.lineno <= len(lines):
         return []
-    first = _first_line(lines, frame)
-    if frame.lineno - first <= _MOST_ABOVE:
-        chosen = lines[first - 1 : frame.lineno]
-    else:
-        head = lines[first - 1]
-        indent = " " * (_indent(head) + 4)
-        begin = frame.lineno - _SOME_ABOVE
-        chosen = [head, f"{indent}...", *lines[begin - 1 : frame.lineno]]
-    lines = [redact_within(line.expandtabs().rstrip()) for line in chosen]
-    return dedent("\n".join(lines)).split("\n")
+    first = _first_line("".join(lines), frame.lineno)
+    chosen = [line.expandtabs().rstrip() for line in lines[first - 1 : frame.lineno]]
+    if len(chosen) > _MOST_ABOVE + 1:
+        head = chosen[0]
+        indent = " " * (len(head) - len(head.lstrip()) + 4)
+        chosen = [head, f"{indent}...", *chosen[-_SOME_ABOVE - 1 :]]
+    return dedent("\n".join(map(redact_within, chosen))).split("\n")
 
 
-def _first_line(lines: list[str], frame: Frame) -> int:
-    """The line of the function's ``def``, or one somewhat above the frame's."""
-    # A comprehension or lambda stands in some function.
-    name = r"\w+" if frame.function.startswith("<") else re.escape(frame.function)
-    define = re.compile(rf"\s*(async\s+)?def\s+{name}\b")
-    indent = _indent(lines[frame.lineno - 1])
-    if frame.function != "<module>":
-        for number in range(frame.lineno, 0, -1):
-            line = lines[number - 1]
-            if define.match(line) and (
-                number == frame.lineno or _indent(line) < indent
-            ):
-                return number
-    return max(1, frame.lineno - 2)
-
-
-def _indent(line: str) -> int:
-    return len(line) - len(line.lstrip())
+def _first_line(source: str, lineno: int) -> int:
+    """The line of the innermost ``def`` around a line, or one somewhat above it."""
+    try:
+        nodes = list(ast.walk(ast.parse(source)))
+    except (SyntaxError, ValueError, RecursionError):  # Such as the text of a doctest.
+        nodes = []
+    around = (
+        node.lineno
+        for node in nodes
+        if isinstance(node, (ast.FunctionDef, ast.AsyncFunctionDef))
+        and node.lineno <= lineno <= (node.end_lineno or 0)
+    )
+    return max(around, default=max(1, lineno - 2))

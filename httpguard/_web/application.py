@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import sys
-import time
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Any, Final
 from .._model.errors import HTTPGuardError
 from .access import Access, Token, prefix_of
 from .answer import JSON, Answer, say
-from .history import Sampler
 from .view import View
 
 if TYPE_CHECKING:
@@ -39,28 +37,18 @@ _SHARED: Final = (
 )
 # Path and file in static/: no other path reaches a file.
 _FILES: Final = {"/": "index.html"} | {f"/static/{name}": name for name in _SHARED}
-# Seconds for which a scrape is good: many who ask at once cost one look.
-_FRESH: Final = 1.0
 
 
 class WSGIApplication:
     """The live page of this process, to be mounted under any prefix.
 
     Of a server with several workers it shows the one that answers.
-
-    Args:
-        samples: Whether to fill the history from a thread of its own, from the first
-            request on: a server that forks its workers has none to lose.
     """
 
-    def __init__(
-        self, program: Program, access: Access, *, samples: bool = True
-    ) -> None:
+    def __init__(self, program: Program, access: Access) -> None:
         self.view = View(program.find)
         self._program = program
         self._access = access
-        self._sampler = Sampler(self.view.history, program.failed) if samples else None
-        self._scrape: tuple[str, float, Answer] | None = None
         self._routes: dict[str, Callable[[Environ], Answer]] = {
             "/api/snapshot": self._snapshot,
             "/healthz": lambda _: say(200, "ok"),
@@ -74,8 +62,6 @@ class WSGIApplication:
     ) -> Iterable[bytes]:
         """Answer a request; what fails inside is a 500 and a line in the log."""
         try:
-            if self._sampler is not None:
-                self._sampler.start()
             answer = self._answer(environ)
             if answer.tag and environ.get("HTTP_IF_NONE_MATCH") == answer.tag:
                 answer = Answer(304, tag=answer.tag)
@@ -86,19 +72,13 @@ class WSGIApplication:
         return [] if environ.get("REQUEST_METHOD") == "HEAD" else [answer.body]
 
     def pause(self) -> None:
-        if self._sampler is not None:
-            self._sampler.pause()
+        """No thread of its own runs."""
 
-    def resume(self) -> None:
-        if self._sampler is not None:
-            self._sampler.resume()
+    resume = pause
 
     def forget(self) -> None:
         """In a forked child: all that is known is the parent's."""
-        self._scrape = None
         self.view.forget()
-        if self._sampler is not None:
-            self._sampler.forget()
 
     def _answer(self, environ: Environ) -> Answer:
         path = environ.get("PATH_INFO", "")
@@ -124,17 +104,11 @@ class WSGIApplication:
         return Answer(200, JSON, body, headers, document.tag)
 
     def _metrics(self, environ: Environ) -> Answer:
-        accept = environ.get("HTTP_ACCEPT", "")
-        latest, now = self._scrape, time.monotonic()
-        if latest is not None and latest[0] == accept and now - latest[1] < _FRESH:
-            return latest[2]
         try:
-            body, kind = self._program.metrics(accept)
+            body, kind = self._program.metrics(environ.get("HTTP_ACCEPT", ""))
         except HTTPGuardError as error:  # prometheus_client is not installed.
             return say(501, str(error))
-        answer = Answer(200, kind, body)
-        self._scrape = (accept, now, answer)
-        return answer
+        return Answer(200, kind, body)
 
 
 def mounted(program: Program, token: str | None) -> WSGIApplication:

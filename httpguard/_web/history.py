@@ -7,11 +7,9 @@ import os
 import platform
 import threading
 import time
-import weakref
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from .._model.threads import OwnThread
 from .._pressure.descriptors import count_descriptors, limit_of_descriptors
 from .._reporting.json_lines import program_name
 
@@ -24,8 +22,6 @@ SECONDS: Final = 5.0
 """The time between two samples."""
 KEPT: Final = 720
 """Samples kept: an hour."""
-THREAD_NAME: Final = "httpguard-history"
-_PATIENCE: Final = 0.5
 
 
 class History:
@@ -66,67 +62,6 @@ class History:
         if guard is None:
             return now, 0, 0
         return now, guard.registry.count_open(), guard.table.total
-
-
-class Sampler:
-    """Fills a history from a daemon thread, once started, while the history lives."""
-
-    def __init__(
-        self, history: History, failed: Callable[[str, Exception], None]
-    ) -> None:
-        self._history = weakref.ref(history)
-        self._failed = failed
-        self._lock = threading.Lock()
-        self._stop = threading.Event()
-        self._thread: threading.Thread | None = None
-
-    @property
-    def running(self) -> bool:
-        return self._thread is not None and self._thread.is_alive()
-
-    def start(self) -> None:
-        if self.running:
-            return
-        with self._lock:
-            if not self.running:
-                self._stop = threading.Event()
-                args = self._history, self._stop, self._failed
-                self._thread = OwnThread(target=_run, args=args, name=THREAD_NAME)
-                self._thread.start()
-
-    def pause(self) -> None:
-        with self._lock:
-            self._stop.set()
-            if self._thread is not None:
-                self._thread.join(_PATIENCE)
-
-    def resume(self) -> None:
-        """Go on, if it was ever started."""
-        if self._thread is not None:
-            self.start()
-
-    def forget(self) -> None:
-        """Start anew in a forked child, where the thread does not exist."""
-        self._lock = threading.Lock()
-        self._thread = None
-
-
-def _run(
-    history: weakref.ReferenceType[History],
-    stop: threading.Event,
-    failed: Callable[[str, Exception], None],
-) -> None:
-    wait = 0.0
-    while not stop.wait(wait):
-        present = history()
-        if present is None:
-            return
-        try:
-            wait = present.sample()
-        except Exception as error:
-            failed("history", error)
-            wait = SECONDS
-        del present
 
 
 _STARTED: Final = time.time()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import socket
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -14,12 +15,10 @@ from .application import WSGIApplication
 from .server import Server, listen
 
 if TYPE_CHECKING:
-    from types import TracebackType
-
     from .source import Program
 
 
-class Page:
+class Page(AbstractContextManager["Page"]):
     """The live page of this process, while it is served. Made by `httpguard.serve`.
 
     Usable as a context manager, which closes it.
@@ -47,17 +46,7 @@ class Page:
         """Stop serving it. A second call does nothing."""
         self._server.close()
 
-    def __enter__(self) -> Page:  # noqa: PYI034 (typing.Self came with 3.11)
-        """It is served already."""
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        """Close it."""
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def __repr__(self) -> str:
@@ -79,7 +68,7 @@ def serve(
     address, port = listener.getsockname()[:2]
     secret = None if token is None else Token(token, f"httpguard_{port}")
     access = Access(secret, names_of({host, str(address)}))
-    application = WSGIApplication(program, access, samples=False)
+    application = WSGIApplication(program, access)
     # As the program's own clients may name it.
     names = {host, "localhost", "127.0.0.1", "::1", "[::1]", f"[{host}]"}
     own: set[tuple[str, int | None]] = {(name.lower(), port) for name in names}

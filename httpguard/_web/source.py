@@ -18,17 +18,9 @@ if TYPE_CHECKING:
 class Source(Protocol):
     """The guard."""
 
-    @property
-    def settings(self) -> Settings:
-        """Those that help to read the page are shown."""
-
-    @property
-    def registry(self) -> Registry:
-        """What is open."""
-
-    @property
-    def table(self) -> LeakTable:
-        """What leaked."""
+    settings: Settings
+    registry: Registry
+    table: LeakTable
 
     def snapshot(self, most: int | None = None) -> Snapshot:
         """The state; no more than `most` rows. Never waits long for a sweep."""

@@ -113,6 +113,7 @@ class View:
         return Document(plain, packed, f'"{self._series}-{self._number}"')
 
     def _content(self, guard: Source | None, rows: int) -> dict[str, Any]:
+        self.history.sample()
         snapshot = Snapshot() if guard is None else guard.snapshot(rows)
         sites = by_site(guard, rows)
         known = len(guard.table.groups()) if guard else 0

@@ -62,7 +62,7 @@ def exchange(page: Page | int, data: bytes) -> bytes:
 def serving(patience: Patience | None = None, most: int = 256) -> Iterator[int]:
     """The page's own server with other limits; its port."""
     program = this_program()
-    application = WSGIApplication(program, Access(), samples=False)
+    application = WSGIApplication(program, Access())
     listener = listen("127.0.0.1", 0)
     port = listener.getsockname()[1]
     server = Server(listener, application, program, patience=patience, most=most)

@@ -21,7 +21,7 @@ from werkzeug.test import Client
 
 import httpguard
 from httpguard._process.process import PROCESS
-from httpguard._web.history import SECONDS, THREAD_NAME, History, Sampler
+from httpguard._web.history import SECONDS, History
 from tests.web.asking import TOKEN
 
 if TYPE_CHECKING:
@@ -178,53 +178,13 @@ def unobserved() -> Iterator[None]:
     PROCESS.collector = None
 
 
-def historians() -> list[threading.Thread]:
-    """The threads that fill histories."""
-    return [each for each in threading.enumerate() if each.name == THREAD_NAME]
-
-
-def test_history_begins_with_the_first_request_and_ends_with_the_application() -> None:
-    before = historians()
+def test_a_mounted_page_starts_no_thread() -> None:
+    before = threading.enumerate()
     application = httpguard.wsgi_app()
-    assert historians() == before
-    Client(application).get("/healthz")
-    (thread,) = [each for each in historians() if each not in before]
-    assert thread.daemon
-    Client(application).get("/healthz")
-    assert len(historians()) == len(before) + 1
-    history = History(lambda: None)
-    sampler = Sampler(history, lambda _where, _error: None)
-    sampler.start()
-    assert sampler.running
-    sampler.pause()
-    assert not sampler.running
-    sampler.resume()
-    assert sampler.running
-    sampler.pause()
-
-
-def test_history_goes_on_where_a_look_fails() -> None:
-    looks: list[float] = []
-    failures: list[tuple[str, str]] = []
-    again = threading.Event()
-
-    def find() -> None:
-        looks.append(0.0)
-        if len(looks) == 1:
-            raise RuntimeError("inside")
-        again.set()
-
-    # Each time that it is asked, it is time for the next sample.
-    now = iter(range(0, 10**9, int(SECONDS)))
-    history = History(find, lambda: next(now))
-    sampler = Sampler(
-        history, lambda where, error: failures.append((where, str(error)))
-    )
-    sampler.start()
-    assert again.wait(60)
-    assert sampler.running
-    sampler.pause()
-    assert failures == [("history", "inside")]
+    answer = Client(application).get("/api/snapshot")
+    assert answer.json is not None
+    assert answer.json["history"]["seconds_ago"][-1] == 0
+    assert threading.enumerate() == before
 
 
 def test_the_time_of_a_look_counts_once() -> None:
@@ -269,13 +229,10 @@ def test_a_forked_worker_starts_its_own_history() -> None:
         return int(shown["program"]["pid"])
 
     assert pid() == os.getpid()
-    before = len(historians())
     child = os.fork()
     if not child:
-        fresh = not historians() and pid() == os.getpid()
-        os._exit(0 if fresh and len(historians()) == 1 else 1)
+        os._exit(0 if pid() == os.getpid() else 1)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    assert len(historians()) == before
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
