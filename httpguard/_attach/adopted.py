@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from dataclasses import dataclass
+from functools import cache
 from typing import TYPE_CHECKING, Any, Final
 
 from .._clients.gate import GATE
@@ -21,8 +21,6 @@ from .._stacks.sites import find_site
 from .waits import Waits
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from .._clients.patching import Adopters
     from .._guard.guard import Guard
     from .._leases.lease import Lease
@@ -46,7 +44,9 @@ _clock: Final = getattr(time, "thread_time", time.perf_counter)
 
 class Adopted:
     def __init__(self) -> None:
-        self._looked = _Looked()
+        # Of how many objects so many were looked at, in seconds of processor time.
+        self._objects = self._seen = 0
+        self._seconds = 0.0
         self._waits = Waits()
         self._leases: list[Lease] = []
         self._sessions: dict[str, int] = {}
@@ -60,9 +60,9 @@ class Adopted:
         if guard is None:
             return
         registry, began = guard.registry, _clock()
-        self._looked = _look(patches().adopters(), seconds)
-        if not seconds:
+        if seconds <= 0:
             return
+        self._take_in(patches().adopters(), seconds)
         self._waits.look(registry)
         found = [one for one in list(registry.leases.values()) if one.adopted]
         self._leases = found[:_MOST_ROWS]
@@ -76,6 +76,38 @@ class Adopted:
             if _clock() - began >= seconds:
                 break
             _explain(lease, registry)
+
+    def _take_in(self, adopters: Adopters, seconds: float) -> None:
+        """Have everything taken in that was there before, in so much processor time.
+
+        In slices: what else runs waits for one of them at most. To list the objects is
+        one step, 15 ms for a million.
+        """
+        if not adopters:
+            return
+        # Of a class what takes its objects in, None for most.
+        adopter: Any = cache(
+            lambda kind: next(
+                (adopters[k] for k in type.mro(kind) if k in adopters), None
+            )
+        )
+        began = _clock()
+        every = objects()
+        self._objects = len(every)
+        while every and _clock() - began < seconds:
+            found = [item for item in every[-_SLICE:] if adopter(type(item))]
+            # What the program drops meanwhile goes here, and not with the last slice.
+            del every[-_SLICE:]
+            while found:
+                item = found.pop()
+                try:
+                    adopter(type(item))(item)
+                except Exception as error:  # Half made, or half gone.
+                    GATE.fault("adopt", error)
+                del item
+            time.sleep(_PAUSE)
+        self._seen = self._objects - len(every)
+        self._seconds = _clock() - began
 
     def end_waits(self) -> None:
         guard = PROCESS.guard
@@ -91,9 +123,9 @@ class Adopted:
         now = registry.clock()
         dry = {waiter.pool.key: waiter for waiter in list(registry.waiters.values())}
         return {
-            "objects": self._looked.objects,
-            "looked_at": self._looked.seen,
-            "seconds": round(self._looked.seconds, 3),
+            "objects": self._objects,
+            "looked_at": self._seen,
+            "seconds": round(self._seconds, 3),
             "sessions": self._sessions,
             "before": _rows(self._leases, registry, now),
             "starved": [
@@ -183,55 +215,3 @@ def _rows(leases: list[Lease], registry: Registry, now: float) -> list[dict[str,
         }
         for lease, response in pairs
     ]
-
-
-class _Kinds(dict[type, Any]):
-    """Class -> what takes its objects in, None for most."""
-
-    def __init__(self, adopters: Adopters) -> None:
-        super().__init__()
-        self._adopters = adopters
-
-    def __missing__(self, kind: type) -> Callable[[Any], object] | None:
-        known = self._adopters
-        found = next((known[one] for one in type.mro(kind) if one in known), None)
-        self[kind] = found
-        return found
-
-
-@dataclass(frozen=True, slots=True)
-class _Looked:
-    """How far a look came, and the seconds of processor time that it took."""
-
-    objects: int = 0
-    seen: int = 0
-    seconds: float = 0.0
-
-
-def _look(adopters: Adopters, seconds: float) -> _Looked:
-    """Have everything taken in that was there before, in so much processor time.
-
-    In slices: what else runs waits for one of them at most. To list the objects is one
-    step, 15 ms for a million.
-    """
-    if seconds <= 0 or not adopters:
-        return _Looked()
-    began = _clock()
-    kinds = _Kinds(adopters)
-    every = objects()
-    count = len(every)
-    while every and _clock() - began < seconds:
-        found = [item for item in every[-_SLICE:] if kinds[type(item)] is not None]
-        # What the program drops meanwhile goes here, and not with the last slice.
-        del every[-_SLICE:]
-        while found:
-            _adopt(kinds, found.pop())
-        time.sleep(_PAUSE)
-    return _Looked(count, count - len(every), _clock() - began)
-
-
-def _adopt(kinds: _Kinds, item: Any) -> None:
-    try:
-        kinds[type(item)](item)
-    except Exception as error:  # Half made, or half gone.
-        GATE.fault("adopt", error)

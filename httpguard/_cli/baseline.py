@@ -13,7 +13,7 @@ from .._model.errors import BaselineError
 from .._model.redaction import redact_within
 from .._model.words import many
 from .._report.counts import LogCounts
-from .._report.inputs import STDIN, InputError, look_at, read
+from .._report.inputs import STDIN, InputError, read
 from .._report.sites import report_of
 from .app import PlainCommand, PlainGroup
 from .values import baseline_of_project
@@ -152,8 +152,7 @@ def _read_source(name: str, *, refuse: bool) -> _Source:
         return Baseline.load(name)
     counts = LogCounts()
     try:
-        for source in look_at([name]):
-            read(source, counts)
+        read(name, counts)
     except InputError as error:
         raise BaselineError(f"cannot read {error}") from error
     sites = report_of(counts).sites

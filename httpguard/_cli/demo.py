@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
@@ -13,11 +13,8 @@ from .._model.extras import require
 def demo(
     *,
     client: Annotated[
-        str,
-        typer.Option(
-            metavar="TEXT",
-            help=f"The HTTP client of the program: {' or '.join(SHOWS)}.",
-        ),
+        Literal["requests", "httpx"],
+        typer.Option(metavar="requests|httpx", help="The HTTP client of the program."),
     ] = "requests",
     source: Annotated[
         bool,
@@ -34,10 +31,7 @@ def demo(
     """
     from rich.console import Console
 
-    show = SHOWS.get(client)
-    if show is None:
-        known = " or ".join(SHOWS)
-        raise typer.BadParameter(f"{client!r} is not {known}", param_hint="--client")
+    show = SHOWS[client]
     if source:
         show_source(Console(), show)
         return

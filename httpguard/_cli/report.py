@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import enum
 import gc
 import json
 import os
 import sys
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Annotated, Any, Final
+from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
 
 import typer
 
@@ -17,7 +16,7 @@ from .._model.errors import HTTPGuardError
 from .._model.extras import require
 from .._model.leak import LeakKind
 from .._report.counts import LogCounts
-from .._report.inputs import InputError, look_at, read
+from .._report.inputs import InputError, read
 from .._report.sites import parse_since, report_of, select
 from .values import COUNT, project
 
@@ -28,15 +27,7 @@ _FOUND: Final = 23
 _STDOUT: Final = "-"
 
 
-class Form(str, enum.Enum):
-    TEXT = "text"
-    JSON = "json"
-    GITHUB = "github"
-
-
-class EngineName(str, enum.Enum):
-    PLAIN = "plain"
-    SPARK = "spark"
+_Form = Literal["text", "json", "github"]
 
 
 def report(
@@ -76,14 +67,14 @@ def report(
         typer.Option(metavar="FILE", help="Leave out what it tolerates."),
     ] = None,
     form: Annotated[
-        Form,
+        _Form,
         typer.Option(
             "--format",
             metavar="text|json|github",
             help="What is printed: text for people, JSON, or annotations for"
             " GitHub's workflows.",
         ),
-    ] = Form.TEXT,
+    ] = "text",
     as_json: Annotated[
         bool, typer.Option("--json", help="The same as `--format json`.")
     ] = False,
@@ -126,12 +117,12 @@ def report(
         ),
     ] = None,
     engine: Annotated[
-        EngineName,
+        Literal["plain", "spark"],
         typer.Option(
             metavar="plain|spark",
             help="Who reads: this process, or Spark, for more than it can.",
         ),
-    ] = EngineName.PLAIN,
+    ] = "plain",
     master: Annotated[
         str,
         typer.Option(
@@ -166,7 +157,7 @@ def report(
     fail = said["fail"] if fail is None else fail
     if html:
         require("report", "jinja2")
-    if engine is EngineName.SPARK:
+    if engine == "spark":
         require("spark", "pyspark")
     if html == sarif == _STDOUT:
         raise typer.BadParameter("only one of --html and --sarif can be `-`")
@@ -174,8 +165,7 @@ def report(
         begin = parse_since(since)
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="'--since'") from error
-    spark = master if engine is EngineName.SPARK else ""
-    made = report_of(_read(files, begin, spark), begin)
+    made = report_of(_read(files, begin, master if engine == "spark" else ""), begin)
     made = select(made, {one.value for one in kind or ()}, site or ())
     if baseline:
         made = _beside(made, baseline)
@@ -189,7 +179,7 @@ def report(
 
         _write("--sarif", sarif, _json(to_sarif(made, directory)))
     if _STDOUT not in (html, sarif):
-        _print(made, Form.JSON if as_json else form, directory, top)
+        _print(made, "json" if as_json else form, directory, top)
     if fail and (made.sites or made.reading.foreign):
         raise typer.Exit(_FOUND)
 
@@ -198,20 +188,20 @@ def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
     """Read the logs, by Spark if there is a master."""
     begin = None if since is None else round(since.timestamp() * 1e6)
     try:
-        inputs = look_at(files)
+        paths = list(dict.fromkeys(files))
         if master:
             from .._report.spark import EngineError, read_with_spark
 
             try:
-                return read_with_spark(inputs, begin, master)
+                return read_with_spark(paths, begin, master)
             except EngineError as error:
                 typer.echo(f"httpguard report: {error}", err=True)
                 raise typer.Exit(1) from error
         # Lines make millions of objects, and no cycle.
         gc.disable()
         counts = LogCounts(begin)
-        for source in inputs:
-            read(source, counts)
+        for path in paths:
+            read(path, counts)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
     finally:
@@ -244,10 +234,10 @@ def _write(option: str, path: str, text: str) -> None:
         ) from error
 
 
-def _print(made: Report, form: Form, root: str, top: int) -> None:
-    if form is Form.JSON:
+def _print(made: Report, form: _Form, root: str, top: int) -> None:
+    if form == "json":
         sys.stdout.write(_json(made.to_dict()))
-    elif form is Form.GITHUB:
+    elif form == "github":
         from .._report.github import commands
 
         sys.stdout.writelines(f"{line}\n" for line in commands(made, root))

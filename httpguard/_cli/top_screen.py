@@ -12,7 +12,7 @@ from rich.text import Text
 from .._model.redaction import printable
 from .._report.terminal import COLOURS
 from .._stacks.raw import BEFORE, BEFORE_FILENAME
-from .attach_screen import what_was_before
+from .._text.pools import describe_starved
 from .top_keys import HELP
 
 if TYPE_CHECKING:
@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
     from .top_keys import Choice
 
+# Of responses, one by one.
+_MOST_ROWS: Final = 10
 # Lines that are no row: the head, and title, headings and a gap of each table.
 _OTHER_LINES: Final = 15
 # In a terminal of so many lines a fix may take more than one.
@@ -42,7 +44,7 @@ def screen(
         note: A line at its end, such as why the figures are old.
         choice: None where there are no keys.
     """
-    before = what_was_before(state.get("attached", {}))
+    before = _what_was_before(state.get("attached", {}))
     tall = height >= _TALL
     other = _OTHER_LINES + (_WRAPPED if tall else 0)
     other += sum(text.plain.count("\n") + 1 for text in before)
@@ -66,6 +68,52 @@ def screen(
     if note:
         parts.append(Text(printable(note), "red"))
     return Group(*parts)
+
+
+def _what_was_before(attached: dict[str, Any]) -> list[Text]:
+    """Starved pools, and what was open before httpguard came; nothing of a page."""
+    parts: list[Text] = []
+    if attached.get("only_shown"):
+        parts.append(Text("this program has httpguard itself: it is only shown", "dim"))
+    for details in attached.get("starved", ()):
+        parts += [Text(), Text(_printable_lines(describe_starved(details)), "red")]
+    rows = attached.get("before", [])
+    sessions = attached.get("sessions", {})
+    if rows or sessions:
+        parts += [Text(), Text.assemble(("Open before httpguard came", "bold"))]
+    if sessions:
+        known = ", ".join(f"{count} of {name}" for name, count in sessions.items())
+        parts.append(Text(f"  sessions: {printable(known)}"))
+    parts += [Text(_before(row)) for row in rows[:_MOST_ROWS]]
+    if len(rows) > _MOST_ROWS:
+        parts.append(Text(f"  and {len(rows) - _MOST_ROWS} more", "dim"))
+    notes = list(attached.get("notes", ()))
+    looked, objects = attached.get("looked_at", 0), attached.get("objects", 0)
+    if looked < objects:
+        notes.append(f"looked at {looked:,} of {objects:,} objects: see --look")
+    parts += [Text(_printable_lines(note), "yellow") for note in notes]
+    parts += [Text(printable(other), "dim") for other in attached.get("others", ())]
+    return parts
+
+
+def _printable_lines(text: str) -> str:
+    return "\n".join(map(printable, text.splitlines()))
+
+
+def _before(row: dict[str, Any]) -> str:
+    length = row["length"]
+    read = (
+        f"{row['bytes_read']:,}{'' if length is None else f' of {length:,}'} bytes read"
+    )
+    what = [f"{row['method']} {row['url']}".strip() or row["pool"], row["client"], read]
+    if row["closed"]:
+        what.append("closed, and its slot has not come back")
+    if row["read_by"]:
+        what.append(f"{row['read_by']} waits in a read of it")
+    text = "  > " + " · ".join(map(str, what))
+    if row["held_by"]:
+        text += f"\n      held by: {row['held_by']}"
+    return _printable_lines(text)
 
 
 def _head(state: dict[str, Any]) -> Text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Final
 
 from .leak_lines import rank_of
@@ -13,7 +14,8 @@ from .tally import Tally
 LOGGED: Final = ("timestamp", "@timestamp", "time", "ts", "asctime")
 """Names of when a line was logged, the first that is there."""
 
-_MOST_TIMES: Final = 10_000
+# All lines of a group and process have the same.
+_begun: Final = lru_cache(maxsize=10_000)(epoch)
 # Sites in processes whose minutes are told apart: 10 KB each.
 _MOST_FINE: Final = 2000
 
@@ -47,7 +49,6 @@ class Groups:
     def __init__(self, since: int | None) -> None:
         self._since = since
         self.by_key: dict[Key, Group] = {}
-        self._times: dict[str, int | None] = {}
         self._tallies = 0
 
     def merge(self, other: Groups) -> None:
@@ -75,7 +76,8 @@ class Groups:
             rank += ("stack" in leak) * (2 if document else 1)
         key = (text_of(leak["kind"]) or "", *site_of(leak["site"]))
         count, resolved = whole(leak.get("count"), 1), whole(leak.get("resolved"), 0)
-        first = self._first_seen(leak.get("first_seen"))
+        first = leak.get("first_seen")
+        first = _begun(first) if isinstance(first, str) else None
         figures = (count, resolved, seen if first is None else first, seen)
         host, program = first_of(head, HOST), text_of(head.get("program"))
         group = self.add(key, process, figures, host, program)
@@ -88,7 +90,7 @@ class Groups:
         """Take in what one of our own lines says, as `leak_lines` has read it."""
         site = line.site
         key = (line.kind, site.filename, site.lineno, site.function)
-        first = self._first_seen(line.first_seen)
+        first = _begun(line.first_seen)
         figures = (line.count, line.resolved, seen if first is None else first, seen)
         group = self.add(key, line.run, figures, line.host, line.program)
         if group is not None and group.is_less_telling(rank := rank_of(line), seen):
@@ -117,13 +119,3 @@ class Groups:
         tally.host = tally.host or host or ""
         tally.program = tally.program or program or ""
         return group
-
-    def _first_seen(self, text: Any) -> int | None:
-        """As `epoch`; all lines of a group and process have the same."""
-        if not isinstance(text, str):
-            return None
-        if text not in self._times:
-            if len(self._times) >= _MOST_TIMES:
-                self._times.clear()
-            self._times[text] = epoch(text)
-        return self._times[text]

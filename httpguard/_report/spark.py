@@ -8,32 +8,29 @@ from typing import TYPE_CHECKING, Any
 
 from .._model.errors import HTTPGuardError
 from .counts import LogCounts
-from .inputs import STDIN, InputError
+from .inputs import STDIN, InputError, form_of, opened
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Sequence
-
-    from .inputs import Input
 
 
 class EngineError(HTTPGuardError):
     """The engine cannot do what was asked; the message says what to change."""
 
 
-def read_with_spark(
-    inputs: Sequence[Input], since: int | None, master: str
-) -> LogCounts:
+def read_with_spark(paths: Sequence[str], since: int | None, master: str) -> LogCounts:
     """Read everything on a cluster, where httpguard has to be, or on this machine.
 
     Raises:
         InputError: Spark cannot read one of the inputs.
         EngineError: It does not start, or fails.
     """
-    for source in inputs:
-        if source.path == STDIN:
+    for path in paths:
+        if path == STDIN:
             raise InputError("Spark cannot read standard input (`-`)")
-        if source.form == "zstd":
-            raise InputError(f"{source.path}: Spark does not read .zst")
+        with opened(path) as raw:
+            if form_of(raw, path) == "zstd":
+                raise InputError(f"{path}: Spark does not read .zst")
     from pyspark import SparkConf, SparkContext
     from pyspark.errors import PySparkException
 
@@ -51,8 +48,8 @@ def read_with_spark(
         try:
             context.setLogLevel("ERROR")
             whole = LogCounts(since)
-            for source in inputs:
-                whole.merge(_read(context, source, since))
+            for path in paths:
+                whole.merge(_read(context, path, since))
         except (PySparkException, OSError) as error:
             raise EngineError(f"Spark: {error}") from error
         except Exception as error:
@@ -64,15 +61,14 @@ def read_with_spark(
     return whole
 
 
-def _read(context: Any, source: Input, since: int | None) -> LogCounts:
+def _read(context: Any, path: str, since: int | None) -> LogCounts:
     """One file, its parts merged two by two on the cluster."""
-    name = source.name
-    lines = context.textFile(os.path.abspath(source.path), use_unicode=False)
-    parts = lines.mapPartitions(_observing(name, since))
+    lines = context.textFile(os.path.abspath(path), use_unicode=False)
+    parts = lines.mapPartitions(_observing(path, since))
     if parts.getNumPartitions():
         return parts.treeReduce(_merged)  # type: ignore[no-any-return]
     nothing = LogCounts(since)
-    nothing.begin(name)
+    nothing.begin(path)
     return nothing
 
 

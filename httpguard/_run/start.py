@@ -167,8 +167,7 @@ class Run(NamedTuple):
             code = run_child(self.target, environment)
             # What only the end needs is imported at the end.
             from .._baseline.baseline import Baseline
-            from .outcome import read_outcome
-            from .telling import tell
+            from .outcome import read_outcome, tell
 
             outcome = read_outcome(run)
         comparison = (self.baseline or Baseline()).split(outcome.found)
