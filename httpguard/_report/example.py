@@ -42,14 +42,14 @@ class Example:
             which a person wants them, then structlog's context.
     """
 
-    method: str = ""
-    url: str = ""
-    status: str = ""
-    culprit: str = ""
-    held_by: str = ""
-    hint: str = ""
-    stack: tuple[Step, ...] = ()
-    fields: tuple[tuple[str, str], ...] = ()
+    method: str
+    url: str
+    status: str
+    culprit: str
+    held_by: str
+    hint: str
+    stack: tuple[Step, ...]
+    fields: tuple[tuple[str, str], ...]
 
     @property
     def request(self) -> str:
@@ -63,10 +63,8 @@ _FIELDS: Final = (
 
 
 def parse(sample: Sample | None) -> Example:
-    return _from_fields(json.loads(sample[2])) if sample else Example()
-
-
-def _from_fields(fields: dict[str, Any]) -> Example:
+    """What a sample tells; where there is none, nothing."""
+    fields: dict[str, Any] = json.loads(sample[2]) if sample else {}
     told = {name: shown(fields.get(name)) for name in _FIELDS}
     context = fields.get("context")
     if isinstance(context, dict):
@@ -118,15 +116,8 @@ def _stack_of_text(text: str) -> tuple[Step, ...]:
 
 
 def _step(filename: str, lineno: int, function: str, *, own: bool, source: str) -> Step:
-    source = source or _source(Frame(filename, lineno, function))
+    # Only from Python files: a log may name any file, and reports are passed on.
+    if not source and lineno > 0 and filename.endswith(".py"):
+        text = source_line(Frame(filename, lineno, function))
+        source = printable_within(text, MOST_SOURCE)
     return Step(filename, lineno, function, own, source)
-
-
-def _source(frame: Frame) -> str:
-    """The text of a frame's line, from the file.
-
-    Only from Python files: a log may name any file, and reports are passed on.
-    """
-    if frame.lineno <= 0 or not frame.filename.endswith(".py"):
-        return ""
-    return printable_within(source_line(frame), MOST_SOURCE)

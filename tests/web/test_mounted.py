@@ -220,7 +220,7 @@ def test_lifespan_and_websocket() -> None:
 
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="forks")
-def test_a_forked_worker_starts_its_own_history() -> None:
+def test_a_forked_worker_shows_itself() -> None:
     application = httpguard.wsgi_app()
     client = Client(application)
 
