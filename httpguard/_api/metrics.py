@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn
 
 from .._process.process import PROCESS, current, observe
 from . import public  # noqa: TC001  # For typing.get_type_hints.
-
-if TYPE_CHECKING:
-    from .._metrics import prometheus
 
 
 def prometheus_collector() -> public.Collector:
@@ -25,10 +22,6 @@ def prometheus_collector() -> public.Collector:
     Raises:
         HTTPGuardError: The extra ``prometheus`` is not installed.
     """
-    return _collector()
-
-
-def _collector() -> prometheus.Collector:
     try:
         from .._metrics.prometheus import make_collector
     except ImportError as error:
@@ -57,7 +50,7 @@ def render_prometheus(accept: str = "") -> tuple[bytes, str]:
     Raises:
         HTTPGuardError: The extra ``prometheus`` is not installed.
     """  # noqa: D403  # A name.
-    collector = _collector()
+    collector = prometheus_collector()
     from .._metrics.prometheus import render
 
     return render(collector, accept)

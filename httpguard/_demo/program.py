@@ -46,12 +46,6 @@ class Outcome:
     counters: Mapping[str, int]
     exit_code: int
 
-    @property
-    def reported(self) -> list[Place]:
-        """The leaks in its log, sorted; one that is said twice is there twice."""
-        places = [place for line in self.log if (place := find_report(line))]
-        return sorted(places)
-
 
 def find_report(line: str) -> Place | None:
     match = _HEADLINE.search(line)
@@ -147,7 +141,8 @@ def judge(name: str, outcome: Outcome, promised: list[Place]) -> list[str]:
     """
     if outcome.exit_code != 0 or not outcome.counters:
         return [f"{name} did not get to its end (exit code {outcome.exit_code})"]
-    seen, due = Counter(outcome.reported), Counter(promised)
+    seen = Counter(filter(None, map(find_report, outcome.log)))
+    due = Counter(promised)
     said = [] if promised else [it for it in outcome.log if " httpguard: " in it]
     return [
         *(f"not reported: {place}" for place in sorted((due - seen).elements())),

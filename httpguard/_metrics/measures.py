@@ -5,11 +5,12 @@ from __future__ import annotations
 import abc
 from collections import Counter, defaultdict
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
 from .._leases.client import Ending
 from .._leases.ends import MANY
+from .._pools.pools import Totals
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -19,7 +20,6 @@ if TYPE_CHECKING:
     from .._leases.table import LeakTable, Verdicts
     from .._model.leak import Frame, LeakKind
     from .._pools.pool import PoolRef
-    from .._pools.pools import Totals
 
 MOST_POOLS: Final = 100
 """So many pools have series of their own; the rest is summed up as `OTHER`."""
@@ -39,10 +39,7 @@ class PoolMeasures:
         idle: Open connections that wait for the next request.
         lost: Slots of blocking pools that leaks have taken.
         waiting: Requests that wait for a connection.
-        waits: Requests that had to wait for one; like what follows, since
-            `install`, pools that are gone included.
-        wait_seconds: How long these waited together.
-        reclaimed: Lost slots that were given back.
+        totals: Counts since `install`, pools that are gone included.
     """
 
     open: int = 0
@@ -52,9 +49,7 @@ class PoolMeasures:
     idle: int = 0
     lost: int = 0
     waiting: int = 0
-    waits: int = 0
-    wait_seconds: float = 0.0
-    reclaimed: int = 0
+    totals: Totals = field(default_factory=Totals)
 
     def add(self, pool: PoolRef) -> None:
         self.size += pool.maxsize
@@ -62,21 +57,14 @@ class PoolMeasures:
         self.in_use += pool.in_use + pool.losses.count
         self.idle += pool.idle
         self.lost += pool.losses.count
-        self.waits += pool.waits.count
-        self.wait_seconds += pool.waits.total
-        self.reclaimed += pool.reclaimed
-
-    def add_counts(self, totals: Totals) -> None:
-        self.waits += totals.waited
-        self.wait_seconds += totals.wait_total
-        self.reclaimed += totals.reclaimed
+        self.totals.add(pool)
 
     def rise(self, before: PoolMeasures) -> None:
         """Let no count fall below what was told of the same name."""
         self.blocking |= before.blocking
-        self.waits = max(self.waits, before.waits)
-        self.wait_seconds = max(self.wait_seconds, before.wait_seconds)
-        self.reclaimed = max(self.reclaimed, before.reclaimed)
+        for name in ("waited", "wait_total", "reclaimed"):
+            most = max(getattr(self.totals, name), getattr(before.totals, name))
+            setattr(self.totals, name, most)
 
 
 class Measures(NamedTuple):
@@ -200,7 +188,7 @@ def _pools(
     for name, totals in list(registry.pools.retired.items()):
         # Names beyond a number are kept together, under a word that is no pool's.
         label = told.label(name) if "://" in name else OTHER
-        summed[label].add_counts(totals)
+        summed[label].totals.merge(totals)
     for waiter in list(registry.waiters.values()):
         summed[told.label(waiter.pool.name)].waiting += 1
     for label, before in list(told.pools.items()):

@@ -176,7 +176,7 @@ def make_collector(find: Find) -> Collector:
     return FilePublisher(find) if are_shared() else GuardCollector(find)
 
 
-def render(collector: Collector, accept: str = "") -> tuple[bytes, str]:
+def render(collector: Any, accept: str) -> tuple[bytes, str]:
     """The metrics as text and its content type, in the format that is accepted."""
     registry = CollectorRegistry()
     registry.register(collector)
@@ -190,7 +190,7 @@ def render(collector: Collector, accept: str = "") -> tuple[bytes, str]:
 def _family(metric: Metric) -> CounterMetricFamily | GaugeMetricFamily:
     counts = metric.kind is Kind.COUNTER
     family = CounterMetricFamily if counts else GaugeMetricFamily
-    return family(metric.name, metric.text, labels=metric.by.value)
+    return family(metric.name, metric.text, labels=metric.by)
 
 
 def _cumulative(buckets: Sequence[int]) -> Iterator[tuple[str, float]]:
@@ -201,7 +201,7 @@ def _cumulative(buckets: Sequence[int]) -> Iterator[tuple[str, float]]:
 
 
 def _target(metric: Metric) -> Any:
-    labels = metric.by.value
+    labels = metric.by
     if metric.kind is Kind.COUNTER:
         return Counter(metric.name, metric.text, labels, registry=None)
     return Gauge(

@@ -35,12 +35,9 @@ class Kind(enum.Enum):
     """It rises and falls, and of several processes the largest counts."""
 
 
-class By(enum.Enum):
-    """What a metric's samples are told apart by: the labels of Prometheus."""
-
-    NOTHING = ()
-    LEAK = ("kind", "site")
-    POOL = ("pool",)
+# What samples are told apart by.
+_LEAK: Final = ("kind", "site")
+_POOL: Final = ("pool",)
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +48,7 @@ class Metric:
         name: In Prometheus, without the ``_total`` of a counter.
         otel: In OpenTelemetry, as is the unit.
         read: Takes its samples out of the measures.
-        by: What they are told apart by.
+        by: What they are told apart by: the labels of Prometheus.
     """
 
     name: str
@@ -60,7 +57,7 @@ class Metric:
     kind: Kind
     text: str
     read: Callable[[Measures], Samples]
-    by: By = By.NOTHING
+    by: tuple[str, ...] = ()
 
 
 def labels_of(key: Key) -> tuple[str, ...]:
@@ -100,7 +97,7 @@ METRICS: Final = (
            "Processes in which httpguard is installed", lambda _: [(None, 1)]),
     Metric("httpguard_leaks", "httpguard.leaks", "{leak}", Kind.COUNTER,
            "Responses that leaked, by kind and by the line that opened them",
-           lambda measures: measures.leaks.items(), By.LEAK),
+           lambda measures: measures.leaks.items(), _LEAK),
     Metric("httpguard_resolved", "httpguard.resolved", "{leak}", Kind.COUNTER,
            "Leaks that ended well after all", _counter("resolved")),
     Metric("httpguard_excused", "httpguard.excused", "{leak}", Kind.COUNTER,
@@ -118,7 +115,7 @@ METRICS: Final = (
     Metric("httpguard_open_responses", "httpguard.response.open", "{response}",
            Kind.SUM,
            "Responses that hold a connection now, by pool",
-           _pools(lambda pool: pool.open), By.POOL),
+           _pools(lambda pool: pool.open), _POOL),
     Metric("httpguard_held_responses", "httpguard.response.held", "{response}",
            Kind.SUM,
            "Responses that hold a connection now and were found to be leaks",
@@ -135,29 +132,29 @@ METRICS: Final = (
            "Times that more responses than the setting max_open were open",
            _counter("too_many_open")),
     Metric("httpguard_pool_size", "httpguard.pool.size", "{connection}", Kind.SUM,
-           "Connections that the pools keep", _pools(lambda pool: pool.size), By.POOL),
+           "Connections that the pools keep", _pools(lambda pool: pool.size), _POOL),
     Metric("httpguard_pool_in_use", "httpguard.pool.in_use", "{connection}", Kind.SUM,
            "Connections that requests and open responses hold now, and lost slots",
-           _pools(lambda pool: pool.in_use), By.POOL),
+           _pools(lambda pool: pool.in_use), _POOL),
     Metric("httpguard_pool_idle", "httpguard.pool.idle", "{connection}", Kind.SUM,
            "Open connections that wait in the pools for the next request",
-           _pools(lambda pool: pool.idle), By.POOL),
+           _pools(lambda pool: pool.idle), _POOL),
     Metric("httpguard_pool_lost_slots", "httpguard.pool.lost", "{slot}", Kind.SUM,
            "Slots of blocking pools that leaks have taken",
-           _blocking(lambda pool: pool.lost), By.POOL),
+           _blocking(lambda pool: pool.lost), _POOL),
     Metric("httpguard_pool_reclaimed_slots", "httpguard.pool.reclaimed", "{slot}",
            Kind.COUNTER,
            "Lost slots that the setting reclaim gave back",
-           _blocking(lambda pool: pool.reclaimed), By.POOL),
+           _blocking(lambda pool: pool.totals.reclaimed), _POOL),
     Metric("httpguard_pool_waiting", "httpguard.pool.waiting", "{request}", Kind.SUM,
            "Requests that wait for a connection of a blocking pool now",
-           _blocking(lambda pool: pool.waiting), By.POOL),
+           _blocking(lambda pool: pool.waiting), _POOL),
     Metric("httpguard_pool_waits", "httpguard.pool.waits", "{request}", Kind.COUNTER,
            "Requests that had to wait for a connection",
-           _blocking(lambda pool: pool.waits), By.POOL),
+           _blocking(lambda pool: pool.totals.waited), _POOL),
     Metric("httpguard_pool_wait_seconds", "httpguard.pool.wait_time", "s", Kind.COUNTER,
-           "Time that these requests waited", _blocking(lambda pool: pool.wait_seconds),
-           By.POOL),
+           "Time that these requests waited",
+           _blocking(lambda pool: pool.totals.wait_total), _POOL),
     Metric("httpguard_pool_starved", "httpguard.pool.starved", "{occurrence}",
            Kind.COUNTER,
            "Times that a pool had a request wait for longer than the setting max_wait",

@@ -72,7 +72,7 @@ class LogCounts:
         if len(self.damaged) < MOST_DAMAGED:
             self.damaged.append(Damaged(file, number, problem))
 
-    def merge(self, other: LogCounts) -> None:
+    def merge(self, other: LogCounts) -> LogCounts:
         self.lines += other.lines
         self.leaks.merge(other.leaks)
         for name, notice in other.notices.items():
@@ -82,6 +82,7 @@ class LogCounts:
         self.damaged = (self.damaged + other.damaged)[:MOST_DAMAGED]
         self.ours.update(other.ours)
         self.ended |= other.ended
+        return self
 
     def take(self, file: str, line: str) -> str | None:
         """Take in a line without its end; says what is wrong with one of ours."""

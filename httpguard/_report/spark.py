@@ -50,12 +50,11 @@ def read_with_spark(paths: Sequence[str], since: int | None, master: str) -> Log
             whole = LogCounts(since)
             for path in paths:
                 whole.merge(_read(context, path, since))
-        except (PySparkException, OSError) as error:
-            raise EngineError(f"Spark: {error}") from error
         except Exception as error:
-            if type(error).__module__.partition(".")[0] != "py4j":
-                raise
-            raise EngineError(f"Spark: {error}") from error
+            of_java = type(error).__module__.partition(".")[0] == "py4j"
+            if of_java or isinstance(error, (PySparkException, OSError)):
+                raise EngineError(f"Spark: {error}") from error
+            raise
         finally:
             context.stop()
     return whole
@@ -66,7 +65,7 @@ def _read(context: Any, path: str, since: int | None) -> LogCounts:
     lines = context.textFile(os.path.abspath(path), use_unicode=False)
     parts = lines.mapPartitions(_observing(path, since))
     if parts.getNumPartitions():
-        return parts.treeReduce(_merged)  # type: ignore[no-any-return]
+        return parts.treeReduce(LogCounts.merge)  # type: ignore[no-any-return]
     nothing = LogCounts(since)
     nothing.begin(path)
     return nothing
@@ -85,8 +84,3 @@ def _observing(
         yield counts
 
     return take
-
-
-def _merged(one: LogCounts, other: LogCounts) -> LogCounts:
-    one.merge(other)
-    return one

@@ -25,65 +25,28 @@ def shown(verdict: Verdict, config: pytest.Config) -> Any:
     return represent(verdict.leaks, verdict.crowd, verdict.whose, style)
 
 
-class ApartReports:
-    """Reports on their own, not as a failure of the last test."""
+class ApartFromTests:
+    """What goes with no test: fixtures of a wider scope, and what was found late.
 
-    def __init__(
-        self, config: pytest.Config, judge: Judge, collector: Collector
-    ) -> None:
-        self._config = config
-        self._judge = judge
-        self._collector = collector
-        # To be reported when no output is captured.
-        self.waiting: list[Apart] = []
-
-    def report(self, item: pytest.Item | None) -> None:
-        reports, self.waiting = self.waiting, []
-        for subject, verdict, found in reports:
-            text = shown(verdict, self._config)
-            report = report_apart(subject.nodeid, subject.location, text)
-            setattr(report, FOUND, found)
-            hook = self._config.hook if item is None else item.ihook
-            if item is not None and hasattr(self._config, "workerinput"):
-                setattr(report, NODEID, subject.nodeid)
-                report.nodeid = item.nodeid
-            hook.pytest_runtest_logreport(report=report)
-
-    def finish(self) -> None:
-        """Report what is left; an xdist worker, which runs no test, hands it over."""
-        output = getattr(self._config, "workeroutput", None)
-        if output is None:
-            self.report(None)
-            self._collector.found += self._judge.take()
-            return
-        for subject, verdict, found in self.waiting:
-            apart = {
-                "nodeid": subject.nodeid,
-                "location": list(subject.location),
-                "text": str(shown(verdict, self._config)),
-                "found": packed(found),
-            }
-            output.setdefault("httpguard_reports", []).append(apart)
-        output.setdefault(FOUND, []).extend(packed(self._judge.take()))
-        self.waiting = []
-
-
-class WideFixtures:
-    """Fixtures of a wider scope than a function's: each is a subject."""
+    Each such fixture is a subject. It is reported on its own, not as a failure of the
+    last test.
+    """
 
     def __init__(
         self,
         config: pytest.Config,
         running: Attribution,
         judge: Judge,
-        apart: ApartReports,
+        collector: Collector,
     ) -> None:
         self._config = config
         self._running = running
         self._judge = judge
-        self._apart = apart
+        self._collector = collector
         # To be judged at the end of the phase.
         self._torn_down: list[Subject] = []
+        # To be reported when no output is captured.
+        self.waiting: list[Apart] = []
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_fixture_setup(
@@ -119,4 +82,34 @@ class WideFixtures:
         for subject in subjects:
             apart = self._judge.judge_apart(subject)
             if apart is not None:
-                self._apart.waiting.append(apart)
+                self.waiting.append(apart)
+
+    def report(self, item: pytest.Item | None) -> None:
+        reports, self.waiting = self.waiting, []
+        for subject, verdict, found in reports:
+            text = shown(verdict, self._config)
+            report = report_apart(subject.nodeid, subject.location, text)
+            setattr(report, FOUND, found)
+            hook = self._config.hook if item is None else item.ihook
+            if item is not None and hasattr(self._config, "workerinput"):
+                setattr(report, NODEID, subject.nodeid)
+                report.nodeid = item.nodeid
+            hook.pytest_runtest_logreport(report=report)
+
+    def finish(self) -> None:
+        """Report what is left; an xdist worker, which runs no test, hands it over."""
+        output = getattr(self._config, "workeroutput", None)
+        if output is None:
+            self.report(None)
+            self._collector.found += self._judge.take()
+            return
+        for subject, verdict, found in self.waiting:
+            apart = {
+                "nodeid": subject.nodeid,
+                "location": list(subject.location),
+                "text": str(shown(verdict, self._config)),
+                "found": packed(found),
+            }
+            output.setdefault("httpguard_reports", []).append(apart)
+        output.setdefault(FOUND, []).extend(packed(self._judge.take()))
+        self.waiting = []

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
-from .apart import ApartReports, WideFixtures, shown
+from .apart import ApartFromTests, shown
 from .found import FOUND, RAN
 from .subject import Attribution, Subject, subject_for
 
@@ -32,7 +32,6 @@ class GuardedSession:
         self._config = config
         self._guard = guard
         self._judge = judge
-        self._collector = collector
         self._root = Subject(_OUTSIDE, "outside of tests")
         self._running = Attribution(guard.detector, self._root)
         self._outer_claim = guard.registry.claim
@@ -42,9 +41,8 @@ class GuardedSession:
         self._verdict: Verdict | None = None
         # The failure of a phase, where it is its leaks.
         self._raised: LeakError | None = None
-        self._apart = ApartReports(config, judge, collector)
-        self._fixtures = WideFixtures(config, self._running, judge, self._apart)
-        config.pluginmanager.register(self._fixtures, "httpguard-fixtures")
+        self._apart = ApartFromTests(config, self._running, judge, collector)
+        config.pluginmanager.register(self._apart, "httpguard-fixtures")
 
     def _claim(self, lease: Lease | SessionRef) -> None:
         """Say whose a lease is; a failure of ours costs that alone."""
@@ -85,7 +83,7 @@ class GuardedSession:
             self._fail(self._test)
             raise
         finally:
-            self._fixtures.judge_torn_down()
+            self._apart.judge_torn_down()
 
     @pytest.hookimpl(wrapper=True, tryfirst=True)
     def pytest_runtest_call(self, item: pytest.Item) -> Generator[None, Any, Any]:
@@ -118,7 +116,7 @@ class GuardedSession:
                 self._fail(test)
             raise
         finally:
-            self._fixtures.judge_torn_down()
+            self._apart.judge_torn_down()
         if test is not None:
             self._judge_now(test, ended=True)
         return result
@@ -189,6 +187,6 @@ class GuardedSession:
                 session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
     def _finish(self) -> None:
-        self._fixtures.judge_torn_down()
+        self._apart.judge_torn_down()
         self._apart.waiting += self._judge.judge_rest(self._root)
         self._apart.finish()
