@@ -129,7 +129,7 @@ def tell(
         from .table import show_leaks
 
         console = console_on(sys.stderr)
-        show_leaks(console, outcome, comparison.new)
+        show_leaks(console, comparison.new, outcome.leaking)
         for note in notes:
             console.print(f"httpguard: {note}", markup=False)
     else:

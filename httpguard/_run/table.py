@@ -21,7 +21,6 @@ if TYPE_CHECKING:
     from rich.console import Console
 
     from .._report.result import Site
-    from .outcome import Outcome
 
 _MOST_ROWS: Final = 50
 _NARROWEST: Final = 24
@@ -29,8 +28,9 @@ _OPENED: Final = "opened at, and the latest request"
 _LOST: Final = "lost in"
 
 
-def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> None:
-    console.print(_title(outcome, found), style="bold", markup=False)
+def show_leaks(console: Console, found: Sequence[Site], processes: int) -> None:
+    """The sites, out of so many processes that leaked."""
+    console.print(_title(found, processes), style="bold", markup=False)
     shown = found[:_MOST_ROWS]
     root = os.getcwd()
     columns: dict[str, Callable[[Site], str | Text]] = {
@@ -39,7 +39,7 @@ def show_leaks(console: Console, outcome: Outcome, found: Sequence[Site]) -> Non
         _OPENED: lambda site: _place(site, root),
     }
     # The title says of one process that it is one.
-    if outcome.leaking > 1:
+    if processes > 1:
         columns["processes"] = lambda site: str(site.processes)
     if any(site.example.status for site in shown):
         columns["status"] = lambda site: site.example.status
@@ -83,15 +83,14 @@ def _show_fixes(console: Console, shown: Sequence[Site], root: str) -> None:
     console.print(f"more: httpguard explain {' '.join(codes)}")
 
 
-def _title(outcome: Outcome, found: Sequence[Site]) -> str:
+def _title(found: Sequence[Site], processes: int) -> str:
     counts = Counter[str]()
     for site in found:
         counts[what_leaked(site.kind)] += site.leaks
     leaked = " and ".join(many(counts[noun], noun) for noun in sorted(counts))
-    processes = many(outcome.leaking, "process", "processes")
     return (
         f"httpguard: {leaked} leaked, opened at {many(len(found), 'place')},"
-        f" in {processes}"
+        f" in {many(processes, 'process', 'processes')}"
     )
 
 

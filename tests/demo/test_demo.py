@@ -261,4 +261,5 @@ def test_the_source_of_the_demo_of_a_client() -> None:
 def test_a_client_that_there_is_no_demo_of() -> None:
     done = call("--client", "pycurl")
     assert done.returncode == 2
-    assert "not one of 'requests', 'httpx'" in done.stderr
+    text = " ".join(done.stderr.replace("│", " ").split())
+    assert "not one of 'requests', 'httpx'" in text
