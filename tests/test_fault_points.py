@@ -129,7 +129,6 @@ NOT_CALLED: Final = frozenset(
         "_reporting.logs.Run.name",
         "_text.events._details",
         "_text.pools._a",
-        "_text.events._other",
         # For test sessions, `httpguard run` and monitoring, which are asked for.
         "_leases.detector.Detector.close_process",
         "_leases.readers._finalized",

@@ -92,17 +92,13 @@ def parse(text: str, name: str) -> list[Entry]:
 
 
 def _wrong(fields: object) -> str | None:
-    names = ", ".join(_FIELDS)
-    if not isinstance(fields, dict):
-        return f"{fields!r} is no entry; accepted: an object with {names}"
-    for name in _FIELDS:
-        if name not in fields:
-            return f"an entry without {name!r}; it needs {names}, and may have a note"
-    for name, value in fields.items():
-        if name not in (*_FIELDS, "note"):
-            return f"unknown field {name!r}; an entry has {names}, and may have a note"
-        if not isinstance(value, str):
-            return f"{name} is {value!r}; accepted: text"
+    if (
+        not isinstance(fields, dict)
+        or not {*_FIELDS} <= {*fields} <= {*_FIELDS, "note"}
+        or not all(isinstance(value, str) for value in fields.values())
+    ):
+        names = ", ".join(_FIELDS)
+        return f"{fields!r} is no entry; accepted: texts called {names}, and a note"
     if fields["kind"] not in _KINDS:
         return f"kind is {fields['kind']!r}; accepted: {', '.join(_KINDS)}"
     return None

@@ -6,6 +6,7 @@ import os
 from typing import TYPE_CHECKING, Any, Final
 
 from rich.console import Group
+from rich.filesize import decimal
 from rich.table import Table
 from rich.text import Text
 
@@ -31,7 +32,6 @@ _FEWEST: Final = 3
 _FLEXIBLE: Final = frozenset({"site", "request", "oldest request", "pool"})
 _MINUTE: Final = 60
 _HOUR: Final = 3600
-_THOUSAND: Final = 1000
 
 
 def screen(
@@ -266,10 +266,4 @@ def duration(seconds: float) -> str:
 
 
 def size(number: float | None) -> str:
-    if number is None:
-        return "-"
-    for unit in ("B", "kB", "MB", "GB"):
-        if number < _THOUSAND:
-            return f"{number:.0f} {unit}" if unit == "B" else f"{number:.1f} {unit}"
-        number /= _THOUSAND
-    return f"{number:.1f} TB"
+    return "-" if number is None else decimal(int(number))

@@ -7,6 +7,7 @@ import http.client
 import json
 import re
 import ssl
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import urlsplit
 
@@ -39,19 +40,20 @@ class Source:
             url = f"http://{url}"
         try:
             parts = urlsplit(url)
-            self._port = parts.port
+            port = parts.port
         except ValueError:
-            parts = urlsplit("")
+            parts, port = urlsplit(""), None
         if parts.scheme not in _HTTP or not parts.hostname:
             raise UnreachableError(
                 f"{printable(url)!r} is neither a URL (http://HOST:PORT/) "
                 "nor the number of a process"
             )
         self.url = f"{parts.scheme}://{parts.netloc.rpartition('@')[2]}{parts.path}"
-        self._scheme = parts.scheme
-        self._host = parts.hostname
+        self._connect = partial(_HTTP[parts.scheme], parts.hostname, port)
         self._path = parts.path.rstrip("/")
-        self._token = token
+        self._headers = {"Accept": "application/json"}
+        if token is not None:
+            self._headers["Authorization"] = f"Bearer {token}"
 
     def fetch(self) -> dict[str, Any]:
         try:
@@ -83,12 +85,9 @@ class Source:
         return server.startswith("httpguard/")
 
     def _get(self, path: str, patience: float) -> tuple[int, str, bytes]:
-        headers = {"Accept": "application/json"}
-        if self._token is not None:
-            headers["Authorization"] = f"Bearer {self._token}"
-        connection = _HTTP[self._scheme](self._host, self._port, timeout=patience)
+        connection = self._connect(timeout=patience)
         try:
-            connection.request("GET", self._path + path, headers=headers)
+            connection.request("GET", self._path + path, headers=self._headers)
             answer = connection.getresponse()
             server = answer.getheader("Server", "")
             return answer.status, server, answer.read(_MOST_BYTES)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from itertools import groupby
 from typing import TYPE_CHECKING, Any, Final
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 
 _WIDTH: Final = 160
 _HEIGHT: Final = 28
+_CODE: Final = re.compile(r"`([^`]*)`")
 
 
 def render(report: Report, root: str) -> str:
@@ -53,13 +55,9 @@ def render(report: Report, root: str) -> str:
 
 def prose(text: str) -> str:
     """A text as markup, what it has in backticks as code."""
-    from markupsafe import Markup
+    from markupsafe import Markup, escape
 
-    parts = [
-        Markup("<code>{}</code>").format(part) if number % 2 else Markup.escape(part)
-        for number, part in enumerate(text.split("`"))
-    ]
-    return Markup().join(parts)
+    return Markup(_CODE.sub(r"<code>\1</code>", escape(text)))  # noqa: S704  # Escaped.
 
 
 def runs(stack: Sequence[Step]) -> list[dict[str, Any]]:

@@ -54,7 +54,7 @@ def render(event: Event) -> Rendered | None:
     """An event as a person reads it; None for one that only a file is for."""
     if event.name == COUNTS:
         return None
-    text, fields = _RENDERERS.get(event.name, _other)(event)
+    text, fields = _RENDERERS[event.name](event)
     return Rendered(text, plain({**fields, **event.figures}))
 
 
@@ -90,14 +90,6 @@ def _crowd(event: Event) -> Rendered:
 def _details(describe: Callable[[Mapping[str, Any]], str]) -> _Renderer:
     return lambda event: Rendered(
         describe(event.details), with_sites_as_text(event.details)
-    )
-
-
-def _other(event: Event) -> Rendered:
-    name = event.name.removeprefix("httpguard.").replace("_", " ")
-    facts = with_sites_as_text(event.details)
-    return Rendered(
-        " · ".join([name, *(f"{key}: {value}" for key, value in facts.items())]), facts
     )
 
 

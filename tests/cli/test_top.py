@@ -309,7 +309,7 @@ def test_durations(seconds: float, text: str) -> None:
 
 @pytest.mark.parametrize(
     ("number", "text"),
-    [(None, "-"), (999, "999 B"), (90_000, "90.0 kB"), (2e15, "2000.0 TB")],
+    [(None, "-"), (999, "999 bytes"), (90_000, "90.0 kB"), (2e15, "2.0 PB")],
 )
 def test_sizes(number: float | None, text: str) -> None:
     assert _top_screen.size(number) == text
