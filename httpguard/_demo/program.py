@@ -11,12 +11,11 @@ import sys
 import tempfile
 import threading
 from collections import Counter
-from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Callable, Mapping
 
 _HERE: Final = os.path.dirname(os.path.abspath(__file__))
 # A program takes less than a second; one that hangs is ended.
@@ -76,37 +75,30 @@ def run(arguments: list[str], show: Callable[[str], None]) -> Outcome:
     with tempfile.TemporaryDirectory(prefix="httpguard-demo-") as directory:
         shutil.copy(os.path.join(_HERE, arguments[0]), directory)
         log = []
-        with _started([sys.executable, *arguments], directory) as process:
-            for line in process.stderr or ():
-                log.append(line.rstrip("\n"))
-                show(log[-1])
-            output = process.stdout.read() if process.stdout else ""
+        with subprocess.Popen(  # noqa: S603  # This interpreter, our own file.
+            [sys.executable, *arguments],
+            cwd=directory,
+            env=_environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            encoding="utf-8",
+            errors="replace",
+        ) as process:
+            timer = threading.Timer(_PATIENCE, process.kill)
+            timer.daemon = True
+            timer.start()
+            try:
+                for line in process.stderr or ():
+                    log.append(line.rstrip("\n"))
+                    show(log[-1])
+                output = process.stdout.read() if process.stdout else ""
+            except BaseException:
+                process.kill()
+                raise
+            finally:
+                timer.cancel()
     return Outcome(tuple(log), _parse_counters(output), process.returncode)
-
-
-@contextmanager
-def _started(command: list[str], directory: str) -> Iterator[subprocess.Popen[str]]:
-    """A process that has ended at the end of the scope, in one way or another."""
-    with subprocess.Popen(  # noqa: S603  # This interpreter, our own file.
-        command,
-        cwd=directory,
-        env=_environment(),
-        stdin=subprocess.DEVNULL,
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        encoding="utf-8",
-        errors="replace",
-    ) as process:
-        timer = threading.Timer(_PATIENCE, process.kill)
-        timer.daemon = True
-        timer.start()
-        try:
-            yield process
-        except BaseException:
-            process.kill()
-            raise
-        finally:
-            timer.cancel()
 
 
 def _environment() -> dict[str, str]:

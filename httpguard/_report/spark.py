@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import tempfile
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from .._model.errors import HTTPGuardError
@@ -11,7 +12,7 @@ from .counts import LogCounts
 from .inputs import STDIN, InputError, form_of, opened
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Iterator, Sequence
+    from collections.abc import Iterable, Iterator, Sequence
 
 
 class EngineError(HTTPGuardError):
@@ -49,6 +50,7 @@ def read_with_spark(paths: Sequence[str], since: int | None, master: str) -> Log
             context.setLogLevel("ERROR")
             whole = LogCounts(since)
             for path in paths:
+                whole.begin(path)
                 whole.merge(_read(context, path, since))
         except Exception as error:
             of_java = type(error).__module__.partition(".")[0] == "py4j"
@@ -63,24 +65,16 @@ def read_with_spark(paths: Sequence[str], since: int | None, master: str) -> Log
 def _read(context: Any, path: str, since: int | None) -> LogCounts:
     """One file, its parts merged two by two on the cluster."""
     lines = context.textFile(os.path.abspath(path), use_unicode=False)
-    parts = lines.mapPartitions(_observing(path, since))
+    parts = lines.mapPartitions(partial(_take, path, since))
     if parts.getNumPartitions():
         return parts.treeReduce(LogCounts.merge)  # type: ignore[no-any-return]
-    nothing = LogCounts(since)
-    nothing.begin(path)
-    return nothing
+    return LogCounts(since)
 
 
-def _observing(
-    name: str, since: int | None
-) -> Callable[[Iterable[bytes]], Iterator[LogCounts]]:
-    def take(lines: Iterable[bytes]) -> Iterator[LogCounts]:
-        counts = LogCounts(since)
-        counts.begin(name)
-        for line in lines:
-            counts.lines += 1
-            problem = counts.take(name, line.decode("utf-8", "replace"))
-            counts.note_damage(name, None, problem)
-        yield counts
-
-    return take
+def _take(name: str, since: int | None, lines: Iterable[bytes]) -> Iterator[LogCounts]:
+    counts = LogCounts(since)
+    for line in lines:
+        counts.lines += 1
+        problem = counts.take(name, line.decode("utf-8", "replace"))
+        counts.note_damage(name, None, problem)
+    yield counts
