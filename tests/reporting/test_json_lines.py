@@ -25,7 +25,7 @@ from urllib3.exceptions import EmptyPoolError
 
 import httpguard
 from httpguard import _reporting
-from httpguard._model.event import Event
+from httpguard._model.event import POOL_PRESSURE, Event
 from httpguard._process.process import PROCESS
 from httpguard._reporting.json_lines import append_line, encode, jsonable
 from httpguard._text.events import render
@@ -599,8 +599,17 @@ def test_seconds_are_rounded_to_what_they_are_worth(
     """In the log's fields as in the file; the program's own numbers are as they are."""
     log = tmp_path / "leaks.jsonl"
     guard.install(log=log, max_wait=1)
-    details = {"longest_wait": 1.23456789, "waiters": [{"longest": 1.00049}]}
-    event = Event("httpguard.news", "warning", details=details, context={"x": 0.12345})
+    details = {
+        "pool": "http://api",
+        "lately": 12,
+        "connected": 20,
+        "reuse_rate": 0.5,
+        "seconds": 60.0,
+        "hint": "make it larger",
+        "longest_wait": 1.23456789,
+        "waiters": [{"longest": 1.00049}],
+    }
+    event = Event(POOL_PRESSURE, "info", details=details, context={"x": 0.12345})
     for _, send in PROCESS.destinations.members:
         send(event)
     (line,) = map(json.loads, log.read_text().splitlines())
