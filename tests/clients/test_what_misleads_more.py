@@ -132,6 +132,53 @@ def test_a_session_of_a_library_that_hands_it_out(
     assert guard.check().leaks == ()
 
 
+async def answer_early(reader: asyncio.StreamReader, writer: Any) -> None:
+    """Headers at once, and the body when all has come."""
+    while (await reader.readline()).strip():
+        pass
+    writer.write(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+    while size := int(await reader.readline() or b"0", 16):
+        await reader.readexactly(size + 2)
+    writer.write(b"4\r\ndone\r\n")
+
+
+@pytest.mark.parametrize("uploaded", [False, True])
+def test_an_answer_that_comes_before_all_is_sent(
+    guard: GuardControl, *, uploaded: bool
+) -> None:
+    import aiohttp
+
+    guard.install(max_idle=5)
+
+    async def program() -> tuple[Leak, ...]:
+        more = asyncio.Event()
+
+        async def parts() -> Any:
+            yield b"one"
+            await more.wait()
+            yield b"two"
+
+        server = await asyncio.start_server(answer_early, "127.0.0.1", 0)
+        url = f"http://127.0.0.1:{server.sockets[0].getsockname()[1]}"
+        async with aiohttp.ClientSession() as session:
+            response = await session.post(url, data=parts())
+            if uploaded:
+                more.set()
+                assert await response.content.read(4) == b"done"
+            guard.check()
+            guard.advance(6)
+            guard.check()
+            guard.advance(6)
+            leaks = guard.check().leaks
+            more.set()
+            response.close()
+        server.close()
+        return leaks
+
+    leaks = asyncio.run(program())
+    assert [leak.kind for leak in leaks] == [LeakKind.HELD] * uploaded
+
+
 async def by_digest(server: Server, reading: Any) -> Any:
     """A session's answer after a refused one of 2,000,000 bytes."""
     import aiohttp

@@ -168,11 +168,17 @@ class Aiohttp(Client):
         return [response, response.content]
 
     def is_awaited(self, response: Any) -> bool | None:
-        """Every way to read waits by a future of the body's."""
+        """Every way to read waits by a future of the body's.
+
+        An answer that comes before all is sent waits for the upload, which to release
+        or close it would cut off.
+        """
         content = response.content
+        writer = getattr(response, "_writer", None)
         return (
             getattr(content, "_waiter", None) is not None
             or getattr(content, "_eof_waiter", None) is not None
+            or (writer is not None and not writer.done())
         )
 
     def is_forgotten(self, reference: Reference) -> bool:
