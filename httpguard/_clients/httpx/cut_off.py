@@ -50,11 +50,6 @@ class CutOff(CorePart):
         release(response)
 
 
-_SIDES: Final = {
-    (side.core, side.is_async): side for sides in CLIENTS.values() for side in sides
-}
-
-
 def patch(patcher: Patcher, core: str) -> None:
     module = sys.modules[f"{core}._async.connection_pool"]
     patcher.wrap(module.PoolByteStream, "aclose", _aclose)
@@ -180,13 +175,13 @@ def _begin(
     """
     registry = GATE.registry
     known, core = meet(pool), type(pool).__module__.partition(".")[0]
-    side = _SIDES.get((core, hasattr(pool, "aclose")))
-    if known is None or side is None or not known.block or hasattr(connection, LEFT):
+    sides = CLIENTS.get(core.replace("httpcore", "httpx"))
+    if known is None or sides is None or not known.block or hasattr(connection, LEFT):
         return
     known.know(connection)  # One that was never opened is new.
     with suppress(LeakError):  # The program's own error is on its way.
         facts = {"method": asked[0], "url": asked[1], "status": 0, "length": None}
-        client = CutOff(side, hint)
+        client = CutOff(sides[hasattr(pool, "aclose")], hint)
         GATE.begin(client, connection, connection, known, frame=frame, **facts)
     lease = registry.leases.get(id(connection))
     if lease is not None:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final
 from ..._model.leak import LeakKind
 from ..._stacks.sites import place_of
 from ..gate import GATE
-from .client import CLIENTS, Httpx
+from .client import Httpx
 from .reclaiming import loop_here, retire, start, waiting, window_of
 
 if TYPE_CHECKING:
@@ -44,16 +44,9 @@ class _Unread(Httpx):
         )
     }
 
-    def __init__(self, side: Httpx) -> None:
+    def __init__(self, side: Any) -> None:
         super().__init__(side.name, side.core)
         self.is_async = side.is_async
-
-
-_UNREAD: Final = {
-    (side.name, side.is_async): _Unread(side)
-    for sides in CLIENTS.values()
-    for side in sides
-}
 
 
 def uses_up(stream: Any, lease: Lease) -> bool:
@@ -78,7 +71,7 @@ def uses_up(stream: Any, lease: Lease) -> bool:
         if guard.reclaims:
             _repair(stream, http2)
         lease.progressed(response, registry.clock())
-        lease.client = _UNREAD[lease.client.name, lease.client.is_async]
+        lease.client = _Unread(lease.client)
         lease.closed = registry.clock()
         # The stream itself comes back.
         lease.slot, lease.lost = None, True
