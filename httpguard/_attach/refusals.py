@@ -5,13 +5,13 @@ And where its main thread is, as seen from outside, while it does not come.
 
 from __future__ import annotations
 
-import contextlib
 import os
 import platform
 import re
 import sys
 from contextlib import suppress
 from importlib import import_module
+from itertools import chain
 from typing import Any, Final
 
 from .._model.errors import HTTPGuardError
@@ -101,12 +101,12 @@ def of_another_world(pid: int) -> AttachError:
 
 def _version_of(pid: int) -> str | None:
     """The version of the Python that runs in a process, as far as its name tells."""
-    match = _PYTHON.search(os.path.basename(_executable(pid)))
-    if match:
-        return match[1]
-    with contextlib.suppress(OSError), open(f"/proc/{pid}/maps", "rb") as maps:
-        for line in maps:
-            match = _PYTHON.search(os.path.basename(line.decode("utf-8", "replace")))
+    with (
+        suppress(OSError),
+        open(f"/proc/{pid}/maps", encoding="utf-8", errors="replace") as maps,
+    ):
+        for name in chain([_executable(pid)], maps):
+            match = _PYTHON.search(os.path.basename(name.rstrip()))
             if match:
                 return match[1]
     return None

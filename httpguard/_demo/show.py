@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
-from .program import find_marks, find_report, judge, read_source, run
+from .program import find_marks, judge, read_source, run
 from .shop import open_shop
 
 if TYPE_CHECKING:
@@ -13,26 +13,24 @@ if TYPE_CHECKING:
 
     from .program import Outcome
 
+# Of the lines of a log that have such words.
 _MEANINGS: Final = {
-    "dropped": (
+    "leak dropped": (
         "the last reference to the response went while it still held its"
         " connection, which its pool never gets back."
     ),
-    "unreleased": (
+    "leak unreleased": (
         "`with` closed the response, but a pool with block=True waits for a"
         " release: one of its slots is lost, and when all are, requests hang."
     ),
-    "open": (
+    "leak open": (
         "the scope of `no_leaks` ended with a response open; it raises LeakError,"
         " so that a test or a job fails where the leak is."
     ),
-    "held": (
+    "leak held": (
         "still referenced, and nothing read from it for `max_idle` seconds:"
         " parked and forgotten. (The stream of prices, open as long, is being read.)"
     ),
-}
-# Other lines of a log that are explained, by a word of theirs.
-_OTHERS: Final = {
     "pool starved": (
         "all connections of the pool are taken: a request waits for one, and who has"
         " them is said while it does."
@@ -117,14 +115,12 @@ def _run(
 
 def _show_line(console: Console, line: str) -> None:
     """A line of a log, as it is; a report is explained before it."""
-    place = find_report(line)
-    if place is not None:
-        said = {place.kind: _MEANINGS.get(place.kind, "")}
-    else:
-        said = {it: _OTHERS[it] for it in _OTHERS if f" httpguard: {it}" in line}
-    for word, meaning in said.items():
-        console.print()
-        console.print(f"[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]")
+    for words, meaning in _MEANINGS.items():
+        if f" httpguard: {words}" in line:
+            word = words.removeprefix("leak ")
+            console.print(
+                f"\n[bold yellow]{word}:[/bold yellow] [yellow]{meaning}[/yellow]"
+            )
     _print_plain(console, line)
 
 
