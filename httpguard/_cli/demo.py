@@ -13,8 +13,10 @@ from .._model.extras import require
 def demo(
     *,
     client: Annotated[
-        Literal["requests", "httpx"],
-        typer.Option(metavar="requests|httpx", help="The HTTP client of the program."),
+        Literal["requests", "httpx", "aiohttp"],
+        typer.Option(
+            metavar="requests|httpx|aiohttp", help="The HTTP client of the program."
+        ),
     ] = "requests",
     source: Annotated[
         bool,
@@ -24,7 +26,7 @@ def demo(
     """Show what httpguard reports, on a program that leaks.
 
     Starts a local HTTP server and runs a small program against it, with the guard
-    on: first as it leaks, with requests in four ways, with httpx until its pool
+    on: first as it leaks, with requests in four ways, with the others until their pool
     starves, so that its log shows the reports; then repaired, and its log is silent.
     Takes about 3 seconds and needs no network. The exit code is 0 if just the
     promised leaks were reported, else 1.

@@ -20,6 +20,10 @@ _PAGES: Final = {
     "/orders.csv": b"order,customer,total\n" * 1500,
     "/customers.csv": b"customer,name,city\n" * 1500,
     "/invoice.pdf": b"%PDF-1.7\n".ljust(30_000),
+    # More than aiohttp takes in by itself.
+    "/ledger.csv": b"date,order,amount\n" * 120_000,
+    "/archive.csv": b"date,order,amount\n" * 120_000,
+    "/backup.csv": b"date,order,amount\n" * 120_000,
 }
 # Longer than the programs' max_idle, with the pauses shorter.
 _TICKS: Final = 12

@@ -59,6 +59,11 @@ SHOWS: Final = {
         "a shop's watcher that starves its own pool",
         ("httpx",),
     ),
+    "aiohttp": Show(
+        "mirror.py",
+        "a shop's mirror that starves its own connector",
+        ("aiohttp",),
+    ),
 }
 """By client."""
 

@@ -107,7 +107,7 @@ def test_errors_of_use_name_the_argument(
         ("report --top -1 x", "'-1' is not accepted: a whole number from 0 to"),
         ("report --kind x x", "'x' is not one of 'dropped', 'held',"),
         ("report --since x x", "'x' is no time; accepted: an ISO date"),
-        ("demo --client x", "'x' is not one of 'requests', 'httpx'"),
+        ("demo --client x", "'x' is not one of 'requests', 'httpx', 'aiohttp'"),
     ],
 )
 def test_an_error_names_the_value_and_what_is_accepted(
