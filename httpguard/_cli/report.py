@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import gc
+import io
 import json
 import os
 import sys
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any, Final, Literal
@@ -21,10 +23,14 @@ from .._report.sites import parse_since, report_of, select
 from .values import COUNT, project
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+
     from .._report.result import Report
 
 _FOUND: Final = 23
 _STDOUT: Final = "-"
+# Bytes between two looks at how far a file is read.
+_CHUNK: Final = 2**20
 
 
 _Form = Literal["text", "json", "github"]
@@ -200,13 +206,35 @@ def _read(files: list[str], since: datetime | None, master: str) -> LogCounts:
         # Lines make millions of objects, and no cycle.
         gc.disable()
         counts = LogCounts(begin)
-        for path in paths:
-            read(path, counts)
+        with _progress() as watched:
+            for path in paths:
+                read(path, counts, watched)
     except InputError as error:
         raise typer.BadParameter(str(error), param_hint="'FILE...'") from error
     finally:
         gc.enable()
     return counts
+
+
+@contextmanager
+def _progress() -> Iterator[Callable[[io.BufferedReader], io.BufferedReader]]:
+    """Shows how far a file is read, where standard error is a terminal."""
+    if not sys.stderr.isatty():
+        yield lambda raw: raw
+        return
+    from rich.console import Console
+    from rich.progress import Progress
+
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+
+        def watched(raw: io.BufferedReader) -> io.BufferedReader:
+            size = os.fstat(raw.fileno()).st_size or None
+            task = bar.add_task("reading", total=size)
+            # Each read of it costs a lock.
+            seen: Any = bar.wrap_file(raw, total=size, task_id=task)
+            return io.BufferedReader(seen, _CHUNK)
+
+        yield watched
 
 
 def _beside(made: Report, path: str) -> Report:

@@ -11,6 +11,8 @@ from .._model.errors import HTTPGuardError
 from .._model.extras import MissingExtraError
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .counts import LogCounts
 
 STDIN: Final = "-"
@@ -47,8 +49,14 @@ def form_of(raw: io.BufferedReader, path: str) -> str:
     return "zstd" if magic == b"\x28\xb5\x2f\xfd" else "plain"
 
 
-def read(path: str, counts: LogCounts) -> None:
+def read(
+    path: str,
+    counts: LogCounts,
+    watched: Callable[[io.BufferedReader], io.BufferedReader] = lambda raw: raw,
+) -> None:
     """Count all lines of a file that may be ours. Raises `InputError`.
+
+    It is read by what `watched` makes of it, to see how far that has come.
 
     Bytes that are not UTF-8 become replacement characters: the rest of their line
     can still be read. Of compressed data that is damaged, what came before counts.
@@ -57,7 +65,7 @@ def read(path: str, counts: LogCounts) -> None:
     name, number = "<stdin>" if path == STDIN else path, 0
     counts.begin(name)
     with opened(path) as raw:
-        stream = _decompressed(raw, form_of(raw, path))
+        stream = _decompressed(watched(raw), form_of(raw, path))
         text = io.TextIOWrapper(stream, "utf-8", "replace", newline="\n")
         try:
             # About 0.7 us for a line that is not ours: text is searched faster than

@@ -6,6 +6,7 @@ import gzip
 import json
 import os
 import re
+import subprocess
 import sys
 import time
 from typing import TYPE_CHECKING, Any
@@ -466,6 +467,28 @@ class TestInputs:
             made = read(str(tmp_path / name))
             assert made["sites"][0]["leaks"] == 5, name
             assert made["reading"]["lines"] == 1 + (name == "c.log.1")
+
+    @pytest.mark.skipif(os.name != "posix", reason="needs a pseudo-terminal")
+    @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
+    def test_how_far_it_is_read_is_shown_on_a_terminal(
+        self, pack: Any, tmp_path: Path
+    ) -> None:
+        path = tmp_path / "a.log"
+        path.write_bytes(pack(json.dumps(leak(5)).encode() + b"\n"))
+        ours, theirs = os.openpty()
+        done = subprocess.run(
+            [sys.executable, "-m", "httpguard", "report", str(path), "--json"],
+            stdout=subprocess.PIPE,
+            stderr=theirs,
+            timeout=60,
+            check=True,
+        )
+        os.close(theirs)
+        shown = os.read(ours, 65536).decode()
+        os.close(ours)
+        assert "reading" in shown
+        assert "100%" in shown
+        assert json.loads(done.stdout)["leaks"] == 5
 
     @pytest.mark.parametrize("pack", [bytes, gzip.compress, zstd])
     def test_standard_input(self, pack: Any) -> None:
