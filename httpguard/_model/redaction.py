@@ -43,7 +43,7 @@ _BASE64: Final = re.compile(r"[\w+=~-]+", re.ASCII)
 # in braces, or ``%s``, is put in later: it tells nothing.
 _WITHIN: Final = re.compile(r"[^\s'\"`]+")
 _PUT_IN: Final = r"(?:\{[^&#]*|%s|%\(\w+\)s)"
-_USER_INFO_WITHIN: Final = re.compile(rf"(?<=://)(?!{_PUT_IN}@)[^/?#@]*@")
+_USER_INFO_WITHIN: Final = re.compile(rf"(?<=//)(?!{_PUT_IN}@)[^/?#@]*@")
 _VALUE_WITHIN: Final = re.compile(
     rf"(?<=[?&])([\w.\[\]%~+-]+=)(?!=|{_PUT_IN}(?:[&#]|$))[^&#]+"
 )
@@ -110,7 +110,7 @@ def redact_within(text: str) -> str:
 
 def _redact_found(found: re.Match[str]) -> str:
     text = found[0]
-    if not ("?" in text or "&" in text or "://" in text):
+    if not ("?" in text or "&" in text or "//" in text):
         return text
     text = _VALUE_WITHIN.sub(rf"\g<1>{HIDDEN}", text)
     if "/" in text.partition("?")[0]:

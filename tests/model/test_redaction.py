@@ -143,6 +143,7 @@ def test_what_can_not_be_printed_is_escaped_wherever_it_stands() -> None:
     [
         ('get(url + "/p?token=secret&x=2#f")', 'get(url + "/p?token=…&x=…#…")'),
         ('get("http://user:secret@host/p")', 'get("http://…@host/p")'),
+        ('get("//user:secret@host/p")', 'get("//…@host/p")'),
         ('get("http://host/p?secret")', 'get("http://host/p?…")'),
         ('get("http://host/#/p?secret")', 'get("http://host/#…")'),
         ('get(url + "?token=secret")', 'get(url + "?token=…")'),
@@ -164,6 +165,7 @@ def test_secrets_go_from_lines_of_source(line: str, expected: str) -> None:
         'get("http://host/p?%s" % urlencode(q))',
         "get(f\"{url}?q={q['a']}\")",
         "wanted = flags & mask and flags&mask==mask or a&b",
+        "half = all // 2 + a//b",
         'found = re.match(r"(?P<name>x)?=(?:3|/)?", line)  # why? x=1',
     ],
 )
