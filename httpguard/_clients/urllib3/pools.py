@@ -146,7 +146,8 @@ def put_conn(wrapped: Method) -> Method:
             # A dead one is in the deque and is judged there: unless the collector has
             # run code of the program that gives the connection back.
             elif lease() is not None or lease.is_of(registry.pools.known.get(id(self))):
-                if plain or lease.closed is None or conn.sock is not None:
+                closed = lease.finalizing or lease.closed is not None
+                if plain or not closed or conn.sock is not None:
                     registry.end(lease)
                 else:  # Left early: it comes back alone.
                     registry.finish_closed(lease)
