@@ -37,12 +37,14 @@ import requests
 import requests_cache
 
 BODY = b"one line\n" * 1000
+asked = []
 
 
 class Answer(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
     def do_GET(self):
+        asked.append(self.path)
         body = gzip.compress(BODY)
         self.send_response(200)
         self.send_header("Content-Encoding", "gzip")
@@ -100,7 +102,9 @@ for way, read in WAYS.items():
     row = []
     for name, make in SESSIONS.items():
         with make() as session:
+            asked.clear()
             row.append(f"{name} {seen(session, read)}, {seen(session, read)}")
+            assert len(asked) == (2 if name == "requests" else 1), (name, way)
     print(f"{way}: {'; '.join(row)}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"

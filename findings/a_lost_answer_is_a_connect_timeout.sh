@@ -2,16 +2,16 @@
 # A POST that was carried out and not answered is a ConnectTimeout of httpx-aiohttp, and so
 # is a pool that is full; openai's client on aiohttp says "Request timed out." at once.
 #
-# httpx-aiohttp puts aiohttp under httpx's AsyncClient; openai's `DefaultAioHttpClient` is a
-# copy of it. Each connection that breaks, or is refused, and each wait for a full pool, is a
-# ConnectTimeout of it. That is httpx's name for a connection that was never made, after
-# which a POST may be sent again: here it may have been carried out. `except
-# httpx.PoolTimeout` catches nothing, and openai speaks of time where none has passed.
+# httpx-aiohttp puts aiohttp under httpx's AsyncClient, and openai has a copy of it in its
+# `DefaultAioHttpClient`. A connection that breaks before the answer, or is refused, and a
+# wait for a full pool are a ConnectTimeout of it. That is httpx's name for a connection that
+# was never made, after which a POST may be sent again: here it may have been carried out.
+# `except httpx.PoolTimeout` catches nothing, and openai speaks of time where none has passed.
 #
 # Versions: httpx-aiohttp 0.2.0 with httpx 0.28.1 and aiohttp 3.14.5, openai 3.57.0 on
 # httpx2 2.16.2, CPython 3.11.
 #
-# Seen (with a time-out of two seconds; how many POSTs came to the server):
+# Seen (with a time-out of 30 seconds, of the pool 2; how many POSTs came to the server):
 #   not answered: httpx RemoteProtocolError, on aiohttp ConnectTimeout, 1 POST each
 #   not answered, openai: APIConnectionError, on aiohttp APITimeoutError at once, 1 POST each
 #   reset: httpx ReadError, on aiohttp ConnectTimeout, 1 POST each
@@ -67,8 +67,9 @@ server.daemon_threads = True
 server.handle_error = lambda *_: None  # Connections that were closed here.
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}"
-with socket.create_server(("127.0.0.1", 0)) as unused:
-    nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
+unused = socket.socket()
+unused.bind(("127.0.0.1", 0))  # Nobody listens there.
+nobody = f"http://127.0.0.1:{unused.getsockname()[1]}"
 ONE = httpx.Limits(max_connections=1)
 
 
@@ -82,7 +83,7 @@ async def ask(client, where):
         await client.chat.completions.create(model="m", messages=[])
 
 
-async def third(client, where):
+async def second(client, where):
     async with client, client.stream("GET", where):
         await client.get(where)
 
@@ -93,12 +94,12 @@ def error_of(ask, client, where):
     try:
         asyncio.run(ask(client, where))
     except Exception as error:
-        soon = isinstance(error, openai.APITimeoutError) and time.monotonic() - start < 1
+        soon = isinstance(error, openai.APITimeoutError) and time.monotonic() - start < 10
         return type(error).__name__ + " at once" * soon
 
 
 def sdk(where, **options):
-    return openai.AsyncOpenAI(base_url=where, api_key="a key", max_retries=0, timeout=2, **options)
+    return openai.AsyncOpenAI(base_url=where, api_key="a key", max_retries=0, timeout=30, **options)
 
 
 for name, where in (
@@ -106,9 +107,9 @@ for name, where in (
     ("reset", url + "/reset"),
     ("refused", nobody),
 ):
-    plain = error_of(post, httpx.AsyncClient(timeout=2), where)
+    plain = error_of(post, httpx.AsyncClient(timeout=30), where)
     counts = [len(posts)]
-    other = error_of(post, httpx_aiohttp.HttpxAiohttpClient(timeout=2), where)
+    other = error_of(post, httpx_aiohttp.HttpxAiohttpClient(timeout=30), where)
     counts.append(len(posts))
     print(f"{name}: httpx {plain}, on aiohttp {other}, {counts[0]} POST each")
     plain = error_of(ask, sdk(where), where)
@@ -117,8 +118,8 @@ for name, where in (
     counts.append(len(posts))
     assert len(set(counts)) == 1, counts
     print(f"{name}, openai: {plain}, on aiohttp {other}, {counts[0]} POST each")
-plain = error_of(third, httpx.AsyncClient(timeout=2, limits=ONE), url)
-other = error_of(third, httpx_aiohttp.HttpxAiohttpClient(timeout=2, limits=ONE), url)
+plain = error_of(second, httpx.AsyncClient(timeout=2, limits=ONE), url)
+other = error_of(second, httpx_aiohttp.HttpxAiohttpClient(timeout=2, limits=ONE), url)
 print(f"full pool: httpx {plain}, on aiohttp {other}")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"

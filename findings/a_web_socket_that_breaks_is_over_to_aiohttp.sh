@@ -4,10 +4,10 @@
 #
 # `async for message in ws` of aiohttp ends where the connection breaks, and where the
 # server says that it has failed (1011), restarts (1012) or turns away who asks too much
-# (1008), as it does after a good end: the program has what came, and no exception. Only
-# `ws.close_code` tells, to who looks at it after the loop: 1006 for what broke. tornado's
-# `read_message()` gives None for each. websockets raises for each but the good end, and
-# httpx-ws, which has no loop, another error for each.
+# (1008), as it does after a good end: the program has what came, no message of type ERROR,
+# and no exception. Only `ws.close_code` tells, to who looks at it after the loop: 1006 for
+# what broke. tornado's `read_message()` gives None for each. websockets raises for each but
+# the good end, and httpx-ws, which has no loop, after that too.
 #
 # Versions: aiohttp 3.14.5, tornado 6.6.1, websockets 17.4, httpx-ws 0.9.0 with httpx 0.28.1,
 # CPython 3.11.
@@ -37,12 +37,13 @@ from aiohttp import web
 
 
 async def answer(request):
-    socket = web.WebSocketResponse()
+    socket = web.WebSocketResponse(autoping=False)
     await socket.prepare(request)
     how = request.match_info["how"]
     for number in range(10 if how == "1000" else 3):
         await socket.send_str(str(number))
-    await asyncio.sleep(0.2)  # They have come before the connection goes.
+    await socket.ping()
+    await socket.receive()  # The pong: all have come before the connection goes.
     if how == "reset":
         request.transport.abort()
     elif how == "end":

@@ -12,7 +12,7 @@
 # Versions: aiohttp 3.14.5, httpx-aiohttp 0.2.0, httpx 0.28.1, requests 2.34.2, urllib3
 # 2.8.0, CPython 3.11.
 #
-# Seen (what a server that reads everything has of 20 parts, which are sent 20 ms apart):
+# Seen (what a server that reads everything has; a half is sent a second after it answered):
 #   requests: 202 at once: all; headers at once: all
 #   urllib3: 202 at once: all; headers at once: all
 #   httpx: 202 at once: all; headers at once: all
@@ -41,6 +41,7 @@ import urllib3
 
 PARTS = 20
 came = []  # What came of the upload, once it is over.
+answered = threading.Event()
 over = threading.Event()
 
 
@@ -55,6 +56,7 @@ class Answer(http.server.BaseHTTPRequestHandler):
         else:
             self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
+        answered.set()
         size, end = 0, b""
         try:
             while part := int(self.rfile.readline() or b"0", 16):
@@ -79,15 +81,19 @@ threading.Thread(target=server.serve_forever, daemon=True).start()
 
 
 def parts():
-    for _ in range(PARTS):
+    for number in range(PARTS):
         yield bytes(1000)
-        time.sleep(0.02)
+        if number == PARTS // 2:
+            answered.wait(10)
+            time.sleep(1)
 
 
 async def parts_of_task():
-    for _ in range(PARTS):
+    for number in range(PARTS):
         yield bytes(1000)
-        await asyncio.sleep(0.02)
+        if number == PARTS // 2:
+            await asyncio.to_thread(answered.wait, 10)
+            await asyncio.sleep(1)
 
 
 def by_httpx(url):
@@ -113,6 +119,7 @@ async def by_both(url, read):
 
 def told(ask, path):
     over.clear()
+    answered.clear()
     status = ask(f"http://127.0.0.1:{server.server_port}/{path}")
     assert status == (202 if path == "accepted" else 200), status
     assert over.wait(10)
