@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # A POST that was carried out and not answered is a ConnectTimeout of httpx-aiohttp, and so
-# is a pool that is full; openai's client on aiohttp says "Request timed out." at once.
+# is a pool that is full; openai's client on aiohttp raises APITimeoutError at once.
 #
 # httpx-aiohttp puts aiohttp under httpx's AsyncClient, and openai has a copy of it in its
 # `DefaultAioHttpClient`. A connection that breaks before the answer, or is refused, and a

@@ -3,9 +3,9 @@
 # google-cloud-storage, elasticsearch and opensearch: a lock is then nobody's.
 #
 # A program creates what must not be there yet: a lock, a marker, a document. The store does
-# so, and the connection breaks before the answer. These clients ask once more without a
-# word, the store finds what is there, and the call raises what means that somebody else was
-# first. A delete that was carried out raises "not found" in the same way, of kubernetes
+# so, and the connection breaks before the answer. These clients ask once more of
+# themselves, the store finds what is there, and the call raises what means that somebody
+# else was first. A delete that was carried out raises "not found" in the same way, of kubernetes
 # too. kubernetes creates by POST, which it sends once, and raises that the connection
 # broke; so does boto3 with `total_max_attempts=1`.
 #
@@ -49,28 +49,29 @@ from google.cloud import storage
 
 logging.disable(logging.CRITICAL)
 there, sent = set(), []
+XML, JSON = "application/xml", "application/json"
 # What each service says of what is there already: how its path begins, status and body.
 REFUSALS = {
-    "/s3/": (412, b"<Error><Code>PreconditionFailed</Code></Error>"),
-    "/azure/": (409, b""),
-    "/upload/": (412, b"{}"),
-    "/books/": (409, b'{"error": {"type": "version_conflict_engine_exception"}}'),
-    "/api/": (409, b"{}"),
-    "/": (400, b'{"__type": "ConditionalCheckFailedException"}'),  # DynamoDB.
+    "/s3/": (412, XML, b"<Error><Code>PreconditionFailed</Code></Error>"),
+    "/azure/": (409, XML, b"<Error><Code>BlobAlreadyExists</Code><Message>m</Message></Error>"),
+    "/upload/": (412, JSON, b'{"error": {"code": 412}}'),
+    "/books/": (409, JSON, b'{"error": {"type": "version_conflict_engine_exception"}}'),
+    "/api/": (409, JSON, b'{"kind": "Status", "reason": "AlreadyExists"}'),
+    "/": (400, "application/x-amz-json-1.0", b'{"__type": "#ConditionalCheckFailedException"}'),
 }
 
 
 class Store(http.server.BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
 
-    def answer(self, lost, status, body=b""):
+    def answer(self, lost, status, kind=JSON, body=b"{}"):
         sent.append(self.path)
         if lost:
             self.close_connection = True
             return
         self.send_response(status)
         self.send_header("Content-Length", str(len(body)))
-        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Type", kind)
         self.send_header("X-Elastic-Product", "Elasticsearch")
         self.end_headers()
         self.wfile.write(body)
@@ -88,7 +89,7 @@ class Store(http.server.BaseHTTPRequestHandler):
         self.rfile.read(int(self.headers.get("Content-Length", 0)))
         lost = "it" in there
         there.discard("it")
-        self.answer(lost, 404, b"{}")
+        self.answer(lost, 404)
 
     def log_message(self, *args):
         pass
