@@ -15,10 +15,10 @@
 # CPython 3.11.
 #
 # Seen (20000 lines; the connection ends early in the first call, and in no other):
-#   simplecache: ClientPayloadError, then 10000 of 0 requests, in the next process 10000
-#   filecache: ClientPayloadError, then 10000 of 0 requests, in the next process 20000
-#   filecache, check_files: ClientPayloadError, then 10000 of 0 requests, in the next process 20000
-#   pooch: ChunkedEncodingError, then 20000 of 1 requests, in the next process 20000
+#   simplecache: ClientPayloadError, then 10000 by 0 requests, in the next process 10000
+#   filecache: ClientPayloadError, then 10000 by 0 requests, in the next process 20000
+#   filecache, check_files: ClientPayloadError, then 10000 by 0 requests, in the next process 20000
+#   pooch: ChunkedEncodingError, then 20000 by 1 requests, in the next process 20000
 #   get_file of one that breaks off: ClientPayloadError, part of a
 #   get of a, b, c and a missing one: FileNotFoundError, part of a, part of b, part of c
 #   s3fs, get of their folder: FileNotFoundError, part of a, part of b, part of c
@@ -156,7 +156,7 @@ for name in WAYS:
     broken.set()
     first = lines(name, url, folder)
     broken.clear()
-    second = f"{lines(name, url, folder)} of {len(asked)} requests"
+    second = f"{lines(name, url, folder)} by {len(asked)} requests"
     command = [sys.executable, __file__, name, url, folder]
     third = subprocess.check_output(command, text=True).strip()
     print(f"{name}: {first}, then {second}, in the next process {third}")
@@ -186,10 +186,10 @@ tried("simplecache, open_local of a, b, c, later", lambda: local("a", "b", "c"))
 PY
 "$work/venv/bin/python" "$work/program.py" "$work" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
-simplecache: ClientPayloadError, then 10000 of 0 requests, in the next process 10000
-filecache: ClientPayloadError, then 10000 of 0 requests, in the next process 20000
-filecache, check_files: ClientPayloadError, then 10000 of 0 requests, in the next process 20000
-pooch: ChunkedEncodingError, then 20000 of 1 requests, in the next process 20000
+simplecache: ClientPayloadError, then 10000 by 0 requests, in the next process 10000
+filecache: ClientPayloadError, then 10000 by 0 requests, in the next process 20000
+filecache, check_files: ClientPayloadError, then 10000 by 0 requests, in the next process 20000
+pooch: ChunkedEncodingError, then 20000 by 1 requests, in the next process 20000
 get_file of one that breaks off: ClientPayloadError, part of a
 get of a, b, c and a missing one: FileNotFoundError, part of a, part of b, part of c
 s3fs, get of their folder: FileNotFoundError, part of a, part of b, part of c

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# What mocks or traces httpx sees nothing of httpx-aiohttp: respx and pytest-httpx let a
-# test's request out to the server, OpenTelemetry has no span; sentry-sdk has two.
+# respx, pytest-httpx and OpenTelemetry see nothing of httpx-aiohttp: a test's request goes
+# out to the server, and a trace has no span; sentry-sdk has two.
 #
 # httpx-aiohttp puts aiohttp under httpx's AsyncClient. respx, pytest-httpx and
 # OpenTelemetry's instrumentation of httpx stand at the transport that it replaces. A test
