@@ -154,9 +154,10 @@ def test_a_cycle_that_ends_it(
     state = guard.check()
     assert state.leaks == ()
     counters = state.counters
-    closed = times if how == "close" else 0
-    assert (counters["opened"], counters["closed"]) == (times, closed)
-    assert (counters["released"], counters["errors"]) == (times - closed, 0)
+    assert counters["opened"] == counters["released"] + counters["closed"] == times
+    # Else it is the collector's choice whether the response is finalized first.
+    assert how != "close" or counters["closed"] == times
+    assert counters["errors"] == 0
     assert [use.lost for use in state.pools] == [0]
 
 
