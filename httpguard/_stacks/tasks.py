@@ -37,6 +37,13 @@ _WAITS: Final = frozenset(
     {("concurrent.futures._base", "result"), ("concurrent.futures._base", "exception")}
     | {("threading", "wait")}
 )
+# Who has asked for a task and will wait for it next, and what it has of that: the task
+# may be quicker.
+_ASKS: Final = {
+    ("anyio.from_thread", "start_task_soon"): "f",
+    ("anyio.from_thread", "start_task"): "f",
+    ("fsspec.asyn", "sync"): "event",
+}
 _KINDS: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
 # What `async for` waits in: only the collector looks inside.
 _OPAQUE: Final = frozenset(
@@ -222,9 +229,11 @@ def _futures(task: Any, frame: FrameType) -> Iterator[Any]:
 
 
 def _waits_for(frame: FrameType) -> object:
-    """The future or event for which a thread waits in this frame."""
+    """The future or event for which a thread waits, or will wait, in this frame."""
     called = (frame.f_globals.get("__name__"), frame.f_code.co_name)
-    return first_argument(frame) if called in _WAITS else None
+    if called in _WAITS:
+        return first_argument(frame)
+    return variable(frame, _ASKS[called]) if called in _ASKS else None
 
 
 def _waiting(task: Any) -> Iterator[Any]:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import gc
 import sys
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -184,13 +185,32 @@ def test_the_line_of_the_thread_that_waits(run: Any, small_client: Any) -> None:
     assert (frame.submitted, frame.awaited) == (False, True)
 
 
+def lately(function: Any) -> Any:
+    """A call that returns when the task that it has started is well on its way."""
+
+    def late(*arguments: Any) -> Any:
+        result = function(*arguments)
+        time.sleep(1)
+        return result
+
+    return late
+
+
+@pytest.mark.parametrize("is_late", [False, True])
 def test_the_line_of_the_thread_that_waits_for_an_event(
-    guard: GuardControl, server: Server
+    guard: GuardControl,
+    server: Server,
+    monkeypatch: pytest.MonkeyPatch,
+    *,
+    is_late: bool,
 ) -> None:
     """Which the task sets, as fsspec has it."""
     pytest.importorskip("aiohttp")
     fsspec = pytest.importorskip("fsspec")
     guard.install()
+    if is_late:
+        late = lately(asyncio.run_coroutine_threadsafe)
+        monkeypatch.setattr(asyncio, "run_coroutine_threadsafe", late)
     files = fsspec.filesystem("http", skip_instance_cache=True)
 
     def program() -> Any:
@@ -216,6 +236,21 @@ def test_the_line_that_calls_a_portal_of_anyio(backend: str, small_client: Any) 
     function, line, frame = found()
     assert (function, line) == ("program", line_of(program, "# HERE"))
     assert (frame.submitted, frame.awaited) == (False, True)
+
+
+@pytest.mark.parametrize("backend", ["asyncio", "trio"])
+def test_the_line_that_calls_a_portal_and_is_late_to_wait(
+    backend: str, small_client: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def program() -> None:
+        with from_thread.start_blocking_portal(backend) as portal:
+            late = lately(portal._spawn_task_from_thread)
+            monkeypatch.setattr(portal, "_spawn_task_from_thread", late)
+            portal.call(small_client.leak)  # HERE
+
+    program()
+    function, line, _ = found()
+    assert (function, line) == ("program", line_of(program, "# HERE"))
 
 
 @pytest.mark.parametrize("backend", ["asyncio", "trio"])
