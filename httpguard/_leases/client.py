@@ -139,9 +139,12 @@ class Client(Protocol):
         """
         return True
 
-    def release(self, response: Any) -> None:
-        """Give the connection of a closed response back: where closing does not."""
-        return  # Without it this were abstract.
+    def release(self, response: Any) -> bool | None:
+        """Give the connection of a closed response back: where closing does not.
+
+        False: another thread has its pool; to be asked again.
+        """
+        return None  # Without it this were abstract.
 
     def hint(self, facts: Facts) -> str:
         """How to fix a leak, in the words of this client."""

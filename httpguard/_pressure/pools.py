@@ -125,9 +125,8 @@ class PoolWatch:
         """Give one slot back, once; False where that has to wait."""
         known = lease.pool
         pool = known()
-        if lease.ended or pool is None or known.ask.is_closed(pool):
-            return True
-        if not is_out(lease):
+        is_gone = lease.ended or pool is None or known.ask.is_closed(pool)
+        if is_gone or not is_out(lease):
             return True
         response = None if lease.forgotten else lease()
         if response is not None:
@@ -135,7 +134,10 @@ class PoolWatch:
                 return True  # It is open: somebody may read on.
             lease.ended = True
             self.registry.discard(lease)
-            lease.client.release(response)
+            if lease.client.release(response) is False:
+                lease.ended = False
+                self.registry.leases[lease.key] = lease
+                return False
         elif lease.slot is not None:
             turn, lease.slot.turn = lease.slot.turn, GIVEN_UP
             given = known.ask.refill(pool, lease.slot)

@@ -16,6 +16,7 @@ from .below import LEASED, core_stream, is_chain, is_core, streams_of
 
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Callable
 
     from ..._leases.client import Facts, Lent, Reference
 
@@ -158,11 +159,10 @@ class AsyncHttpx(Httpx):
         """Only the task's own loop can do that."""
         return False
 
-    def release(self, response: Any) -> None:
+    def release(self, response: Any) -> bool | None:
         """Closing did not, where its task was cancelled."""
         stream = core_stream(response)
-        if stream is not None:
-            release(stream._pool_request.connection)
+        return stream and release(stream._pool_request.connection)
 
 
 class CorePart(Httpx):
@@ -218,11 +218,10 @@ def is_forgotten(reference: Reference) -> bool:
 LEFT: Final = "_httpguard_left"
 
 
-def release(connection: Any) -> None:
-    """Have the loop of a connection that a cancelled task has left behind close it."""
-    left = getattr(connection, LEFT, None)
-    if left is not None:
-        left(connection)
+def release(connection: Any) -> bool | None:
+    """Close a connection that a request has left behind. As `Client.release`."""
+    left: Callable[[Any], bool | None] | None = getattr(connection, LEFT, None)
+    return None if left is None else left(connection)
 
 
 def is_free(connection: Any) -> bool:

@@ -46,8 +46,8 @@ class CutOff(CorePart):
     def state(self, response: Any) -> Ending:
         return Ending.RELEASED if is_free(response) else Ending.CLOSED
 
-    def release(self, response: Any) -> None:
-        release(response)
+    def release(self, response: Any) -> bool | None:
+        return release(response)
 
 
 def patch(patcher: Patcher, core: str) -> None:

@@ -242,11 +242,12 @@ def leave(pool: Any, connection: Any, request: Any) -> None:
     its_pool = weakref.ref(pool)
     its_request = weakref.ref(pool if request is None else request)
 
-    def close(connection: Any) -> None:
+    def close(connection: Any) -> bool | None:
         pool, request = its_pool(), its_request()
-        if pool is not None:
-            request = request if request in pool._requests else None
-            _shut(pool, connection, request, where)
+        if pool is None:
+            return None
+        request = request if request in pool._requests else None
+        return None if _shut(pool, connection, request, where) is not None else False
 
     setattr(connection, LEFT, close)
 

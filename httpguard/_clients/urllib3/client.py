@@ -94,8 +94,9 @@ class Urllib3(Client):
         shut(response, note, self._below)
         return True
 
-    def release(self, response: Any) -> None:
+    def release(self, response: Any) -> bool | None:
         response.release_conn()
+        return None
 
     hint = staticmethod(urllib3_hint)
 
