@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import abc
 from collections import Counter, defaultdict
-from collections.abc import Callable
+from collections.abc import Callable, Sequence  # For get_type_hints.
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Final, NamedTuple, Protocol, TypeAlias, TypeVar
 
@@ -13,7 +13,7 @@ from .._leases.ends import MANY
 from .._pools.pools import Totals
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Mapping
 
     from .._leases.lease import Lease
     from .._leases.registry import Registry

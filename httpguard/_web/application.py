@@ -4,26 +4,21 @@ from __future__ import annotations
 
 import asyncio
 import sys
+from collections.abc import Awaitable, Callable, Iterable, MutableMapping
 from functools import lru_cache
 from hashlib import sha256
 from importlib.resources import files
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from .._model.errors import HTTPGuardError
 from .access import Access, Token, prefix_of
-from .answer import JSON, Answer, say
+from .answer import JSON, Answer, Environ, say
+from .source import Program  # noqa: TC001  # For typing.get_type_hints.
 from .view import View
 
-if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Iterable, MutableMapping
-
-    from .answer import Environ
-    from .source import Program
-
-    Message = MutableMapping[str, Any]
-    Receive = Callable[[], Awaitable[Message]]
-    Send = Callable[[Message], Awaitable[None]]
-
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
 _PUBLIC: Final = frozenset({"/healthz"})
 _KINDS: Final = {
     "html": "text/html; charset=utf-8",
