@@ -184,7 +184,8 @@ def touch(response: Any) -> bool:
     """Say that an idle response is still needed: its idle clock starts again.
 
     Args:
-        response: Of requests or urllib3.
+        response: Of any client that is guarded; or what has it: an error of requests
+            or urllib.request, a body of botocore, a stream of openai.
 
     Returns:
         Whether it is open and guarded.

@@ -102,15 +102,11 @@ def urllib_request_hint(facts: Facts) -> str:
 
 
 def by_block(
-    kind: LeakKind,
-    block: str,
-    close: str = "call `close()`",
-    rest: str = "",
-    keep: str = _TOUCH,
+    kind: LeakKind, block: str, close: str = "call `close()`", rest: str = ""
 ) -> str:
     """Of a response that is closed as a block ends; what is dropped has a `rest`."""
     if kind is LeakKind.HELD:
-        return f"{close} when done with it, or open it with {block}; {keep}"
+        return f"{close} when done with it, or open it with {block}; {_TOUCH}"
     if kind is LeakKind.OPEN:
         return f"close it before the scope ends: {block}"
     if kind is LeakKind.UNRELEASED:
@@ -255,7 +251,8 @@ def _for_stream(facts: Facts, after: str) -> str:
     held_by = facts.held_by or ""
     known = [read for name, read in _STREAMS.items() if name in held_by]
     read = " or ".join(known or _STREAMS.values())
-    touch = f"; {_TOUCH}" if facts.kind is LeakKind.HELD else ""
+    touch = _TOUCH.replace("response", "stream")
+    touch = f"; {touch}" if facts.kind is LeakKind.HELD else ""
     return f"{read}, or call its `close()`{after or ' in a `finally:`'}{touch}"
 
 

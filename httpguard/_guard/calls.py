@@ -28,9 +28,27 @@ if TYPE_CHECKING:
 # A pool that is out of connections is looked at once in so many seconds: a storm of
 # timeouts is when a program can least pay for it.
 _OFTEN: Final = 1.0
+# What a response, or an error or a stream of a library around one, has its own in: of
+# requests, urllib.request, httpx and what is below it, httpx-aiohttp, botocore, openai.
+_WITHIN: Final = (
+    *("raw", "fp", "stream", "_stream", "_aiohttp_response", "_raw_stream"),
+    "response",
+)
+_MOST_STEPS: Final = 6
 # A count costs up to 9 us for each open response: past so many of them one is worth
 # that many openings less.
 _SHARE: Final = 32
+
+
+def _lease_within(response: Any) -> Lease | None:
+    """The lease of a response, or of the one that it has within."""
+    for _ in range(_MOST_STEPS):
+        lease = lease_of(response)
+        if lease is not None:
+            return lease
+        found = (getattr(response, name, None) for name in _WITHIN)
+        response = next((one for one in found if one is not None), None)
+    return None
 
 
 class Calls(Parts):
@@ -175,11 +193,7 @@ class Calls(Parts):
     def touch(self, response: Any) -> bool:
         """Restart a response's idle clock; whether it is open and guarded."""
         try:
-            lease = lease_of(response)
-            # Of requests' response, and of urllib.request's error.
-            for name in ("raw", "fp"):
-                if lease is None:
-                    lease = lease_of(getattr(response, name, None))
+            lease = _lease_within(response)
             if lease is None or lease.closed is not None:
                 return False
             lease.active = self.registry.clock()

@@ -20,7 +20,10 @@ if TYPE_CHECKING:
 
 _LONGEST_KEY: Final = 60
 _MOST_ITEMS: Final = 100_000
-_LIBRARIES: Final = ("requests", "urllib3", "http", "urllib", "io", "_io")
+_LIBRARIES: Final = (
+    *("requests", "urllib3", "http", "urllib", "io", "_io"),
+    *("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp"),
+)
 _CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
 _PLAIN: Final = frozenset(map(id, (int, float, bool, type(None))))
 COLLECTIONS: Final = frozenset(map(id, (list, dict, set, tuple, frozenset, deque)))
@@ -35,14 +38,16 @@ _SUSPENDED: Final = {
 def describe(root: str, chain: list[Any]) -> str:
     """A chain as one line, with the step in brackets that a person would cut.
 
-    That is the last one that is none of the HTTP libraries' own. The chain is from what
-    the root refers to, to the response.
+    That is the last one that is none of the HTTP libraries' own, nor in what one of
+    them keeps for itself. The chain is from what the root refers to, to the response.
     """
     steps = [root]
-    cut = 0
+    cut, private = 0, False
     for step, owner in _steps(chain):
-        if not _is_library(owner):
-            cut = len(steps)
+        if _is_library(owner):
+            private = "._" in step
+        elif not (private and isinstance(owner, (*_CONTAINERS, types.MethodType))):
+            cut, private = len(steps), False
         steps.append(step)
     steps[cut] = f"[cut: {steps[cut]}]"
     return " -> ".join(steps)

@@ -205,3 +205,13 @@ def test_touch_restarts_the_idle_clock(url: str, guard: GuardControl) -> None:
     response.close()
     assert httpguard.touch(response) is False
     assert httpguard.touch(None) is False
+
+
+def test_touch_takes_the_error_that_has_the_response(url: str) -> None:
+    response = requests.get(url, stream=True)
+    response.status_code = 404
+    with pytest.raises(requests.HTTPError) as raised:
+        response.raise_for_status()
+    assert httpguard.touch(raised.value)
+    response.close()
+    assert not httpguard.touch(raised.value)

@@ -15,6 +15,7 @@ import httpx
 import pytest
 import requests
 
+import httpguard
 from httpguard import LeakKind
 from tests.program import installed
 
@@ -262,6 +263,7 @@ def test_a_stream_of_events_of_botocore(guard: GuardControl, server: Server) -> 
         "iterate over the `EventStream` to its end, or call its `close()` when done"
     )
     for answer in kept:
+        assert httpguard.touch(answer["body"])
         answer["body"].close()
     guard.check()
     guard.advance(40)
@@ -280,7 +282,10 @@ def test_a_body_of_botocore(guard: GuardControl, server: Server) -> None:
     assert leak.hint.startswith(
         "read the `StreamingBody` to its end, or call its `close()` when done with it;"
     )
+    assert leak.hint.endswith("say so with `httpguard.touch(stream)`")
+    assert httpguard.touch(kept["Body"])
     kept["Body"].close()
+    assert not httpguard.touch(kept["Body"])
 
 
 def test_a_dropped_stream_of_botocore(guard: GuardControl, server: Server) -> None:
@@ -350,7 +355,9 @@ def test_the_words_of_httpx_on_aiohttp(guard: GuardControl, server: Server) -> N
             guard.check()
             guard.advance(6)
             guard.check()
+            assert httpguard.touch(kept)
             await kept.aclose()
+            assert not httpguard.touch(kept)
             del kept
             await client.send(request, stream=True)
             for _ in range(4):
@@ -366,7 +373,33 @@ def test_the_words_of_httpx_on_aiohttp(guard: GuardControl, server: Server) -> N
     assert {leak.client for leak in leaks.values()} == {"aiohttp"}
     held, dropped = leaks[LeakKind.HELD].hint, leaks[LeakKind.DROPPED].hint
     assert held.startswith("`await response.aclose()` when done with it")
+    assert held.endswith("say so with `httpguard.touch(response)`")
     assert dropped.startswith("open it with `async with client.stream(...)")
+
+
+@pytest.mark.usefixtures("small_heap")  # What holds it is found in time.
+def test_the_body_alone_of_aiohttp(guard: GuardControl, server: Server) -> None:
+    aiohttp = pytest.importorskip("aiohttp")
+    guard.install(max_idle=5, explain=10)
+
+    async def main() -> Leak:
+        async with aiohttp.ClientSession() as session:
+            kept = [(await session.get(server.url("/bytes/900000"))).content]
+            guard.check()
+            guard.advance(6)
+            guard.check()
+            assert await kept[0].read()
+            (leak,) = guard.check().leaks
+            return leak
+
+    leak = asyncio.run(main())
+    assert (leak.kind, leak.count, leak.resolved) == (LeakKind.HELD, 1, 1)
+    assert leak.site.function == "main"
+    assert leak.hint == (
+        "what is held is the body, `response.content`: `await` its `read()`, or keep"
+        " the response with it, and call `response.release()` when done with it"
+    )
+    assert " -> [cut: list[0]] -> StreamReader._eof_callbacks -> " in str(leak.held_by)
 
 
 @pytest.mark.parametrize("kind", ["Service", "Httpx"])

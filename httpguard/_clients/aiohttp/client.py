@@ -37,6 +37,12 @@ _REST: Final = (
     " reference goes: aiohttp keeps a forgotten response, and its connection, for as"
     " long as the session is open"
 )
+# How what holds a response by its body alone is told.
+_BODY: Final = "StreamReader._eof_callbacks"
+_BODY_HELD: Final = (
+    "what is held is the body, `response.content`: `await` its `read()`, or keep the"
+    " response with it, and call `response.release()` when done with it"
+)
 # Who calls httpx on aiohttp, of these packages, has responses and clients of httpx.
 _UNDER_HTTPX: Final = frozenset({"anthropic", "httpx_aiohttp", "openai"})
 _HTTPX_SESSION: Final = (
@@ -44,9 +50,6 @@ _HTTPX_SESSION: Final = (
     " or make it with `async with`"
 )
 _HTTPX_BLOCK: Final = "`async with client.stream(...) as response:`"
-_HTTPX_KEEP: Final = (
-    "if it is still needed, have it opened in `with httpguard.allow(...)`"
-)
 _HTTPX_REST: Final = (
     ", or `await response.aclose()` before the last reference goes: aiohttp, which is"
     " under this client of httpx, keeps a forgotten response, and its connection"
@@ -203,7 +206,9 @@ class Aiohttp(Client):
             return _HTTPX_SESSION if is_httpx else _SESSION
         if not found and is_httpx:
             close = "`await response.aclose()`"
-            return by_block(facts.kind, _HTTPX_BLOCK, close, _HTTPX_REST, _HTTPX_KEEP)
+            return by_block(facts.kind, _HTTPX_BLOCK, close, _HTTPX_REST)
+        if not found and _BODY in (facts.held_by or ""):
+            return _BODY_HELD
         return found or by_block(facts.kind, _BLOCK, "call `response.release()`", _REST)
 
 
