@@ -141,8 +141,10 @@ def test_a_timeout_of_a_read_says_who_has_what_came_in(
     with Http2Server(streams=100) as server:
         options = {**HTTP2, "timeout": 3}
         with httpx.Client(**options) as client, pytest.raises(httpx.ReadTimeout) as got:
-            for _ in range(60):
+            for number in range(60):
                 opened(client, server.url("/big"))
+                if number % 8 == 0:  # Some are known to be lost before all is taken.
+                    gc.collect()
                 client.get(server.url("/read"))
     first, second = notes_of(got.value)
     assert first.startswith("httpguard: the server may send ")
