@@ -163,7 +163,7 @@ def test_a_pool_timeout_says_who_holds_the_slots(
 ) -> None:
     guard.install()
     limits = httpx.Limits(max_connections=2)
-    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(30, pool=0.1)) as client:
         kept = []
         for _ in range(2):
             request = client.build_request("GET", server.url("/lines"))
@@ -183,7 +183,7 @@ def test_a_pool_timeout_in_a_task_says_who_lost_the_slots(
 
     async def program() -> None:
         limits = httpx.Limits(max_connections=2)
-        timeout = httpx.Timeout(5, pool=0.1)
+        timeout = httpx.Timeout(30, pool=0.1)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             for _ in range(2):
                 await opened(client, server.url("/lines"))
@@ -320,7 +320,7 @@ def test_reclaim_gives_the_slots_of_dropped_responses_back(
 ) -> None:
     guard.install(reclaim=True)
     limits = httpx.Limits(max_connections=2)
-    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=5)) as client:
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(30, pool=30)) as client:
         for _ in range(6):
             request = client.build_request("GET", server.url("/lines"))
             client.send(request, stream=True)
@@ -340,7 +340,7 @@ def test_reclaim_has_the_loop_give_slots_back(
 
     async def program() -> None:
         limits = httpx.Limits(max_connections=2)
-        timeout = httpx.Timeout(5, pool=5)
+        timeout = httpx.Timeout(30, pool=30)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             for _ in range(6):
                 await opened(client, server.url("/lines"))
@@ -362,7 +362,7 @@ def test_reclaim_gives_back_what_is_lost_in_one_turn_of_the_loop(
 
     async def program() -> None:
         url, limits = server.url("/lines"), httpx.Limits(max_connections=3)
-        timeout = httpx.Timeout(5, pool=0.2)
+        timeout = httpx.Timeout(30, pool=30)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             for _ in range(3):
                 await opened(client, url)
@@ -387,7 +387,7 @@ def test_reclaim_gives_back_a_connection_that_others_were_promised(
 
     async def program() -> None:
         url, limits = server.url("/lines"), httpx.Limits(max_connections=1)
-        timeout = httpx.Timeout(5, pool=0.5)
+        timeout = httpx.Timeout(30, pool=30)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             await opened(client, url)
             pool = client._transport._pool
@@ -423,7 +423,7 @@ def test_reclaim_tries_again_what_was_in_hands(
 
     async def program() -> None:
         url, limits = server.url("/lines"), httpx.Limits(max_connections=1)
-        timeout = httpx.Timeout(5, pool=0.2)
+        timeout = httpx.Timeout(30, pool=30)
         async with httpx.AsyncClient(limits=limits, timeout=timeout) as client:
             await opened(client, url)
             for _ in range(3):
@@ -456,7 +456,7 @@ def test_reclaim_leaves_what_somebody_has(
 ) -> None:
     guard.install(reclaim=True)
     limits = httpx.Limits(max_connections=1)
-    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(30, pool=0.1)) as client:
         request = client.build_request("GET", server.url("/lines"))
         stream = client.send(request, stream=True).stream
         with pytest.raises(httpx.PoolTimeout):
@@ -636,7 +636,7 @@ def test_reclaim_closes_what_is_forgotten_and_not_collected(
     httpx = pytest.importorskip("httpx")
     guard.install(reclaim=True)
     limits = httpx.Limits(max_connections=2)
-    with httpx.Client(limits=limits, timeout=httpx.Timeout(5, pool=0.1)) as client:
+    with httpx.Client(limits=limits, timeout=httpx.Timeout(30, pool=0.1)) as client:
         for _ in range(2):
             request = client.build_request("GET", server.url("/lines"))
             client.send(request, stream=True)

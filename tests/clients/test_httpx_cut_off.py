@@ -27,7 +27,8 @@ httpx = pytest.importorskip("httpx")
 # In so many turns of a loop a request connects, is answered and gives all back.
 TURNS = 20
 SOON = httpx.Timeout(30, pool=0.2)
-LATER = httpx.Timeout(30, pool=0.5)
+LATER = httpx.Timeout(30, pool=2)
+NEVER = httpx.Timeout(30)
 ONE: Any = {"limits": httpx.Limits(max_connections=1), "trust_env": False}
 
 
@@ -307,12 +308,12 @@ def test_a_wait_that_is_over_as_it_ends_takes_a_slot_along(
         url = server.url("/bytes/90000")
         async with httpx.AsyncClient(**ONE) as client:
             held = await client.send(client.build_request("GET", url), stream=True)
-            asks = client.get(url, timeout=LATER)
+            asks = client.get(url, timeout=LATER if late else NEVER)
             waits = asyncio.create_task(asks)
             for _ in range(TURNS):
                 await asyncio.sleep(0)
             if late:
-                time.sleep(0.6)  # noqa: ASYNC251  # The loop is busy until it is over.
+                time.sleep(2.1)  # noqa: ASYNC251  # The loop is busy until it is over.
             await held.aclose()
             with contextlib.suppress(httpx.PoolTimeout):
                 await waits  # TIMES_OUT
@@ -339,7 +340,7 @@ def test_of_threads_it_does_so_too(
         assign = pool._assign_requests_to_connections
 
         def assigns_late() -> Any:
-            time.sleep(0.6)  # With the pool's lock in hand, until the wait is over.
+            time.sleep(3)  # With the pool's lock in hand, until the wait is over.
             return assign()
 
         def waits() -> None:

@@ -27,7 +27,7 @@ def small(sdk: Any, kind: str) -> Any:
     """A client of httpx or httpx2 with two connections, for which it does not wait."""
     package = importlib.import_module(package_of(sdk.__name__))
     limits = package.Limits(max_connections=2)
-    return getattr(package, kind)(limits=limits, timeout=package.Timeout(5, pool=0.1))
+    return getattr(package, kind)(limits=limits, timeout=package.Timeout(30, pool=0.1))
 
 
 def assert_says_who_has_them(error: BaseException) -> None:

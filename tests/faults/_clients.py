@@ -57,7 +57,7 @@ def httpx_of_threads(guard: GuardControl, server: Server) -> Outcome:
     with (
         httpx.Client(
             limits=httpx.Limits(max_connections=1),
-            timeout=httpx.Timeout(5, pool=0.01),
+            timeout=httpx.Timeout(30, pool=0.01),
             base_url=server.url(""),
         ) as client,
         client.stream("GET", "/lines"),
@@ -78,7 +78,7 @@ def httpx_of_tasks(guard: GuardControl, server: Server) -> Outcome:
 
     async def main() -> None:
         limits = httpx.Limits(max_connections=3)
-        timeout = httpx.Timeout(5, pool=0.01)
+        timeout = httpx.Timeout(30, pool=0.01)
         async with httpx.AsyncClient(
             limits=limits, timeout=timeout, base_url=server.url("")
         ) as client:
