@@ -42,10 +42,8 @@ def _install(given: dict[str, Any]) -> None:
             return
         from .._model.settings import unknown_variables
 
-        for name in unknown_variables(os.environ):
-            logging.getLogger("httpguard").warning(
-                "httpguard knows no setting %s; is it a typo?", name
-            )
+        for text in unknown_variables(os.environ):
+            logging.getLogger("httpguard").warning(text)
         _installing.start(settings)
     except ConfigError:
         raise
@@ -82,8 +80,9 @@ def install(
     """Guard this process: patch the HTTP clients, now or when they are imported.
 
     Every argument that is not given is read from the environment variable
-    ``HTTPGUARD_<NAME>``, and is the default where that is unset. A second call
-    replaces the settings and patches nothing twice.
+    ``HTTPGUARD_<NAME>``, and is the default where that is unset or empty. A variable
+    says None as ``none``, and separates several by commas. A second call replaces the
+    settings and patches nothing twice.
 
     Args:
         strict: Raise `LeakError` past the thresholds instead of only logging.
@@ -99,10 +98,10 @@ def install(
         sample: Share of responses, 0 to 1, whose stack is kept and whose leaks are
             reported. The counters stay exact.
         app: Module prefixes that count as the application's own code although they are
-            installed in site-packages. Separated by commas in the variable.
+            installed in site-packages.
         vendored: Packages in which copies of urllib3 and requests lie, to be guarded
             too: `shop._vendor` of `shop._vendor.urllib3`. Those of pip and of snowflake
-            are known. Separated by commas in the variable.
+            are known.
         ignore: Patterns of URLs (they contain a `/`: `http://127.0.0.1:*/health`,
             `*/events`) and of modules (`vendored.client`) that are never judged.
         max_wait: Seconds a request may wait for a connection of a blocking pool before

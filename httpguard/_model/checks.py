@@ -137,7 +137,7 @@ def _patterns(value: Any) -> tuple[str, ...]:
 
 def _path(value: Any) -> str | None:
     """The path of a file, or none."""
-    if value is None:
+    if _is_none(value):
         return None
     path = os.fspath(value)
     if not isinstance(path, str) or "\0" in path:
@@ -172,7 +172,7 @@ def _address(value: Any) -> tuple[str, int] | None:
 
 def _token(value: Any) -> str | None:
     """A secret fit for a header and a link."""
-    if value is None:
+    if _is_none(value):
         return None
     if not isinstance(value, str) or not re.fullmatch(r"[!-~]{16,512}", value.strip()):
         raise ValueError
@@ -206,14 +206,17 @@ PACKAGES: Final = Check(
 )
 PATH: Final = Check(
     "str | os.PathLike[str] | None",
-    "the path of a file, as text or os.PathLike",
+    "the path of a file, as text or os.PathLike, or none for no file",
     _path,
 )
 ADDRESS: Final = Check(
     "int | str | tuple[str, int] | None",
-    f"a port from 0 to {_LAST_PORT}, or HOST:PORT, or the two in a tuple",
+    f"a port from 0 to {_LAST_PORT}, or HOST:PORT, or the two in a tuple, or none for"
+    " no page",
     _address,
 )
 TOKEN: Final = Check(
-    "str | None", "16 to 512 printable ASCII characters without spaces", _token
+    "str | None",
+    "16 to 512 printable ASCII characters without spaces, or none for no token",
+    _token,
 )

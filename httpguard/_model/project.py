@@ -71,12 +71,12 @@ def read_project(folder: str) -> Project:
         if name in COMMANDS:
             found.options[name].update(_options(str(path), name, value))
         elif name == _BASELINE:
-            checks.PATH.take(value, f"{path}: [{_SHOWN}] {name}")
-            found = found._replace(baseline=os.path.join(home, value))
+            file = checks.PATH.take(value, f"{path}: [{_SHOWN}] {name}")
+            found = found._replace(baseline=os.path.join(home, file) if file else "")
         elif name in TABLE:
-            check(name, value, f"{path}: [{_SHOWN}] {name}")
+            read = check(name, value, f"{path}: [{_SHOWN}] {name}")
             text = _text(value)
-            text = os.path.join(home, text) if name == "log" else text
+            text = os.path.join(home, text) if name == "log" and read else text
             found.variables[variable(name)] = text
         else:
             raise _unknown(str(path), _SHOWN, name, [*TABLE, _BASELINE, *COMMANDS])
@@ -94,7 +94,7 @@ def _options(path: str, command: str, table: Any) -> dict[str, Any]:
             raise _unknown(path, shown, name, COMMANDS[command])
         how = COMMANDS[command][name]
         read = how.take(value, f"{path}: [{shown}] {name}")
-        is_path = how is checks.PATH
+        is_path = how is checks.PATH and read
         found[name] = os.path.join(os.path.dirname(path), read) if is_path else read
     return found
 

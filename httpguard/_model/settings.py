@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from . import checks
 from .errors import ConfigError
+from .words import nearest
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -97,14 +98,14 @@ class Settings:
         (),
         checks.PATTERNS,
         "Module prefixes that count as the application's own code although they are"
-        " installed in site-packages. Separated by commas in the variable.",
+        " installed in site-packages.",
     )
     vendored: tuple[str, ...] = _setting(
         (),
         checks.PACKAGES,
         "Packages in which copies of urllib3 and requests lie, to be guarded too:"
         " `shop._vendor` of `shop._vendor.urllib3`. Those of pip and of snowflake are"
-        " known. Separated by commas in the variable.",
+        " known.",
     )
     ignore: tuple[str, ...] = _setting(
         (),
@@ -223,11 +224,13 @@ def variable(name: str) -> str:
 
 
 def unknown_variables(environment: Mapping[str, str]) -> list[str]:
-    """Variables that look like settings of ours and are none: likely typos."""
+    """What to say of each variable that looks like a setting and is none: a typo."""
     known = {variable(name) for name in TABLE}
-    return sorted(
-        name for name in environment if name.startswith(_PREFIX) and name not in known
-    )
+    return [
+        f"there is no setting {name}; did you mean {nearest(name, known)}?"
+        for name in sorted(environment)
+        if name.startswith(_PREFIX) and name not in known
+    ]
 
 
 class _Variable(str):

@@ -11,14 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from .._model.errors import ConfigError
 from .._model.project import read_project, with_project
-from .._model.settings import (
-    TABLE,
-    check,
-    load_settings,
-    unknown_variables,
-    variable,
-)
-from .._model.words import nearest
+from .._model.settings import check, load_settings, unknown_variables
 from .child import become, run_child
 from .environment import NO_RUN, VERBOSE, guarded_environment
 from .target import TargetError, find_target
@@ -68,9 +61,8 @@ def prepare(program: list[str], options: Options) -> Run:
     )
     if options.become:
         _refuse_beside_exec(options)
-    for name in unknown_variables(os.environ):
-        near = nearest(name, map(variable, TABLE))
-        _warn(f"there is no setting {name}; did you mean {near}?")
+    for text in unknown_variables(os.environ):
+        _warn(text)
     if not settings.enabled and options.become:
         _warn("the setting enabled is off: nothing is guarded")
     return run

@@ -150,6 +150,15 @@ def test_options_of_commands(tmp_path: Path) -> None:
     }
 
 
+@pytest.mark.parametrize("no", ["", "none"])
+def test_no_file(tmp_path: Path, no: str) -> None:
+    text = f'[tool.httpguard]\nbaseline = "{no}"\nlog = "{no}"\n'
+    write(tmp_path, f'{text}[tool.httpguard.report]\nroot = "{no}"\n')
+    project = read_project(str(tmp_path))
+    assert (project.baseline, project.options["report"]) == ("", {"root": None})
+    assert told(tmp_path).log is None
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [

@@ -67,6 +67,9 @@ def test_arguments_win_over_the_environment() -> None:
         ("max_wait", "None", None),
         ("max_sessions", "none", None),
         ("max_sessions", "3", 3),
+        ("log", "None", None),
+        ("serve", "none", None),
+        ("serve_token", "none", None),
         ("reclaim", "1", True),
         ("on_held", " Close ", "close"),
         ("app", "one, two.three,", ("one", "two.three")),
@@ -178,7 +181,10 @@ def test_disabled_reads_nothing_else() -> None:
 
 def test_unknown_variables_are_named() -> None:
     environment = {"HTTPGUARD_STRCIT": "1", "HTTPGUARD_STRICT": "1", "PATH": "/"}
-    assert unknown_variables(environment) == ["HTTPGUARD_STRCIT"]
+    (text,) = unknown_variables(environment)
+    assert text == (
+        "there is no setting HTTPGUARD_STRCIT; did you mean HTTPGUARD_STRICT?"
+    )
 
 
 def test_a_typo_in_a_variable_is_said(
