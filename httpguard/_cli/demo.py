@@ -37,7 +37,7 @@ def demo(
     if source:
         show_source(Console(), show)
         return
-    require("demo", *show.needs)
+    require("demo" if client == "requests" else "", *show.needs)
     wrong = show_demo(Console(), show)
     if wrong:
         typer.echo("httpguard demo: this is not what was promised:", err=True)

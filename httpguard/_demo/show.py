@@ -87,12 +87,13 @@ def show_demo(console: Console, show: Show) -> list[str]:
         fixed, wrong = _run(console, repaired, "the same, repaired")
     if not wrong:
         counters = fixed.counters
+        client = "" if show is SHOWS["requests"] else f" --client {show.needs[0]}"
         ended = counters["released"] + counters["closed"]
         console.print(
             f"\n[bold]Not a word from httpguard:[/bold] {counters['opened']} responses"
             f" opened, {ended} given back, {counters['leaks']} leaks.\n"
             "\nIn your program: `import httpguard; httpguard.install()` at its start."
-            "\nTo read the program: `httpguard demo --source`.",
+            f"\nTo read the program: `httpguard demo{client} --source`.",
             highlight=False,
         )
     return wrong

@@ -12,11 +12,19 @@ if TYPE_CHECKING:
 
 
 class MissingExtraError(HTTPGuardError):
-    """Packages of an extra are missing; the message says which `pip install` helps."""
+    """Packages are missing; the message says which `pip install` helps.
+
+    Args:
+        extra: What brings them; empty: none does.
+    """
 
     def __init__(self, extra: str, packages: Sequence[str]) -> None:
         names = " and ".join(packages)
         verb = "is" if len(packages) == 1 else "are"
+        if not extra:
+            install = f"  python -m pip install {' '.join(packages)}"
+            super().__init__(f"{names} {verb} not installed:\n{install}")
+            return
         # Double quotes suit every shell, cmd.exe included.
         super().__init__(
             f"{names} {verb} not installed; this brings what is missing:\n"
@@ -53,7 +61,7 @@ def _installed() -> tuple[str, bool]:
 
 
 def require(extra: str, *modules: str) -> None:
-    """Import what an extra brings, before the work that needs it begins.
+    """Import what an extra brings (or none does), before the work that needs it begins.
 
     Of a namespace package the module that is needed. Raises `MissingExtraError` where
     one cannot be imported.

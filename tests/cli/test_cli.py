@@ -140,6 +140,14 @@ def test_a_missing_extra_is_named(
     assert "Traceback" not in done.stderr
 
 
+def test_a_client_that_no_extra_brings_is_named() -> None:
+    done = call_without("httpx", "demo", "--client", "httpx")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr == (
+        "httpguard: httpx is not installed:\n  python -m pip install httpx\n"
+    )
+
+
 @pytest.mark.parametrize("module", ["typer", "rich"])
 def test_version_and_help_need_no_extra(module: str) -> None:
     done = call_without(module, "--version")
