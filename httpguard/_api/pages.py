@@ -19,8 +19,8 @@ def serve(
     """Serve the live page of this process from a daemon thread.
 
     It shows what is open and what leaked, by site, and refreshes by itself. It is
-    read-only, and answers ``/api/snapshot`` (JSON) and ``/healthz`` beside it.
-    Requests that this program makes to it get no lease.
+    read-only, and answers ``/api/snapshot`` (JSON), ``/metrics`` (for Prometheus) and
+    ``/healthz`` beside it. Requests that this program makes to it get no lease.
 
     Args:
         host: The address to listen on; a port alone, which is one of 127.0.0.1; or

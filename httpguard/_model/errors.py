@@ -44,8 +44,8 @@ class ConfigError(HTTPGuardError, ValueError):
     """A setting has a value that is not accepted.
 
     The message names the setting (or the environment variable), the value and
-    what is accepted. Only `install` (and `no_leaks`, where it has to install) and
-    `serve`, `wsgi_app` and `asgi_app` raise it.
+    what is accepted. Only `install` (and `no_leaks`, where it has to install),
+    `Settings`, `serve`, `wsgi_app` and `asgi_app` raise it.
     """
 
     __module__ = "httpguard"

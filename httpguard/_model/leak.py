@@ -15,16 +15,17 @@ class LeakKind(str, enum.Enum):
     """How a response or a session leaked: the word used in API, logs and metrics."""
 
     DROPPED = "dropped"
-    """Collected by the garbage collector while it held its connection."""
+    """Collected while it held its connection; or, where the client itself keeps what
+    nobody else has, known to be forgotten."""
     HELD = "held"
     """Still referenced and open, and nothing read from it for `max_idle`."""
     UNRELEASED = "unreleased"
-    """Closed unread in a ``block=True`` pool and never released."""
+    """Closed unread in a ``block=True`` pool and never released; or lost by httpx."""
     OPEN = "open"
     """Still open when a scope that promised to leave nothing open ended."""
     SESSION = "session"
-    """A session or pool manager that is one more than ``max_sessions`` made by the
-    same line, alive and never closed."""
+    """A session, client or pool of a line that has more than ``max_sessions`` of them
+    alive, unused and not closed, with open sockets."""
 
     def __str__(self) -> str:
         """The bare word, on every Python version."""

@@ -93,8 +93,8 @@ class PoolUse:
 class Counters(Mapping[str, int]):
     """What was counted since `install`: ``counters["leaks"]``, ``counters.leaks``.
 
-    A mapping that has every key, 0 where nothing is installed. From `connected` on
-    but for the last four, of all pools, those that are gone too.
+    A mapping that has every key, 0 where nothing is installed. From `connected` to
+    `reclaimed` they are of all pools, those that are gone too.
 
     Args:
         opened: Leases.

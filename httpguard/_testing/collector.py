@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
 
 from .._model.errors import BaselineError
+from .._model.settings import unknown_variables
 from .._model.words import leaked, many
 from .._text.leaks import short_path
 from .found import FOUND, NODEID, packed, unpacked
@@ -135,7 +137,8 @@ class Collector:
     def pytest_terminal_summary(
         self, terminalreporter: pytest.TerminalReporter
     ) -> None:
-        lines = [*self._sites(), *self._about_baseline()]
+        typos = ((text, {"yellow": True}) for text in unknown_variables(os.environ))
+        lines = [*self._sites(), *self._about_baseline(), *typos]
         if lines:
             terminalreporter.section("httpguard")
         for line, markup in lines:

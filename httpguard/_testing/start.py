@@ -85,6 +85,7 @@ def _settings(folder: str) -> Settings:
     }
     try:
         told = with_project(os.environ, folder)
+        load_settings({}, told)  # What has no say here is to be right all the same.
         if "HTTPGUARD_EXPLAIN" not in told:
             given["explain"] = _EXPLAIN
         return load_settings(given, told)

@@ -17,6 +17,7 @@ from .._model.event import (
     TOO_MANY_OPEN,
 )
 from .._model.plain import plain, to_plain
+from .._model.words import many
 from .leaks import describe_resolved, place, request, seconds, texts_of, whole_place
 from .pools import (
     describe_churn,
@@ -103,7 +104,7 @@ def _summary(event: Event) -> Rendered:
         f" {open_now:,} open"
     )
     if sessions:
-        headline += f" · {sessions:,} leaked sessions"
+        headline += f" · {many(sessions, 'leaked session')}"
     lines = [headline]
     for leak in event.leaks:
         resolved = f", {leak.resolved} resolved" if leak.resolved else ""

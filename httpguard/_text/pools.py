@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.leak import Frame
+from .._model.words import many
 from .leaks import is_before, opened, place, seconds, whole_place
 
 if TYPE_CHECKING:
@@ -78,17 +79,18 @@ def describe_descriptors(details: Mapping[str, Any]) -> str:
     share = details["descriptors"] / details["limit"]
     headline = (
         f"fd pressure: {details['descriptors']:,} of {details['limit']:,} file"
-        f" descriptors are open ({share:.0%}) · {details['threads']} threads"
+        f" descriptors are open ({share:.0%}) · {many(details['threads'], 'thread')}"
     )
     if details["sockets"]:
         states = (f"{count:,} {state}" for state, count in details["sockets"].items())
         headline += f" · sockets: {', '.join(states)}"
     lines = [
-        f"  > {item['count']:,} open responses, opened at {_place(item)}"
+        f"  > {many(item['count'], 'open response')}, opened at {_place(item)}"
         for item in details["responses"]
     ]
     lines += [
-        f"  > {item['sockets']:,} connections kept by sessions made at {_place(item)}"
+        f"  > {many(item['sockets'], 'connection')} kept by sessions made at"
+        f" {_place(item)}"
         for item in details["sessions"]
     ]
     return "\n".join([headline, *lines, f"  fix: {details['hint']}"])
@@ -123,7 +125,7 @@ def describe_pool(pool: Mapping[str, Any]) -> str:
     """A line for the pools of one name, for the summary."""
     parts = [
         f"  pool {pool['pool']}",
-        f"{pool['connected']:,} connections opened, {_percent(pool)} reuse",
+        f"{many(pool['connected'], 'connection')} opened, {_percent(pool)} reuse",
         f"at most {pool['peak']:,} in use, maxsize is {pool['maxsize']:,}",
     ]
     if pool["pools"] > 1:
@@ -132,11 +134,11 @@ def describe_pool(pool: Mapping[str, Any]) -> str:
         parts.append(f"{pool['discarded']:,} discarded")
     if pool["waited"]:
         parts.append(
-            f"{pool['waited']:,} requests waited {seconds(pool['wait_total'])},"
+            f"{many(pool['waited'], 'request')} waited {seconds(pool['wait_total'])},"
             f" at most {seconds(pool['wait_max'])}"
         )
     if pool["reclaimed"]:
-        parts.append(f"{pool['reclaimed']:,} lost slots given back")
+        parts.append(f"{many(pool['reclaimed'], 'lost slot')} given back")
     return " · ".join(parts)
 
 

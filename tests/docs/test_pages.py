@@ -7,6 +7,9 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from httpguard._clients.patching import Package
+from httpguard._leases.client import Client
+from httpguard._pools.kind import PoolKind
 from tests.program import ROOT
 
 if TYPE_CHECKING:
@@ -57,3 +60,11 @@ def test_each_page_is_in_the_site_and_linked_from_the_readme() -> None:
     assert pages <= set(NAV.findall((ROOT / "mkdocs.yml").read_text("utf-8")))
     links = {link for link, _ in LINK.findall(README.read_text("utf-8"))}
     assert {f"docs/{page}" for page in pages} <= links
+
+
+@pytest.mark.parametrize("interface", [Client, Package, PoolKind])
+def test_what_a_client_is_asked_is_told(interface: type) -> None:
+    page = (ROOT / "docs/adding-a-client.md").read_text("utf-8")
+    told = set(re.findall(r"`(\w+)(?:\([^`]*\))?`", page))
+    asked = {*vars(interface), *getattr(interface, "__annotations__", ())}
+    assert {name for name in asked if not name.startswith("_")} <= told

@@ -784,7 +784,7 @@ def test_the_summary_has_the_pools(server: Server, tmp_path: Path) -> None:
     done = run(write(tmp_path / "app.py", source), server.url("/lines"))
     pool = f"http://{server.host}:{server.port}"
     assert (
-        f"\n  pool {pool} · 1 connections opened, 80% reuse"
+        f"\n  pool {pool} · 1 connection opened, 80% reuse"
         " · at most 1 in use, maxsize is 10\n"
     ) in done.stderr
 

@@ -642,6 +642,20 @@ def test_the_environment_counts(suite: Suite) -> None:
     result = suite.run()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     result.stderr.fnmatch_lines(["ERROR: *HTTPGUARD_STACK_DEPTH*deep*"])
+    suite.monkeypatch.delenv("HTTPGUARD_STACK_DEPTH")
+    suite.monkeypatch.setenv("HTTPGUARD_SAMPLE", "half")  # It has no say here.
+    result = suite.run()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    result.stderr.fnmatch_lines(["ERROR: HTTPGUARD_SAMPLE='half' is not accepted: *"])
+
+
+def test_a_variable_that_is_no_setting_is_named(suite: Suite) -> None:
+    suite.test("def test_twin(): pass")
+    suite.monkeypatch.setenv("HTTPGUARD_IGNROE", "*")
+    result = suite.run()
+    result.assert_outcomes(passed=1)
+    told = "there is no setting HTTPGUARD_IGNROE; did you mean HTTPGUARD_IGNORE[?]"
+    result.stdout.fnmatch_lines([told])
 
 
 def test_what_would_change_a_test_is_not_taken_from_the_environment(
