@@ -241,7 +241,7 @@ def test_a_main_thread_that_does_not_come_is_told_of(
     with running(python, tmp_path, READY + source) as program:
         began = time.monotonic()
         ended = attach(python, program.pid, "--patience", "2.5")
-        assert time.monotonic() - began < 20
+        assert time.monotonic() - began < 60
         assert ended.returncode == 2
         assert f"waits for the main thread of process {program.pid}" in ended.stderr
         assert "has not come to a safe point in 2.5 s" in ended.stderr
@@ -252,14 +252,22 @@ def test_a_main_thread_that_does_not_come_is_told_of(
 
 
 def test_what_was_called_off_is_not_run_later(python: str, tmp_path: Path) -> None:
-    source = (
-        f"import requests, time\n{READY}\ntime.sleep(5)\nwhile True: time.sleep(0.02)"
-    )
+    source = f"""
+import requests, time
+turns, gate = 0, threading.Lock()
+gate.acquire()
+{READY}
+gate.acquire()
+while True:
+    turns += 1
+    time.sleep(0.02)
+"""
     with running(python, tmp_path, source) as program:
         ended = attach(python, program.pid, "--patience", "0.2")
         assert ended.returncode == 2
         before = program.ask("probe()")
-        time.sleep(5)
+        program.ask("gate.release()")
+        program.wait_for("turns > 5")
         assert program.ask("probe()") == before
         assert look(python, program.pid)["installed"]
         assert program.end() == ""
@@ -397,10 +405,14 @@ def test_a_program_of_one_thread_is_not_warned_as_it_forks(
     )
     until(lambda: line() != before)
     # As it comes in, it has a thread that no fork can tell to end.
-    deadline = time.monotonic() + 3
-    until(lambda: line() and time.monotonic() > deadline)
-    told = {line() for _ in range(50)}
-    assert len(told) == 1
+    told: set[str] = set()
+
+    def is_quiet() -> bool:
+        told.clear()
+        told.update(line() for _ in range(50))
+        return len(told) == 1
+
+    until(is_quiet)
     assert before not in told
     assert "forked" in told.pop()
     first.send_signal(signal.SIGINT)
@@ -479,6 +491,8 @@ def test_a_worker_of_gunicorn_that_hangs(
             threading.Thread(
                 target=_answers, args=(port, "/price"), daemon=True
             ).start()
+        (worker,) = psutil.Process(process.pid).children()
+        until(lambda: worker.num_threads() > 3)
         time.sleep(0.5)
         ended = attach(python, process.pid, "--children", "--json")
         states = [json.loads(line) for line in ended.stdout.splitlines()]
