@@ -68,11 +68,11 @@ def test_daemon_threads_and_no_stderr(server: Server, tmp_path: Path, how: str) 
 def test_the_end_waits_for_no_read(server: Server, tmp_path: Path) -> None:
     source = """
     import sys, threading, time
-    import httpguard; httpguard.install(check_interval=0.001, max_idle=0.5)
+    import httpguard; httpguard.install(check_interval=0.001, max_idle=2)
     import requests
     kept = requests.get(sys.argv[1], stream=True)
     threading.Thread(target=kept.raw.read, daemon=True).start()
-    time.sleep(0.75)
+    time.sleep(2.5)
     print("the end", flush=True)
     """
     # The server keeps this one waiting for as long as the test runs.

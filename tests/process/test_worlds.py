@@ -176,7 +176,7 @@ def test_gevent(url: str, server: Server, tmp_path: Path) -> None:
     pytest.importorskip("gevent")
     source = """
     from gevent import monkey; monkey.patch_all()
-    import gevent, sys
+    import gevent, sys, time
     import httpguard; httpguard.install(check_interval=0.02, max_idle=0.1)
     import requests
     def drop():
@@ -187,6 +187,9 @@ def test_gevent(url: str, server: Server, tmp_path: Path) -> None:
     reader = gevent.spawn(read)
     gevent.joinall([gevent.spawn(drop) for _ in range(5)])
     gevent.sleep(0.5)
+    end = time.monotonic() + 30
+    while httpguard.snapshot().counters["dropped"] < 5 and time.monotonic() < end:
+        gevent.sleep(0.01)
     state = httpguard.snapshot()
     print([(str(leak.kind), leak.count, leak.site.function) for leak in state.leaks],
           len(state.open))
@@ -202,7 +205,7 @@ def test_gevent_and_a_frozen_heap(url: str, server: Server, tmp_path: Path) -> N
     pytest.importorskip("gevent")
     source = """
     from gevent import monkey; monkey.patch_all()
-    import gc, gevent, sys
+    import gc, gevent, sys, time
     import httpguard; httpguard.install(check_interval=0.02, max_idle=0.3)
     import requests
     kept = []
@@ -216,6 +219,9 @@ def test_gevent_and_a_frozen_heap(url: str, server: Server, tmp_path: Path) -> N
     while len(httpguard.snapshot().open) < 2: gevent.sleep(0.01)
     gc.freeze()
     gevent.sleep(1)
+    end = time.monotonic() + 30
+    while not httpguard.snapshot().leaks and time.monotonic() < end:
+        gevent.sleep(0.01)
     state = httpguard.snapshot()
     print([(str(leak.kind), leak.count, leak.site.function) for leak in state.leaks],
           len(state.open))
