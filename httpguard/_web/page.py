@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import ipaddress
 import socket
 from contextlib import AbstractContextManager
@@ -84,12 +85,16 @@ def _place(host: str | int, port: int) -> tuple[str, int]:
         and not is_address(host.strip("[] "))
         and (":" in host or host.strip().isdecimal())
     )
-    if not isinstance(host, (int, str)) or (alone and port != 0):
+    place: tuple[str, int] | None = None
+    if isinstance(host, (int, str)) and not (alone and port != 0):
+        with contextlib.suppress(ConfigError):
+            place = check("serve", host if alone else (host, port), "serve")
+    if place is None:
+        given = repr(host) if alone and port == 0 else f"{host!r}, {port!r}"
         raise ConfigError(
-            f"serve({host!r}, {port!r}) is not accepted: a host and a port, "
-            "or a port from 0 to 65535, or HOST:PORT"
+            f"serve({given}) is not accepted: a host and a port, or a port from 0 to "
+            "65535, or HOST:PORT"
         )
-    place: tuple[str, int] = check("serve", host if alone else (host, port), "serve")
     return place
 
 

@@ -84,6 +84,7 @@ class TestAddress:
         ) as caught:
             httpguard.serve(*given)
         assert repr(given[0]) in str(caught.value)
+        assert "tuple" not in str(caught.value)  # The setting takes one.
 
     @pytest.mark.parametrize(
         "token", ["", "short", "with a space in it, long", "é" * 20]
