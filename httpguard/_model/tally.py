@@ -33,7 +33,7 @@ class Tally:
 
 
 class Rhythm:
-    """Decides when a count is worth a report: at 1, 10, 100 … and once a minute."""
+    """Decides when a count is said: at 1, 10, 100 …, at most once a minute."""
 
     # The least count of which it is time. Here, since most are never told of another.
     next = 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from dataclasses import fields
 from typing import TYPE_CHECKING
 
 import pytest
@@ -10,6 +11,8 @@ import pytest
 from httpguard._clients.patching import Package
 from httpguard._leases.client import Client
 from httpguard._pools.kind import PoolKind
+from httpguard._report.notice import Notice
+from httpguard._report.result import Program, Reading, Report, Site, Trend
 from tests.program import ROOT
 
 if TYPE_CHECKING:
@@ -60,6 +63,13 @@ def test_each_page_is_in_the_site_and_linked_from_the_readme() -> None:
     assert pages <= set(NAV.findall((ROOT / "mkdocs.yml").read_text("utf-8")))
     links = {link for link, _ in LINK.findall(README.read_text("utf-8"))}
     assert {f"docs/{page}" for page in pages} <= links
+
+
+@pytest.mark.parametrize("part", [Notice, Program, Reading, Report, Site, Trend])
+def test_the_json_of_a_report_is_told(part: type) -> None:
+    page = (ROOT / "docs/reading-logs.md").read_text("utf-8")
+    told = set(re.findall(r"`(\w+)`", page[page.index("## The JSON") :]))
+    assert {field.name for field in fields(part)} <= told
 
 
 @pytest.mark.parametrize("interface", [Client, Package, PoolKind])
