@@ -32,7 +32,7 @@ def write(path: Path, source: str) -> Path:
 def run(
     *arguments: str | Path,
     env: dict[str, str] | None = None,
-    timeout: float = 60,
+    timeout: float = 150,
     **options: Any,
 ) -> subprocess.CompletedProcess[str]:
     """Run Python with arguments; httpguard is importable as in this process.
@@ -110,7 +110,7 @@ def watchers() -> list[int]:
 
 def no_watchers() -> bool:
     """Whether none is left, or soon will be."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while watchers() and time.monotonic() < deadline:
         time.sleep(0.001)
     return not watchers()

@@ -35,7 +35,7 @@ def execute(
         env=environment(**(env or {})),
         capture_output=True,
         encoding="utf-8",
-        timeout=60,
+        timeout=150,
         check=False,
         **options,
     )
@@ -57,7 +57,7 @@ def start(*words: object, **options: Any) -> subprocess.Popen[str]:
 
 def wait_for(condition: Any, process: subprocess.Popen[str], what: str) -> Any:
     """Until it is true; a process that has ended will not make it so."""
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 150
     while not (value := condition()):
         assert process.poll() is None, f"ended before {what}"
         assert time.monotonic() < deadline, what
@@ -68,7 +68,7 @@ def wait_for(condition: Any, process: subprocess.Popen[str], what: str) -> Any:
 def end(process: subprocess.Popen[str], number: int = signal.SIGTERM) -> int:
     """Send a signal to httpguard alone, and wait."""
     process.send_signal(number)
-    return process.wait(60)
+    return process.wait(150)
 
 
 def events(path: Path) -> list[dict[str, Any]]:

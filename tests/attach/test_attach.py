@@ -207,7 +207,7 @@ while True:
         program.ask("globals().update(leaks=True)")
         until(lambda: log.exists() and log.read_text("utf-8").count("\n") >= 1)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=60)
+        out, _ = process.communicate(timeout=150)
         until(lambda: not program.ask("probe()")["ours"])
         assert program.end() == ""
     line = json.loads(log.read_text("utf-8").splitlines()[0])
@@ -372,7 +372,7 @@ while True:
         assert child["ours"] == []
         assert child["finders"] == before["finders"]
         first.send_signal(signal.SIGINT)
-        first.wait(60)
+        first.wait(150)
         until(lambda: program.ask("probe()") == before)
         del child
 
@@ -416,7 +416,7 @@ def test_a_program_of_one_thread_is_not_warned_as_it_forks(
     assert before not in told
     assert "forked" in told.pop()
     first.send_signal(signal.SIGINT)
-    assert first.wait(60) == 130
+    assert first.wait(150) == 130
     until(lambda: line() == before)
     process.kill()
     process.communicate(timeout=30)

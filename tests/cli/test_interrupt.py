@@ -55,7 +55,7 @@ def test_it_ends_with_130(function: str, arguments: list[str], tmp_path: Path) -
         capture_output=True,
         encoding="utf-8",
         check=False,
-        timeout=60,
+        timeout=150,
     )
     assert done.returncode == 130, done.stderr
     assert "Traceback" not in done.stderr

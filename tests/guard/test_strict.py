@@ -359,6 +359,7 @@ def caught(innocent):
 def guilty():
     requests.get(sys.argv[1], stream=True)
     gevent.sleep(0)
+    dropped.set()
     asked.wait()
     return caught(False)
 def innocent():
@@ -366,9 +367,9 @@ def innocent():
     asked.set()
     return found
 from gevent.event import Event
-asked = Event()
+asked, dropped = Event(), Event()
 work = [gevent.spawn(guilty)]
-gevent.sleep(0.5)
+dropped.wait()
 work.append(gevent.spawn(innocent))
 gevent.joinall(work, raise_error=True)
 print([one.value for one in work])

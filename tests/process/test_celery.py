@@ -89,7 +89,7 @@ def test_celery(server: Server, tmp_path: Path) -> None:
         workers = wait_for(tmp_path / "done", COUNT, log)
     finally:
         process.send_signal(signal.SIGTERM)
-        process.wait(60)
+        process.wait(150)
     text = log.read_text()
     line = line_of(TASKS, "# LEAK")
     reported = re.findall(

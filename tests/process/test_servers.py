@@ -38,7 +38,7 @@ OPTIONS = ["sync", "gthread --threads 2", "gevent", "sync --preload"]
 
 def ask(port: int) -> str:
     """The worker that answered; waits for the server to be there."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while True:
         try:
             with urllib.request.urlopen(f"http://127.0.0.1:{port}/") as answer:
@@ -51,7 +51,7 @@ def ask(port: int) -> str:
 
 def port_of(log: Path) -> int:
     """The port that gunicorn says it listens on."""
-    deadline = time.monotonic() + 30
+    deadline = time.monotonic() + 90
     while time.monotonic() < deadline:
         found = re.search(r"Listening at: http://127\.0\.0\.1:(\d+)", log.read_text())
         if found:
@@ -83,7 +83,7 @@ def test_gunicorn(options: str, server: Server, tmp_path: Path) -> None:
     finally:
         process.send_signal(signal.SIGTERM)
         # A worker that has not begun loses the signal: gunicorn kills it after 30 s.
-        process.wait(60)
+        process.wait(150)
     text = log.read_text()
     place = r"leaky\.py:7 in app"
     # Two processes write to one file: a report may begin in another's line.

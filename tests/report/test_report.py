@@ -480,7 +480,7 @@ class TestInputs:
             [sys.executable, "-m", "httpguard", "report", str(path), "--json"],
             stdout=subprocess.PIPE,
             stderr=theirs,
-            timeout=60,
+            timeout=150,
             check=True,
         )
         os.close(theirs)

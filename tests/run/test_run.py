@@ -379,7 +379,7 @@ def test_interrupted(tmp_path: Path) -> None:
     assert process.stdout is not None
     assert process.stdout.readline() == "1\n"
     process.send_signal(signal.SIGINT)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=150)
     assert process.returncode == -signal.SIGINT
     assert stderr.startswith("Traceback (most recent call last):\n")
     assert stderr.endswith("KeyboardInterrupt\n")
@@ -419,7 +419,7 @@ def test_becoming_the_program(url: str, tmp_path: Path) -> None:
     process = start(
         "--exec", "--log", log, "app.py", url, cwd=tmp_path, stdout=subprocess.PIPE
     )
-    output, _ = process.communicate(timeout=60)
+    output, _ = process.communicate(timeout=150)
     assert process.returncode == 0
     assert output == f"{process.pid}\n"
     assert leaks(log) == {process.pid: 3}
@@ -902,7 +902,7 @@ def test_a_killed_process_counts_what_was_found_before(
     wait_for(lambda: leaks(log), process, "the leak")
     child = next(iter(leaks(log)))
     os.kill(child, signal.SIGKILL)
-    _, stderr = process.communicate(timeout=60)
+    _, stderr = process.communicate(timeout=150)
     assert process.returncode == -signal.SIGKILL
     assert re.search(r"│ +\d\+ │ dropped", stderr)
     assert "+: at least; a process was killed before it could sum up" in stderr

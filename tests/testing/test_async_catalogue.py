@@ -91,7 +91,7 @@ def programs() -> dict[str, tuple[Any, Case, set[str]]]:
     return {name: one for name, one in found.items() if one[2]}
 
 
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("plugin", TESTS)
 def test_programs(plugin: str, suite: Suite) -> None:
     known = programs()

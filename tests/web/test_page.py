@@ -231,7 +231,7 @@ class TestWorlds:
         print(pid() == os.getpid())
         """
         path = program.write(tmp_path / "forks.py", source)
-        done = program.run(path, timeout=60)
+        done = program.run(path)
         assert done.stdout.split() == ["True", "True"], done.stderr
 
     def test_two_threads_that_fork_at_once_leave_one_to_serve(self) -> None:
