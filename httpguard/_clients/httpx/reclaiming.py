@@ -240,13 +240,15 @@ def leave(pool: Any, connection: Any, request: Any) -> None:
     where = loop_here()
     # The pool alone keeps them: its connection has this here.
     its_pool = weakref.ref(pool)
-    its_request = weakref.ref(pool if request is None else request)
+    its_request = None if request is None else weakref.ref(request)
 
     def close(connection: Any) -> bool | None:
-        pool, request = its_pool(), its_request()
+        pool = its_pool()
         if pool is None:
             return None
-        request = request if request in pool._requests else None
+        request = None if its_request is None else its_request()
+        if request not in pool._requests:
+            request = None
         return None if _shut(pool, connection, request, where) is not None else False
 
     setattr(connection, LEFT, close)
