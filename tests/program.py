@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from httpguard._stacks.running import frames_of_threads
+
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from types import ModuleType
@@ -100,7 +102,7 @@ def watchers() -> list[int]:
     """The numbers of the threads that sweep, which no list of threads has."""
     return [
         ident
-        for ident, frame in sys._current_frames().items()
+        for ident, frame in frames_of_threads().items()
         if any(
             one.f_code.co_filename.endswith("_guard/watcher.py")
             for one, _ in traceback.walk_stack(frame)

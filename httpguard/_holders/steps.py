@@ -13,6 +13,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from .._model.redaction import printable, printable_within, redact_url
+from .._stacks.running import frame_of
 from .._stacks.variables import variables
 
 if TYPE_CHECKING:
@@ -28,11 +29,11 @@ _CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
 _PLAIN: Final = frozenset(map(id, (int, float, bool, type(None))))
 COLLECTIONS: Final = frozenset(map(id, (list, dict, set, tuple, frozenset, deque)))
 """What a program keeps many objects in, by the id of the class."""
-_SUSPENDED: Final = {
-    types.GeneratorType: "gi_frame",
-    types.CoroutineType: "cr_frame",
-    types.AsyncGeneratorType: "ag_frame",
-}
+_SUSPENDED: Final = (
+    types.GeneratorType,
+    types.CoroutineType,
+    types.AsyncGeneratorType,
+)
 
 
 def describe(root: str, chain: list[Any]) -> str:
@@ -113,7 +114,7 @@ def _from_function(owner: Any, rest: list[Any]) -> tuple[int, str]:
 def _from_suspended(owner: Any, rest: list[Any]) -> tuple[int, str]:
     """By a local of a generator or coroutine that waits."""
     kind = type(owner)
-    frame = getattr(owner, _SUSPENDED[kind])
+    frame = frame_of(owner)
     # CPython 3.10 has the frame in between.
     taken = 2 if rest[0] is frame and len(rest) > 1 else 1
     return taken, _local(frame, rest[taken - 1], type_name(kind))

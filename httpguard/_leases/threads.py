@@ -8,6 +8,7 @@ from sys import modules
 from typing import Any
 
 from .._model.fork import is_native
+from .._stacks.running import frame_of
 from .._stacks.tasks import current_task
 
 Reference = weakref.ref[Any]
@@ -85,4 +86,4 @@ def _is_under_way(reference: Reference) -> bool:
         return False
     if hasattr(task, "done"):
         return not task.done()
-    return task.coro.cr_frame is not None  # Of trio.
+    return frame_of(task.coro) is not None  # Of trio.

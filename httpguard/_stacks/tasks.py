@@ -14,7 +14,7 @@ from types import AsyncGeneratorType, CoroutineType, GeneratorType
 from typing import TYPE_CHECKING, Any, Final
 
 from .heap import referrers
-from .running import frames_of_threads
+from .running import frame_of, frames_of_threads
 from .submission import MARK
 from .variables import first_argument, variable
 
@@ -107,7 +107,7 @@ def awaited(
             filename = reader.ag_code.co_filename
             if reader.ag_await is None or not origins.packages[filename]:
                 continue
-            for part in gc.get_referents(reader.ag_frame or reader, reader):
+            for part in gc.get_referents(frame_of(reader) or reader, reader):
                 if id(part) in parts:
                     found.add(parts[id(part)])
     return found
@@ -147,7 +147,9 @@ def _running() -> tuple[Any, FrameType | None]:
     if task is None:
         return None, None
     coroutine = task.get_coro() if hasattr(task, "get_coro") else task.coro
-    return task, _frame_of(_inner(coroutine))
+    one = _inner(coroutine)
+    # It runs in this thread: no other one can end it.
+    return task, getattr(one, "cr_frame", None) or getattr(one, "gi_frame", None)
 
 
 def _callback() -> CodeType | None:
@@ -164,18 +166,10 @@ def _inner(coroutine: Any) -> Any:
     return coroutine
 
 
-def _frame_of(coroutine: Any) -> Any:
-    for name in ("cr_frame", "gi_frame", "ag_frame"):
-        frame = getattr(coroutine, name, None)
-        if frame is not None:
-            return frame
-    return None
-
-
 def _stack_of_waiting(task: Any, origins: Origins) -> list[CodeType | int]:
     """The suspended frames of who waits for a task, the innermost first."""
     for waiting in _waiting(task):
-        frames = list(suspended(waiting))
+        frames = list(suspended(waiting, here=True))
         if any(origins[frame.f_code.co_filename] for frame in frames):
             stack: list[CodeType | int] = []
             for frame in reversed(frames):
@@ -246,13 +240,13 @@ def _waiting(task: Any) -> Iterator[Any]:
             yield waiting.get_coro()
 
 
-def suspended(coroutine: Any) -> Iterator[FrameType]:
-    """The suspended frames of a coroutine, the outermost first."""
+def suspended(coroutine: Any, *, here: bool = False) -> Iterator[FrameType]:
+    """The suspended frames of a coroutine, of this loop if `here`, outermost first."""
     coroutine = _inner(coroutine)
     for _ in range(_MOST_STEPS):
         if coroutine is None:
             return
-        frame = _frame_of(coroutine)
+        frame = frame_of(coroutine, here=here)
         if frame is not None:
             yield frame
         below = None

@@ -30,6 +30,11 @@ import gc, json, logging, os, sys, threading, traceback
 def probe():
     import requests, urllib3
     classes = urllib3.connectionpool.HTTPConnectionPool, requests.Session
+    gc.disable()  # CPython 3.11 may fail where it collects as it makes frames.
+    frames = sys._current_frames().values()
+    stacks = [str(traceback.extract_stack(frame)) for frame in frames]
+    del frames
+    gc.enable()
     return {
         "ours": [name for name in sys.modules if name.split(".")[0] in
             ("httpguard", "wrapt", "structlog")],
@@ -39,8 +44,7 @@ def probe():
         "patches": [[str(id(value)) for value in vars(one).values()]
             for one in classes],
         "threads": sorted(one.name for one in threading.enumerate()),
-        "watchers": sum("_guard/watcher.py" in str(traceback.extract_stack(frame))
-            for frame in sys._current_frames().values()),
+        "watchers": sum("_guard/watcher.py" in stack for stack in stacks),
         "descriptors": sorted(os.listdir("/proc/self/fd")),
         "loggers": sorted(n for n in logging.root.manager.loggerDict if "guard" in n),
         "paths": [path for path in sys.path_importer_cache if "httpguard" in path],

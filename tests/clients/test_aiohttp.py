@@ -21,6 +21,7 @@ import httpguard
 from httpguard import LeakKind
 from httpguard._clients.aiohttp import connectors
 from httpguard._clients.aiohttp.client import AIOHTTP
+from httpguard._stacks.running import frames_of_threads
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
@@ -311,7 +312,7 @@ def test_what_the_loop_receives_is_no_read(guard: GuardControl, server: Server) 
         frame = None
         while frame is None or frame.f_code.co_name != function:
             time.sleep(0.001)
-            frame = sys._current_frames().get(thread.ident or 0)
+            frame = frames_of_threads().get(thread.ident or 0)
 
     async def program() -> None:
         async with aiohttp.ClientSession() as session:

@@ -14,6 +14,7 @@ import pytest
 import httpguard
 from httpguard import LeakKind
 from httpguard import _clients as clients
+from httpguard._stacks.running import frames_of_threads
 from tests.program import ROOT
 
 if TYPE_CHECKING:
@@ -137,7 +138,7 @@ def test_whoever_waits_for_it_reads_it(guard: GuardControl, toyhttp: Any) -> Non
     guard.check()
     reader.start()  # Nothing comes until the server sends once more.
     assert reader.ident is not None
-    while sys._current_frames()[reader.ident].f_code.co_name != "read":
+    while frames_of_threads()[reader.ident].f_code.co_name != "read":
         time.sleep(0.001)
     guard.advance(100)
     for _ in range(3):

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, Any, Final
 import requests
 from hypothesis import strategies as st
 
+from httpguard._stacks.running import frames_of_threads
+
 from ._handles import WORKER, Handle, raw_of, run
 from ._program import HERE, PICKS, PLACES, SIZES, STREAMS, Program, step
 
@@ -195,7 +197,7 @@ def _wait_for_reader(thread: threading.Thread) -> None:
     """Until a thread waits for its socket."""
     patience = time.monotonic() + _PATIENCE
     while time.monotonic() < patience:
-        frame = sys._current_frames().get(thread.ident or 0)
+        frame = frames_of_threads().get(thread.ident or 0)
         if frame is not None and frame.f_code.co_name == "readinto":
             return
         del frame

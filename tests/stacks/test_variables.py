@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from httpguard._stacks.running import frames_of_threads
 from httpguard._stacks.variables import (
     UNBOUND,
     UNREADABLE,
@@ -188,7 +189,7 @@ def test_while_other_threads_run() -> None:
             worker.start()
         found = 0
         while found < 20_000:
-            for frame in sys._current_frames().values():
+            for frame in frames_of_threads().values():
                 top: FrameType | None = frame
                 while top is not None:
                     found += len(variables(top))
