@@ -1,16 +1,18 @@
 #!/usr/bin/env bash
-# A POST that was carried out and not answered is sent up to four times by boto3,
-# elasticsearch, opensearch, httplib2 and xmlrpc.client.
+# A POST that was carried out and not answered is sent up to eleven times by PyGithub,
+# boto3, elasticsearch, opensearch, trino, slack_sdk, httplib2 and xmlrpc.client.
 #
 # The server does what a POST asks for, and the connection breaks before it has answered.
-# These clients send it again, up to four times in all, though it may not be safe to repeat:
-# each time there is a document or a message more. requests 2.34.2, httpx 0.28.1 and aiohttp
-# 3.14.5 send it once. `max_retries=0` of elasticsearch and opensearch and botocore's
-# `retries={"total_max_attempts": 1}` switch it off; httplib2's variable `RETRIES` does not,
-# and xmlrpc.client has no such thing. (boto3 1.43.117 sent it five times.)
+# These clients send it again, up to eleven times in all, though it may not be safe to
+# repeat: each time there is a document, a message, a row or an issue more. requests
+# 2.34.2, httpx 0.28.1 and aiohttp 3.14.5 send it once. `max_retries=0` of elasticsearch
+# and opensearch, botocore's `retries={"total_max_attempts": 1}`, `retry=None` of PyGithub,
+# `retry_handlers=[]` of slack_sdk and `max_attempts=1` of trino switch it off; httplib2's
+# variable `RETRIES` does not, and xmlrpc.client has no such thing. (boto3 1.43.117 sent it
+# five times.)
 #
-# Versions: elasticsearch 9.5.1, opensearch-py 3.2.0, boto3 1.44.8, httplib2 0.32.1 and
-# xmlrpc.client of CPython 3.11.
+# Versions: PyGithub 2.10.0, elasticsearch 9.5.1, opensearch-py 3.2.0, boto3 1.44.8, trino
+# 0.340.0, slack_sdk 3.48.0, httplib2 0.32.1 and xmlrpc.client of CPython 3.11.
 #
 # Seen (all of them raise in the end):
 #   requests: done 1 times
@@ -25,6 +27,12 @@
 #   opensearch, max_retries=0: done 1 times
 #   boto3, send_message(): done 3 times
 #   boto3, total_max_attempts=1: done 1 times
+#   PyGithub, create_issue(): done 11 times
+#   PyGithub, retry=None: done 1 times
+#   slack_sdk, chat_postMessage(): done 2 times
+#   slack_sdk, retry_handlers=[]: done 1 times
+#   trino, INSERT: done 3 times
+#   trino, max_attempts=1: done 1 times
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -33,7 +41,7 @@ trap 'rm -rf "$work"' EXIT
   'httpx==0.28.1' 'aiohttp==3.14.5' 'httplib2==0.32.1' 'elasticsearch==9.5.1' \
   'opensearch-py==3.2.0' 'boto3==1.44.8' 'botocore==1.44.8' 'anyio==4.16.0' \
   'elastic-transport==9.4.2' 'h11==0.16.0' 'httpcore==1.0.9' 's3transfer==0.19.3' \
-  'urllib3==2.8.0'
+  'urllib3==2.8.0' 'PyGithub==2.10.0' 'slack_sdk==3.48.0' 'trino==0.340.0'
 cat >"$work/program.py" <<'PY'
 import asyncio
 import http.server
@@ -44,10 +52,13 @@ import xmlrpc.client
 import aiohttp
 import boto3
 import elasticsearch
+import github
 import httplib2
 import httpx
 import opensearchpy
 import requests
+import slack_sdk
+import trino
 from botocore.config import Config
 
 done = []
@@ -69,7 +80,7 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Answer)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}"
-time.sleep = lambda seconds: None  # botocore's pauses between tries.
+time.sleep = lambda seconds: None  # The pauses between tries.
 
 
 async def of_a_task():
@@ -102,6 +113,20 @@ def send_message(config=None):
     queue.send_message(QueueUrl=f"{url}/queue", MessageBody="x")
 
 
+def issue(**options):
+    hub = github.Github(base_url=url, lazy=True, seconds_between_writes=0, **options)
+    hub.get_repo("our/code").create_issue("x")
+
+
+def chat(**options):
+    slack_sdk.WebClient("a token", base_url=url, **options).chat_postMessage(channel="c", text="x")
+
+
+def insert(**options):
+    place = {"host": "127.0.0.1", "port": server.server_port, "user": "u"}
+    trino.dbapi.connect(**place, **options).cursor().execute("INSERT INTO t VALUES (1)")
+
+
 for name, program in {
     "requests": lambda: requests.post(url, data=b"x"),
     "httpx": lambda: httpx.post(url, content=b"x"),
@@ -117,6 +142,12 @@ for name, program in {
     "boto3, total_max_attempts=1": lambda: send_message(
         Config(retries={"total_max_attempts": 1})
     ),
+    "PyGithub, create_issue()": issue,
+    "PyGithub, retry=None": lambda: issue(retry=None),
+    "slack_sdk, chat_postMessage()": chat,
+    "slack_sdk, retry_handlers=[]": lambda: chat(retry_handlers=[]),
+    "trino, INSERT": insert,
+    "trino, max_attempts=1": lambda: insert(max_attempts=1),
 }.items():
     done.clear()
     try:
@@ -140,4 +171,10 @@ opensearch, index(): done 4 times
 opensearch, max_retries=0: done 1 times
 boto3, send_message(): done 3 times
 boto3, total_max_attempts=1: done 1 times
+PyGithub, create_issue(): done 11 times
+PyGithub, retry=None: done 1 times
+slack_sdk, chat_postMessage(): done 2 times
+slack_sdk, retry_handlers=[]: done 1 times
+trino, INSERT: done 3 times
+trino, max_attempts=1: done 1 times
 TXT
