@@ -89,8 +89,8 @@ def kept():
 
 
 def settled(before):
-    """What is left: as before, or after a second."""
-    deadline = time.monotonic() + 1
+    """What is left: as before, or after three seconds."""
+    deadline = time.monotonic() + 3
     while time.monotonic() < deadline and kept() != before:
         gc.collect()
         time.sleep(0.01)
