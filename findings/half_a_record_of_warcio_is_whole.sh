@@ -5,7 +5,7 @@
 # `capture_http()` writes down as much of a body as the program reads: where a streamed
 # answer was closed early, its record has the `Content-Length` of the whole, a part of
 # the body or none, and no `WARC-Truncated`, which is there to say so. And a WARC file
-# that breaks off, ends in a record that is shorter than it says; ArchiveIterator hands
+# that breaks off ends in a record that is shorter than it says; ArchiveIterator hands
 # it out as it does each other, compressed or not. `check_digests="raise"`, which raises
 # where a single byte is another, compares what was read to its end, and lets the cut
 # file pass.
