@@ -5,8 +5,9 @@
 # To call a generator function runs none of it, so that the call never fails, and what
 # is raised as its lines are read passes the retry by: a 503 ends the loop at once, with
 # no word of the retry. The same goes for async generators, and for a retry above
-# `@contextmanager`. stamina tries generators again, from their start: what breaks off
-# after two lines gives these two lines twice.
+# `@contextmanager`. google.api_core has `StreamingRetry` for generators. It and stamina's
+# try them again from their start: what breaks off after two lines gives these once more
+# with each try.
 #
 # Versions: tenacity 9.2.1, backoff 2.2.1, google-api-core 2.44.0, stamina 26.1.0,
 # CPython 3.11.
@@ -36,6 +37,8 @@
 #   google.api_core, a generator, cut: ChunkedEncodingError, 1 requests one two
 #   stamina, a list, cut: 3 requests one two three
 #   stamina, a generator, cut: 3 requests one two one two one two three
+#   google's StreamingRetry, a generator, busy: 3 requests one two three
+#   google's StreamingRetry, a generator, cut: 3 requests one two one two one two three
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -54,7 +57,7 @@ import httpx
 import requests
 import stamina
 import tenacity
-from google.api_core.retry import Retry
+from google.api_core.retry import Retry, StreamingRetry
 
 asked = []
 
@@ -155,6 +158,9 @@ for name in RETRIES:
 for name in RETRIES:
     tried(name, "a list", "/cut")
     tried(name, "a generator", "/cut")
+RETRIES["google's StreamingRetry"] = StreamingRetry(predicate=lambda error: True, initial=0.01)
+tried("google's StreamingRetry", "a generator", "/busy")
+tried("google's StreamingRetry", "a generator", "/cut")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
@@ -182,4 +188,6 @@ google.api_core, a list, cut: 3 requests one two three
 google.api_core, a generator, cut: ChunkedEncodingError, 1 requests one two
 stamina, a list, cut: 3 requests one two three
 stamina, a generator, cut: 3 requests one two one two one two three
+google's StreamingRetry, a generator, busy: 3 requests one two three
+google's StreamingRetry, a generator, cut: 3 requests one two one two one two three
 TXT

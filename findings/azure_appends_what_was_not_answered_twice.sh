@@ -100,7 +100,7 @@ LINE = b"a line\n"
 
 
 def blob(**options):
-    return BlobClient(url, "logs", "log", **options)
+    return BlobClient.from_connection_string(ACCOUNT, "logs", "log", **options)
 
 
 def by_adlfs():

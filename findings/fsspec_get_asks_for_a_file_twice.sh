@@ -2,13 +2,12 @@
 # `fs.get(url, path)` of fsspec asks for a file twice over HTTP, with all of its body
 # where it may be a page: a link that is good for once is spent.
 #
-# To see whether the file is a folder, `get()` and `download()` list it first, which is
-# a GET without `Range`. An answer of `text/html`, or without a type, is read to its
-# end, into memory; one of another type is left unread, which costs a large one its
-# connection. Then comes the GET for the file itself. A server counts two downloads, and
-# a link that is good for one request raises FileNotFoundError. With `recursive=True`
-# there are four. `isdir()` asks in the same way. `get_file()`, `cat()`, and `get()` of
-# a list, ask once.
+# To see whether the file is a folder, `get()` and `download()` ask for it first. An
+# answer of `text/html`, or without a type, is read to its end; one of `text/csv` is left
+# unread, which costs a large one its connection. Then comes the GET for the file itself.
+# A server counts two downloads, and a link that is good for one request raises
+# FileNotFoundError. With `recursive=True` there are four. `isdir()` asks in the same way.
+# `get_file()`, `cat()`, and `get()` of a list, ask once.
 #
 # Versions: fsspec 2026.9.0 with aiohttp 3.14.5, CPython 3.11.
 #
@@ -21,6 +20,10 @@
 #   no type, download(url, path): 2, 1, 2
 #   no type, get_file(url, path): 1, 1, 1
 #   no type, get([url], [path]): 1, 1, 1
+#   text/html, get(url, path): 2, 1, 2
+#   text/html, download(url, path): 2, 1, 2
+#   text/html, get_file(url, path): 1, 1, 1
+#   text/html, get([url], [path]): 1, 1, 1
 #   good for once, get(url, path): 2, 2, 0, FileNotFoundError
 #   good for once, download(url, path): 2, 2, 0, FileNotFoundError
 #   good for once, get_file(url, path): 1, 1, 1
@@ -59,7 +62,8 @@ class Answer(http.server.BaseHTTPRequestHandler):
         body = BODY if there else b""
         self.send_response(200 if there else 404)
         if self.path != "/page":
-            self.send_header("Content-Type", "text/csv")
+            kind = "html" if self.path == "/page.html" else "csv"
+            self.send_header("Content-Type", f"text/{kind}")
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
         try:
@@ -95,7 +99,12 @@ def seen(name, path, call):
     print(f"{name}: {counts}{error}")
 
 
-for name, path in (("text/csv", "/file.csv"), ("no type", "/page"), ("good for once", "/once.csv")):
+for name, path in (
+    ("text/csv", "/file.csv"),
+    ("no type", "/page"),
+    ("text/html", "/page.html"),
+    ("good for once", "/once.csv"),
+):
     seen(f"{name}, get(url, path)", path, fs.get)
     seen(f"{name}, download(url, path)", path, fs.download)
     seen(f"{name}, get_file(url, path)", path, fs.get_file)
@@ -115,6 +124,10 @@ no type, get(url, path): 2, 1, 2
 no type, download(url, path): 2, 1, 2
 no type, get_file(url, path): 1, 1, 1
 no type, get([url], [path]): 1, 1, 1
+text/html, get(url, path): 2, 1, 2
+text/html, download(url, path): 2, 1, 2
+text/html, get_file(url, path): 1, 1, 1
+text/html, get([url], [path]): 1, 1, 1
 good for once, get(url, path): 2, 2, 0, FileNotFoundError
 good for once, download(url, path): 2, 2, 0, FileNotFoundError
 good for once, get_file(url, path): 1, 1, 1

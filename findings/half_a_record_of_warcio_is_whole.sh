@@ -6,9 +6,7 @@
 # answer was closed early, its record has the `Content-Length` of the whole, a part of
 # the body or none, and no `WARC-Truncated`, which is there to say so. And a WARC file
 # that breaks off ends in a record that is shorter than it says; ArchiveIterator hands
-# it out as it does each other, compressed or not. `check_digests="raise"`, which raises
-# where a single byte is another, compares what was read to its end, and lets the cut
-# file pass.
+# it out as it does each other, compressed or not.
 #
 # Versions: warcio 1.8.1 with requests 2.34.2, CPython 3.11.
 #
@@ -17,10 +15,7 @@
 #   closed after 1000: a part of Content-Length 500000, WARC-Truncated None
 #   closed unread: nothing of Content-Length 500000, WARC-Truncated None
 #   a file cut, plain: a part of Content-Length 500000, WARC-Truncated None
-#   a file cut, plain, digests checked: a part of Content-Length 500000, WARC-Truncated None
 #   a file cut, compressed: a part of Content-Length 500000, WARC-Truncated None
-#   a file cut, compressed, digests checked: a part of Content-Length 500000, WARC-Truncated None
-#   a byte changed, digests checked: ArchiveLoadFailed
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -77,21 +72,16 @@ def written(archive, *, gzip):
     return file.getvalue()
 
 
-def seen(name, archive, **options):
-    records = ArchiveIterator(io.BytesIO(archive), **options)
+def seen(name, archive):
+    records = ArchiveIterator(io.BytesIO(archive))
     record = next(record for record in records if record.rec_type == "response")
     told = record.http_headers.get_header("Content-Length")
     truncated = record.rec_headers.get_header("WARC-Truncated")
-    try:
-        size = len(record.content_stream().read())
-        part = "all" if size == len(BODY) else "a part" if size else "nothing"
-        said = f"{part} of Content-Length {told}, WARC-Truncated {truncated}"
-    except Exception as error:
-        said = type(error).__name__
-    print(f"{name}: {said}")
+    size = len(record.content_stream().read())
+    part = "all" if size == len(BODY) else "a part" if size else "nothing"
+    print(f"{name}: {part} of Content-Length {told}, WARC-Truncated {truncated}")
 
 
-CHECKED = {"check_digests": "raise"}
 whole = captured(len(BODY))
 seen("read whole", whole)
 seen("closed after 1000", captured(1000))
@@ -99,11 +89,7 @@ seen("closed unread", captured(0))
 plain = written(whole, gzip=False)
 packed = written(whole, gzip=True)
 seen("a file cut, plain", plain[: len(plain) // 2])
-seen("a file cut, plain, digests checked", plain[: len(plain) // 2], **CHECKED)
 seen("a file cut, compressed", packed[: len(packed) // 2])
-seen("a file cut, compressed, digests checked", packed[: len(packed) // 2], **CHECKED)
-changed = plain.replace(BODY, BODY[:-1] + bytes([BODY[-1] ^ 1]))
-seen("a byte changed, digests checked", changed, **CHECKED)
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
@@ -111,8 +97,5 @@ read whole: all of Content-Length 500000, WARC-Truncated None
 closed after 1000: a part of Content-Length 500000, WARC-Truncated None
 closed unread: nothing of Content-Length 500000, WARC-Truncated None
 a file cut, plain: a part of Content-Length 500000, WARC-Truncated None
-a file cut, plain, digests checked: a part of Content-Length 500000, WARC-Truncated None
 a file cut, compressed: a part of Content-Length 500000, WARC-Truncated None
-a file cut, compressed, digests checked: a part of Content-Length 500000, WARC-Truncated None
-a byte changed, digests checked: ArchiveLoadFailed
 TXT

@@ -32,7 +32,7 @@ cat >"$work/program.py" <<'PY'
 import http.server
 import json
 import threading
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit
 
 import github
 import gitlab
@@ -56,12 +56,14 @@ class Service(http.server.BaseHTTPRequestHandler):
         more = start + PAGE < len(left)
         page = [entry(at, one) for one in left[start : start + PAGE]]
         if "/dcim/" in at:
-            following = f"{url}{at}?limit={PAGE}&offset={start + PAGE}" if more else None
+            following = urlencode(query | {"limit": PAGE, "offset": start + PAGE})
+            following = f"{url}{at}?{following}" if more else None
             page = {"count": len(left), "next": following, "previous": None, "results": page}
         last = (len(left) - 1) // PAGE + 1
-        links = {"prev": number - 1} if number > 1 else {}
+        links = {"prev": number - 1, "first": 1} if number > 1 else {}
         links |= {"next": number + 1, "last": last} if more else {}
-        self.answer(page, [f'<{url}{at}?page={to}>; rel="{rel}"' for rel, to in links.items()])
+        ways = {rel: urlencode(query | {"page": to}) for rel, to in links.items()}
+        self.answer(page, [f'<{url}{at}?{to}>; rel="{rel}"' for rel, to in ways.items()])
 
     def do_DELETE(self):
         left.remove(int(self.path.rstrip("/").rpartition("/")[2]))
@@ -90,7 +92,12 @@ server = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Service)
 server.daemon_threads = True
 threading.Thread(target=server.serve_forever, daemon=True).start()
 url = f"http://127.0.0.1:{server.server_port}"
-hub = github.Github(base_url=url, seconds_between_requests=0, seconds_between_writes=0)
+hub = github.Github(
+    auth=github.Auth.Token("a token"),
+    base_url=url,
+    seconds_between_requests=0,
+    seconds_between_writes=0,
+)
 releases = hub.get_repo("our/code").get_releases
 lab = gitlab.Gitlab(url, private_token="a token").projects.get(1, lazy=True).issues
 devices = pynetbox.api(url, token="a token").dcim.devices

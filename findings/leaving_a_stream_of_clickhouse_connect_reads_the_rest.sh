@@ -3,10 +3,9 @@
 # of it costs as much as all rows.
 #
 # A stream of rows, blocks or data frames is there so that a large result is not read at
-# once. Where its `with` is left early, by `break`, `return` or an error in the
-# program's own loop, the rest is fetched to its end first, and thrown away: the server
-# sends all of it. `raw_stream()` is closed at once, as a response of requests or
-# urllib3 is.
+# once. Where its `with` is left early, by `break` or an error in the program's own loop,
+# the rest is fetched to its end first, and thrown away: the server sends all of it.
+# `raw_stream()` is closed at once.
 #
 # Versions: clickhouse-connect 1.12.0 with urllib3 2.8.0, CPython 3.11.
 #
@@ -37,9 +36,13 @@ def text(word):
 
 
 # Blocks in the format Native: columns, rows, then name, type and values of each column.
-SETTINGS = b"\3\0" + b"".join(
-    text(word) for word in ("name", "String", "value", "String", "readonly", "UInt8")
+# What goes before each block where the client tells its protocol's version: no overflow.
+INFO = b"\1\0\2\xff\xff\xff\xff\0"
+CHECK = b"\1\1" + text("check") + text("UInt8") + b"\1"
+SETTINGS = b"\3\1" + b"".join(
+    text(word) for word in ("name", "String", "max_threads", "value", "String", "8", "readonly")
 )
+SETTINGS += text("UInt8") + b"\0"
 BLOCK = b"\1\x90\x4e" + text("number") + text("UInt64") + struct.pack(f"<{ROWS}Q", *range(ROWS))
 ended = threading.Semaphore(0)
 sent = [0]
@@ -50,6 +53,7 @@ class Server(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         query = self.rfile.read(int(self.headers["Content-Length"]))
+        info = INFO if "client_protocol_version" in self.path else b""
         self.send_response(200)
         self.send_header("Transfer-Encoding", "chunked")
         self.end_headers()
@@ -57,14 +61,15 @@ class Server(http.server.BaseHTTPRequestHandler):
             sent[0] = 0
             try:
                 for _ in range(BLOCKS):
-                    self.part(BLOCK)
+                    self.part(info + BLOCK)
                     sent[0] += 1
                 self.wfile.write(b"0\r\n\r\n")
             except OSError:
                 self.close_connection = True
             ended.release()
         else:
-            self.part(SETTINGS if b"settings" in query else b"25.8.1\tUTC\n")
+            found = SETTINGS if b"settings" in query else CHECK
+            self.part(b"25.8.1\tUTC\n" if b"version()" in query else info + found)
             self.wfile.write(b"0\r\n\r\n")
 
     def part(self, body):

@@ -4,11 +4,11 @@
 #
 # urllib3's instrumentation, and that of requests, stands around the retries: a request
 # that was refused by 503 three times, and answered then, is one of status 200 in
-# `http.client.duration`, and how often the other was busy is not there. urllib3's
-# counts each redirect as a request of its own, as httpx's does; those of requests,
-# urllib and aiohttp count one for all. The size of an answer is its `Content-Length`:
-# where it has none, as each body in chunks, urllib3's and urllib's put down 0 bytes,
-# not nothing, and the average sinks.
+# `http.client.duration`, and the three 503 are not there. urllib3's counts each redirect
+# as a request of its own, as httpx's does; those of requests, urllib and aiohttp count
+# one for all. The size of an answer is its `Content-Length`: where it has none, as each
+# body in chunks, urllib3's and urllib's put down 0 bytes, not nothing, and the average
+# sinks.
 #
 # Versions: OpenTelemetry's instrumentations 0.66b1 on its SDK 1.45.1, urllib3 2.8.0,
 # requests 2.34.2, CPython 3.11.

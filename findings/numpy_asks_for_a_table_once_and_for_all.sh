@@ -24,7 +24,7 @@
 #   /cut has changed, genfromtxt: 500 lines, not asked
 #   /cut has changed, loadtxt in another process: 500 lines, not asked
 #   /cut has changed, pandas: 2000 lines, asked
-#   in the current directory: cut, table
+#   in the current directory: ./127.0.0.1:PORT/cut, ./127.0.0.1:PORT/table
 set -euo pipefail
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
@@ -106,8 +106,9 @@ with tempfile.TemporaryDirectory() as folder:
         seen(f"{path} has changed, genfromtxt", numpy.genfromtxt, path)
         seen(f"{path} has changed, loadtxt in another process", in_a_process, path)
         seen(f"{path} has changed, pandas", by_pandas, path)
-    kept = [name for _, _, names in os.walk(".") for name in names]
-    print("in the current directory:", ", ".join(sorted(kept)))
+    kept = [os.path.join(at, name) for at, _, names in os.walk(".") for name in names]
+    told = ", ".join(sorted(kept)).replace(str(server.server_port), "PORT")
+    print("in the current directory:", told)
     os.chdir("/")
 PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
@@ -124,5 +125,5 @@ diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 /cut has changed, genfromtxt: 500 lines, not asked
 /cut has changed, loadtxt in another process: 500 lines, not asked
 /cut has changed, pandas: 2000 lines, asked
-in the current directory: cut, table
+in the current directory: ./127.0.0.1:PORT/cut, ./127.0.0.1:PORT/table
 TXT

@@ -4,7 +4,7 @@
 #
 # `rm()` deletes by S3's DeleteObjects, also a single file. The store answers 200 with
 # the keys that it refuses, and s3fs takes no notice of these: `rm()` returns an empty
-# list, as it does where all are gone. `mv()` copies, deletes in that way, and says
+# list, as it does where the file is gone. `mv()` copies, deletes in that way, and says
 # nothing either. `rm_file()` raises PermissionError. `remove_objects()` of minio, for
 # the same request, sends nothing at all until the errors that it returns are asked for.
 #
@@ -13,6 +13,7 @@
 #
 # Seen (the store refuses to delete `kept`; what is there afterwards):
 #   s3fs, rm(file): [], 1 asked, folder/kept, folder/other
+#   s3fs, rm(the other): [], 1 asked, folder/kept
 #   s3fs, rm([both]): [], 1 asked, folder/kept
 #   s3fs, rm(folder, recursive): [], 1 asked, folder/kept
 #   s3fs, mv(file): NoneType, 1 asked, folder/kept, folder/other, moved
@@ -40,6 +41,8 @@ from minio.deleteobjects import DeleteObject
 
 REFUSED = "<Error>{key}<Code>AccessDenied</Code><Message>Access Denied</Message></Error>"
 DATE = "Wed, 21 Oct 2015 07:28:00 GMT"
+MADE = "<LastModified>2015-10-21T07:28:00.000Z</LastModified><ETag>1</ETag>"
+FOUND = f"<Contents><Key>{{key}}</Key>{MADE}<Size>1</Size></Contents>"
 there, asked = set(), []
 
 
@@ -51,16 +54,16 @@ class Store(http.server.BaseHTTPRequestHandler):
     def do_GET(self):
         begins = dict(parse_qsl(urlsplit(self.path).query)).get("prefix", "")
         keys = [key for key in sorted(there) if key.startswith(begins)]
-        found = "".join(f"<Contents><Key>{key}</Key><Size>1</Size></Contents>" for key in keys)
+        found = "".join(FOUND.format(key=key) for key in keys)
         listed = f"<IsTruncated>false</IsTruncated>{found}"
         self.answer(200, f"<ListBucketResult><Name>bucket</Name>{listed}</ListBucketResult>")
 
     def do_HEAD(self):
-        self.answer(200 if self.key() in there else 404)
+        self.answer(*((200, "1") if self.key() in there else (404, "")))
 
     def do_PUT(self):
         there.add(self.key())
-        self.answer(200, "<CopyObjectResult><ETag>1</ETag></CopyObjectResult>")
+        self.answer(200, f"<CopyObjectResult>{MADE}</CopyObjectResult>")
 
     def do_DELETE(self):
         if self.key() == "folder/kept":
@@ -70,14 +73,16 @@ class Store(http.server.BaseHTTPRequestHandler):
 
     def do_POST(self):
         asked.append(self.path)
-        errors = ""
+        told = ""
         body = self.rfile.read(int(self.headers["Content-Length"])).decode()
         for key in re.findall("<Key>(.*?)</Key>", body):
             if key == "folder/kept":
-                errors += REFUSED.format(key=f"<Key>{key}</Key>")
-            else:
-                there.discard(key)
-        self.answer(200, f"<DeleteResult>{errors}</DeleteResult>")
+                told += REFUSED.format(key=f"<Key>{key}</Key>")
+                continue
+            there.discard(key)
+            if "<Quiet>true</Quiet>" not in body:
+                told += f"<Deleted><Key>{key}</Key></Deleted>"
+        self.answer(200, f"<DeleteResult>{told}</DeleteResult>")
 
     def key(self):
         return self.path.partition("?")[0].removeprefix("/bucket/")
@@ -132,6 +137,7 @@ def seen(name, call):
 
 
 seen("s3fs, rm(file)", lambda: files.rm("bucket/folder/kept"))
+seen("s3fs, rm(the other)", lambda: files.rm("bucket/folder/other"))
 seen("s3fs, rm([both])", lambda: files.rm(["bucket/" + key for key in BOTH]))
 seen("s3fs, rm(folder, recursive)", lambda: files.rm("bucket/folder", recursive=True))
 seen("s3fs, mv(file)", lambda: files.mv("bucket/folder/kept", "bucket/moved"))
@@ -143,6 +149,7 @@ PY
 "$work/venv/bin/python" "$work/program.py" | tee "$work/seen"
 diff - "$work/seen" <<'TXT' || { echo changed; exit 1; }
 s3fs, rm(file): [], 1 asked, folder/kept, folder/other
+s3fs, rm(the other): [], 1 asked, folder/kept
 s3fs, rm([both]): [], 1 asked, folder/kept
 s3fs, rm(folder, recursive): [], 1 asked, folder/kept
 s3fs, mv(file): NoneType, 1 asked, folder/kept, folder/other, moved

@@ -5,13 +5,12 @@
 # To resume an upload that broke off, tuspy keeps its URL under a fingerprint of the
 # file, which is the file's length and the hash of its first 64 KiB; the URL stays there
 # when the upload is whole. A file that was changed after these 64 KiB and is as long as
-# before, or another that begins alike, as disk images may, has the same fingerprint:
-# `upload()` asks the server what is there, hears that all is, sends nothing, and `url`
-# is that of the old file. Where the old upload broke off, the rest comes from the new
-# file: the server has a half of each. Checksums (`upload_checksum=True`), which are
-# made of each part that is sent, change nothing of it; a fingerprint of the whole file
-# does, and so does a new store of URLs. Each file here has 100000 bytes, of which the
-# last 30000 differ.
+# before has the same fingerprint: `upload()` asks the server what is there, hears that
+# all is, sends nothing, and `url` is that of the old file. Where the old upload broke
+# off, the rest comes from the new file: the server has a half of each.
+# `upload_checksum=True` changes nothing of it; a fingerprint of the whole file does, and
+# so does a new store of URLs. Each file here has 100000 bytes, of which the last 30000
+# differ.
 #
 # Versions: tuspy 1.1.0 with requests 2.34.2, CPython 3.11.
 #
@@ -55,7 +54,8 @@ class Tus(http.server.BaseHTTPRequestHandler):
 
     def do_HEAD(self):
         there = str(len(uploads[int(self.path[1:])]))
-        self.answer(200, ("Upload-Offset", there), ("Upload-Length", str(len(OLD))))
+        length = ("Upload-Length", str(len(OLD)))
+        self.answer(200, ("Upload-Offset", there), length, ("Cache-Control", "no-store"))
 
     def do_PATCH(self):
         upload = uploads[int(self.path[1:])]
