@@ -246,7 +246,7 @@ def test_a_coroutine_that_waits_for_what_it_holds_itself(
 ) -> None:
     guard.install()
     limit: Any = {"limit": 1}
-    timeout = aiohttp.ClientTimeout(total=30, connect=0.5)
+    timeout = aiohttp.ClientTimeout(total=30, connect=2)
 
     async def main() -> None:
         session = library.Session()

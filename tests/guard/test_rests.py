@@ -185,18 +185,18 @@ def test_time_in_which_the_process_is_stopped_is_not_idle(
 ) -> None:
     source = """
     import subprocess, sys, time
-    import httpguard; httpguard.install(check_interval=0.02, max_idle=1.5)
+    import httpguard; httpguard.install(check_interval=0.02, max_idle=4)
     import requests
     parked = requests.get(sys.argv[1], stream=True)  # LEAK
     response = requests.get(sys.argv[1], stream=True)
     parts = response.iter_content(1000)
-    stop = "kill -STOP $PPID; sleep 2; kill -CONT $PPID"
+    stop = "kill -STOP $PPID; sleep 5; kill -CONT $PPID"
     stopped = subprocess.Popen(["sh", "-c", stop])
     while stopped.poll() is None:
         next(parts)
         time.sleep(0.05)
     early = httpguard.check().leaks
-    for _ in range(40):
+    for _ in range(100):
         next(parts)
         time.sleep(0.05)
     for leak in httpguard.check().leaks:
