@@ -130,9 +130,18 @@ def _callers(frame: FrameType) -> Iterator[FrameType]:
 
 
 def _values(frame: FrameType) -> list[Any]:
-    """The values of the variables that a function has, and of the globals it uses."""
+    """The values of the variables that a function has, and of the globals it uses.
+
+    Those of the standard library lead to what others have: `threading` knows each
+    thread, and what it was given.
+    """
     space = frame.f_globals
-    used = [space[name] for name in frame.f_code.co_names if name in space]
+    module = space.get("__name__")
+    is_program = (
+        type(module) is str and module.partition(".")[0] not in sys.stdlib_module_names
+    )
+    names = frame.f_code.co_names if is_program else ()
+    used = [space[name] for name in names if name in space]
     return used + [value for _, value in variables(frame)]
 
 

@@ -217,6 +217,17 @@ def by_a_method_of_another(raw: Any, over: threading.Event) -> None:
     del raw
 
 
+POLLED = threading.Event()
+
+
+def polls() -> None:
+    ours, theirs = socket.socketpair()
+    with ours, theirs:
+        POLLED.set()
+        while POLLED.is_set():
+            select.select([ours], [], [], 0.5)
+
+
 def wait_for_socket(sock: socket.socket, over: threading.Event) -> None:
     ours, theirs = socket.socketpair()
     with selectors.DefaultSelector() as selector, sock, ours, theirs:
@@ -244,6 +255,33 @@ def test_a_thread_that_waits_for_something_else_holds(
     thread.join()
     assert (leak.kind, leak.count) == (LeakKind.HELD, 1)
     raw.close()
+
+
+def test_who_polls_has_nothing_of_other_threads(
+    guard: GuardControl, server: Server
+) -> None:
+    """They are known to `threading`, which is below each thread."""
+    guard.install()
+    over = threading.Event()
+    raw = requests.get(server.url("/slow"), stream=True).raw
+    threads = [
+        threading.Thread(target=by_sleeping, args=(raw, over), daemon=True),
+        threading.Thread(target=polls, daemon=True),
+    ]
+    for thread in threads:
+        thread.start()
+    settle(raw, read=False)
+    guard.advance(100)
+    found = [(leak.kind, leak.count, leak.site) for leak in guard.check().leaks]
+    assert POLLED.is_set()
+    over.set()
+    POLLED.clear()
+    for thread in threads:
+        thread.join()
+    raw.close()
+    (leak,) = found
+    assert leak[:2] == (LeakKind.HELD, 1)
+    assert leak[2].function == "test_who_polls_has_nothing_of_other_threads"
 
 
 @pytest.mark.skipif(not hasattr(socket, "TCP_INFO"), reason="Linux tells")
