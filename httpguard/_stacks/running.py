@@ -40,7 +40,7 @@ def frame_of(suspended: object, *, here: bool = False) -> FrameType | None:
     looks: Iterator[FrameType | None]
     looks = map(getattr, repeat(suspended), _FRAMES, repeat(None))
     # What the program has made to be awaited may run code of its own.
-    if _MAKES_FRAMES and not here and type(suspended) in _SUSPENDED:
+    if _MAKES_FRAMES and not here and id(type(suspended)) in _SUSPENDED:
         found: list[FrameType | None] = []
         _uncollected(map(found.append, looks))
         looks = iter(found)
@@ -48,7 +48,10 @@ def frame_of(suspended: object, *, here: bool = False) -> FrameType | None:
 
 
 _FRAMES: Final = ("cr_frame", "gi_frame", "ag_frame")
-_SUSPENDED: Final = (CoroutineType, GeneratorType, AsyncGeneratorType)
+# By their id: to compare classes may run code of a metaclass.
+_SUSPENDED: Final = frozenset(
+    map(id, (CoroutineType, GeneratorType, AsyncGeneratorType))
+)
 _MAKES_FRAMES: Final = sys.version_info[:2] == (3, 11)
 """Whether a frame becomes an object as it is asked for, where a collection may begin.
 
