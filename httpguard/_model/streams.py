@@ -6,6 +6,7 @@ number. A report that went there would be a change of the program.
 
 from __future__ import annotations
 
+import errno
 import io
 import logging
 import os
@@ -91,7 +92,7 @@ class Streams:
                 while rest:
                     rest = rest[_os_write(copy, rest) :]
         finally:
-            if copy != number:
+            if copy not in {number, -1}:
                 os.close(copy)
 
     def _is_ours(self, descriptor: int, number: int) -> bool:
@@ -176,15 +177,15 @@ def _number(stream: Any) -> int:
 
 
 def _copy(number: int) -> int:
-    """A second descriptor; the number itself where there can be none."""
+    """A second descriptor; the number itself where there can be none; -1: closed."""
     try:
         import fcntl
 
         # No child process has it, and a free number below is left free.
         return fcntl.fcntl(number, fcntl.F_DUPFD_CLOEXEC, 3)
-    except (ImportError, ValueError, OSError):
-        # Windows; closed, or all numbers are taken.
-        return number
+    except (ImportError, ValueError, OSError) as error:
+        # Windows; or all numbers are taken. A closed one may be another's in a moment.
+        return -1 if getattr(error, "errno", None) == errno.EBADF else number
 
 
 def dress(text: str) -> str:

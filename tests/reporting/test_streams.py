@@ -164,17 +164,21 @@ while any(worker.is_alive() for worker in workers):
         os.dup2(first, 2)
         continue
     time.sleep(0.0001)
-    if taken.fileno() == 2:
-        closed += 1
-        other.setblocking(False)
-        with contextlib.suppress(BlockingIOError):
-            written += other.recv(200)
-        os.dup2(first, 2)
-        taken.detach()
-    else:
-        taken.close()
-        os.dup2(first, 2)
-    other.close()
+    # Either number may have been such a file's before, which closes it as it is done.
+    with contextlib.suppress(OSError):
+        if taken.fileno() == 2:
+            closed += 1
+            other.setblocking(False)
+            with contextlib.suppress(BlockingIOError):
+                written += other.recv(200)
+            os.dup2(first, 2)
+            taken.detach()
+        else:
+            taken.close()
+            os.dup2(first, 2)
+    with contextlib.suppress(OSError):
+        other.close()
+    os.dup2(first, 2)
     time.sleep(0.0001)
 print("closed often" if closed > 50 else closed, written.decode())
 os.close(2)
