@@ -26,6 +26,8 @@ _LIBRARIES: Final = (
     *("httpx", "httpx2", "httpcore", "httpcore2", "aiohttp"),
 )
 _CONTAINERS: Final[tuple[Any, ...]] = (dict, list, tuple, set, frozenset)
+# What a library keeps something in for itself. By type(), as everywhere here.
+_PARTS: Final = (*_CONTAINERS, types.MethodType)
 _PLAIN: Final = frozenset(map(id, (int, float, bool, type(None))))
 COLLECTIONS: Final = frozenset(map(id, (list, dict, set, tuple, frozenset, deque)))
 """What a program keeps many objects in, by the id of the class."""
@@ -47,7 +49,7 @@ def describe(root: str, chain: list[Any]) -> str:
     for step, owner in _steps(chain):
         if _is_library(owner):
             private = "._" in step
-        elif not (private and isinstance(owner, (*_CONTAINERS, types.MethodType))):
+        elif not (private and issubclass(type(owner), _PARTS)):
             cut, private = len(steps), False
         steps.append(step)
     steps[cut] = f"[cut: {steps[cut]}]"
