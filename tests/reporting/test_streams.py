@@ -189,3 +189,19 @@ os.close(2)
     # Each that was written is whole.
     heads = [line for line in done.stderr.splitlines() if "dropped" in line]
     assert len(heads) > 20
+
+
+@pytest.mark.parametrize(("code", "times"), [("EBADF", 0), ("EMFILE", 1)])
+def test_a_number_that_is_closed_as_it_is_copied(
+    server: Server, tmp_path: Path, code: str, times: int
+) -> None:
+    source = f"""{BEGIN}
+import errno
+def fails(*_):
+    raise OSError(errno.{code}, "{code}")
+fcntl.fcntl = fails
+leak("after")
+"""
+    done = run(write(tmp_path / "app.py", source), server.url("/bytes/90000"))
+    assert done.returncode == 0, done.stderr
+    assert done.stderr.count("leak dropped after.py:1") == times
